@@ -1,0 +1,46 @@
+# fedikit: `make demo` shows it, `make test` proves it. Everything that is missing is installed first.
+
+PYTHON := .venv/bin/python
+FEDIKIT := .venv/bin/fedikit
+
+.PHONY: help demo test lint bench test-loop notebook clean
+help:
+	@echo "make demo       boot machines, deploy the sample, verify it, show where everything is (root)"
+	@echo "make test       run every test, those on real machines included (root)"
+	@echo "make lint       check style and types"
+	@echo "make bench      measure against ssh, pyinfra and Ansible; writes bench/results.json (root)"
+	@echo "make test-loop  rerun the data model's evaluation tests at each save"
+	@echo "make notebook   open the notebooks in JupyterLab"
+	@echo "make clean      take the lab down; nothing stays mounted or bridged"
+
+demo:
+	@scripts/prepare --root "make demo" lab browser
+	@$(PYTHON) -m fedikit.lab.demo
+
+test:
+	@scripts/prepare --root "make test" lab browser
+	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest --nbval --nbval-current-env --nbval-cell-timeout 60 --nbval-sanitize-with tests/nbval.cfg notebooks
+
+lint:
+	@scripts/prepare
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@$(PYTHON) -m fedikit.runbook.hygiene runbooks
+
+bench:
+	@scripts/prepare --root "make bench" lab bench
+	@$(PYTHON) bench/run.py
+
+test-loop:
+	@scripts/prepare
+	@.venv/bin/ptw . --now tests/model/test_evaluation.py -q
+
+notebook:
+	@scripts/prepare
+	@.venv/bin/jupyter lab --notebook-dir=.
+
+clean:
+	@if [ -x $(FEDIKIT) ]; then $(FEDIKIT) lab down; fi
+	@rm -rf build dist .mypy_cache .pytest_cache .ruff_cache

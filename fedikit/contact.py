@@ -1,0 +1,106 @@
+"""A conversation with the agent of one host: request, answer, order, events."""
+
+import getpass
+import json
+import secrets
+import socket
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from fedikit import agent
+from fedikit.errors import AgentFailed, HostBusy, HostError, ItemFailed, StalePlan
+from fedikit.host.channel import pack
+from fedikit.model.host import Connection
+from fedikit.transport import Contact, explain_end, open_contact
+
+Message = dict[str, Any]
+PATIENCE_SECONDS = 100
+"""How long after its answer an agent may be given an order; it gives up waiting a little later."""
+
+
+class Conversation:
+    """One contact with one host. Use as a context manager, or close it."""
+
+    def __init__(self, host: str, connection: Connection) -> None:
+        self.host = host
+        self._contact: Contact = open_contact(host, connection)
+        self._lines = self._contact.lines()
+        self._answered_at = 0.0
+
+    def __enter__(self) -> "Conversation":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._contact.close()
+
+    def ask(self, request: Message) -> Message:
+        """Sends the request and returns the agent's answer; raises a HostError."""
+        message = pack(request | {"agent": agent.fingerprint()}).split(b"\n", 1)
+        self._contact.write(b"%s %s\n%s" % (agent.fingerprint().encode(), message[0], message[1]))
+        line = next(self._lines, b"")
+        if line == agent.ASKS_FOR_AGENT:
+            self._contact.write(b"%d\n" % len(agent.archive()) + agent.archive())
+            line = next(self._lines, b"")
+        self._answered_at = time.monotonic()
+        return self._understand(line)
+
+    def is_still_waiting(self) -> bool:
+        """Whether the agent can still be given an order."""
+        return time.monotonic() - self._answered_at < PATIENCE_SECONDS
+
+    def order(self, order: Message, blobs: Iterator[bytes]) -> None:
+        """Tells the agent to do what it answered; then its events can be read."""
+        self._contact.write(pack(order))
+        for piece in blobs:
+            self._contact.write(piece)
+
+    def follow(self, hear: Callable[[Message], None]) -> Message:
+        """Hands on the agent's events until it is done; returns its last one, raises a HostError."""
+        for line in self._lines:
+            message = self._understand(line)
+            if message["event"] == "done":
+                return message
+            hear(message)
+        raise explain_end(self.host, self._contact)
+
+    def _understand(self, line: bytes) -> Message:
+        if not line:
+            raise explain_end(self.host, self._contact)
+        try:
+            message: Message = json.loads(line)
+        except ValueError as error:
+            raise AgentFailed(self.host, f"the agent spoke nonsense: {line[:80]!r}") from error
+        if message["event"] == "trouble":
+            raise as_error(self.host, message)
+        return message
+
+
+def as_error(host: str, trouble: Message) -> HostError:
+    """The agent's trouble, at its place in the error tree."""
+    text, hint = trouble["message"], trouble["hint"]
+    match trouble["code"]:
+        case "busy":
+            return HostBusy(host, text, hint=hint or "wait for it to end, then plan again")
+        case "stale":
+            return StalePlan(host, text, hint=hint)
+        case "agent":
+            return AgentFailed(host, text, hint=hint)
+        case _ if trouble["item"]:
+            return ItemFailed(host, trouble["item"], text, tail=trouble["tail"], hint=hint)
+        case _:
+            return HostError(host, text, hint=hint)
+
+
+def deployer_name() -> str:
+    """Who is at work here, for the host's lock and records."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def new_run() -> str:
+    """A name for one apply: sorts by time, UTC."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"

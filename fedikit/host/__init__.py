@@ -1,0 +1,17 @@
+"""The agent: runs on the host, on the host's own python3. Standard library only; imports nothing else of ours.
+
+It observes, compares, changes and reports. The deployer sends it over the connection; a host that has been
+changed before keeps it, by its hash.
+
+    main       claims the channel, reads the request, answers
+    channel    messages and blobs in, JSON lines out
+    eyes       looks at the host; has no way to change it
+    hands      eyes that can also change the host
+    compare    what would change: gets eyes only
+    converge   makes it so: gets hands
+    ledger     what fedikit owns here: entries, generations, the lock
+    blobs      the host's store of file contents, by SHA-256
+    kinds      the closed set of item kinds; package, file, user, unit and job hold one each
+
+Items arrive as plain dictionaries, lowered by `fedikit.wire` from `fedikit.model.item`.
+"""

@@ -1,0 +1,76 @@
+"""The host's store: contents by their SHA-256, verified when they arrive and again when they are used."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from .hands import remove_if_there
+from .trouble import Trouble
+
+
+class Blobs:
+    """A directory with one file for each content, named by its digest."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+
+    def path(self, sha256: str) -> str:
+        return os.path.join(self.directory, sha256)
+
+    def has(self, sha256: str) -> bool:
+        return os.path.exists(self.path(sha256))
+
+    def names(self) -> set[str]:
+        return set(os.listdir(self.directory)) if os.path.isdir(self.directory) else set()
+
+    def add(self, sha256: str, pieces: Iterable[bytes]) -> None:
+        """Takes a content in; trouble if it is not what its digest says, or if the disk is full."""
+        os.makedirs(self.directory, mode=0o700, exist_ok=True)
+        with self._draft(sha256) as draft:
+            digest = hashlib.sha256()
+            with open(draft, "wb") as file:
+                for piece in pieces:
+                    digest.update(piece)
+                    file.write(piece)
+            if digest.hexdigest() != sha256:
+                raise Trouble(f"content {sha256[:12]} arrived damaged", hint="run the same command again")
+            os.rename(draft, self.path(sha256))
+
+    @contextmanager
+    def _draft(self, sha256: str) -> Iterator[str]:
+        draft = self.path(sha256) + ".part"
+        try:
+            yield draft
+        except OSError as error:
+            raise Trouble(f"cannot keep content {sha256[:12]} in {self.directory}: {error.strerror}") from error
+        finally:
+            remove_if_there(draft)
+
+    def read(self, sha256: str) -> bytes:
+        """A content, verified; a damaged one is dropped, so that it is sent anew, and reported."""
+        try:
+            with open(self.path(sha256), "rb") as file:
+                content = file.read()
+        except FileNotFoundError as error:
+            raise Trouble(f"content {sha256[:12]} is not in this host's store") from error
+        if hashlib.sha256(content).hexdigest() != sha256:
+            os.unlink(self.path(sha256))
+            raise Trouble(
+                f"content {sha256[:12]} in this host's store was damaged and has been dropped",
+                hint="run the same command again: it is sent anew",
+            )
+        return content
+
+    def verify(self, sha256: str) -> None:
+        """Trouble if a content is damaged; reads it in pieces, it may be large."""
+        digest = hashlib.sha256()
+        with open(self.path(sha256), "rb") as file:
+            while piece := file.read(1 << 20):
+                digest.update(piece)
+        if digest.hexdigest() != sha256:
+            self.read(sha256)
+
+    def keep_only(self, wanted: set[str]) -> None:
+        for name in self.names() - wanted:
+            os.unlink(self.path(name))

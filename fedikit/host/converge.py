@@ -1,0 +1,247 @@
+"""Makes the host as it is wanted. May be killed anywhere and run again: the end is the same.
+
+Order: what is about to happen is written to the ledger; what leaves is removed, in the reverse order of its making;
+what is wanted is made, in its order; packages that nobody needs any more leave; then the generation is written.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .compare import Change, Comparison, Wish, foreign_owners, package_candidates
+from .eyes import ABSENT
+from .hands import Hands
+from .kinds import kind_of
+from .ledger import Ledger, Record
+from .package import install, leave, purge_remains
+from .trouble import Trouble
+from .unit import bring_back, settle
+from .work import Work
+
+Tell = Callable[[dict[str, Any]], None]
+MAKING = ("create", "update", "run", "adopt")
+
+
+class Convergence:
+    """One apply on this host."""
+
+    def __init__(self, hands: Hands, wish: Wish, comparison: Comparison, ledger: Ledger, work: Work) -> None:
+        self.hands = hands
+        self.wish = wish
+        self.comparison = comparison
+        self.ledger = ledger
+        self.work = work
+
+    def run(self, debs: list[Record], about: Record, tell: Tell) -> None:
+        """Does everything; raises `Trouble`, with the item's id, at the first thing that cannot be done."""
+        self._write_intents(debs)
+        for change in self.comparison.leaving:
+            self._let_go(change, tell)
+        self._bring_units_back()
+        self._make_wanted(debs, tell)
+        self._note_accounts(debs)
+        self._let_packages_go(tell)
+        self._settle_units()
+        self._finish(about)
+
+    # Before
+
+    def _write_intents(self, debs: list[Record]) -> None:
+        making = [change for change in self.comparison.wanted if change.action in MAKING]
+        for change in making:
+            entry = self.ledger.entries.setdefault(change.id, {"prior": self._prior_of(change), "done": None})
+            entry |= {"item": change.item, "state": "making"}
+        for deb in debs:
+            if not self.hands.package(deb["name"])["installed"]:
+                self.ledger.debs[deb["name"]] = {"version": deb["version"], "sha256": deb["sha256"]}
+        if debs and self.ledger.accounts_before is None:
+            self.ledger.accounts_before = self._accounts()
+        if making or self.comparison.leaving:
+            self.ledger.save()
+
+    def _prior_of(self, change: Change) -> Record:
+        """What is there before fedikit touches it, with its content brought to safety."""
+        if change.kind == "job" or (change.action == "adopt" and "seal" in change.item):
+            return ABSENT
+        if change.kind not in ("file", "symlink"):
+            return change.state
+        state = self.hands.file_state(change.item["path"])
+        if state["type"] == "file" and not self.work.blobs.has(state["sha256"]):
+            self.work.blobs.add(state["sha256"], [self.hands.read(change.item["path"])])
+        return state
+
+    def _accounts(self) -> dict[str, list[str]]:
+        return {database: sorted(self.hands.accounts(database)) for database in ("passwd", "group")}
+
+    # What leaves
+
+    def _let_go(self, change: Change, tell: Tell) -> None:
+        entry = self.ledger.entries[change.id]
+        if change.action == "keep":
+            entry["state"] = "kept"
+        elif change.kind != "package":
+            with _told(change, tell=tell) as result:
+                self.work.entry = entry
+                result["kept"] = kind_of(change.item).remove(self.hands, change.item, self.work)
+            del self.ledger.entries[change.id]
+        self.ledger.save()
+
+    def _bring_units_back(self) -> None:
+        running = [
+            c.item for c in self.comparison.leaving if c.kind == "unit" and c.action == "restore" and c.state["active"]
+        ]
+        bring_back(self.hands, running)
+
+    def _let_packages_go(self, tell: Tell) -> None:
+        """Packages leave last, when nothing of ours uses them; with their configuration, unless data is kept."""
+        leaving = [change for change in self.comparison.leaving if change.kind == "package"]
+        purge = self.wish.purge or not self._is_data_kept()
+        candidates = package_candidates(self.wish, self.ledger, foreign_owners(self.ledger))
+        if leaving or candidates:
+            with _told(*leaving, tell=tell):
+                removed = leave(self.hands, candidates, purge=purge)
+                if purge:
+                    purge_remains(self.hands, candidates)
+            self._forget_packages([change.id for change in leaving], removed, candidates, purge=purge)
+
+    def _forget_packages(self, ids: list[str], removed: set[str], candidates: set[str], *, purge: bool) -> None:
+        for id in ids:
+            del self.ledger.entries[id]
+        gone = {name for name in candidates if not self.hands.package(name)["installed"]} if purge else set()
+        for name in gone & (removed | candidates):
+            self.ledger.debs.pop(name, None)
+        if purge:
+            self._remove_accounts()
+        self.ledger.save()
+
+    def _is_data_kept(self) -> bool:
+        return any(entry["state"] == "kept" for entry in self.ledger.entries.values())
+
+    # What is wanted
+
+    def _make_wanted(self, debs: list[Record], tell: Tell) -> None:
+        is_installed = False
+        for change in self.comparison.wanted:
+            if change.kind == "package" and not is_installed:
+                self._install(debs, tell)
+                is_installed = True
+            if change.action in MAKING:
+                self._make(change, tell)
+
+    def _install(self, debs: list[Record], tell: Tell) -> None:
+        arriving = [c for c in self.comparison.wanted if c.kind == "package" and c.action in ("create", "update")]
+        if arriving:
+            with _told(*arriving, tell=tell):
+                install(self.hands, debs, self.work.blobs)
+
+    def _make(self, change: Change, tell: Tell) -> None:
+        self.work.entry = self.ledger.entries[change.id]
+        if change.kind == "package" or change.action == "adopt":
+            kind_of(change.item).converge(self.hands, change.item, self.work)
+            return
+        with _told(change, tell=tell) as result:
+            if change.is_drift:
+                result["saved"] = self._save_edited(change)
+            kind_of(change.item).converge(self.hands, change.item, self.work)
+        if change.kind in ("unit", "job"):
+            self.ledger.save()
+
+    def _save_edited(self, change: Change) -> str:
+        """Keeps what somebody wrote into a file of ours; not of files with secrets. Returns where."""
+        if change.kind != "file" or "seal" in change.item or change.state.get("type") != "file":
+            return ""
+        name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + change.item["path"].replace("/", "_")
+        folder = os.path.join(self.ledger.directory, "edited")
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write(self.hands.read(change.item["path"]))
+        return os.path.join(folder, name)
+
+    # After
+
+    def _note_accounts(self, debs: list[Record]) -> None:
+        """Remembers which users and groups came with the packages."""
+        before = self.ledger.accounts_before
+        if before is None:
+            return
+        ours = {item["name"] for item in self.wish.items if item["kind"] == "user"}
+        for database, names in self._accounts().items():
+            new = set(names) - set(before[database]) - ours
+            self.ledger.accounts[database] = sorted({*self.ledger.accounts[database], *new})
+        self.ledger.accounts_before = None
+
+    def _remove_accounts(self) -> None:
+        """Users and groups that came with packages leave with the last of these."""
+        if self.ledger.debs or self._is_data_kept():
+            return
+        self.hands.look_afresh()
+        for database, command in (("passwd", "userdel"), ("group", "groupdel")):
+            for name in self.ledger.accounts[database]:
+                if name in self.hands.accounts(database):
+                    self.hands.run([command, name])
+                    self.hands.look_afresh()
+            self.ledger.accounts[database] = []
+
+    def _settle_units(self) -> None:
+        settle(self.hands, [c.item for c in self.comparison.wanted if c.kind == "unit" and c.action in MAKING])
+
+    def _finish(self, about: Record) -> None:
+        for entry in self.ledger.entries.values():
+            entry["state"] = "held" if entry["state"] == "making" else entry["state"]
+        self._put_entries_in_order()
+        newest = self.ledger.read_generation(self.ledger.generation)
+        if newest["items"] != self.wish.items:
+            self.ledger.add_generation(self.wish.items, about)
+        self.ledger.save()
+        self.work.blobs.keep_only(self._contents_in_use())
+
+    def _put_entries_in_order(self) -> None:
+        """Kept ones first, then in the order of their making: things leave in the reverse of it."""
+        entries, wanted = self.ledger.entries, [item["id"] for item in self.wish.items]
+        others = [id for id in entries if id not in set(wanted)]
+        self.ledger.entries = {id: entries[id] for id in [*others, *wanted] if id in entries}
+
+    def _contents_in_use(self) -> set[str]:
+        """What any deployment's entries, their prior states and the kept generations refer to."""
+        home = self.ledger.home
+        names = os.listdir(os.path.join(home, "deployments"))
+        return set().union(*(contents_of(Ledger(home, name)) for name in names))
+
+
+def contents_of(ledger: Ledger) -> set[str]:
+    """The contents that a deployment may still need."""
+    generations = [ledger.read_generation(number) for number in ledger.generations()]
+    records = [item for generation in generations for item in generation["items"]]
+    records += [deb for generation in generations for deb in generation["debs"].values()]
+    records += [*ledger.debs.values()]
+    for entry in ledger.entries.values():
+        records += [entry["item"], entry.get("prior") or ABSENT]
+    return {record["sha256"] for record in records if "sha256" in record}
+
+
+@contextmanager
+def _told(*changes: Change, tell: Tell) -> Iterator[Record]:
+    """Tells when work on the items begins and ends; names the first of them in trouble."""
+    result: Record = {}
+    for change in changes:
+        tell({"event": "item", "phase": "start", "id": change.id, "action": change.action})
+    start, failed = time.monotonic(), True
+    try:
+        yield result
+        failed = False
+    except Trouble as trouble:
+        trouble.item = changes[0].id if changes else "packages"
+        raise
+    except OSError as error:
+        failure = Trouble(str(error))
+        failure.item = changes[0].id if changes else "packages"
+        raise failure from error
+    finally:
+        seconds = round(time.monotonic() - start, 3)
+        for change in changes:
+            told = {"event": "item", "phase": "end", "id": change.id, "action": change.action}
+            tell(
+                {**told, "seconds": seconds, "failed": failed, **{key: value for key, value in result.items() if value}}
+            )

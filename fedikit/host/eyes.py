@@ -1,0 +1,155 @@
+"""Looking at the host. Nothing here can change it: planning gets eyes, and only eyes."""
+
+import hashlib
+import hmac
+import os
+import stat
+import subprocess
+from typing import Any
+
+State = dict[str, Any]
+ABSENT: State = {"type": "absent"}
+UNIT_PROPERTIES = ("Id", "LoadState", "ActiveState", "UnitFileState", "CanReload")
+
+
+class Eyes:
+    """Reads files, accounts, packages and units below `root`; remembers what it read until told to look afresh."""
+
+    def __init__(self, root: str = "/", seal_key: bytes = b"") -> None:
+        self.root = root.rstrip("/")
+        self._seal_key = seal_key
+        self.look_afresh()
+
+    def look_afresh(self) -> None:
+        """Forgets what was read before."""
+        self._dpkg_status: bytes | None = None
+        self._accounts: dict[str, dict[str, list[str]]] = {}
+        self._units: dict[str, dict[str, str]] = {}
+
+    def real(self, path: str) -> str:
+        """Where an absolute path of the host lies."""
+        return self.root + path
+
+    # Files
+
+    def read(self, path: str) -> bytes:
+        with open(self.real(path), "rb") as file:
+            return file.read()
+
+    def exists(self, path: str) -> bool:
+        return os.path.lexists(self.real(path))
+
+    def file_state(self, path: str, *, sealed: bool = False) -> State:
+        """Type, mode, owner and digest of what lies at `path`; a seal instead of a digest if `sealed`."""
+        try:
+            status = os.lstat(self.real(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return ABSENT
+        if stat.S_ISLNK(status.st_mode):
+            return {"type": "symlink", "target": os.readlink(self.real(path))}
+        state: State = {
+            "type": "directory"
+            if stat.S_ISDIR(status.st_mode)
+            else "file"
+            if stat.S_ISREG(status.st_mode)
+            else "other",
+            "mode": f"{stat.S_IMODE(status.st_mode):04o}",
+            "owner": self.name_of("passwd", status.st_uid),
+            "group": self.name_of("group", status.st_gid),
+        }
+        if state["type"] == "file":
+            content = self.read(path)
+            state |= {"seal": self.seal(content)} if sealed else {"sha256": hashlib.sha256(content).hexdigest()}
+        return state
+
+    def seal(self, content: bytes) -> str | None:
+        """A digest that only who has the deployment's master key can compare with guesses; None without it."""
+        if not self._seal_key:
+            return None
+        return hmac.new(self._seal_key, content, hashlib.sha256).hexdigest()
+
+    # Accounts
+
+    def accounts(self, database: str) -> dict[str, list[str]]:
+        """The fields of each line of `/etc/passwd` or `/etc/group`, by name."""
+        if database not in self._accounts:
+            lines = self.read(f"/etc/{database}").decode().splitlines()
+            rows = (line.split(":") for line in lines if ":" in line)
+            self._accounts[database] = {row[0]: row for row in rows}
+        return self._accounts[database]
+
+    def name_of(self, database: str, number: int) -> str:
+        wanted = str(number)
+        return next((name for name, row in self.accounts(database).items() if row[2] == wanted), wanted)
+
+    def number_of(self, database: str, name: str) -> int | None:
+        row = self.accounts(database).get(name)
+        return int(row[2]) if row else None
+
+    # Packages
+
+    @property
+    def dpkg_status(self) -> bytes:
+        if self._dpkg_status is None:
+            path = "/var/lib/dpkg/status"
+            self._dpkg_status = b"\n" + self.read(path) if self.exists(path) else b"\n"
+        return self._dpkg_status
+
+    def package(self, name: str) -> State:
+        """`installed` and `version` of a package; `unfinished` where dpkg was cut short."""
+        start = self.dpkg_status.find(f"\nPackage: {name}\n".encode())
+        if start < 0:
+            return {"installed": False}
+        end = self.dpkg_status.find(b"\n\n", start)
+        fields = dict(line.split(": ", 1) for line in self.dpkg_status[start:end].decode().splitlines() if ": " in line)
+        condition = fields["Status"].split()[2]
+        if condition == "installed":
+            return {"installed": True, "version": fields["Version"]}
+        return {"installed": False} | ({} if condition in ("not-installed", "config-files") else {"unfinished": True})
+
+    # Units
+
+    def look_at_units(self, names: list[str]) -> None:
+        """Reads all units in one go."""
+        if not names:
+            return
+        command = ["systemctl", "show", "--property", ",".join(UNIT_PROPERTIES), "--", *names]
+        blocks = self.ask(command).strip("\n").split("\n\n")
+        for name, block in zip(names, blocks, strict=True):
+            self._units[name] = dict(line.split("=", 1) for line in block.splitlines())
+
+    def unit(self, name: str) -> State:
+        if name not in self._units:
+            self.look_at_units([name])
+        shown = self._units[name]
+        return {
+            "exists": shown["LoadState"] not in ("not-found", "masked"),
+            "active": shown["ActiveState"] in ("active", "reloading", "activating"),
+            "enabled": shown["UnitFileState"]
+            in ("enabled", "enabled-runtime", "static", "generated", "alias", "indirect"),
+            "can_reload": shown["CanReload"] == "yes",
+            "condition": shown["ActiveState"],
+        }
+
+    def journal_of(self, unit: str, lines: int = 20) -> str:
+        return self.ask(["journalctl", "--unit", unit, "--lines", str(lines), "--no-pager", "--output", "cat"])
+
+    # Commands that only look
+
+    def ask(self, command: list[str]) -> str:
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False).stdout
+
+    def holds(self, command: list[str], *, stdin: bytes, user: str, seconds: int) -> bool:
+        """Whether a check command exits with 0."""
+        try:
+            done = subprocess.run(
+                as_user(command, user), input=stdin, capture_output=True, timeout=seconds, check=False
+            )
+        except (subprocess.TimeoutExpired, FileNotFoundError):
+            return False
+        return done.returncode == 0
+
+
+def as_user(command: list[str], user: str) -> list[str]:
+    """The command, run as `user` with that user's environment's basics."""
+    return command if user == "root" else ["runuser", "--user", user, "--", *command]

@@ -1,0 +1,182 @@
+"""The host's own record of what fedikit owns here: entries, generations, and the lock.
+
+    /var/lib/fedikit/lock                            one kernel lock for all deployments; names its holder
+    /var/lib/fedikit/agent/HASH/                     this agent
+    /var/lib/fedikit/store/SHA256                    contents
+    /var/lib/fedikit/deployments/NAME/ledger.json    the entries of one deployment
+    /var/lib/fedikit/deployments/NAME/generations/N.json
+    /var/lib/fedikit/deployments/NAME/last-run.json  how the last apply ended
+
+An entry is written before its item is touched and dropped after its item is gone, so that a killed agent never
+leaves a thing that nobody owns. Files are replaced whole and flushed to the disk.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .trouble import Trouble
+
+Record = dict[str, Any]
+HOME = "/var/lib/fedikit"
+GENERATIONS_KEPT = 10
+NO_GENERATION: Record = {"number": 0, "items": [], "debs": {}}
+
+
+class Ledger:
+    """The record of one deployment on this host.
+
+    entries    by item id: `item` as last wanted, `prior` (what was there before fedikit), `state` ("making" until an
+               apply has gone through, then "held", or "kept" for data that left the configuration), `done` (the
+               fingerprint of a unit or job that has been acted upon)
+    debs       by package name: what fedikit brought here, wanted or as a dependency
+    accounts   users and groups that came with those packages
+    """
+
+    def __init__(self, home: str, deployment: str) -> None:
+        self.home = home
+        self.deployment = deployment
+        self.directory = os.path.join(home, "deployments", deployment)
+        stored = read_record(self._file("ledger.json")) or {}
+        self.entries: dict[str, Record] = stored.get("entries", {})
+        self.debs: dict[str, Record] = stored.get("debs", {})
+        self.accounts: dict[str, list[str]] = stored.get("accounts", {"passwd": [], "group": []})
+        self.accounts_before: dict[str, list[str]] | None = stored.get("accounts_before")
+        self.generation: int = stored.get("generation", 0)
+
+    def _file(self, name: str) -> str:
+        return os.path.join(self.directory, name)
+
+    def as_record(self) -> Record:
+        return {
+            "generation": self.generation,
+            "entries": self.entries,
+            "debs": self.debs,
+            "accounts": self.accounts,
+            "accounts_before": self.accounts_before,
+        }
+
+    def save(self) -> None:
+        write_record(self._file("ledger.json"), self.as_record())
+
+    # Generations
+
+    def read_generation(self, number: int) -> Record:
+        """An earlier wanted state: `items`, `debs`, `run`, `time`, `note`. Generation 0 is: nothing."""
+        if number == 0:
+            return NO_GENERATION
+        generation = read_record(self._generation_file(number))
+        if generation is None:
+            kept = ", ".join(str(known) for known in self.generations()) or "none"
+            raise Trouble(f"there is no generation {number} of {self.deployment} here; kept are: {kept}")
+        return generation
+
+    def _generation_file(self, number: int) -> str:
+        return self._file(f"generations/{number}.json")
+
+    def generations(self) -> list[int]:
+        try:
+            names = os.listdir(self._file("generations"))
+        except FileNotFoundError:
+            return []
+        return sorted(int(name.removesuffix(".json")) for name in names if name.endswith(".json"))
+
+    def add_generation(self, items: list[Record], about: Record) -> None:
+        """Records the wanted state that has just been reached; forgets the oldest."""
+        self.generation += 1
+        record = {"number": self.generation, "items": items, "debs": self.debs, **about}
+        write_record(self._generation_file(self.generation), record)
+        for old in self.generations()[:-GENERATIONS_KEPT]:
+            os.unlink(self._generation_file(old))
+
+    # How the last run ended
+
+    def last_run(self) -> Record | None:
+        return read_record(self._file("last-run.json"))
+
+    def note_run(self, record: Record) -> None:
+        write_record(self._file("last-run.json"), record)
+
+    # Leaving
+
+    def forget(self) -> None:
+        """Removes this deployment's record, and fedikit's own directory with the last deployment."""
+        shutil.rmtree(self.directory)
+        if not neighbours(self.home, self.deployment):
+            shutil.rmtree(self.home)
+
+
+def neighbours(home: str, deployment: str) -> list[str]:
+    """The other deployments on this host."""
+    directory = os.path.join(home, "deployments")
+    return sorted(set(os.listdir(directory)) - {deployment}) if os.path.isdir(directory) else []
+
+
+def read_record(path: str) -> Record | None:
+    try:
+        with open(path, encoding="utf-8") as file:
+            record: Record = json.load(file)
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise Trouble(
+            f"{path} is damaged: {error}", hint="restore it from a backup, or remove it to start anew"
+        ) from error
+    return record
+
+
+def write_record(path: str, record: Record) -> None:
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    draft = path + ".new"
+    with open(draft, "w", encoding="utf-8") as file:
+        json.dump(record, file, separators=(",", ":"), sort_keys=True)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(draft, path)
+
+
+@contextmanager
+def lock(home: str, holder: Record) -> Iterator[None]:
+    """Holds the host's one lock; the kernel frees it when the agent ends, however it ends."""
+    os.makedirs(home, mode=0o700, exist_ok=True)
+    with open(os.path.join(home, "lock"), "a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Trouble(f"is being changed by {describe(_read_holder(file))}", code="busy") from error
+        file.truncate(0)
+        json.dump(holder, file)
+        file.flush()
+        yield
+
+
+def lock_holder(home: str) -> Record | None:
+    """Who holds the lock just now; changes nothing."""
+    try:
+        with open(os.path.join(home, "lock"), encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return None
+    except BlockingIOError:
+        with open(os.path.join(home, "lock"), encoding="utf-8") as file:
+            return _read_holder(file)
+    return None
+
+
+def _read_holder(file: Any) -> Record:
+    file.seek(0)
+    try:
+        holder: Record = json.load(file)
+    except ValueError:
+        return {}
+    return holder
+
+
+def describe(holder: Record) -> str:
+    return (
+        f"{holder.get('who', 'somebody')} since {holder.get('since', 'just now')} (run {holder.get('run', 'unknown')})"
+    )

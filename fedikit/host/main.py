@@ -1,0 +1,284 @@
+"""The agent's one contact with its deployer: answers what would change, and, if told to, makes it so.
+
+deployer                                   agent
+request {op, deployment, items, …}     →
+                                       ←   answer {changes, needs, basis, …}
+nothing more: the channel closes, the agent ends; or
+order {basis, debs, secrets, blobs…}   →   takes the lock, compares again, refuses if the host has moved
+                                       ←   item events, then {event: done}
+"""
+
+import os
+import platform
+import signal
+import sys
+import time
+import zlib
+from base64 import b64encode
+from typing import Any, BinaryIO
+
+from .blobs import Blobs
+from .channel import Channel, Gone, unpack
+from .compare import Change, Comparison, Wish, compare
+from .converge import Convergence
+from .eyes import Eyes
+from .hands import Hands
+from .ledger import HOME, Ledger, Record, describe, lock, lock_holder, neighbours
+from .trouble import Trouble
+from .work import Work
+
+DIFF_LIMIT = 64 * 1024
+SPARE_BYTES = 8 * 1024 * 1024
+PATIENCE_SECONDS = 120
+"""How long an agent waits for its order; a deployer that comes later starts a new one."""
+
+
+def main(source: BinaryIO, request: bytes, origin: str) -> int:
+    """Serves one contact. `source` goes on after the request; `origin` is where this agent was loaded from."""
+    sink = os.dup(1)
+    os.dup2(2, 1)
+    channel = Channel(source, sink)
+    try:
+        return Contact(channel, unpack(request), origin).serve()
+    except Trouble as trouble:
+        channel.send(as_event(trouble))
+        return 1
+    except PermissionError as error:
+        channel.send(
+            as_event(Trouble(f"not permitted: {error}", hint="the login user needs to be root or to have sudo"))
+        )
+        return 1
+
+
+def as_event(trouble: Trouble) -> Record:
+    return {
+        "event": "trouble", "code": trouble.code, "message": trouble.message,
+        "tail": trouble.tail[-4000:], "hint": trouble.hint, "item": trouble.item,
+    }  # fmt: skip
+
+
+class Contact:
+    """One request, its answer, and perhaps the order that follows."""
+
+    def __init__(self, channel: Channel, request: Record, origin: str) -> None:
+        self.channel = channel
+        self.request = request
+        self.origin = origin
+        self.root: str = request.get("root", "/")
+        self.home = self.root.rstrip("/") + HOME
+        self.eyes = Eyes(self.root, bytes.fromhex(request.get("seal", "")))
+
+    def serve(self) -> int:
+        ledger = Ledger(self.home, self.request["deployment"])
+        if self.request["op"] == "status":
+            self.channel.send(self._status(ledger))
+            return 0
+        target = self._target(ledger)
+        wish = self._wish(ledger, target)
+        comparison = compare(self.eyes, wish, ledger)
+        self.channel.send(self._answer(wish, comparison, ledger, target))
+        signal.alarm(PATIENCE_SECONDS)
+        try:
+            order = self.channel.receive()
+        except Gone:
+            return 0
+        signal.alarm(0)
+        return self._obey(order, wish)
+
+    # What is asked for
+
+    def _target(self, ledger: Ledger) -> int | None:
+        """The generation to go back to, if that is what is asked."""
+        if self.request["op"] != "rollback":
+            return None
+        if self.request.get("to") is not None:
+            return int(self.request["to"])
+        last = ledger.last_run() or {}
+        if last.get("state") != "done":
+            return ledger.generation
+        return ([0] + [number for number in ledger.generations() if number < ledger.generation])[-1]
+
+    def _wish(self, ledger: Ledger, target: int | None) -> Wish:
+        items = self.request["items"] if target is None else ledger.read_generation(target)["items"]
+        return Wish(items, self.request.get("purge", False), self.request.get("keep_drift", False))
+
+    # The answer
+
+    def _answer(self, wish: Wish, comparison: Comparison, ledger: Ledger, target: int | None) -> Record:
+        answer: Record = {
+            "event": "answer",
+            "changes": [self._describe(change) for change in comparison.changes],
+            "same": len(comparison.wanted) - sum(change.action != "same" for change in comparison.wanted),
+            "basis": comparison.basis,
+            "generation": ledger.generation,
+            "kept": [id for id, entry in ledger.entries.items() if entry["state"] == "kept"],
+            "last_run": ledger.last_run(),
+        }
+        if holder := lock_holder(self.home):
+            answer["busy"] = describe(holder)
+        if target is not None:
+            answer |= {"target": target, "items": wish.items}
+        if comparison.changes:
+            answer |= self._needs(comparison, ledger, target)
+        return answer
+
+    def _describe(self, change: Change) -> Record:
+        described: Record = {"id": change.id, "action": change.action}
+        if change.reasons:
+            described["reasons"] = change.reasons
+        if change.is_drift:
+            described["drift"] = True
+        if change.kind == "file" and "seal" not in change.item and change.action in ("update", "keep", "restore"):
+            described["before"] = self._shown(change.item["path"])
+        if change.kind == "package" and change.action == "delete" and change.item["name"]:
+            described["version"] = change.state.get("version", "")
+        return described
+
+    def _shown(self, path: str) -> str | None:
+        """A file's present text, to draw a difference with; nothing if it is large or no text."""
+        if self.eyes.file_state(path)["type"] != "file" or os.path.getsize(self.eyes.real(path)) > DIFF_LIMIT:
+            return None
+        try:
+            return self.eyes.read(path).decode()
+        except UnicodeDecodeError:
+            return None
+
+    def _needs(self, comparison: Comparison, ledger: Ledger, target: int | None) -> Record:
+        """What the deployer has to send along, should it order these changes."""
+        blobs = Blobs(os.path.join(self.home, "store"))
+        making = [change for change in comparison.wanted if change.action in ("create", "update", "run", "adopt")]
+        packages = [change.item for change in making if change.kind == "package" and change.action != "adopt"]
+        needs: Record = {
+            "contents": sorted(
+                {c.item["sha256"] for c in making if "sha256" in c.item and not blobs.has(c.item["sha256"])}
+            ),
+            "secrets": [change.id for change in making if "seal" in change.item and change.action != "adopt"],
+            "leaving_packages": comparison.leaving_packages,
+        }
+        if packages:
+            needs["packages"] = {item["name"]: item["version"] for item in packages}
+            needs |= self._about_packages(blobs)
+            needs["debs"] = ledger.read_generation(target)["debs"] if target is not None else {}
+        return needs
+
+    def _about_packages(self, blobs: Blobs) -> Record:
+        """What is needed to resolve packages for this host elsewhere."""
+        release = dict(
+            line.split("=", 1) for line in self.eyes.read("/etc/os-release").decode().splitlines() if "=" in line
+        )
+        return {
+            "dpkg_status": b64encode(zlib.compress(self.eyes.dpkg_status.lstrip())).decode(),
+            "codename": release.get("VERSION_CODENAME", "").strip('"'),
+            "architecture": self.eyes.ask(["dpkg", "--print-architecture"]).strip(),
+            "store": sorted(blobs.names()),
+        }
+
+    def _status(self, ledger: Ledger) -> Record:
+        generations = [ledger.read_generation(number) for number in ledger.generations()]
+        shown = ("number", "time", "run", "note", "who")
+        return {
+            "event": "status",
+            "generation": ledger.generation,
+            "generations": [
+                {key: generation.get(key, "") for key in shown} | {"items": len(generation["items"])}
+                for generation in generations
+            ],
+            "items": {id: entry["state"] for id, entry in ledger.entries.items()},
+            "last_run": ledger.last_run(),
+            "busy": describe(holder) if (holder := lock_holder(self.home)) else "",
+            "neighbours": neighbours(self.home, ledger.deployment),
+            "python": platform.python_version(),
+        }
+
+    # The order
+
+    def _obey(self, order: Record, wish: Wish) -> int:
+        holder = {"who": order["who"], "since": now(), "run": order["run"]}
+        with lock(self.home, holder):
+            ledger = Ledger(self.home, self.request["deployment"])
+            hands = Hands(self.root, bytes.fromhex(self.request.get("seal", "")))
+            comparison = compare(hands, wish, ledger)
+            self._refuse_if_moved(order, comparison)
+            blobs = Blobs(os.path.join(self.home, "store"))
+            self._take_in(order["blobs"], blobs)
+            convergence = Convergence(hands, wish, comparison, ledger, Work(blobs, order["secrets"], wish.purge))
+            return self._in_a_session_of_its_own(lambda: self._converge(convergence, order, ledger))
+
+    def _refuse_if_moved(self, order: Record, comparison: Comparison) -> None:
+        if comparison.basis != order["basis"]:
+            raise Trouble("has changed since it was planned; nothing was done", code="stale", hint="plan again")
+        if comparison.blocked:
+            names = ", ".join(change.id for change in comparison.blocked)
+            raise Trouble(f"cannot be changed as planned: {names}; nothing was done", code="blocked")
+
+    def _take_in(self, announced: list[Record], blobs: Blobs) -> None:
+        os.makedirs(blobs.directory, mode=0o700, exist_ok=True)
+        disk = os.statvfs(self.home)
+        wanted, free = sum(blob["size"] for blob in announced), disk.f_bavail * disk.f_frsize
+        if wanted + SPARE_BYTES > free:
+            raise Trouble(
+                f"{wanted / 1e6:.1f} MB are to be sent, {free / 1e6:.1f} MB are free in {HOME}; nothing was done",
+                code="disk", hint="free some space there and run the same command again",
+            )  # fmt: skip
+        for blob in announced:
+            blobs.add(blob["sha256"], self.channel.blob(blob["size"]))
+
+    def _in_a_session_of_its_own(self, work: Any) -> int:
+        """Forks, so that neither a dropped connection nor the end of a terminal cuts the work in half."""
+        child = os.fork()
+        if child:
+            _, status = os.waitpid(child, 0)
+            return os.waitstatus_to_exitcode(status)
+        os.setsid()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        status = 1
+        try:
+            status = work()
+        except BaseException as error:
+            self.channel.send(as_event(Trouble(f"the agent failed: {type(error).__name__}: {error}", code="agent")))
+            raise
+        finally:
+            sys.stderr.flush()
+            os._exit(status)
+
+    def _converge(self, convergence: Convergence, order: Record, ledger: Ledger) -> int:
+        start = time.monotonic()
+        run = {"run": order["run"], "who": order["who"], "time": now()}
+        ledger.note_run({**run, "state": "running"})
+        try:
+            self._keep_agent()
+            convergence.run(order["debs"], {**run, "note": order["note"]}, self.channel.send)
+        except Trouble as trouble:
+            self._note_failure(ledger, run, trouble)
+            self.channel.send(as_event(trouble))
+            return 1
+        ledger.note_run({**run, "state": "done"})
+        self._forget_if_asked(ledger)
+        self.channel.send(
+            {"event": "done", "generation": ledger.generation, "seconds": round(time.monotonic() - start, 3)}
+        )
+        return 0
+
+    def _note_failure(self, ledger: Ledger, run: Record, trouble: Trouble) -> None:
+        """A full disk may be the trouble itself: then the report is all that is left."""
+        try:
+            ledger.save()
+            ledger.note_run({**run, "state": "failed", "item": trouble.item, "message": trouble.message})
+        except OSError as error:
+            trouble.tail += f"\n(the ledger could not be written: {error})"
+
+    def _forget_if_asked(self, ledger: Ledger) -> None:
+        if self.request.get("forget") and not ledger.entries:
+            ledger.forget()
+
+    def _keep_agent(self) -> None:
+        """Keeps this agent on the host, so that the next contact need not send it."""
+        place = os.path.join(self.home, "agent", self.request["agent"])
+        if self.root == "/" and not os.path.isdir(place) and os.path.isfile(self.origin):
+            from .keeping import keep
+
+            keep(self.origin, place)
+
+
+def now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

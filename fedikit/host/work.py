@@ -1,0 +1,44 @@
+"""What an item is worked on with: its entry in the ledger, and the contents that it needs."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .blobs import Blobs
+from .trouble import Trouble
+
+Record = dict[str, Any]
+
+
+@dataclass
+class Work:
+    """The contents at hand, and the entry of the item being worked on.
+
+    `entry` is changed in place: a unit or job notes there what it has done.
+    """
+
+    blobs: Blobs
+    secrets: dict[str, str] = field(default_factory=dict)
+    purge: bool = False
+    entry: Record = field(default_factory=dict)
+
+    @property
+    def prior(self) -> Record:
+        """What was there before fedikit."""
+        prior: Record = self.entry.get("prior") or {"type": "absent"}
+        return prior
+
+    @property
+    def done(self) -> str:
+        """The fingerprint that a unit or job has been acted upon with."""
+        return self.entry.get("done") or ""
+
+    def content(self, item: Record) -> bytes:
+        """The content of a file, or a job's standard input."""
+        if "seal" in item:
+            if item["id"] not in self.secrets:
+                raise Trouble(
+                    "its secret content is not at hand",
+                    hint="secrets are not kept on the host: apply the configuration that holds it",
+                )
+            return self.secrets[item["id"]].encode()
+        return self.blobs.read(item["sha256"]) if "sha256" in item else b""

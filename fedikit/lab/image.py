@@ -1,0 +1,169 @@
+"""The base image: one Debian tree that all machines share and none can write to.
+
+It is built once for each recipe, from the mirrors that the deployer's own apt uses, and kept in the cache.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from fedikit.errors import DeadlineExceeded, FedikitError
+from fedikit.events import StepFinished, StepStarted, Tell, Waiting, tell_nobody
+from fedikit.lab.furnish import place_file, place_link
+from fedikit.lab.lock import held_lock
+from fedikit.model.value import digest_of
+from fedikit.store.sources import ARCHIVE_KEYRING, debian_sources
+
+CODENAME = "trixie"
+PACKAGES = (
+    "ca-certificates",
+    "dbus",
+    "iproute2",
+    "openssh-server",
+    "pebble",
+    "procps",
+    "python3",
+    "sudo",
+    "systemd",
+    "systemd-sysv",
+)
+_MASKED = (  # useless in a container, slow, or of the deployer's kernel and not the machine's to touch
+    "apt-daily-upgrade.timer",
+    "apt-daily.timer",
+    "console-getty.service",
+    "dev-hugepages.mount",
+    "dpkg-db-backup.timer",
+    "fstrim.timer",
+    "getty@tty1.service",
+    "modprobe@.service",
+    "sshd-keygen.service",
+    "sys-kernel-debug.mount",
+    "sys-kernel-tracing.mount",
+    "systemd-journal-flush.service",
+    "systemd-modules-load.service",
+    "systemd-networkd-wait-online.service",
+    "systemd-pstore.service",
+    "systemd-remount-fs.service",
+    "systemd-sysctl.service",
+    "systemd-tmpfiles-setup-dev-early.service",
+    "systemd-tmpfiles-setup-dev.service",
+    "systemd-udev-trigger.service",
+    "systemd-udevd-control.socket",
+    "systemd-udevd-kernel.socket",
+    "systemd-udevd.service",
+)
+_NETWORK_UNIT = """\
+[Unit]
+Description=Address of this machine in the lab
+DefaultDependencies=no
+Before=network-pre.target network.target network-online.target
+Wants=network-pre.target network.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+EnvironmentFile=/etc/fedikit-lab
+ExecStart=ip address replace ${ADDRESS} dev host0
+ExecStart=ip link set host0 up
+
+[Install]
+WantedBy=sysinit.target
+"""
+_FILES = {
+    "etc/systemd/system/lab-network.service": _NETWORK_UNIT,
+    "etc/sudoers.d/admin": "admin ALL=(ALL:ALL) NOPASSWD: ALL\n",
+    "etc/containers/containers.conf.d/lab.conf": "[containers]\npids_limit = 0\n",  # pids are not delegated
+    "etc/default/locale": "LANG=C.UTF-8\n",
+    "etc/systemd/journald.conf.d/lab.conf": "[Journal]\nStorage=volatile\n",
+}
+_WORLDLY = ("etc/apt/apt.conf.d/99mmdebstrap", "etc/apt/sources.list", "etc/resolv.conf")
+_BUILD_SECONDS = 900
+# A killed build takes its processes and its mounts along.
+_ALONE = ("setpriv", "--pdeathsig=KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+
+
+def cache_directory() -> Path:
+    """Where fedikit keeps what can be made again: $FEDIKIT_CACHE, or fedikit in the user's cache."""
+    if chosen := os.environ.get("FEDIKIT_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fedikit"
+
+
+def image_directory() -> Path:
+    """Where the base image of this recipe is, or will be."""
+    return cache_directory() / "lab" / f"base-{_recipe_key()}"
+
+
+def build_image(tell: Tell = tell_nobody) -> Path:
+    """The directory of the base image; builds it when this recipe was never built here."""
+    directory = image_directory()
+    if directory.is_dir():
+        return directory
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with held_lock(directory.parent / "build.lock", seconds=_BUILD_SECONDS):
+        if not directory.is_dir():
+            _build(directory, tell)
+    return directory
+
+
+def _recipe_key() -> str:
+    recipe = [CODENAME, os.uname().machine, PACKAGES, _MASKED, _FILES, Path(__file__).read_text()]
+    return digest_of(recipe)[:16]
+
+
+def _build(directory: Path, tell: Tell) -> None:
+    tell(StepStarted(step="lab image"))
+    tell(Waiting(what=f"the base image of Debian {CODENAME} (once, about half a minute)"))
+    started = time.monotonic()
+    for abandoned in directory.parent.glob("building-*"):
+        shutil.rmtree(abandoned, ignore_errors=True)
+    unfinished = Path(tempfile.mkdtemp(prefix="building-", dir=directory.parent))
+    try:
+        _bootstrap(unfinished / "tree")
+        _furnish(unfinished / "tree")
+        (unfinished / "tree").rename(directory)
+    finally:
+        tell(StepFinished(step="lab image", seconds=time.monotonic() - started, failed=not directory.is_dir()))
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _bootstrap(tree: Path) -> None:
+    sources = "".join(f"{source.line(ARCHIVE_KEYRING)}\n" for source in debian_sources(CODENAME))
+    command = [*_ALONE, "mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
+    command += [f"--aptopt={option}" for option in _fetching_options()]
+    command += ['--customize-hook=chroot "$1" useradd --create-home --shell /bin/bash admin']
+    command += [CODENAME, str(tree), "-"]
+    try:
+        subprocess.run(command, input=sources, capture_output=True, text=True, timeout=_BUILD_SECONDS, check=True)
+    except subprocess.TimeoutExpired as error:
+        raise DeadlineExceeded("mmdebstrap to build the lab's base image", _BUILD_SECONDS) from error
+    except subprocess.CalledProcessError as error:
+        last = "\n".join(error.stderr.strip().splitlines()[-15:])
+        raise FedikitError(
+            f"the lab's base image could not be built:\n{last}", hint="see that apt works here: apt-get update"
+        ) from error
+
+
+def _fetching_options() -> list[str]:
+    """What the deployer's own apt is told about fetching (proxies, dates), without which it may reach nothing."""
+    dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, timeout=30, check=True)
+    wanted = ("Acquire::http::", "Acquire::https::", "Acquire::Check-", "Acquire::Retries")
+    return [line for line in dump.stdout.splitlines() if line.startswith(wanted)]
+
+
+def _furnish(tree: Path) -> None:
+    """Makes a fresh tree a lab machine's: nothing in it reaches for the world, nothing slows its start."""
+    for worldly in _WORLDLY:
+        (tree / worldly).unlink(missing_ok=True)
+    for key in (tree / "etc/ssh").glob("ssh_host_*"):
+        key.unlink()
+    for path, content in _FILES.items():
+        place_file(tree / path, content)
+    for unit in _MASKED:
+        place_link(tree / "etc/systemd/system" / unit, "/dev/null")
+    place_link(tree / "etc/systemd/system/sysinit.target.wants/lab-network.service", "../lab-network.service")
+    for stamp in ("etc/.updated", "var/.updated"):  # spares each machine what systemd does after an update
+        place_file(tree / stamp, "")

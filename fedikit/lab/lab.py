@@ -1,0 +1,220 @@
+"""The lab: a few real machines on this one, for trying where nothing can break.
+
+It belongs to a directory, which holds its keys and what it remembers. What runs is found by the kernel's own
+records, so that a lab of which only half came up, or half went down, can always be completed or cleared.
+"""
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from fedikit.errors import FedikitError
+from fedikit.events import HostFinished, Tell, tell_nobody
+from fedikit.lab import acme, environment
+from fedikit.lab.authority import kept_authority
+from fedikit.lab.container import Container
+from fedikit.lab.furnish import Identity
+from fedikit.lab.image import build_image, image_directory
+from fedikit.lab.keys import kept_key
+from fedikit.lab.lock import held_lock
+from fedikit.lab.machine import Machine
+from fedikit.lab.network import ACME_NUMBER, Network, bridge_name, claim_network
+from fedikit.lab.requirements import require_host
+from fedikit.lab.state import lab_name, load_state, save_state
+from fedikit.lab.teardown import cgroup_of, container_name, storage_of, take_down
+
+USUAL_MACHINES = ("hello", "cowsay", "social")
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+_LOCK_SECONDS = 900
+_TRUST_FILE = "pebble-root.pem"
+
+
+class Lab:
+    """The lab of one directory. As a context manager it is up inside, and down afterwards."""
+
+    def __init__(
+        self,
+        directory: Path | str = ".lab",
+        machines: Sequence[str] = USUAL_MACHINES,
+        *,
+        acme: bool = True,
+        disk: Mapping[str, int] | None = None,
+        tell: Tell = tell_nobody,
+    ) -> None:
+        """Nothing is done yet. `disk` limits what machines can write, in megabytes; `acme` adds that machine."""
+        self.directory = Path(directory).resolve()
+        self.name = lab_name(self.directory)
+        self._disk = dict(disk or {})
+        self._wanted = tuple(dict.fromkeys(_valid(name) for name in (*machines, *self._disk)))
+        self._has_acme = acme
+        self._tell = tell
+        self._state = load_state(self.directory)
+        self._machines: dict[str, Machine] = {}
+
+    def __enter__(self) -> Self:
+        try:
+            self.up()
+        except BaseException:
+            self.down()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.down()
+
+    def __getitem__(self, name: str) -> Machine:
+        if name not in self.machines:
+            known = ", ".join(self.machines) or "none"
+            raise FedikitError(f"the lab has no machine {name!r}; it has: {known}", hint=f"fedikit lab up {name}")
+        return self._machines.setdefault(name, self._machine(name))
+
+    @property
+    def machines(self) -> tuple[str, ...]:
+        """The names of all machines that the lab knows, `acme` last."""
+        return tuple(sorted(self._state.machines, key=lambda name: (name == acme.NAME, name)))
+
+    @property
+    def environment_file(self) -> Path:
+        """The environment that fedikit is given to work with this lab."""
+        return self.directory / environment.FILE
+
+    def up(self) -> None:
+        """Boots what is wanted and does not run; machines that run are kept. Writes the environment file."""
+        require_host()
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with held_lock(self.directory / "lock", seconds=_LOCK_SECONDS):
+            self._claim()
+            build_image(self._tell)
+            machines = [self[name] for name in (*self._wanted, *([acme.NAME] if self._has_acme else []))]
+            with ThreadPoolExecutor(max_workers=len(machines) or 1) as pool:
+                list(pool.map(self._bring_up, machines))
+            self._serve_names()
+            self._write_environment()
+
+    def down(self) -> None:
+        """Shuts every machine down and forgets what was written to it; its keys and addresses are kept."""
+        require_host()
+        for machine in self._machines.values():
+            machine.let_go()
+        if self.directory.is_dir():
+            with held_lock(self.directory / "lock", seconds=_LOCK_SECONDS):
+                self.environment_file.unlink(missing_ok=True)
+                (self.directory / _TRUST_FILE).unlink(missing_ok=True)
+                take_down(self.name)
+        else:
+            take_down(self.name)
+
+    def reset(self, name: str) -> None:
+        """Makes one machine as new and boots it."""
+        self[name].reset()
+        if name == acme.NAME:
+            self._serve_names()
+
+    def set_dns(self, names: Mapping[str, str]) -> None:
+        """Makes the lab's DNS answer those names with those addresses, beside `<machine>.lab`."""
+        self._state = replace(self._state, dns={**self._state.dns, **names})
+        save_state(self.directory, self._state)
+        self._serve_names()
+
+    def acme_root(self) -> str:
+        """The root (PEM) of the certificates that the lab's ACME authority issues."""
+        return self._acme().issuing_root()
+
+    def _claim(self) -> None:
+        """Fixes the lab's addresses. Comes before all else: from here on they cannot leave this machine."""
+        state = load_state(self.directory)
+        network = claim_network(self.name, state.subnet)
+        state = replace(state, subnet=network.number)
+        for name in self._wanted:
+            state = state.with_machine(name)
+        if self._has_acme:
+            state = replace(state, machines={**state.machines, acme.NAME: ACME_NUMBER})
+        save_state(self.directory, state)
+        self._state = state
+        self._machines.clear()
+
+    def _bring_up(self, machine: Machine) -> None:
+        started = time.monotonic()
+        is_kept = machine.is_running() and machine.answers()
+        if not is_kept:
+            machine.start()
+        outcome, detail = ("same", "runs already") if is_kept else ("changed", "booted")
+        seconds = time.monotonic() - started
+        self._tell(HostFinished(host=machine.name, outcome=outcome, seconds=seconds, detail=detail))
+
+    def _machine(self, name: str) -> Machine:
+        host_key, client_key = kept_key(self.directory / "host_keys" / name), kept_key(self.directory / "id_ed25519")
+        network = self._network
+        identity = Identity(
+            lab=self.name,
+            name=name,
+            address=network.address(self._state.machines[name]),
+            name_server=network.address(ACME_NUMBER),
+            host_key=host_key.private,
+            host_key_public=host_key.public,
+            client_key=client_key.public,
+        )
+        return Machine(
+            identity,
+            self._container(name),
+            key_file=self.directory / "id_ed25519",
+            disk=self._disk.get(name),
+            furnish_more=self._acme().furnish if name == acme.NAME else None,
+        )
+
+    def _container(self, name: str) -> Container:
+        return Container(
+            name=container_name(self.name, name),
+            hostname=name,
+            base=image_directory(),
+            directory=storage_of(self.name) / name,
+            cgroup=cgroup_of(self.name) / name,
+            bridge=self._network.bridge,
+        )
+
+    @property
+    def _network(self) -> Network:
+        if self._state.subnet is None:
+            raise FedikitError("the lab is not up", hint="fedikit lab up")
+        return Network(bridge_name(self.name), self._state.subnet)
+
+    def _acme(self) -> acme.Acme:
+        if acme.NAME not in self._state.machines:
+            raise FedikitError("the lab has no ACME authority", hint="fedikit lab up, without --no-acme")
+        return acme.Acme(self._network.address(ACME_NUMBER), kept_authority(self.directory))
+
+    def _serve_names(self) -> None:
+        """Tells the DNS server every name it is to answer: it forgets them when it stops."""
+        if acme.NAME not in self.machines or not self[acme.NAME].is_running():
+            return
+        for port in acme.PORTS:
+            self[acme.NAME].wait_for_port(port)
+        service = self._acme()
+        own = {f"{name}.lab": self[name].address for name in self.machines}
+        for name, address in {**own, **self._state.dns}.items():
+            service.set_name(name, address)
+        (self.directory / _TRUST_FILE).write_text(service.issuing_root())
+
+    def _write_environment(self) -> None:
+        running = [self[name] for name in self.machines if self[name].is_running()]
+        hosts = [environment.LabHost(host.name, host.address, host.host_key) for host in running]
+        with_acme = any(host.name == acme.NAME for host in hosts)
+        environment.write_environment(
+            self.directory,
+            [host for host in hosts if host.name != acme.NAME],
+            name_server=self._network.address(ACME_NUMBER) if with_acme else None,
+        )
+
+
+def _valid(name: str) -> str:
+    if not _NAME.fullmatch(name) or name == acme.NAME:
+        hint = "small letters, digits and hyphens, 32 at most; `acme` is the lab's own"
+        raise FedikitError(f"no machine of the lab can be called {name!r}", hint=hint)
+    return name

@@ -1,0 +1,100 @@
+"""The model: what is wanted, as pure values. Imports nothing of fedikit but its errors."""
+
+from fedikit.model.application import Application, Catalogue, Checks, Context, Person, Settings
+from fedikit.model.check import (
+    Check,
+    DnsResolves,
+    HttpAnswers,
+    NodeInfo,
+    PageShows,
+    ShellCommandPrints,
+    SignsIn,
+    TlsIsValid,
+    WebFinger,
+)
+from fedikit.model.configuration import INITIAL_PASSWORD, Configuration, InitialUser, configuration_model
+from fedikit.model.deployment import Deployment, Network, Parallel, Secrets
+from fedikit.model.environment import Environment, Policies
+from fedikit.model.function import TypedFunction
+from fedikit.model.host import Connection, DnsRecord, HostState, Local, Ssh
+from fedikit.model.item import (
+    Content,
+    Directory,
+    File,
+    Item,
+    Items,
+    Job,
+    Package,
+    SecretRef,
+    SecretText,
+    Symlink,
+    Unit,
+    User,
+)
+from fedikit.model.load import load_catalogue, load_configuration, load_environment
+from fedikit.model.policy import LoginShellPolicy, Place, Policy, Provision, ServicePolicy, Unfit
+from fedikit.model.request import Example, LoginShell, Request, Requests, Route, SystemService, WebSite
+from fedikit.model.web import WebPolicy
+
+__all__ = [
+    "INITIAL_PASSWORD",
+    "Application",
+    "Catalogue",
+    "Check",
+    "Checks",
+    "Configuration",
+    "Connection",
+    "Content",
+    "Context",
+    "Deployment",
+    "Directory",
+    "DnsRecord",
+    "DnsResolves",
+    "Environment",
+    "Example",
+    "File",
+    "HostState",
+    "HttpAnswers",
+    "InitialUser",
+    "Item",
+    "Items",
+    "Job",
+    "Local",
+    "LoginShell",
+    "LoginShellPolicy",
+    "Network",
+    "NodeInfo",
+    "Package",
+    "PageShows",
+    "Parallel",
+    "Person",
+    "Place",
+    "Policies",
+    "Policy",
+    "Provision",
+    "Request",
+    "Requests",
+    "Route",
+    "SecretRef",
+    "SecretText",
+    "Secrets",
+    "ServicePolicy",
+    "Settings",
+    "ShellCommandPrints",
+    "SignsIn",
+    "Ssh",
+    "Symlink",
+    "SystemService",
+    "TlsIsValid",
+    "TypedFunction",
+    "Unfit",
+    "Unit",
+    "User",
+    "WebFinger",
+    "WebPolicy",
+    "WebSite",
+    "configuration_model",
+    "load_catalogue",
+    "load_configuration",
+    "load_environment",
+]

@@ -1,0 +1,150 @@
+"""Checks: what a user sees of a service that runs, as values; `fedikit.verify` carries them out."""
+
+import shlex
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from fedikit.model.item import SecretRef
+from fedikit.model.value import DomainName, HostName, HttpsUrl, IpAddress, Port, UnixName, Value
+
+Url = Annotated[
+    str,
+    Field(
+        pattern=r"^https?://[A-Za-z0-9._~:/?#@!$&'()*+,;=%\[\]-]+$",
+        description="A web address that starts with http:// or https://.",
+    ),
+]
+
+
+class _Check(Value):
+    """What every check has."""
+
+    application: str
+    """The application that it belongs to."""
+    deadline: Annotated[float, Field(gt=0, le=3600)] = 20
+    """Seconds until it must hold; it is tried again and again that long, for services take time to start."""
+
+
+class DnsResolves(_Check):
+    """The domain leads to the address."""
+
+    kind: Literal["dns-resolves"] = "dns-resolves"
+    domain: DomainName
+    address: IpAddress
+
+    @property
+    def name(self) -> str:
+        return f"{self.domain} resolves to {self.address}"
+
+
+class TlsIsValid(_Check):
+    """The domain shows a certificate that is its own, trusted, and valid for some time yet."""
+
+    kind: Literal["tls-is-valid"] = "tls-is-valid"
+    domain: DomainName
+    port: Port = 443
+    min_days_left: Annotated[int, Field(ge=0)] = 1
+    """Some authorities' certificates live for few days only; renewal is the web server's task."""
+
+    @property
+    def name(self) -> str:
+        return f"{at_port(self.domain, self.port)} has a valid certificate"
+
+
+class HttpAnswers(_Check):
+    """The page answers with the status; redirects are not followed."""
+
+    kind: Literal["http-answers"] = "http-answers"
+    url: Url
+    status: Annotated[int, Field(ge=100, le=599)] = 200
+    contains: Annotated[str, Field(min_length=1)] | None = None
+    """Text in the body."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.url} answers {self.status}"
+
+
+class NodeInfo(_Check):
+    """The domain says by NodeInfo which software serves it."""
+
+    kind: Literal["node-info"] = "node-info"
+    domain: DomainName
+    port: Port = 443
+    software: str | None = None
+    """The name that the software gives itself; any if absent."""
+
+    @property
+    def name(self) -> str:
+        return f"{at_port(self.domain, self.port)} presents itself as {self.software or 'a fediverse server'}"
+
+
+class WebFinger(_Check):
+    """Other servers find the account: WebFinger leads from its name to its ActivityPub actor."""
+
+    kind: Literal["web-finger"] = "web-finger"
+    domain: DomainName
+    port: Port = 443
+    account: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+(@[a-z0-9.-]+)?$")]
+    """Its name at the domain; as `name@domain` if another domain is asked than the one in its name."""
+
+    @property
+    def address(self) -> str:
+        """The account as others write it, without a leading @."""
+        return self.account if "@" in self.account else f"{self.account}@{self.domain}"
+
+    @property
+    def name(self) -> str:
+        return f"{self.address} is found by WebFinger"
+
+
+class PageShows(_Check):
+    """The page, after redirects, shows the text."""
+
+    kind: Literal["page-shows"] = "page-shows"
+    url: Url
+    text: Annotated[str, Field(min_length=1)]
+
+    @property
+    def name(self) -> str:
+        return f"{self.url} shows “{self.text}”"
+
+
+class SignsIn(_Check):
+    """The page opens with the user's password, and not with another (HTTP Basic)."""
+
+    kind: Literal["signs-in"] = "signs-in"
+    url: HttpsUrl
+    username: Annotated[str, Field(pattern=r"^[^:\x00-\x1f\x7f]+$")]
+    secret: SecretRef
+
+    @property
+    def name(self) -> str:
+        return f"{self.username} signs in at {self.url}"
+
+
+class ShellCommandPrints(_Check):
+    """The command, in a login shell on the host, prints the text among others."""
+
+    kind: Literal["shell-command-prints"] = "shell-command-prints"
+    host: HostName
+    command: Annotated[tuple[str, ...], Field(min_length=1)]
+    expected: str
+    user: UnixName | None = None
+    """Whose login shell; that of the user whom fedikit connects as if absent."""
+
+    @property
+    def name(self) -> str:
+        return f"`{shlex.join(self.command)}` works on {self.host}"
+
+
+Check = Annotated[
+    DnsResolves | TlsIsValid | HttpAnswers | NodeInfo | WebFinger | PageShows | SignsIn | ShellCommandPrints,
+    Field(discriminator="kind"),
+]
+
+
+def at_port(domain: str, port: int) -> str:
+    """The domain as it stands in an https address: with its port, unless that is the usual one."""
+    return domain if port == 443 else f"{domain}:{port}"

@@ -1,0 +1,104 @@
+"""The configuration: the operator's choice of a domain, applications and their settings.
+
+Its type is made from the catalogue: each application's settings stand under a key of its own.
+"""
+
+import re
+from functools import cache
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, Field, SecretStr, create_model
+
+from fedikit.errors import ConfigurationError, Mistake
+from fedikit.model.application import Application, Catalogue, Chosen, Context, Person, Settings
+from fedikit.model.value import DomainName
+
+INITIAL_PASSWORD = "initial-user/password"  # noqa: S105 - the label of a secret, not a secret
+_NAME = re.compile("[a-z][a-z0-9-]*")
+
+
+def _one_line(password: SecretStr) -> SecretStr:
+    if not password.get_secret_value().isprintable():
+        raise ValueError("should be one line of text")
+    return password
+
+
+class InitialUser(Person):
+    """The person who can sign in from the start, in every application that has accounts."""
+
+    password: Annotated[SecretStr, Field(min_length=12, max_length=128), AfterValidator(_one_line)] | None = None
+    """The password to sign in with; derived from the provider's master key if absent."""
+
+
+class Configuration(Chosen):
+    """What the operator chose."""
+
+    enable: bool = True
+    """Whether anything is deployed at all."""
+    domain: DomainName = Field(description="The domain under which everything is found.", examples=["example.org"])
+    initial_user: InitialUser = Field(title="Initial user", description="The person who can sign in from the start.")
+    catalogue: ClassVar[Catalogue] = {}
+    """The applications that could be chosen."""
+
+    @property
+    def context(self) -> Context:
+        """What every application may know; no password is in it."""
+        person = self.initial_user.model_dump(exclude={"password"}, by_alias=True)
+        return Context(domain=self.domain, initial_user=Person.model_validate(person))
+
+    @property
+    def given(self) -> dict[str, SecretStr]:
+        """The secrets that the operator gave instead of having them derived, by label."""
+        password = self.initial_user.password
+        return {INITIAL_PASSWORD: password} if password else {}
+
+    def settings(self, application: str) -> Settings:
+        """The settings of an application of the catalogue."""
+        settings: Settings = getattr(self, _field_name(application))
+        return settings
+
+    def enabled(self) -> dict[str, Application[Any]]:
+        """The applications that are to be deployed, in the order of their names."""
+        chosen = {name: self.catalogue[name] for name in sorted(self.catalogue) if self.settings(name).enable}
+        return chosen if self.enable else {}
+
+
+def configuration_model(catalogue: Catalogue) -> type[Configuration]:
+    """The type of the configurations in which these applications can be chosen.
+
+    Raises ConfigurationError when an application does not fit in: its settings need defaults, its name must be free.
+    """
+    return _model_of(tuple(sorted(catalogue.items())))
+
+
+@cache
+def _model_of(applications: tuple[tuple[str, Application[Any]], ...]) -> type[Configuration]:
+    mistakes = [mistake for name, application in applications for mistake in _misfits(name, application)]
+    if mistakes:
+        raise ConfigurationError("the catalogue", mistakes)
+    fields: dict[str, Any] = {_field_name(name): _field(name, application) for name, application in applications}
+    model = create_model("Configuration", __base__=Configuration, __doc__=Configuration.__doc__, **fields)
+    model.catalogue = dict(applications)
+    return model
+
+
+def _field_name(application: str) -> str:
+    """Out of the way of pydantic's own attributes, so that an application may be called `copy` or `json`."""
+    return f"application_{application.replace('-', '_')}"
+
+
+def _field(name: str, application: Application[Any]) -> tuple[type[Settings], Any]:
+    settings = application.settings
+    description = (type(application).__doc__ or f"The application {name}.").strip()
+    return settings, Field(default_factory=settings, alias=name, title=name, description=description)
+
+
+def _misfits(name: str, application: Application[Any]) -> list[Mistake]:
+    """Why an application cannot be offered."""
+    reserved = {field.alias for field in Configuration.model_fields.values()}
+    needed = [key for key, field in application.settings.model_fields.items() if field.is_required()]
+    return [
+        *([Mistake(name, "is a key of the configuration itself")] if name in reserved else []),
+        *([Mistake(name, "should be small letters, digits and dashes")] if not _NAME.fullmatch(name) else []),
+        *(Mistake(f"{name}.{key}", "needs a default: `enable` must be enough") for key in needed),
+    ]

@@ -1,0 +1,121 @@
+"""The deployment: what shall be on each host, which names lead there, and what shows that it works."""
+
+from collections.abc import Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, PrivateAttr, SecretStr, model_validator
+
+from fedikit.model.check import Check
+from fedikit.model.diagram import counted, mermaid
+from fedikit.model.host import DnsRecord, HostState
+from fedikit.model.value import Certificates, FileReference, HostName, IpAddress, Value, Written, digest_of
+
+
+class Network(Written):
+    """How the deployer's checks find their way, where the world's own DNS and CAs do not serve."""
+
+    dns: IpAddress | None = Field(
+        None, title="DNS server", description="The DNS server that checks ask; this machine's own if absent."
+    )
+    trust: Certificates | None = Field(
+        None,
+        title="Trusted CAs",
+        description="A PEM file, beside this one, with certificates that checks trust besides the well-known CAs.",
+    )
+
+
+class Secrets(Written):
+    """Where secrets come from."""
+
+    master_key: FileReference = Field(
+        "file:master.key",
+        description="The key from which all secrets are derived, as file:PATH; PATH is relative to this file.",
+        examples=["file:master.key"],
+    )
+
+    @property
+    def path(self) -> Path:
+        """Where the master key lies."""
+        return Path(self.master_key.removeprefix("file:"))
+
+
+class Parallel(Written):
+    """How much is done at the same time."""
+
+    hosts: Annotated[int, Field(ge=1, le=100)] = 10
+    """Hosts that are changed at the same time."""
+
+
+class Deployment(Value):
+    """A pure value: the same configuration and environment always give the same deployment, with the same digest.
+
+    Every host of the environment is in it, also with nothing wanted there, so that what left is taken away.
+    """
+
+    name: HostName
+    hosts: dict[HostName, HostState]
+    dns: tuple[DnsRecord, ...] = ()
+    checks: tuple[Check, ...] = ()
+    network: Network = Network()
+    secrets: Secrets = Secrets()
+    parallel: Parallel = Parallel()
+    _given: dict[str, SecretStr] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _hosts_exist_and_can_be_ordered(self) -> "Deployment":
+        named = {earlier for state in self.hosts.values() for earlier in state.after}
+        named |= {host for check in self.checks if (host := getattr(check, "host", None))}
+        if unknown := sorted(named - self.hosts.keys()):
+            raise ValueError(f"names hosts that are not there: {', '.join(unknown)}")
+        if cycle := cycle_of({name: state.after for name, state in self.hosts.items()}):
+            raise ValueError(f"has hosts that wait for each other: {' → '.join(cycle)}")
+        return self
+
+    @property
+    def given(self) -> Mapping[str, SecretStr]:
+        """Secrets that the operator gave, by label. Never written, shown, or part of the digest."""
+        return self._given
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over all that is wanted. What only concerns this deployer is left out, such as where its keys lie."""
+        dump = self.model_dump(
+            mode="json",
+            exclude={"secrets": True, "parallel": True, "hosts": {"__all__": {"connection": {"identity_file"}}}},
+        )
+        return digest_of(dump)
+
+    def mermaid(self) -> str:
+        """The deployment as a Mermaid diagram."""
+        return mermaid(self.hosts, self.dns)
+
+    def with_given(self, given: Mapping[str, SecretStr]) -> "Deployment":
+        """The same deployment, with secrets that the operator gave."""
+        deployment = self.model_copy()
+        deployment._given = dict(given)
+        return deployment
+
+    def __str__(self) -> str:
+        items = counted(item.kind for state in self.hosts.values() for item in state.items) or "nothing wanted"
+        hosts = counted("host" for _ in self.hosts)
+        return f"{self.name}: {hosts}; {items}; {counted('check' for _ in self.checks) or 'no checks'}"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """How a notebook shows it: JupyterLab draws the diagram, others show its text."""
+        diagram = self.mermaid()
+        return {
+            "text/plain": str(self),
+            "text/markdown": f"```mermaid\n{diagram}```\n",
+            "text/vnd.mermaid": diagram,
+        }
+
+
+def cycle_of(after: Mapping[str, Sequence[str]]) -> list[str]:
+    """Names that wait for each other in a circle; empty when there is an order."""
+    try:
+        TopologicalSorter(after).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []

@@ -1,0 +1,72 @@
+"""A deployment in the making: gathers what policies provide, and everything that speaks against it."""
+
+from collections.abc import Iterable
+
+from fedikit.errors import Mistake
+from fedikit.model.check import Check
+from fedikit.model.host import DnsRecord
+from fedikit.model.item import Item
+from fedikit.model.policy import Place, Provision
+
+_JOINED = {"user": ("groups", "authorized_keys"), "unit": ("restart_on", "reload_on")}
+
+
+class Draft:
+    """Filled place by place; `mistakes` says in the end whether it can become a deployment."""
+
+    def __init__(self, hosts: Iterable[str]) -> None:
+        self.applications: dict[str, list[str]] = {host: [] for host in hosts}
+        self.dns: dict[DnsRecord, None] = {}
+        self.checks: list[Check] = []
+        self.mistakes: set[Mistake] = set()
+        self._items: dict[str, dict[str, Item]] = {host: {} for host in self.applications}
+        self._wanted_by: dict[tuple[str, str], str] = {}
+        self._led_by: dict[str, Place] = {}
+
+    def items(self, host: str) -> tuple[Item, ...]:
+        """What is wanted on a host so far, in the order in which it is made."""
+        return tuple(self._items[host].values())
+
+    def add(self, place: Place, provision: Provision) -> None:
+        """Takes in what fulfils one request at one place."""
+        for item in provision.items:
+            self._want(place, item)
+        for record in provision.dns:
+            self._lead(place, record)
+        self.checks += provision.checks
+
+    def note(self, path: str, message: str) -> None:
+        """Notes a mistake; the same one only once."""
+        self.mistakes.add(Mistake(path, message))
+
+    def _want(self, place: Place, item: Item) -> None:
+        items, owner = self._items[place.host], self._wanted_by.setdefault((place.host, item.id), place.application)
+        present = items.get(item.id)
+        joined = item if present is None else joint(present, item)
+        if joined is None:
+            self.note(f"hosts.{place.host}", f"{item.id} is wanted differently by {owner} and {place.application}")
+        elif joined != present:
+            items.pop(item.id, None)
+            items[item.id] = joined
+
+    def _lead(self, place: Place, record: DnsRecord) -> None:
+        leader = self._led_by.setdefault(record.name, place)
+        if leader != place:
+            other = f"{leader.application} on {leader.host}"
+            self.note(f"placement.{place.application}", f"wants {record.name} on {place.host}, which leads to {other}")
+        self.dns[record] = None
+
+
+def joint(first: Item, second: Item) -> Item | None:
+    """What satisfies both wishes for the same item; None if nothing does.
+
+    Users join their groups and keys, units what they watch. An item that grew so moves to the end of its host's list,
+    where all of that is already there.
+    """
+    union = {name: _union(getattr(first, name), getattr(second, name)) for name in _JOINED.get(first.kind, ())}
+    joined = first.model_copy(update=union)
+    return joined if joined == second.model_copy(update=union) else None
+
+
+def _union(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(first + second))

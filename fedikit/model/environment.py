@@ -1,0 +1,154 @@
+"""The environment: the hosting provider's hosts and policies; it maps a configuration to a deployment."""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, model_validator
+
+from fedikit.errors import ConfigurationError, Mistake
+from fedikit.model.configuration import Configuration
+from fedikit.model.deployment import Deployment, Network, Parallel, Secrets, cycle_of
+from fedikit.model.draft import Draft
+from fedikit.model.function import TypedFunction
+from fedikit.model.host import Connection, HostNames, HostState
+from fedikit.model.mistake import did_you_mean
+from fedikit.model.policy import LoginShellPolicy, Place, Policy, ServicePolicy, Unfit
+from fedikit.model.request import Request
+from fedikit.model.value import HostName, Written
+from fedikit.model.web import WebPolicy
+
+
+class Policies(Written):
+    """How each kind of request is made available."""
+
+    model_config = ConfigDict(alias_generator=lambda name: name.replace("_", "-"))
+
+    login_shell: LoginShellPolicy = Field(LoginShellPolicy(), title="Login shells")
+    """How packages get into login shells."""
+    service: ServicePolicy = Field(ServicePolicy(), title="Services")
+    """How services are run."""
+    web: WebPolicy | None = Field(None, title="Web sites")
+    """How web sites are served. If absent, no application that has one can be deployed."""
+
+    def policy_for(self, request: Request) -> Policy[Any] | None:
+        """The policy that answers requests of this kind."""
+        policy: Policy[Any] | None = getattr(self, request.kind.replace("-", "_"))
+        return policy
+
+
+class Environment(Written):
+    """Where things run, and by which means."""
+
+    name: HostName = Field(
+        description="Its name, under which the hosts remember what is deployed there.", examples=["lab"]
+    )
+    hosts: Annotated[dict[HostName, Connection], Field(min_length=1)]
+    """The hosts, by the names they go by here."""
+    policies: Policies = Field(Policies(), title="Policies")
+    """How each kind of request is made available here."""
+    placement: dict[str, HostNames] = Field(default_factory=dict)
+    """Where each application runs: a host, or a list of hosts."""
+    network: Network = Field(Network(), title="Network")
+    """How the deployer's checks find their way here."""
+    secrets: Secrets = Field(Secrets(), title="Secrets")
+    """Where the secrets of this environment come from."""
+    parallel: Parallel = Field(Parallel(), title="Parallel")
+    """How much is done at the same time here."""
+
+    @model_validator(mode="after")
+    def _references_hold(self) -> "Environment":
+        if mistakes := broken_references(self.model_dump(include={"hosts", "placement"})):
+            raise ConfigurationError(f"environment {self.name}", mistakes)
+        return self
+
+    def deployment(self, configuration: Configuration) -> Deployment:
+        """What the configuration comes to here; pure.
+
+        Raises ConfigurationError with everything that stands against it.
+        """
+        return TypedFunction(f"environment {self.name}", Configuration, Deployment, self._mapped)(configuration)
+
+    def empty(self) -> Deployment:
+        """The deployment in which nothing is wanted anywhere."""
+        return self._deployment(Draft(self.hosts))
+
+    def _mapped(self, configuration: Configuration) -> Deployment:
+        draft = Draft(self.hosts)
+        self._note_misplaced(configuration, draft)
+        for application in configuration.enabled():
+            self._add(application, configuration, draft)
+        if draft.mistakes:
+            raise ConfigurationError(f"environment {self.name}", sorted(draft.mistakes))
+        return self._deployment(draft).with_given(configuration.given)
+
+    def _note_misplaced(self, configuration: Configuration, draft: Draft) -> None:
+        known = list(configuration.catalogue)
+        for name in self.placement.keys() - configuration.catalogue.keys():
+            draft.note(f"placement.{name}", f"is no application{did_you_mean(name, known)}")
+        for name in configuration.enabled():
+            if not self.placement.get(name):
+                draft.note(f"placement.{name}", "is missing: the application is enabled, but placed on no host")
+
+    def _add(self, name: str, configuration: Configuration, draft: Draft) -> None:
+        application, settings = configuration.catalogue[name], configuration.settings(name)
+        requests = application.typed_requests(configuration.context)(settings)
+        for host in self.placement.get(name, ()):
+            draft.applications[host].append(name)
+            place = Place(application=name, host=host, connection=self.hosts[host])
+            for request in requests.values():
+                self._fulfil(request, place, draft)
+        draft.checks += application.typed_checks(configuration.context)(settings)
+
+    def _fulfil(self, request: Request, place: Place, draft: Draft) -> None:
+        policy = self.policies.policy_for(request)
+        if policy is None:
+            draft.note(f"policies.{request.kind}", f"is missing, but {place.application} asks for it")
+            return
+        try:
+            draft.add(place, policy.typed(place)(request))
+        except Unfit as unfit:
+            draft.mistakes.update(unfit.mistakes)
+
+    def _deployment(self, draft: Draft) -> Deployment:
+        return Deployment(
+            name=self.name,
+            hosts={name: self._state(name, draft) for name in self.hosts},
+            dns=tuple(draft.dns),
+            checks=tuple(draft.checks),
+            network=self.network,
+            secrets=self.secrets,
+            parallel=self.parallel,
+        )
+
+    def _state(self, host: str, draft: Draft) -> HostState:
+        applications = tuple(draft.applications[host])
+        return HostState(connection=self.hosts[host], items=draft.items(host), applications=applications)
+
+
+def broken_references(data: Any) -> list[Mistake]:
+    """Names of hosts that do not exist, and hosts that wait for each other; `data` may be malformed otherwise."""
+    hosts = _group(data, "hosts")
+    after = {f"hosts.{name}.after": _names(_group(host).get("after")) for name, host in hosts.items()}
+    placed = {f"placement.{name}": _names(where) for name, where in _group(data, "placement").items()}
+    unknown = [
+        Mistake(path, f'names "{name}", which is no host{did_you_mean(name, list(hosts))}')
+        for path, names in (after | placed).items()
+        for name in names
+        if name not in hosts
+    ]
+    return unknown + _waiting_in_circles(hosts)
+
+
+def _waiting_in_circles(hosts: Mapping[str, Any]) -> list[Mistake]:
+    cycle = cycle_of({name: _names(_group(host).get("after")) for name, host in hosts.items()})
+    return [Mistake(f"hosts.{cycle[0]}.after", f"waits for itself: {' → '.join(cycle)}")] if cycle else []
+
+
+def _group(data: Any, key: str | None = None) -> Mapping[str, Any]:
+    part = data.get(key) if key and isinstance(data, Mapping) else data
+    return part if isinstance(part, Mapping) else {}
+
+
+def _names(value: Any) -> list[str]:
+    names = value if isinstance(value, Iterable) and not isinstance(value, str | Mapping) else [value]
+    return [name for name in names if isinstance(name, str)]

@@ -1,0 +1,109 @@
+"""Hosts: how each is reached, what shall be on it, and which names lead there.
+
+A deployment type is a class here: adding one is adding a class with a `type` of its own to `Connection`.
+"""
+
+import ipaddress
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+
+from fedikit.model.item import Items
+from fedikit.model.value import DomainName, HostName, IpAddress, Port, PublicKey, UnixName, Value, Written
+
+
+def _several(hosts: Any) -> Any:
+    """One host is as good as a list of one."""
+    if not isinstance(hosts, str | list | tuple):
+        raise ValueError("should be a host's name, or a list of them")
+    return (hosts,) if isinstance(hosts, str) else tuple(hosts)
+
+
+def _different(hosts: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(hosts)) < len(hosts):
+        raise ValueError("should name each host once")
+    return hosts
+
+
+HostNames = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_several, json_schema_input_type=HostName | list[HostName]),
+    AfterValidator(_different),
+]
+"""Names of hosts that exist."""
+
+
+class Local(Written):
+    """This very machine, without a connection."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["type"]})
+
+    type: Literal["local"] = Field("local", title="Deployment type", description="How the host is reached: not at all.")
+    address: IpAddress = Field("127.0.0.1", description="The IP address at which its web sites are found.")
+    after: HostNames = Field((), description="Hosts that are changed before this one.")
+
+    @property
+    def public_addresses(self) -> tuple[str, ...]:
+        """The IP addresses that the names of its web sites lead to."""
+        return (self.address,)
+
+
+class Ssh(Written):
+    """A machine that is reached over SSH."""
+
+    type: Literal["ssh"] = Field("ssh", title="Deployment type", description="How the host is reached: over SSH.")
+    address: Annotated[str, Field(pattern=r"^[A-Za-z0-9:]([A-Za-z0-9.:-]*[A-Za-z0-9:])?$")]
+    """The IP address or name at which SSH answers."""
+    port: Port = Field(22, description="The port at which SSH answers.")
+    user: UnixName = Field("root", description="Who logs in; anyone but root needs sudo without a password.")
+    host_key: PublicKey = Field(
+        description="The host's public key; a host that shows another key is refused.",
+        examples=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHw9…"],
+    )
+    identity_file: str | None = None
+    """The private key to log in with, relative to the environment's file; the SSH agent's keys if absent."""
+    public_address: IpAddress | None = None
+    """Where the host's web sites are found, if not at `address`."""
+    after: HostNames = Field((), description="Hosts that are changed before this one.")
+
+    @property
+    def public_addresses(self) -> tuple[str, ...]:
+        """The IP addresses that the names of its web sites lead to; none when only a name is known."""
+        address = self.public_address or self.address
+        return (address,) if _is_ip_address(address) else ()
+
+
+def _is_ip_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _deployment_type(host: Any) -> Any:
+    return host.get("type", "ssh") if isinstance(host, dict) else getattr(host, "type", "ssh")
+
+
+Connection = Annotated[Annotated[Ssh, Tag("ssh")] | Annotated[Local, Tag("local")], Discriminator(_deployment_type)]
+
+
+class DnsRecord(Value):
+    """A name that shall lead to a host."""
+
+    name: DomainName
+    type: Literal["A", "AAAA"]
+    address: IpAddress
+
+
+class HostState(Items):
+    """How a host is reached, and everything that shall be on it."""
+
+    connection: Connection
+    applications: tuple[str, ...] = ()
+    """Which applications are placed there."""
+
+    @property
+    def after(self) -> tuple[str, ...]:
+        """Hosts that are changed before this one."""
+        return self.connection.after

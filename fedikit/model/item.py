@@ -1,0 +1,182 @@
+"""Items: the things on a host that fedikit can own, as they are wanted.
+
+An item names what shall be, never how; the agent (`fedikit.host`) knows how. The order in which a deployment
+lists a host's items is the order in which they are made; they are removed in the reverse order.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from fedikit.model.value import AbsolutePath, Mode, PackageName, UnixName, Value
+
+SecretFormat = Literal["password", "hex32", "hex64"]
+
+
+class SecretRef(Value):
+    """Stands for a secret, derived or given by the operator, that is filled in only on its way to the host."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]+([./-][a-z0-9]+)*$")]
+    """Its label, such as `snac/initial-user`; the same label always yields the same secret."""
+    format: SecretFormat = "password"
+    """password: 24 letters and digits; hex32, hex64: that many hexadecimal digits."""
+    version: Annotated[int, Field(ge=1)] = 1
+    """Raised to rotate the secret."""
+
+
+class SecretText(Value):
+    """Text with secrets in it. Its length and contents never show in a plan, event, log or ledger."""
+
+    parts: tuple[str | SecretRef, ...]
+
+
+Content = str | SecretText
+ItemId = Annotated[str, Field(pattern=r"^(package|file|directory|symlink|user|unit|job):.+$")]
+
+
+class Package(Value):
+    """A Debian package, with what it depends on."""
+
+    kind: Literal["package"] = "package"
+    name: PackageName
+    version: str | None = None
+    """Exactly this version; any version holds if absent."""
+
+    @property
+    def id(self) -> str:
+        return f"package:{self.name}"
+
+
+class File(Value):
+    """A regular file. What was there before is restored when the item leaves."""
+
+    kind: Literal["file"] = "file"
+    path: AbsolutePath
+    content: Content
+    mode: Mode = "0644"
+    owner: UnixName = "root"
+    group: UnixName = "root"
+
+    @property
+    def id(self) -> str:
+        return f"file:{self.path}"
+
+
+class Directory(Value):
+    """A directory; its parents exist already or are items too."""
+
+    kind: Literal["directory"] = "directory"
+    path: AbsolutePath
+    mode: Mode = "0755"
+    owner: UnixName = "root"
+    group: UnixName = "root"
+    data: bool = False
+    """It bears data: kept, and reported as kept, when it leaves the configuration, unless purged."""
+
+    @property
+    def id(self) -> str:
+        return f"directory:{self.path}"
+
+
+class Symlink(Value):
+    """A symbolic link."""
+
+    kind: Literal["symlink"] = "symlink"
+    path: AbsolutePath
+    target: Annotated[str, Field(min_length=1)]
+
+    @property
+    def id(self) -> str:
+        return f"symlink:{self.path}"
+
+
+class User(Value):
+    """A user of the host, with a group of the same name."""
+
+    kind: Literal["user"] = "user"
+    name: UnixName
+    comment: Annotated[str, Field(pattern=r"^[^:,\n]*$")] = ""
+    home: AbsolutePath | None = None
+    """`/home/NAME` if absent; created if it does not exist."""
+    shell: AbsolutePath = "/bin/bash"
+    groups: tuple[UnixName, ...] = ()
+    """Further groups, which must exist."""
+    system: bool = False
+    authorized_keys: tuple[Annotated[str, Field(pattern=r"^[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [^\n]*)?$")], ...] = ()
+    """OpenSSH public keys that may log in; the user's whole authorized_keys file if any are given."""
+
+    @property
+    def id(self) -> str:
+        return f"user:{self.name}"
+
+
+class Unit(Value):
+    """A systemd unit's state. Its file, if we bring one, is a File item."""
+
+    kind: Literal["unit"] = "unit"
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9:_.@-]+\.(service|socket|timer|path|target|mount)$")]
+    enabled: bool = True
+    active: bool = True
+    restart_on: tuple[ItemId, ...] = ()
+    """Items whose change restarts the unit."""
+    reload_on: tuple[ItemId, ...] = ()
+    """Items whose change reloads the unit (or restarts it, where it cannot reload)."""
+
+    @property
+    def id(self) -> str:
+        return f"unit:{self.name}"
+
+
+class Job(Value):
+    """A command that runs once, and again only when its inputs change."""
+
+    kind: Literal["job"] = "job"
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9 ._/-]*$")]
+    run: Annotated[tuple[str, ...], Field(min_length=1)]
+    """The command, not a shell line. Never holds a secret: command lines are public on a host."""
+    check: tuple[str, ...] = ()
+    """Exits with 0 when the job's effect is there already; gets the same standard input; changes nothing."""
+    undo: tuple[str, ...] = ()
+    """Takes the effect back when the job leaves."""
+    stdin: Content = ""
+    user: UnixName = "root"
+    inputs: tuple[ItemId, ...] = ()
+    """Items whose change makes the job run again, besides its own fields."""
+    deadline: Annotated[int, Field(ge=1, le=3600)] = 120
+    """Seconds the command may take."""
+
+    @property
+    def id(self) -> str:
+        return f"job:{self.name}"
+
+
+Item = Annotated[Package | File | Directory | Symlink | User | Unit | Job, Field(discriminator="kind")]
+
+
+def watched_by(item: Item) -> tuple[str, ...]:
+    """The ids of the items whose change this item answers to."""
+    match item:
+        case Unit():
+            return item.restart_on + item.reload_on
+        case Job():
+            return item.inputs
+        case _:
+            return ()
+
+
+class Items(Value):
+    """The wanted state of one host, in the order in which it is made."""
+
+    items: tuple[Item, ...]
+
+    @model_validator(mode="after")
+    def _ids_are_unique_and_watched_items_come_first(self) -> "Items":
+        seen: set[str] = set()
+        for item in self.items:
+            if item.id in seen:
+                raise ValueError(f"{item.id} is listed twice")
+            for watched in watched_by(item):
+                if watched not in seen:
+                    raise ValueError(f"{item.id} watches {watched}, which is not listed before it")
+            seen.add(item.id)
+        return self

@@ -1,0 +1,165 @@
+"""Loading: reads what people wrote. The only room of the model that touches files.
+
+Whatever is wrong with a file is told at once, as one ConfigurationError.
+"""
+
+import json
+from functools import reduce
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from fedikit.errors import ConfigurationError, Mistake
+from fedikit.model.application import Application, Catalogue
+from fedikit.model.configuration import Configuration, configuration_model
+from fedikit.model.deployment import Secrets
+from fedikit.model.document import Malformed, parse_json, parse_toml
+from fedikit.model.environment import Environment, broken_references
+from fedikit.model.host import Connection, Ssh
+from fedikit.model.mistake import WHOLE, dotted, mistakes_in
+from fedikit.model.schema import keys_at
+from fedikit.model.value import Value
+
+APPLICATIONS = "fedikit.applications"
+"""The entry point group in which applications are found."""
+
+_CERTIFICATE_FILES = (("policies", "web", "acme_root"), ("network", "trust"))
+ValueT = TypeVar("ValueT", bound=Value)
+
+
+def load_configuration(path: str | Path, catalogue: Catalogue | None = None) -> Configuration:
+    """The operator's configuration, from a JSON file (or TOML, by its suffix).
+
+    The catalogue is that of all installed applications if absent.
+    """
+    path = Path(path)
+    model = configuration_model(load_catalogue() if catalogue is None else catalogue)
+    try:
+        return _validated(model, _document(path))
+    except Malformed as malformed:
+        raise ConfigurationError(str(path), malformed.mistakes) from None
+
+
+def load_environment(path: str | Path) -> Environment:
+    """The hosting provider's environment, from a TOML file (or JSON, by its suffix).
+
+    Files that it names lie beside it: certificates are read now, of keys only the place is kept.
+    """
+    path = Path(path)
+    try:
+        environment = _validated_environment(path)
+    except Malformed as malformed:
+        raise ConfigurationError(str(path), malformed.mistakes) from None
+    return _anchored(environment, path.parent.absolute())
+
+
+def load_catalogue() -> dict[str, Application[Any]]:
+    """The installed applications by name: each is an entry point of the group `fedikit.applications`."""
+    applications: dict[str, Application[Any]] = {}
+    mistakes: list[Mistake] = []
+    for entry_point in sorted(entry_points(group=APPLICATIONS)):
+        try:
+            applications[entry_point.name] = _application(entry_point)
+        except Malformed as malformed:
+            mistakes += malformed.mistakes
+    if mistakes:
+        raise ConfigurationError(
+            f"the installed applications ({APPLICATIONS})",
+            mistakes,
+            hint="repair or uninstall the packages that bring them",
+        )
+    return applications
+
+
+def _application(entry_point: EntryPoint) -> Application[Any]:
+    try:
+        found = entry_point.load()
+    except Exception as error:  # whatever a stranger's module raises
+        raise _unfit(entry_point, f"cannot be loaded: {type(error).__name__}: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, Application)):
+        raise _unfit(entry_point, "is no subclass of fedikit.model.Application")
+    if missing := sorted(found.__abstractmethods__):
+        raise _unfit(entry_point, f"lacks {', '.join(missing)}")
+    if found.name != entry_point.name:
+        raise _unfit(entry_point, f'calls itself "{found.name}"')
+    return found()
+
+
+def _unfit(entry_point: EntryPoint, message: str) -> Malformed:
+    return Malformed(Mistake(entry_point.name, f"{entry_point.value} {message}"))
+
+
+def _document(path: Path) -> Any:
+    text = _text(path)
+    return parse_toml(text) if path.suffix == ".toml" else parse_json(text)
+
+
+def _text(path: Path) -> str:
+    """A file's text; the mark that Windows editors put before it is left out."""
+    try:
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        problem = "is no UTF-8 text"
+    except ValueError:
+        problem = "has a name that no file can have"
+    except OSError as error:
+        problem = f"cannot be read: {(error.strerror or str(error)).lower()}"
+    raise Malformed(Mistake(WHOLE, problem))
+
+
+def _validated(model: type[ValueT], document: Any) -> ValueT:
+    """Strictly: in a file, "yes" is no truth value and "22" no number."""
+    text = json.dumps(document, default=lambda moment: None)
+    try:
+        return model.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        schema = model.model_json_schema()
+        mistakes = mistakes_in(error, document, known_keys=lambda path: keys_at(schema, path))
+        raise Malformed(*mistakes) from None
+    except ConfigurationError as error:
+        raise Malformed(*error.mistakes) from None
+
+
+def _validated_environment(path: Path) -> Environment:
+    document = _document(path)
+    mistakes = {*_read_certificates(document, path.parent), *broken_references(document)}
+    try:
+        environment = _validated(Environment, document)
+    except Malformed as malformed:
+        mistakes |= set(malformed.mistakes)
+    if mistakes:
+        raise Malformed(*sorted(mistakes))
+    return environment
+
+
+def _read_certificates(document: Any, directory: Path) -> list[Mistake]:
+    """Puts the contents of certificate files in the place of their names; tells those that cannot be read."""
+    mistakes = []
+    for *groups, key in _CERTIFICATE_FILES:
+        group = reduce(lambda outer, step: outer.get(step) if isinstance(outer, dict) else None, groups, document)
+        if isinstance(group, dict) and isinstance(group.get(key), str) and "-----BEGIN" not in group[key]:
+            try:
+                group[key] = _text(directory / group[key])
+            except Malformed as malformed:
+                del group[key]
+                mistakes += [Mistake(dotted([*groups, key]), reason.message) for reason in malformed.mistakes]
+    return mistakes
+
+
+def _anchored(environment: Environment, directory: Path) -> Environment:
+    """The same environment, with key files named by absolute paths."""
+    hosts = {name: _anchored_host(host, directory) for name, host in environment.hosts.items()}
+    secrets = Secrets(master_key=f"file:{_beside(environment.secrets.path, directory)}")
+    return environment.model_copy(update={"hosts": hosts, "secrets": secrets})
+
+
+def _anchored_host(host: Connection, directory: Path) -> Connection:
+    if isinstance(host, Ssh) and host.identity_file:
+        return host.model_copy(update={"identity_file": _beside(host.identity_file, directory)})
+    return host
+
+
+def _beside(file: str | Path, directory: Path) -> str:
+    return str(directory / Path(file).expanduser())

@@ -1,0 +1,104 @@
+"""Policies: how a hosting provider makes one kind of request available on a host, and by which means."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Generic, TypeVar
+
+from fedikit.errors import ConfigurationError, Mistake
+from fedikit.model.check import Check, ShellCommandPrints
+from fedikit.model.function import TypedFunction
+from fedikit.model.host import Connection, DnsRecord
+from fedikit.model.item import Items, Package, Unit, User
+from fedikit.model.request import LoginShell, SystemService, WebSite
+from fedikit.model.value import HostName, PublicKey, UnixName, Value, Written
+
+
+class Unfit(ConfigurationError):
+    """A request that this environment's policy or host cannot fulfil; `path` leads into the environment."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__("environment", [Mistake(path, message)])
+
+
+RequestT = TypeVar("RequestT", LoginShell, SystemService, WebSite)
+
+
+class Place(Value):
+    """For whom a request is fulfilled, and on which host."""
+
+    application: str
+    host: HostName
+    connection: Connection
+
+
+class Provision(Items):
+    """What fulfils a request: items for the host, names that lead there, and checks that show it."""
+
+    dns: tuple[DnsRecord, ...] = ()
+    checks: tuple[Check, ...] = ()
+
+
+class Policy(Written, ABC, Generic[RequestT]):
+    """A way to fulfil one kind of request."""
+
+    fulfils: ClassVar[type[Value]]
+    """The type of the requests."""
+
+    @abstractmethod
+    def provide(self, request: RequestT, place: Place) -> Provision:
+        """What fulfils the request there."""
+
+    def typed(self, place: Place) -> TypedFunction[RequestT, Provision]:
+        """`provide` as a typed function of the request."""
+        return TypedFunction(
+            f"{type(self).__name__} (for {place.application})",
+            self.fulfils,
+            Provision,
+            lambda request: self.provide(request, place),
+        )
+
+
+class LoginShellPolicy(Policy[LoginShell]):
+    """Makes packages available in a login shell: of a user of its own, or of everybody on the host."""
+
+    fulfils = LoginShell
+    user: UnixName | None = None
+    """The user whose login shell it is, created if need be; everybody on the host if absent."""
+    authorized_keys: tuple[PublicKey, ...] = ()
+    """Public keys with which the user may log in over SSH."""
+
+    def provide(self, request: LoginShell, place: Place) -> Provision:
+        packages = (*request.packages, "sudo") if request.wheel else request.packages
+        return Provision(
+            items=(*(Package(name=name) for name in packages), *self._accounts(request, place)),
+            checks=tuple(
+                ShellCommandPrints(
+                    application=place.application,
+                    host=place.host,
+                    command=example.command,
+                    expected=example.prints,
+                    user=self.user,
+                )
+                for example in request.examples
+            ),
+        )
+
+    def _accounts(self, request: LoginShell, place: Place) -> tuple[User, ...]:
+        if self.user:
+            groups = ("sudo",) if request.wheel else ()
+            return (User(name=self.user, groups=groups, authorized_keys=self.authorized_keys),)
+        if request.wheel:
+            raise Unfit(
+                "policies.login-shell.user", f"is missing, but {place.application} wants a user who may use sudo"
+            )
+        return ()
+
+
+class ServicePolicy(Policy[SystemService]):
+    """Runs services from Debian's packages under systemd, right on the host."""
+
+    fulfils = SystemService
+
+    def provide(self, request: SystemService, place: Place) -> Provision:
+        packages = tuple(Package(name=name) for name in request.packages)
+        unit = Unit(name=request.unit, restart_on=tuple(file.id for file in request.files))
+        return Provision(items=(*packages, *request.directories, *request.files, *request.setup, unit))

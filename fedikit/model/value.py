@@ -1,0 +1,118 @@
+"""Values: what everything in the model is made of, and the names that occur in it."""
+
+import hashlib
+import ipaddress
+import json
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+class Value(BaseModel):
+    """A frozen value that knows all its fields; mistakes never repeat what was put in, it may be a secret."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def _field_title(name: str, field: Any) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def _model_title(model: type) -> str:
+    return re.sub("(?<=[a-z])(?=[A-Z])", " ", model.__name__).capitalize()
+
+
+class Written(Value):
+    """A value that people write. The docstrings of its fields are their descriptions in JSON Schemas."""
+
+    model_config = ConfigDict(
+        use_attribute_docstrings=True, field_title_generator=_field_title, model_title_generator=_model_title
+    )
+
+
+def canonical_json(value: Any) -> str:
+    """One spelling for equal values: sorted keys, no spaces."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256 (hex) of a JSON value's one spelling."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+HostName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", description="A short name of small letters, digits and dashes."
+    ),
+]
+DomainName = Annotated[
+    str,
+    Field(
+        max_length=253,
+        pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
+        description="A fully qualified domain name in lower case, without a final dot.",
+    ),
+]
+PackageName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$", description="A Debian package.")]
+UnixName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z_][a-z0-9_-]{0,30}$", description="A user or group of a host: small letters, digits, - and _."
+    ),
+]
+AbsolutePath = Annotated[
+    str,
+    Field(
+        pattern=r"^(/([^/.\x00\n]|\.[^/.\x00\n]|\.\.[^/\x00\n])[^/\x00\n]*)+$",
+        description="An absolute path without '.', '..' or doubled slashes.",
+    ),
+]
+Mode = Annotated[str, Field(pattern=r"^[0-7]{4}$", description="Permission bits as four octal digits.")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+AccountName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z][a-z0-9_]{0,29}$",
+        description="A user's name in the fediverse: small letters, digits and _, a letter first.",
+    ),
+]
+OneLine = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$", description="One line of text.")]
+EmailAddress = Annotated[
+    str,
+    Field(
+        max_length=254,
+        pattern=r"^[A-Za-z0-9._%+-]+@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$",
+        description="An e-mail address.",
+    ),
+]
+HttpsUrl = Annotated[
+    str, Field(pattern=r"^https://[A-Za-z0-9._~:/?#@!&=%+,;-]+$", description="An address that starts with https://.")
+]
+PublicKey = Annotated[
+    str,
+    Field(pattern=r"^[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [^\n]*)?$", description="An OpenSSH public key, as in a .pub file."),
+]
+FileReference = Annotated[
+    str, Field(pattern=r"^file:[^\x00\n]+$", description="The place of a secret as file:PATH, never the secret itself.")
+]
+
+
+def _ip_address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError("should be an IP address") from None
+
+
+def _certificates(text: str) -> str:
+    if "PRIVATE KEY" in text:
+        raise ValueError("holds a private key, should hold certificates only")
+    if not re.search(r"-----BEGIN CERTIFICATE-----\n.+?-----END CERTIFICATE-----", text, re.DOTALL):
+        raise ValueError("should hold certificates in PEM form")
+    return text
+
+
+IpAddress = Annotated[str, AfterValidator(_ip_address), Field(description="An IPv4 or IPv6 address.")]
+Certificates = Annotated[str, AfterValidator(_certificates), Field(description="X.509 certificates in PEM form.")]

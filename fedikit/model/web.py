@@ -1,0 +1,91 @@
+"""Web sites by Caddy: one site file each, certificates by ACME, and names that lead to the host."""
+
+import ipaddress
+from typing import Literal
+
+from pydantic import Field
+
+from fedikit.model.check import DnsResolves, TlsIsValid
+from fedikit.model.host import DnsRecord
+from fedikit.model.item import Directory, File, Package, Unit
+from fedikit.model.policy import Place, Policy, Provision, Unfit
+from fedikit.model.request import Route, WebSite
+from fedikit.model.value import Certificates, EmailAddress, HttpsUrl
+
+CADDYFILE = "/etc/caddy/Caddyfile"
+SITES = "/etc/caddy/sites"
+ACME_ROOT = "/etc/caddy/acme-root.pem"
+
+
+class WebPolicy(Policy[WebSite]):
+    """Puts Caddy in front of web sites; it obtains and renews their certificates."""
+
+    fulfils = WebSite
+    means: Literal["caddy"] = "caddy"
+    """The web server."""
+    acme_directory: HttpsUrl | None = Field(
+        None,
+        title="ACME directory",
+        description="The CA that certificates are asked of; Caddy's usual one, Let's Encrypt, if absent.",
+        examples=["https://acme-v02.api.letsencrypt.org/directory"],
+    )
+    acme_root: Certificates | None = Field(
+        None,
+        title="ACME root",
+        description="A PEM file, beside this one, with certificates by which hosts recognise a CA of your own.",
+    )
+    email: EmailAddress | None = Field(
+        None, title="E-mail", description="Whom the CA may write to about the certificates."
+    )
+
+    def provide(self, request: WebSite, place: Place) -> Provision:
+        files = (*self._server_files(), _site_file(request))
+        unit = Unit(name="caddy.service", reload_on=tuple(file.id for file in files))
+        return Provision(
+            items=(Package(name="caddy"), Directory(path=SITES), *files, unit),
+            dns=_records(request, place),
+            checks=tuple(_checks(request, place)),
+        )
+
+    def _server_files(self) -> tuple[File, ...]:
+        """What all sites of a host share."""
+        caddyfile = File(path=CADDYFILE, content=self._caddyfile())
+        return (File(path=ACME_ROOT, content=self.acme_root), caddyfile) if self.acme_root else (caddyfile,)
+
+    def _caddyfile(self) -> str:
+        options = {"email": self.email, "acme_ca": self.acme_directory, "acme_ca_root": self.acme_root and ACME_ROOT}
+        lines = "".join(f"\t{name} {setting}\n" for name, setting in options.items() if setting)
+        return (f"{{\n{lines}}}\n\n" if lines else "") + f"import {SITES}/*.caddy\n"
+
+
+def _site_file(site: WebSite) -> File:
+    headers = "".join(f'\theader {name} "{text}"\n' for name, text in sorted(site.headers.items()))
+    routes = "".join(_handler(route) for route in site.routes)
+    body = f"\trequest_body {{\n\t\tmax_size {site.max_body_megabytes}MB\n\t}}\n"
+    return File(path=f"{SITES}/{site.domain}.caddy", content=f"{site.domain} {{\n{headers}{body}{routes}}}\n")
+
+
+def _handler(route: Route) -> str:
+    return f"\thandle {route.path} {{\n\t\treverse_proxy 127.0.0.1:{route.port}\n\t}}\n"
+
+
+def _records(site: WebSite, place: Place) -> tuple[DnsRecord, ...]:
+    addresses = place.connection.public_addresses
+    if not addresses:
+        raise Unfit(
+            f"hosts.{place.host}.public_address",
+            f"is missing: {site.domain} needs the IP address of its host, {place.connection.address} is a name",
+        )
+    return tuple(DnsRecord(name=site.domain, type=_record_type(address), address=address) for address in addresses)
+
+
+def _record_type(address: str) -> Literal["A", "AAAA"]:
+    return "A" if ipaddress.ip_address(address).version == 4 else "AAAA"
+
+
+def _checks(site: WebSite, place: Place) -> list[DnsResolves | TlsIsValid]:
+    resolves = [
+        DnsResolves(application=place.application, domain=site.domain, address=address)
+        for address in place.connection.public_addresses
+    ]
+    return [*resolves, TlsIsValid(application=place.application, domain=site.domain)]

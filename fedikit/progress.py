@@ -1,0 +1,96 @@
+"""Draws events in a terminal while they happen: lasting lines for what ended, one live line for what goes on."""
+
+import threading
+import time
+
+from rich.console import Console
+from rich.markup import escape
+
+from fedikit.events import (
+    CheckFinished,
+    Event,
+    HostFinished,
+    ItemFinished,
+    ItemStarted,
+    Progress,
+    StepFinished,
+    StepStarted,
+    Waiting,
+)
+
+REDRAWS_PER_SECOND = 10
+PIPED_EVERY_SECONDS = 10.0
+
+
+class TerminalProgress:
+    """A listener for events. On a terminal the last line lives; piped, a line is written now and then."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._lock = threading.Lock()
+        self._live = ""
+        self._drawn_at = 0.0
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            if line := lasting_line(event):
+                self._clear()
+                self._console.print(line, highlight=False)
+            elif live := live_line(event):
+                self._draw(live)
+
+    def close(self) -> None:
+        with self._lock:
+            self._clear()
+
+    def _draw(self, line: str) -> None:
+        pause = 1 / REDRAWS_PER_SECOND if self._console.is_terminal else PIPED_EVERY_SECONDS
+        if time.monotonic() - self._drawn_at < pause:
+            return
+        self._drawn_at = time.monotonic()
+        if not self._console.is_terminal:
+            self._console.print(f"  … {line}", highlight=False, markup=False)
+            return
+        self._live = line
+        self._console.file.write(f"\r\x1b[K  … {line[: self._console.width - 6]}")
+        self._console.file.flush()
+
+    def _clear(self) -> None:
+        if self._live:
+            self._live = ""
+            self._console.file.write("\r\x1b[K")
+
+
+def lasting_line(event: Event) -> str:
+    """What stays on the screen, as rich markup; nothing for most events."""
+    match event:
+        case HostFinished(host=host, outcome="failed" | "skipped" as outcome, detail=detail):
+            return f"  [bold red]✗[/] {host} {outcome}: {escape(detail.splitlines()[0] if detail else '')}"
+        case HostFinished(host=host, outcome="changed", seconds=seconds):
+            return f"  [green]✓[/] {host} changed [dim]({seconds:.1f} s)[/]"
+        case ItemFinished(host=host, item=item, seconds=seconds, failed=False) if seconds >= 2:
+            return f"    [dim]{host}: {escape(item)} took {seconds:.1f} s[/]"
+        case CheckFinished(check=check, passed=False, detail=detail):
+            return f"  [bold red]✗[/] {escape(check)}: {escape(detail)}"
+        case StepFinished(step=step, seconds=seconds, failed=failed) if step not in ("plan",):
+            return f"  {'[bold red]✗[/]' if failed else '[green]✓[/]'} {escape(step)} [dim]({seconds:.1f} s)[/]"
+        case _:
+            return ""
+
+
+def live_line(event: Event) -> str:
+    """What goes on just now, as plain text."""
+    match event:
+        case StepStarted(step=step):
+            return step
+        case Waiting(what=what):
+            return what
+        case ItemStarted(host=host, item=item, action=action):
+            return f"{host}: {action} {item}"
+        case Progress(what=what, done=done, total=total, host=host):
+            where = f"{host}: " if host else ""
+            return f"{where}{what} {done / 1e6:.1f} of {total / 1e6:.1f} MB"
+        case CheckFinished(check=check):
+            return check
+        case _:
+            return ""

@@ -1,0 +1,127 @@
+"""What each runbook may be given: one model for each, the truth for its cell, command line and panel.
+
+Rule: parameters end up in records and notebooks, so they carry references to secrets, never secrets.
+"""
+
+from importlib import import_module
+from typing import Annotated, Any, ClassVar, Literal, get_args
+
+from pydantic import Field, SecretBytes, SecretStr
+
+from fedikit.errors import FedikitError
+from fedikit.model.value import HostName, Value
+
+
+def _holds_a_secret(annotation: Any) -> bool:
+    if annotation in (SecretStr, SecretBytes):
+        return True
+    return any(_holds_a_secret(argument) for argument in get_args(annotation))
+
+
+class RunbookParameters(Value):
+    """The parameters of one runbook; a runbook that changes hosts has a field `dry_run`, true by default."""
+
+    runbook: ClassVar[str]
+    files: ClassVar[tuple[str, ...]] = ()
+    """The names of the fields that hold paths of files which must exist."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        for name, field in cls.model_fields.items():
+            if _holds_a_secret(field.annotation):
+                raise TypeError(f"{cls.__name__}.{name}: parameters are recorded; take a reference to the secret")
+
+    @property
+    def is_dry_run(self) -> bool | None:
+        """Whether nothing may be changed; None where the runbook never changes anything."""
+        return getattr(self, "dry_run", None)
+
+
+ConfigurationPath = Annotated[
+    str, Field(min_length=1, description="The operator's file; relative to where you are, or to the project.")
+]
+EnvironmentPath = Annotated[
+    str,
+    Field(min_length=1, description="The hosting provider's file; relative to where you are, or to the project."),
+]
+Limit = Annotated[tuple[HostName, ...], Field(description="Only these hosts; all if empty.")]
+Drift = Annotated[
+    Literal["restore", "keep"],
+    Field(description="Files that somebody edited on a host: restored (that edition is saved there) or kept."),
+]
+Purge = Annotated[bool, Field(description="Also destroy the data of what leaves; else it is kept and reported.")]
+DryRun = Annotated[bool, Field(description="Stop after the plan and change nothing.")]
+
+SAMPLE_CONFIGURATION = "configuration.sample.json"
+LAB_ENVIRONMENT = ".lab/environment.toml"
+
+
+class DeployParameters(RunbookParameters):
+    """Brings the hosts to what the configuration wants."""
+
+    runbook = "deploy"
+    files = ("configuration", "environment")
+
+    configuration: ConfigurationPath = SAMPLE_CONFIGURATION
+    environment: EnvironmentPath = LAB_ENVIRONMENT
+    limit: Limit = ()
+    purge: Purge = False
+    drift: Drift = "restore"
+    dry_run: DryRun = True
+
+
+class VerifyParameters(RunbookParameters):
+    """Checks from outside, as a user would, that what the configuration wants is there; changes nothing."""
+
+    runbook = "verify"
+    files = ("configuration", "environment")
+
+    configuration: ConfigurationPath = SAMPLE_CONFIGURATION
+    environment: EnvironmentPath = LAB_ENVIRONMENT
+
+
+class RemoveParameters(RunbookParameters):
+    """Takes away what fedikit owns on the hosts."""
+
+    runbook = "remove"
+    files = ("environment",)
+
+    environment: EnvironmentPath = LAB_ENVIRONMENT
+    limit: Limit = ()
+    purge: Purge = False
+    dry_run: DryRun = True
+
+
+class RollbackParameters(RunbookParameters):
+    """Brings the hosts back to an earlier generation."""
+
+    runbook = "rollback"
+    files = ("configuration", "environment")
+
+    configuration: ConfigurationPath = SAMPLE_CONFIGURATION
+    environment: EnvironmentPath = LAB_ENVIRONMENT
+    limit: Limit = ()
+    to: Annotated[
+        int | None, Field(ge=1, description="The generation wanted; the one before the present if absent.")
+    ] = None
+    dry_run: DryRun = True
+
+
+RUNBOOKS: dict[str, type[RunbookParameters]] = {
+    model.runbook: model for model in (DeployParameters, VerifyParameters, RemoveParameters, RollbackParameters)
+}
+
+
+def parameters_model(name: str) -> type[RunbookParameters]:
+    """The model of one of our runbooks by its name, or any other as `package.module:Class`."""
+    if name in RUNBOOKS:
+        return RUNBOOKS[name]
+    module_name, _, class_name = name.partition(":")
+    try:
+        model = getattr(import_module(module_name), class_name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise FedikitError(f"there is no parameters model {name!r}", hint="name it as package.module:Class") from error
+    if not (isinstance(model, type) and issubclass(model, RunbookParameters)):
+        raise FedikitError(f"{name} is not a model of runbook parameters")
+    return model

@@ -1,0 +1,180 @@
+"""The record of a run: a folder with its parameters, events, executed notebook and, last of all, its result.
+
+Rule: the runner writes the result last and at once. A record without one is of a run that goes on (its runner
+holds the lock of the parameters file) or whose runner was killed; it is never taken for a success.
+"""
+
+import fcntl
+import json
+import os
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from itertools import count
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from fedikit.errors import FedikitError
+from fedikit.events import Event, as_record
+from fedikit.model.value import Value
+from fedikit.runbook.parameters import RunbookParameters
+
+
+class RunStatus(StrEnum):
+    """How a run ended, or that it did not."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    INVALID = "invalid"
+    TIMED_OUT = "timed-out"
+    KERNEL_DIED = "kernel-died"
+    INTERRUPTED = "interrupted"
+    RUNNING = "running"
+    UNFINISHED = "unfinished"
+
+
+class RunResult(Value):
+    """The result of a run, as `result.json` keeps it."""
+
+    runbook: str
+    status: RunStatus
+    exit_status: int
+    """What `fedikit run` exits with."""
+    reason: str = ""
+    failed_step: str = ""
+    dry_run: bool | None
+    """None where the runbook never changes anything."""
+    started: datetime
+    finished: datetime
+    user: str
+    runbook_sha256: str
+    versions: dict[str, str]
+    folder: Annotated[Path, Field(exclude=True)] = Path()
+    """The record; not kept in it, for folders are moved."""
+
+    @property
+    def has_succeeded(self) -> bool:
+        return self.status is RunStatus.SUCCEEDED
+
+    @property
+    def notebook(self) -> Path:
+        """The executed notebook."""
+        return self.folder / f"{self.runbook}.ipynb"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record folder; reading its properties reads its files."""
+
+    folder: Path
+    status: RunStatus
+    result: RunResult | None = None
+
+    @property
+    def runbook(self) -> str:
+        if self.result:
+            return self.result.runbook
+        return re.sub(r"^[^-]*-|-\d+$", "", self.folder.name)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads((self.folder / "parameters.json").read_text())
+        return content
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The events told so far, each with its `time`; a line cut short by a kill is left out."""
+        events = self.folder / "events.ndjson"
+        lines = events.read_bytes().split(b"\n")[:-1] if events.exists() else []
+        return [json.loads(line) for line in lines]
+
+
+def read_record(folder: Path) -> Record:
+    """Reads what a run left; says `running` or `unfinished` where no result was written."""
+    if not (folder / "parameters.json").is_file():
+        raise FedikitError(f"{folder} is not the record of a run")
+    try:
+        result = RunResult.model_validate_json((folder / "result.json").read_bytes())
+    except FileNotFoundError:
+        return Record(folder, RunStatus.RUNNING if _is_held(folder) else RunStatus.UNFINISHED)
+    except ValidationError as error:
+        raise FedikitError(f"{folder}/result.json was not written by this version of fedikit") from error
+    return Record(folder, result.status, result.model_copy(update={"folder": folder}))
+
+
+def list_records(records: Path) -> list[Record]:
+    """Reads every record in a folder of records, oldest first."""
+    return [read_record(file.parent) for file in sorted(records.glob("*/parameters.json"))]
+
+
+def open_record(records: Path, name: str, parameters: RunbookParameters) -> Path:
+    """Makes the folder of a new run, for its owner only, and writes the parameters."""
+    records.mkdir(parents=True, exist_ok=True)
+    folder = _new_folder(records, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{name}")
+    _write(folder / "parameters.json", parameters.model_dump_json(indent=2))
+    return folder
+
+
+def close_record(folder: Path, result: RunResult) -> None:
+    """Writes the result, whole or not at all."""
+    _write(folder / "result.json", result.model_dump_json(indent=2))
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Marks the run as going on; the kernel of the operating system forgets the mark with the process."""
+    with (folder / "parameters.json").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+class EventLog:
+    """Appends events to a record, from whichever thread."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        line = json.dumps({"time": datetime.now(UTC).isoformat(), **as_record(event)}, ensure_ascii=False)
+        with self._lock, open(self._file, "a", opener=_private) as file:
+            file.write(line + "\n")
+
+
+def _new_folder(records: Path, stem: str) -> Path:
+    for number in count(1):
+        folder = records / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            folder.mkdir(mode=0o700)
+        except FileExistsError:
+            continue
+        return folder
+    raise AssertionError("counting does not end")
+
+
+def _is_held(folder: Path) -> bool:
+    with (folder / "parameters.json").open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _write(file: Path, text: str) -> None:
+    fresh = file.with_name(f".{file.name}.new")
+    with open(fresh, "w", opener=_private) as stream:
+        stream.write(text + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    fresh.replace(file)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -1,0 +1,119 @@
+"""Runs a runbook from outside a notebook, strictly, and keeps the record.
+
+Exit statuses: 0 the run succeeded, 1 a step failed, 2 mistakes in what a person wrote (parameters,
+configuration), 3 it took longer than it was given, 4 the kernel died, 128 + N stopped by signal N (130 by
+SIGINT, 143 by SIGTERM).
+
+Wrong parameters are refused before there is a record. What a run ended with is judged here, by what papermill
+raised, never by what it wrote into the notebook.
+"""
+
+import getpass
+import os
+import platform
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fedikit import __version__
+from fedikit.events import Tell, tell_nobody
+from fedikit.runbook.arguments import check_files, check_parameters
+from fedikit.runbook.follow import following
+from fedikit.runbook.notebook import RunbookFile, find_runbook
+from fedikit.runbook.parameters import RunbookParameters
+from fedikit.runbook.record import RunResult, RunStatus, close_record, held, open_record, read_record
+from fedikit.runbook.session import RECORD, RUNBOOK
+from fedikit.runbook.stopping import StopRequest
+
+if TYPE_CHECKING:
+    from fedikit.runbook.execution import Ending
+
+LONGEST = 7200.0  # seconds; a run that is given no deadline of its own gets this one
+
+
+def run_runbook(
+    name_or_path: str | Path,
+    parameters: Mapping[str, Any] | RunbookParameters | None = None,
+    *,
+    records: Path = Path("runs"),
+    timeout: float | None = None,
+    tell: Tell = tell_nobody,
+    show: Callable[[str], None] | None = None,
+) -> RunResult:
+    """Runs a runbook in a kernel of its own, where you are, and says how that ended.
+
+    `parameters` are checked before anything starts (ConfigurationError). `timeout` is for the whole run, in
+    seconds. `tell` gets the events while they happen, from a thread of its own, `show` the text of
+    what cells display.
+    """
+    runbook = find_runbook(name_or_path)
+    checked = _checked(runbook, parameters)
+    folder = open_record(records, runbook.name, checked).absolute()
+    started = datetime.now(UTC)
+    with held(folder):
+        with following(folder / "events.ndjson", tell):
+            ending = _execute(runbook, checked, folder, stop=StopRequest(timeout or LONGEST), show=show)
+        result = _result(runbook, checked, ending, started=started, folder=folder)
+        close_record(folder, result)
+    return result
+
+
+def _checked(runbook: RunbookFile, parameters: Mapping[str, Any] | RunbookParameters | None) -> RunbookParameters:
+    if isinstance(parameters, RunbookParameters):
+        parameters = parameters.model_dump(mode="json")
+    checked = check_parameters(runbook.model, parameters or {})
+    check_files(checked)
+    return checked
+
+
+def _execute(
+    runbook: RunbookFile,
+    parameters: RunbookParameters,
+    folder: Path,
+    *,
+    stop: StopRequest,
+    show: Callable[[str], None] | None,
+) -> "Ending":
+    environment = {**os.environ, RECORD: str(folder), RUNBOOK: str(runbook.path.absolute())}
+    with stop.listening():
+        from fedikit.runbook.execution import execute  # slow: brings papermill
+
+        values = parameters.model_dump(mode="json")
+        output = folder / f"{runbook.name}.ipynb"
+        return execute(runbook.path, output, parameters=values, environment=environment, stop=stop, show=show)
+
+
+def _result(
+    runbook: RunbookFile, parameters: RunbookParameters, ending: "Ending", *, started: datetime, folder: Path
+) -> RunResult:
+    return RunResult(
+        runbook=runbook.name,
+        status=ending.status,
+        exit_status=ending.exit_status,
+        reason=ending.reason,
+        failed_step="" if ending.status is RunStatus.SUCCEEDED else _failed_step(folder),
+        dry_run=parameters.is_dry_run,
+        started=started,
+        finished=datetime.now(UTC),
+        user=getpass.getuser(),
+        runbook_sha256=runbook.sha256,
+        versions={"fedikit": __version__, "python": platform.python_version()},
+        folder=folder,
+    )
+
+
+def _failed_step(folder: Path) -> str:
+    """The last step that failed, or that began and never ended."""
+    open_or_failed = ""
+    for event in read_record(folder).events:
+        match event:
+            case {"event": "StepStarted", "step": step} | {
+                "event": "StepFinished",
+                "step": step,
+                "failed": True,
+            }:
+                open_or_failed = step
+            case {"event": "StepFinished", "failed": False}:
+                open_or_failed = ""
+    return open_or_failed

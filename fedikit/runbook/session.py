@@ -1,0 +1,221 @@
+"""What the cells of a runbook work with: one run, its steps, its events.
+
+It is the same in JupyterLab, under papermill and under `fedikit run`. Only the last keeps a record, and names
+its folder to the kernel in FEDIKIT_RECORD.
+"""
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import fedikit
+from fedikit.errors import ConfigurationError, FedikitError
+from fedikit.events import Event, StepFinished, StepStarted
+from fedikit.leaks import find_leaks, scrub
+from fedikit.runbook.arguments import check_files, check_parameters, find_file
+from fedikit.runbook.guidance import InvalidInput, RunbookError, StepFailed, StepRefused, advice_for, show_advice
+from fedikit.runbook.parameters import RunbookParameters, parameters_model
+from fedikit.runbook.progress import ProgressLine
+from fedikit.runbook.record import EventLog
+from fedikit.runbook.summary import Heading, NothingDone, StepTaken, Summary
+from fedikit.secrets import Vault, secrets_of
+
+if TYPE_CHECKING:
+    from fedikit.model.deployment import Deployment
+
+RECORD = "FEDIKIT_RECORD"
+RUNBOOK = "FEDIKIT_RUNBOOK"
+
+
+def begin(runbook: str, /, **parameters: Any) -> "Run":
+    """Begins a run of a runbook: checks the parameters, whoever put them into the cell above."""
+    model = parameters_model(runbook)
+    try:
+        checked = check_parameters(model, parameters)
+        check_files(checked)
+    except ConfigurationError as error:
+        raise InvalidInput(model.runbook, "pre-checks", error.message, hint=error.hint) from None
+    folder = os.environ.get(RECORD)
+    return Run(checked, record=Path(folder) if folder else None)
+
+
+class Run:
+    """One run of a runbook, from `begin` to its summary."""
+
+    def __init__(self, parameters: RunbookParameters, *, record: Path | None = None) -> None:
+        self.parameters = parameters
+        self.record = record
+        self._log = EventLog(record / "events.ndjson") if record else None
+        self._hidden: frozenset[str] = frozenset()
+        self._line: ProgressLine | None = None
+        self._inside = ""
+        self._steps: list[StepTaken] = []
+
+    @property
+    def is_dry_run(self) -> bool:
+        """Whether this run stops before it changes anything."""
+        return bool(self.parameters.is_dry_run)
+
+    def path_of(self, parameter: str) -> Path:
+        """The file that a parameter names."""
+        return find_file(getattr(self.parameters, parameter))
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Keeps these out of what the run itself writes and shows, should anything ever let one slip."""
+        self._hidden |= frozenset(secrets)
+
+    def tell(self, event: Event) -> None:
+        """Takes an event: into the record, and onto the cell's progress line."""
+        if isinstance(event, StepStarted | StepFinished) and event.step == self._inside:
+            return  # the library's part of the step has the same name as the step
+        event = self._scrubbed_event(event)
+        if self._log:
+            self._log(event)
+        if self._line:
+            self._line(event)
+
+    @contextmanager
+    def step(self, name: str, *, total: int = 0) -> Iterator[None]:
+        """Runs a block as a step; if it fails, the error says which runbook helps next.
+
+        `total`: how many items or checks it is about, for its progress line.
+        """
+        started = self._start(name, total)
+        try:
+            yield
+        except FedikitError as error:
+            self._end(name, started, error)
+            kind = InvalidInput if error.exit_status == 2 else StepFailed
+            message, hint = self._scrubbed(error.message), self._scrubbed(error.hint)
+            raise kind(self.parameters.runbook, name, message, hint=hint) from error
+        except BaseException as error:
+            self._end(name, started, error)
+            raise
+        self._end(name, started, None)
+
+    def act(self, plan: "fedikit.Plan") -> "fedikit.Report | NothingDone":
+        """Applies the plan, once; in a dry run it changes nothing and says so."""
+        if self.is_dry_run:
+            plan.close()
+            return self._pass_over("act")
+        self._refuse_to_act_on_an_old_plan()
+        with self.step("act", total=sum(len(host.changes) for host in plan.hosts.values())):
+            self._hide_secrets_of(plan.deployment)
+            report = fedikit.apply_plan(plan, tell=self.tell)
+            self._require(report.succeeded, report, "not every host was brought to its wanted state")
+        return report
+
+    def verify(self, deployment: "Deployment") -> "fedikit.Verdict | NothingDone":
+        """Checks what serves from outside; after a dry run there is nothing new to check."""
+        if self.is_dry_run:
+            return self._pass_over("verify")
+        with self.step("verify", total=len(deployment.checks)):
+            self._hide_secrets_of(deployment)
+            verdict = fedikit.verify_deployment(deployment, tell=self.tell)
+            self._keep("checks.xml", verdict.junit())
+            self._require(verdict.passed, verdict, "not every check passed")
+        return verdict
+
+    def require_answers(self, asked: "fedikit.Plan | fedikit.Status") -> None:
+        """Makes sure that every host answered and that nothing there stands in the way."""
+        if asked.has_errors and isinstance(asked, fedikit.Plan):
+            asked.close()
+        hint = "leave the others alone with limit=…, or mend what is said above"
+        self._require(not asked.has_errors, asked, "not every host can be worked on", hint=hint)
+
+    def require_done(self, plan: "fedikit.Plan") -> None:
+        """Makes sure that a plan made after acting has nothing left to do."""
+        plan.close()
+        if not self.is_dry_run:
+            self._require(plan.is_noop, plan, "there is still something to do")
+
+    def summary(self) -> Summary:
+        """Sums up the steps taken; refuses to if a secret has slipped into the record."""
+        self._refuse_leaks()
+        return Summary(self.parameters, tuple(self._steps), self.record)
+
+    def _repr_html_(self) -> str:
+        return self._heading()._repr_html_()
+
+    def __repr__(self) -> str:
+        return repr(self._heading())
+
+    def _heading(self) -> Heading:
+        return Heading(self.parameters, self.record)
+
+    def _start(self, name: str, total: int) -> float:
+        self.tell(StepStarted(step=name))
+        self._inside, self._line = name, ProgressLine(name, total=total)
+        return time.monotonic()
+
+    def _end(self, name: str, started: float, error: BaseException | None) -> None:
+        seconds = round(time.monotonic() - started, 3)
+        self._steps.append(StepTaken(name, seconds, "failed" if error else "done"))
+        line, self._inside, self._line = self._line, "", None
+        self.tell(StepFinished(step=name, seconds=seconds, failed=error is not None))
+        if line:
+            line.end(seconds, self._scrubbed(_first_line(error)) if error else "")
+        if error:
+            show_advice(advice_for(self.parameters.runbook, name), base=self._base())
+
+    def _base(self) -> str:
+        """Where runbooks are, as seen from the notebook that is being saved."""
+        source = os.environ.get(RUNBOOK)
+        if self.record is None or source is None:
+            return ""
+        return os.path.relpath(Path(source).parent, self.record) + "/"
+
+    def _refuse_to_act_on_an_old_plan(self) -> None:
+        if any(step.name == "act" for step in self._steps):
+            raise StepRefused("this run has acted already", hint="run the notebook from the top, for a fresh plan")
+        plans = [step for step in self._steps if step.name == "plan"]
+        if not plans or plans[-1].outcome != "done":
+            raise StepRefused("this run has no plan yet", hint="run the notebook from the top")
+
+    def _hide_secrets_of(self, deployment: "Deployment") -> None:
+        vault = Vault.of(deployment)
+        self.hide(vault.value(ref) for ref in secrets_of(deployment).values())
+
+    def _refuse_leaks(self) -> None:
+        leaks = find_leaks([self.record], self._hidden) if self.record else []
+        if leaks:
+            names = ", ".join(sorted({leak.path.name for leak in leaks}))
+            hint = "delete the record, raise the secret's version, and deploy again; this should never happen"
+            raise RunbookError(f"a secret stands in the record: {names}", hint=hint)
+
+    def _pass_over(self, name: str) -> NothingDone:
+        self._steps.append(StepTaken(name, 0.0, "not done: dry run"))
+        return NothingDone(name)
+
+    def _require(self, holds: bool, seen: Any, message: str, *, hint: str = "") -> None:
+        if not holds:
+            _show(seen)
+            raise FedikitError(message, hint=hint)
+
+    def _keep(self, name: str, text: str) -> None:
+        if self.record:
+            (self.record / name).write_text(self._scrubbed(text))
+
+    def _scrubbed(self, text: str) -> str:
+        return scrub(text, self._hidden) if self._hidden else text
+
+    def _scrubbed_event(self, event: Event) -> Event:
+        texts = {name: self._scrubbed(value) for name, value in vars(event).items() if isinstance(value, str)}
+        return replace(event, **texts) if self._hidden else event  # type: ignore[arg-type]
+
+
+def _first_line(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped"
+    text = error.message if isinstance(error, FedikitError) else f"{type(error).__name__}: {error}"
+    return text.partition("\n")[0]
+
+
+def _show(value: Any) -> None:
+    from IPython.display import display
+
+    display(value)  # type: ignore[no-untyped-call]

@@ -1,0 +1,93 @@
+"""What a runbook's cells show of the run itself: its heading, what a dry run left out, its summary."""
+
+import html
+from dataclasses import dataclass
+from pathlib import Path
+
+from fedikit.runbook.parameters import RunbookParameters
+
+
+@dataclass(frozen=True)
+class StepTaken:
+    """A step of a run and how it ended."""
+
+    name: str
+    seconds: float
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What will be done, to read before the rest is run."""
+
+    parameters: RunbookParameters
+    record: Path | None
+
+    def __repr__(self) -> str:
+        lines = [f"  {name} = {value}" for name, value in self._rows()]
+        return "\n".join([f"{self.parameters.runbook}: {_mode(self.parameters)}", *lines])
+
+    def _repr_html_(self) -> str:
+        head = f"<b>{html.escape(self.parameters.runbook)}</b>: {html.escape(_mode(self.parameters))}"
+        return head + _table(self._rows())
+
+    def _rows(self) -> list[tuple[str, str]]:
+        rows = [(name, str(value)) for name, value in self.parameters.model_dump(mode="json").items()]
+        return [*rows, ("record", self.record.name)] if self.record else rows
+
+
+@dataclass(frozen=True)
+class NothingDone:
+    """Stands for the report or the verdict of a step that a dry run leaves out."""
+
+    step: str
+
+    def __repr__(self) -> str:
+        return f"dry run: {self.step} was left out, nothing was changed"
+
+    def _repr_html_(self) -> str:
+        return f"<i>{html.escape(repr(self))}</i>"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The steps of a run, and what to do now."""
+
+    parameters: RunbookParameters
+    steps: tuple[StepTaken, ...]
+    record: Path | None
+
+    def __repr__(self) -> str:
+        lines = [f"  {name:<12} {outcome}" for name, outcome in self._rows()]
+        return "\n".join([self._sentence(), *lines])
+
+    def _repr_html_(self) -> str:
+        return f"<b>{html.escape(self._sentence())}</b>" + _table(self._rows())
+
+    def _sentence(self) -> str:
+        runbook = self.parameters.runbook
+        if self.parameters.is_dry_run:
+            return f"{runbook}: dry run, nothing was changed. To act: dry_run = False, and run from the top."
+        failed = [step.name for step in self.steps if step.outcome == "failed"]
+        return f"{runbook}: {', '.join(failed)} failed." if failed else f"{runbook}: done."
+
+    def _rows(self) -> list[tuple[str, str]]:
+        return [
+            (step.name, f"{step.outcome}, {step.seconds:.1f} s" if step.seconds else step.outcome)
+            for step in self.steps
+        ]
+
+
+def _mode(parameters: RunbookParameters) -> str:
+    match parameters.is_dry_run:
+        case None:
+            return "looks only, changes nothing"
+        case True:
+            return "dry run, nothing will be changed"
+        case _:
+            return "will change hosts"
+
+
+def _table(rows: list[tuple[str, str]]) -> str:
+    cells = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in rows)
+    return f"<table>{cells}</table>"

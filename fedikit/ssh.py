@@ -1,0 +1,132 @@
+"""SSH by Fabric, strictly: only the host key that the environment names, every wait with a deadline."""
+
+import contextlib
+import logging
+import socket
+from base64 import b64decode
+from collections.abc import Iterator
+from pathlib import Path
+
+import fabric
+import paramiko
+
+from fedikit import agent
+from fedikit.errors import ConnectionFailed, HostKeyRefused
+from fedikit.model.host import Ssh
+
+CONNECT_SECONDS = 10
+SILENCE_SECONDS = 30
+"""How long the network may swallow what is sent before the connection counts as lost."""
+
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # what it would log reaches us as an exception too
+
+
+class SshContact:
+    """The agent at the other end of an SSH connection of its own."""
+
+    def __init__(self, host: str, ssh: Ssh) -> None:
+        self._host = host
+        self._connection = connect(host, ssh)
+        with translated(host, ssh):
+            self._channel = self._connection.transport.open_session(timeout=CONNECT_SECONDS)
+            self._channel.exec_command(agent.shell_command(with_sudo=ssh.user != "root"))
+        self._output = self._channel.makefile("rb")
+
+    def write(self, data: bytes) -> None:
+        try:
+            self._channel.sendall(data)
+        except OSError as error:
+            raise ConnectionFailed(self._host, f"the connection broke while sending: {error or 'closed'}") from error
+
+    def lines(self) -> Iterator[bytes]:
+        return iter(self._output.readline, b"")
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def last_words(self) -> tuple[int, str]:
+        if not self._channel.status_event.wait(SILENCE_SECONDS):
+            return -1, ""
+        words = self._channel.makefile_stderr("rb").read()
+        return self._channel.recv_exit_status(), words.decode(errors="replace")
+
+
+class RefuseUnknownKey(paramiko.MissingHostKeyPolicy):
+    """Neither trust on first use nor a question: an unknown key ends the contact."""
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+
+    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
+        raise HostKeyRefused(
+            self._host,
+            f"{hostname} shows a host key that nobody vouched for: {key.get_name()} {key.fingerprint}",
+            hint=f"if it is the machine's own, put it into the environment: hosts.{self._host}.host_key",
+        )
+
+
+def connect(host: str, ssh: Ssh) -> fabric.Connection:
+    """An open connection that knows exactly one host key or, if none is named, the user's known hosts."""
+    connection = fabric.Connection(
+        ssh.address,
+        user=ssh.user,
+        port=ssh.port,
+        config=fabric.Config(lazy=True),
+        connect_timeout=CONNECT_SECONDS,
+        connect_kwargs=_how_to_log_in(ssh),
+    )
+    _vouch(connection.client, host, ssh)
+    with translated(host, ssh):
+        connection.open()
+    _be_prompt(connection.transport)
+    return connection
+
+
+def _how_to_log_in(ssh: Ssh) -> dict[str, object]:
+    return {
+        "key_filename": str(Path(ssh.identity_file).expanduser()) if ssh.identity_file else None,
+        "look_for_keys": not ssh.identity_file,
+        "allow_agent": not ssh.identity_file,
+        "banner_timeout": CONNECT_SECONDS,
+        "auth_timeout": CONNECT_SECONDS,
+        "channel_timeout": CONNECT_SECONDS,
+    }
+
+
+def _vouch(client: paramiko.SSHClient, host: str, ssh: Ssh) -> None:
+    client.set_missing_host_key_policy(RefuseUnknownKey(host))
+    if not ssh.host_key:
+        client.load_system_host_keys()
+        return
+    kind, data = ssh.host_key.split()[:2]
+    name = ssh.address if ssh.port == 22 else f"[{ssh.address}]:{ssh.port}"
+    client.get_host_keys().add(name, kind, paramiko.PKey.from_type_string(kind, b64decode(data)))
+
+
+def _be_prompt(transport: paramiko.Transport) -> None:
+    """No waiting for more to send, and a silent network is noticed."""
+    if isinstance(transport.sock, socket.socket):  # it is a channel where a gateway stands in between
+        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE_SECONDS * 1000)
+    transport.set_keepalive(SILENCE_SECONDS // 2)
+
+
+@contextlib.contextmanager
+def translated(host: str, ssh: Ssh) -> Iterator[None]:
+    """Turns what the SSH libraries raise into our errors."""
+    where = f"{ssh.user}@{ssh.address}:{ssh.port}"
+    try:
+        yield
+    except paramiko.BadHostKeyException as error:
+        raise HostKeyRefused(
+            host,
+            f"{where} shows another host key than the environment names: {error.key.get_name()} {error.key.fingerprint}",
+            hint="if the machine was installed anew, put its new key into the environment; else somebody is in between",
+        ) from error
+    except paramiko.AuthenticationException as error:
+        raise ConnectionFailed(
+            host, f"{where} does not let us in: {error}", hint="is the deployer's public key among its authorized_keys?"
+        ) from error
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        reason = str(error) or "the connection was closed"
+        raise ConnectionFailed(host, f"{where} cannot be reached: {reason}", hint="is the machine up?") from error

@@ -1,0 +1,88 @@
+"""How a host is reached: one seam, `open_contact`, with one class for each deployment type.
+
+A contact is one run of the agent: bytes in, lines out.
+"""
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator
+from typing import Protocol
+
+from fedikit import agent
+from fedikit.errors import AgentFailed, ConnectionFailed
+from fedikit.model.host import Connection, Local, Ssh
+
+ENDING_SECONDS = 30
+
+
+class Contact(Protocol):
+    """A running agent."""
+
+    def write(self, data: bytes) -> None: ...
+    def lines(self) -> Iterator[bytes]: ...
+    def close(self) -> None: ...
+    def last_words(self) -> tuple[int, str]:
+        """Exit status and standard error, once the lines have ended."""
+
+
+def open_contact(host: str, connection: Connection) -> Contact:
+    """Starts the agent on a host; raises ConnectionFailed or HostKeyRefused."""
+    match connection:
+        case Local():
+            return LocalContact()
+        case Ssh():
+            from fedikit.ssh import SshContact  # slow to import, and not needed for this machine alone
+
+            return SshContact(host, connection)
+
+
+class LocalContact:
+    """The agent on this machine, with sudo where the deployer is not root."""
+
+    def __init__(self) -> None:
+        sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
+        self._process = subprocess.Popen(
+            [*sudo, *agent.command("/usr/bin/python3")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def write(self, data: bytes) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(data)
+        self._process.stdin.flush()
+
+    def lines(self) -> Iterator[bytes]:
+        assert self._process.stdout
+        return iter(self._process.stdout.readline, b"")
+
+    def close(self) -> None:
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            assert stream
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
+        self._process.wait(timeout=ENDING_SECONDS)
+
+    def last_words(self) -> tuple[int, str]:
+        assert self._process.stderr
+        words = self._process.stderr.read().decode(errors="replace")
+        return self._process.wait(timeout=ENDING_SECONDS), words
+
+
+def explain_end(host: str, contact: Contact) -> AgentFailed | ConnectionFailed:
+    """Why a contact ended without an answer."""
+    status, words = contact.last_words()
+    tail = words.strip().splitlines()[-1] if words.strip() else ""
+    if status == 127 or "python3: not found" in words:
+        return ConnectionFailed(
+            host, "there is no python3 on it", hint="install it there once: apt-get install python3"
+        )
+    if "sudo:" in words:
+        return ConnectionFailed(host, tail, hint="let the login user use sudo without a password, or log in as root")
+    if status == -1:
+        return ConnectionFailed(
+            host, "the connection was lost", hint="the host goes on by itself; see how it ended with: fedikit status"
+        )
+    return AgentFailed(host, f"the agent ended with exit status {status}: {tail or 'it said nothing'}")

@@ -1,0 +1,34 @@
+"""Words for what went otherwise than wanted."""
+
+import ssl
+from collections.abc import Iterator
+
+
+class Unmet(Exception):
+    """What a check wants is not so, or not yet: what was wanted and what was seen, in words."""
+
+    def __init__(self, *, wanted: str, seen: str) -> None:
+        super().__init__(f"wanted {wanted}, saw {seen}")
+
+
+def in_words(error: BaseException, place: str) -> str:
+    """Why nothing came from a place, as the innermost error that names a reason says."""
+    for cause in causes_of(error):
+        match cause:
+            case TimeoutError():
+                return f"no answer from {place} in time"
+            case ConnectionRefusedError():
+                return f"connection refused by {place}"
+            case ssl.SSLError():
+                return f"no TLS with {place}: {(cause.reason or 'closed').replace('_', ' ').lower()}"
+            case OSError(strerror=str() as reason):
+                return f"{reason.lower()}: {place}"
+    return f"{str(error) or type(error).__name__} ({place})"
+
+
+def causes_of(error: BaseException) -> Iterator[BaseException]:
+    """An error, what caused it, what caused that, and so on."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__

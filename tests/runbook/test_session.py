@@ -1,0 +1,148 @@
+"""What the cells of a runbook may do, when, and what they are told."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fedikit
+from fedikit.apply import HostReport, Report
+from fedikit.errors import FedikitError
+from fedikit.events import HostFinished, StepFinished, StepStarted
+from fedikit.model.deployment import Deployment
+from fedikit.plan import HostPlan, Plan
+from fedikit.runbook import begin
+from fedikit.runbook.guidance import InvalidInput, RunbookError, StepFailed, StepRefused, show_advice
+from fedikit.runbook.parameters import DeployParameters, RemoveParameters
+from fedikit.runbook.session import Run
+
+NOTHING = Deployment(name="lab", hosts={})
+PLAN = Plan(purpose="apply", deployment=NOTHING, hosts={})
+SECRET = "correct horse battery"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(DeployParameters(dry_run=False), record=tmp_path)
+
+
+def planned(run: Run) -> Run:
+    with run.step("plan"):
+        pass
+    return run
+
+
+def events_of(run: Run) -> list[dict[str, Any]]:
+    assert run.record
+    return [json.loads(line) for line in (run.record / "events.ndjson").read_text().splitlines()]
+
+
+@pytest.fixture
+def failed_apply(monkeypatch: pytest.MonkeyPatch) -> None:
+    def apply_plan(plan: Plan, *, tell: object) -> Report:
+        alpha = HostReport(host="alpha", outcome="failed", error="the disk is full")
+        return Report(purpose="apply", run="r1", hosts={"alpha": alpha}, seconds=0.1)
+
+    monkeypatch.setattr(fedikit, "apply_plan", apply_plan, raising=False)
+
+
+def test_a_dry_run_does_not_act(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fedikit, "apply_plan", lambda *_: pytest.fail("it acted"), raising=False)
+    run = planned(Run(DeployParameters()))
+    assert "nothing was changed" in repr(run.act(PLAN))
+    assert "nothing was changed" in repr(run.verify(NOTHING))
+    assert "To act: dry_run = False" in repr(run.summary())
+
+
+def test_a_run_acts_once(run: Run) -> None:
+    assert planned(run).act(PLAN).succeeded
+    with pytest.raises(StepRefused, match="acted already"):
+        run.act(PLAN)
+
+
+def test_a_run_does_not_act_without_a_plan_of_its_own(run: Run) -> None:
+    with pytest.raises(StepRefused, match="no plan yet"):
+        run.act(PLAN)
+
+
+def test_a_run_does_not_act_after_its_latest_plan_failed(run: Run) -> None:
+    planned(run)
+    with pytest.raises(StepFailed), run.step("plan"):
+        raise FedikitError("no host answers")
+    with pytest.raises(StepRefused, match="no plan yet"):
+        run.act(PLAN)
+
+
+@pytest.mark.usefixtures("failed_apply")
+def test_a_failed_act_shows_the_report_and_names_what_helps(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(StepFailed, match=r"next: run rollback\.ipynb, or deploy\.ipynb again"):
+        planned(run).act(PLAN)
+    assert "alpha" in capsys.readouterr().out
+    assert events_of(run)[-1]["failed"] is True
+    assert "act          failed" in repr(run.summary())
+
+
+def test_a_plan_with_errors_is_not_acted_on(run: Run) -> None:
+    unreachable = Plan(purpose="apply", deployment=NOTHING, hosts={"alpha": HostPlan(host="alpha", error="no answer")})
+    with pytest.raises(StepFailed, match="limit="), run.step("plan"):
+        run.require_answers(unreachable)
+
+
+def test_what_is_left_after_acting_fails_the_run_but_not_the_dry_run() -> None:
+    left = Plan(purpose="remove", deployment=NOTHING, hosts={"alpha": HostPlan(host="alpha", error="no answer")})
+    Run(RemoveParameters()).require_done(left)
+    with pytest.raises(FedikitError, match="still something to do"):
+        Run(RemoveParameters(dry_run=False)).require_done(left)
+
+
+def test_the_librarys_part_of_a_step_is_not_told_twice(run: Run) -> None:
+    with run.step("plan"):
+        run.tell(StepStarted(step="plan"))
+        run.tell(HostFinished(host="alpha", outcome="same", seconds=0.1))
+        run.tell(StepFinished(step="plan", seconds=0.1))
+    assert [event["event"] for event in events_of(run)] == ["StepStarted", "HostFinished", "StepFinished"]
+
+
+def test_each_event_has_its_time_in_utc(run: Run) -> None:
+    planned(run)
+    assert all(event["time"].endswith("+00:00") for event in events_of(run))
+
+
+def test_wrong_parameters_are_refused_inside_the_kernel_too() -> None:
+    with pytest.raises(InvalidInput, match="dry_run") as caught:
+        begin("deploy", dry_run="false")
+    assert caught.value.exit_status == 2
+
+
+def test_a_secret_that_slips_is_scrubbed_from_all_that_the_run_writes(run: Run) -> None:
+    run.hide([SECRET])
+    run.tell(HostFinished(host="alpha", outcome="failed", seconds=0.1, detail=f"login with {SECRET}"))
+    with pytest.raises(StepFailed) as caught, run.step("act"):
+        raise FedikitError(f"login with {SECRET}", hint=f"try {SECRET}")
+    assert SECRET not in str(caught.value)
+    assert "login with •••" in str(caught.value)
+    assert run.record
+    assert SECRET not in (run.record / "events.ndjson").read_text()
+    run.summary()
+
+
+def test_a_secret_in_the_record_fails_the_run(run: Run) -> None:
+    run.hide([SECRET])
+    assert run.record
+    (run.record / "deploy.ipynb").write_text(json.dumps({"text": SECRET}))
+    with pytest.raises(RunbookError, match=r"a secret stands in the record: deploy\.ipynb"):
+        run.summary()
+
+
+def test_advice_links_to_the_runbooks_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[dict[str, str]] = []
+    monkeypatch.setattr("IPython.display.display", lambda bundle, **_: shown.append(bundle))
+    show_advice("run rollback.ipynb & wait", base="../../runbooks/")
+    assert shown[0]["text/html"].endswith('run <a href="../../runbooks/rollback.ipynb">rollback.ipynb</a> &amp; wait')
+
+
+def test_the_heading_says_whether_hosts_will_change() -> None:
+    assert "nothing will be changed" in repr(Run(DeployParameters()))
+    assert "will change hosts" in repr(Run(DeployParameters(dry_run=False)))
+    assert "<td>restore</td>" in Run(DeployParameters())._repr_html_()
