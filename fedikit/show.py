@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from rich.console import Console, Group, RenderableType
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -33,6 +32,7 @@ WORDS = {
 }
 OUTCOMES = {"changed": "green", "same": "dim", "failed": "bold red", "skipped": "yellow"}
 DIFF_LINES = 40
+DETAIL_WIDTH = 48
 NOTEBOOK_WIDTH = 112
 HTML = '<pre style="white-space:pre;overflow-x:auto;line-height:1.35;font-family:monospace">{code}</pre>'
 
@@ -228,21 +228,17 @@ def _details(host: HostReport) -> Iterator[Text]:
 
 
 def _verdict(verdict: Verdict) -> Iterator[RenderableType]:
-    table = _grid("", "bold", "", "dim", "dim")
+    width = max((len(result.application) for result in verdict.results), default=0)
     for result in verdict.results:
-        sign = Text("✓", style="green") if result.passed else Text("✗", style="bold red")
-        table.add_row(sign, result.application, result.name, escape(result.detail), f"{result.seconds:.1f} s")
-    yield table
+        sign = ("✓ ", "green") if result.passed else ("✗ ", "bold red")
+        detail = " ".join(result.detail.split())
+        shown = detail if len(detail) <= DETAIL_WIDTH or not result.passed else f"{detail[: DETAIL_WIDTH - 1]}…"
+        about = (f"  {shown}, {result.seconds:.1f} s", "dim" if result.passed else "red")
+        yield Text.assemble(sign, (f"{result.application:<{width}}  ", "bold"), result.name, about)
     failed = sum(not result.passed for result in verdict.results)
     count = plural(len(verdict.results), "check")
-    words = (
-        f"{failed} of {count} failed."
-        if failed
-        else f"{count} held."
-        if verdict.results
-        else "There was nothing to check."
-    )
-    yield Text(words, style="bold red" if failed else "bold")
+    words = f"{count} held." if verdict.results else "There was nothing to check."
+    yield Text(f"{failed} of {count} failed." if failed else words, style="bold red" if failed else "bold")
 
 
 # Status

@@ -70,7 +70,7 @@ class Deployment(Value):
         if unknown := sorted(named - self.hosts.keys()):
             raise ValueError(f"names hosts that are not there: {', '.join(unknown)}")
         if cycle := cycle_of({name: state.after for name, state in self.hosts.items()}):
-            raise ValueError(f"has hosts that wait for each other: {' → '.join(cycle)}")
+            raise ValueError(f"has hosts that wait for each other: {' before '.join(cycle)}")
         return self
 
     @property

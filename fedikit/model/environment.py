@@ -141,7 +141,7 @@ def broken_references(data: Any) -> list[Mistake]:
 
 def _waiting_in_circles(hosts: Mapping[str, Any]) -> list[Mistake]:
     cycle = cycle_of({name: _names(_group(host).get("after")) for name, host in hosts.items()})
-    return [Mistake(f"hosts.{cycle[0]}.after", f"waits for itself: {' → '.join(cycle)}")] if cycle else []
+    return [Mistake(f"hosts.{cycle[0]}.after", f"waits for itself: {' before '.join(cycle)}")] if cycle else []
 
 
 def _group(data: Any, key: str | None = None) -> Mapping[str, Any]:

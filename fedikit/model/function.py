@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from fedikit.errors import ConfigurationError
-from fedikit.model.mistake import mistakes_in
+from fedikit.model.mistake import UNSEEN, mistakes_in
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -38,7 +38,7 @@ class TypedFunction(Generic[In, Out]):
         try:
             return self.implementation(given)
         except ValidationError as error:
-            raise self._violation(error, None, f"made a malformed {error.title}") from None
+            raise self._violation(error, UNSEEN, f"made a malformed {error.title}") from None
 
     def _checked(self, value: Any, kind: Any, accusation: str) -> Any:
         try:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
-from typing import Annotated, Any, get_origin
+from typing import Annotated, Any, Final, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -17,6 +17,8 @@ Path = tuple[str | int, ...]
 KnownKeys = Callable[[Path], Sequence[str]]
 
 WHOLE = "(all of it)"
+UNSEEN: Final = object()
+"""Stands for data that is not at hand."""
 _SECRETIVE = re.compile("password|secret|token|key", re.IGNORECASE)
 _GROUP = "a group of settings"
 _EXPECTED = {
@@ -53,7 +55,7 @@ def nothing_known(path: Path) -> Sequence[str]:
 
 def mistakes_in(error: ValidationError, data: Any, *, known_keys: KnownKeys = nothing_known) -> tuple[Mistake, ...]:
     """Everything that pydantic found wrong with `data`, in the order of the paths."""
-    found = {_mistake(details, data, known_keys) for details in error.errors()}
+    found = {_mistake(details, data, known_keys) for details in error.errors() if not _is_echo(details)}
     return tuple(sorted(found))
 
 
@@ -71,6 +73,11 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
     return f"; known here: {', '.join(sorted(known))}" if known else ""
 
 
+def _is_echo(details: ErrorDetails) -> bool:
+    """Whether something is too short only because what is in it is wrong, which is told anyway."""
+    return details["type"] == "too_short" and len(details["input"]) >= details["ctx"]["min_length"]
+
+
 def _mistake(details: ErrorDetails, data: Any, known_keys: KnownKeys) -> Mistake:
     path = _path_through(data, details)
     is_unknown = details["type"] == "extra_forbidden"
@@ -84,6 +91,8 @@ def _unknown(path: Path, known_keys: KnownKeys) -> str:
 
 def _path_through(data: Any, details: ErrorDetails) -> Path:
     """The mistake's location without what pydantic adds to it, such as the names of a union's members."""
+    if data is UNSEEN:
+        return details["loc"]
     path: list[str | int] = []
     *_, last = details["loc"] or ("",)
     for step in details["loc"]:

@@ -77,9 +77,14 @@ def _run(runbook: str, parameters: RunbookParameters, *, records: Path, timeout:
 
 def _report(result: RunResult) -> None:
     words = "" if result.has_succeeded else f" in {result.failed_step}" * bool(result.failed_step)
-    click.echo(f"{result.runbook}: {result.status}{words}. Record: {result.notebook}")
+    click.echo(f"{result.runbook}: {result.status}{words}. Record: {_near(result.notebook)}")
     if result.reason:
         click.echo(result.reason, err=True)
+
+
+def _near(path: Path) -> Path:
+    """The path as seen from here, where that is shorter."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _row(record: Record) -> str:

@@ -22,33 +22,44 @@ def event_of(record: dict[str, Any]) -> Event:
     return event
 
 
+class Follower:
+    """Tells the events of a file, each once."""
+
+    def __init__(self, file: Path, tell: Tell) -> None:
+        self._file = file
+        self._tell = tell
+        self._offset = 0
+        self._lock = threading.Lock()
+
+    def catch_up(self) -> None:
+        """Tells what was written since the last time."""
+        with self._lock:
+            for line in self._new_lines():
+                self._offset += len(line)
+                self._tell(event_of(json.loads(line)))
+
+    def _new_lines(self) -> list[bytes]:
+        if not self._file.exists() or self._file.stat().st_size == self._offset:
+            return []
+        with self._file.open("rb") as stream:
+            stream.seek(self._offset)
+            return [line for line in stream.read().splitlines(keepends=True) if line.endswith(b"\n")]
+
+
 @contextmanager
-def following(file: Path, tell: Tell) -> Iterator[None]:
+def following(file: Path, tell: Tell) -> Iterator[Follower]:
     """Tells the file's events as they are written, until the block ends and all are told."""
-    ended = threading.Event()
-    follower = threading.Thread(target=_follow, args=(file, tell, ended), name=f"follow {file.name}", daemon=True)
-    follower.start()
+    follower, ended = Follower(file, tell), threading.Event()
+    thread = threading.Thread(target=_follow, args=(follower, ended), name=f"follow {file.name}", daemon=True)
+    thread.start()
     try:
-        yield
+        yield follower
     finally:
         ended.set()
-        follower.join()
+        thread.join()
 
 
-def _follow(file: Path, tell: Tell, ended: threading.Event) -> None:
-    offset = 0
-    while True:
-        is_last_look = ended.wait(_INTERVAL)
-        for line in _complete_lines(file, offset):
-            offset += len(line)
-            tell(event_of(json.loads(line)))
-        if is_last_look:
-            return
-
-
-def _complete_lines(file: Path, offset: int) -> list[bytes]:
-    if not file.exists() or file.stat().st_size == offset:
-        return []
-    with file.open("rb") as stream:
-        stream.seek(offset)
-        return [line for line in stream.read().splitlines(keepends=True) if line.endswith(b"\n")]
+def _follow(follower: Follower, ended: threading.Event) -> None:
+    while not ended.wait(_INTERVAL):
+        follower.catch_up()
+    follower.catch_up()

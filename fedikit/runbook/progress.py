@@ -48,9 +48,7 @@ class ProgressLine:
                 self._draw(f"✔ {what}, {seconds:.1f} s", "green")
 
     def _count(self) -> str:
-        if self._total:
-            return f" {self._done}/{self._total}"
-        return f" {self._done}" if self._done else ""
+        return f" {self._done}/{self._total}" if self._total else ""
 
     def _draw(self, text: str, colour: str) -> None:
         if self._handle is not None:

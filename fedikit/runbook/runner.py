@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from fedikit import __version__
 from fedikit.events import Tell, tell_nobody
 from fedikit.runbook.arguments import check_files, check_parameters
-from fedikit.runbook.follow import following
+from fedikit.runbook.follow import Follower, following
 from fedikit.runbook.notebook import RunbookFile, find_runbook
 from fedikit.runbook.parameters import RunbookParameters
 from fedikit.runbook.record import RunResult, RunStatus, close_record, held, open_record, read_record
@@ -52,8 +52,9 @@ def run_runbook(
     folder = open_record(records, runbook.name, checked).absolute()
     started = datetime.now(UTC)
     with held(folder):
-        with following(folder / "events.ndjson", tell):
-            ending = _execute(runbook, checked, folder, stop=StopRequest(timeout or LONGEST), show=show)
+        with following(folder / "events.ndjson", tell) as follower:
+            stop = StopRequest(timeout or LONGEST)
+            ending = _execute(runbook, checked, folder, stop=stop, show=_after_events(follower, show))
         result = _result(runbook, checked, ending, started=started, folder=folder)
         close_record(folder, result)
     return result
@@ -73,7 +74,7 @@ def _execute(
     folder: Path,
     *,
     stop: StopRequest,
-    show: Callable[[str], None] | None,
+    show: Callable[[str], None],
 ) -> "Ending":
     environment = {**os.environ, RECORD: str(folder), RUNBOOK: str(runbook.path.absolute())}
     with stop.listening():
@@ -82,6 +83,17 @@ def _execute(
         values = parameters.model_dump(mode="json")
         output = folder / f"{runbook.name}.ipynb"
         return execute(runbook.path, output, parameters=values, environment=environment, stop=stop, show=show)
+
+
+def _after_events(follower: Follower, show: Callable[[str], None] | None) -> Callable[[str], None]:
+    """Shows a text after the events that came before it."""
+
+    def show_in_order(text: str) -> None:
+        follower.catch_up()
+        if show:
+            show(text)
+
+    return show_in_order
 
 
 def _result(

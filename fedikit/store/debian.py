@@ -6,7 +6,7 @@ import json
 import re
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from subprocess import CompletedProcess
 from urllib.parse import unquote
@@ -53,7 +53,7 @@ def resolve(
     lists = current_lists(codename, architecture, store=store, tell=tell)
     memory = store.directory / "resolved" / f"{_digest(lists.version, lacking, status)}.json"
     if memory.is_file():
-        return tuple(Deb(**fields) for fields in json.loads(memory.read_text()))
+        return tuple(Deb(**deb) for deb in json.loads(memory.read_text()))
     with lists.unchanging():
         debs = _ask_apt(lacking, status, lists)
     _write_whole(memory, json.dumps([asdict(deb) for deb in debs]))
@@ -64,9 +64,9 @@ def installed_packages(status: bytes) -> dict[str, str]:
     """Names and versions of the packages that a dpkg status file calls installed."""
     found = {}
     for stanza in status.decode(errors="replace").split("\n\n"):
-        fields = dict(re.findall(r"^(Package|Status|Version): *(.+)$", stanza, re.MULTILINE))
-        if fields.get("Status", "").endswith(" installed"):
-            found[fields["Package"]] = fields["Version"]
+        told = dict(re.findall(r"^(Package|Status|Version): *(.+)$", stanza, re.MULTILINE))
+        if told.get("Status", "").endswith(" installed"):
+            found[told["Package"]] = told["Version"]
     return found
 
 
@@ -114,7 +114,7 @@ class _Question:
 
 
 def _ask_apt(lacking: Mapping[str, str | None], status: bytes, lists: Lists) -> tuple[Deb, ...]:
-    with tempfile.NamedTemporaryFile(dir=lists.folder, prefix="status-") as file:
+    with tempfile.NamedTemporaryFile(prefix="fedikit-status-") as file:
         file.write(status)
         file.flush()
         question = _Question(lacking, file.name, lists)
@@ -164,7 +164,8 @@ def _suggest(name: str, lists: Lists) -> str:
 
 
 def _digest(version: str, lacking: Mapping[str, str | None], status: bytes) -> str:
-    request = json.dumps([version, lacking, hashlib.sha256(status).hexdigest()])
+    shape = [field.name for field in fields(Deb)]  # an answer in another shape is of no use
+    request = json.dumps([shape, version, lacking, hashlib.sha256(status).hexdigest()])
     return hashlib.sha256(request.encode()).hexdigest()
 
 

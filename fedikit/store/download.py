@@ -55,7 +55,7 @@ def fetch(debs: Iterable[Deb], *, store: Store, tell: Tell, workers: int = 6) ->
     with store.incoming() as folder:
         _download(batches_of(lacking, workers), folder, tell)
         for deb in lacking:
-            store.adopt(folder / deb.file_name, deb.sha256)
+            store.adopt(folder / f"{deb.sha256}.deb", deb.sha256)
 
 
 def batches_of(debs: Sequence[Deb], workers: int) -> list[list[Deb]]:
@@ -93,7 +93,7 @@ def _download(batches: Sequence[Sequence[Deb]], folder: Path, tell: Tell) -> Non
 
 
 def _start(batch: Sequence[Deb], folder: Path, stack: ExitStack) -> _Download:
-    files = [(deb.uri, str(folder / deb.file_name), f"SHA256:{deb.sha256}") for deb in batch]
+    files = [(deb.uri, str(folder / f"{deb.sha256}.deb"), f"SHA256:{deb.sha256}") for deb in batch]
     command = [_DOWNLOADER, "-c", str(folder / "apt.conf"), "-q", "download-file", *sum(files, ())]
     said = stack.enter_context((folder / f"{batch[0].sha256}.log").open("w+b"))
     environment = {**os.environ, "LC_ALL": "C.UTF-8"}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fedikit.model import Configuration, Environment, configuration_model, load_catalogue
+from fedikit.model import Application, Catalogue, Configuration, Environment, configuration_model, load_catalogue
 
 PROJECT = Path(__file__).parents[2]
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBxmvDXEmd4pbRRnqlLS0D5oB9c7PSaZ4hUJ4mSH4hYT"
@@ -35,8 +35,14 @@ def provider() -> dict[str, Any]:
 
 
 @pytest.fixture
-def configuration(sample: dict[str, Any]) -> Configuration:
-    return configuration_model(load_catalogue()).model_validate(sample)
+def catalogue() -> dict[str, Application[Any]]:
+    """The applications that come with fedikit, through their entry points."""
+    return load_catalogue()
+
+
+@pytest.fixture
+def configuration(sample: dict[str, Any], catalogue: Catalogue) -> Configuration:
+    return configuration_model(catalogue).model_validate(sample)
 
 
 @pytest.fixture

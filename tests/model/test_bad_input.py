@@ -5,7 +5,6 @@ Where it holds a secret, the secret is the word POISON, or is named (`secret`).
 """
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,7 +42,7 @@ def group_at(data: Case, path: list[str]) -> Case:
 
 def written(case: Case, good: Case, write: Write, name: str) -> Path:
     if "file" in case:
-        return write("there", "").parent / case["file"]
+        return write("there", "").parent / str(case["file"])
     if "toml" in case:
         return write(f"{name}.toml", case["toml"])
     if "bytes" in case:

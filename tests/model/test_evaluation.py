@@ -44,6 +44,9 @@ def test_a_login_shell_has_packages_and_by_default_no_wheel() -> None:
 # An application has settings that an operator may choose, and asks for what these settings need.
 
 
+GREETING = Example(command=("hello",), prints="Hello, world!")
+
+
 class HelloSettings(Settings):
     """The friendly greeter."""
 
@@ -57,8 +60,7 @@ class Hello(Application[HelloSettings]):
     name = "hello"
 
     def requests(self, settings: HelloSettings, context: Context) -> Requests:
-        greeting = Example(command=("hello",), prints="Hello, world!")
-        return {"shell": LoginShell(packages=("hello",), wheel=settings.may_act_as_root, examples=(greeting,))}
+        return {"shell": LoginShell(packages=("hello",), wheel=settings.may_act_as_root, examples=(GREETING,))}
 
 
 TESTY = Person.model_validate({"displayName": "Testy", "username": "test", "email": "test@fediversity.test"})
@@ -66,10 +68,9 @@ CONTEXT = Context(domain="fediversity.test", initial_user=TESTY)
 
 
 def test_an_application_maps_its_settings_to_requests() -> None:
-    requests = Hello().typed_requests(CONTEXT)
+    requests = Hello().typed_requests(CONTEXT)(HelloSettings(enable=True, mayActAsRoot=True))
 
-    assert not requests(HelloSettings(enable=True))["shell"].wheel
-    assert requests(HelloSettings(enable=True, mayActAsRoot=True))["shell"].wheel
+    assert requests == {"shell": LoginShell(packages=("hello",), wheel=True, examples=(GREETING,))}
 
 
 # A policy is how a hosting provider makes such a request available: here, as a user with packages.
@@ -189,7 +190,7 @@ def test_a_deployment_survives_the_way_through_json(chosen: Configuration, two_s
 
 
 def test_a_typed_function_answers_for_both_its_ends() -> None:
-    shout = TypedFunction("shout", takes=str, gives=str, implementation=str.upper)
+    shout: TypedFunction[str, str] = TypedFunction("shout", takes=str, gives=str, implementation=str.upper)
 
     assert shout("hello") == "HELLO"
     with pytest.raises(ConfigurationError, match="shout was given what it does not take"):

@@ -187,7 +187,7 @@ def test_the_progress_line_is_one_output_that_ends_as_the_step_did(run: Run, mon
     result = run("progress")
     (work,) = [cell for cell in saved(result)["cells"] if cell["id"] == "work"]
     (output,) = work["outputs"]
-    assert "".join(output["data"]["text/plain"]).startswith("✔ act 300, ")
+    assert "".join(output["data"]["text/plain"]).startswith("✔ act 300/300, ")
     assert len(json.dumps(output)) < 250
     assert len(read_record(result.folder).events) == 302
     assert "PYTEST_CURRENT_TEST" not in os.environ

@@ -1,0 +1,64 @@
+"""Caddy's files, as the web policy writes them; that Caddy takes them is shown on a real machine elsewhere."""
+
+from fedikit.model import File, Place, Route, Ssh, WebPolicy, WebSite
+from fedikit.model.request import Request
+
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBxmvDXEmd4pbRRnqlLS0D5oB9c7PSaZ4hUJ4mSH4hYT"
+PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+PLACE = Place(application="probe", host="social", connection=Ssh(address="192.0.2.1", host_key=HOST_KEY))
+SITE = WebSite(domain="one.test", routes=(Route(port=8001),))
+
+
+def files(policy: WebPolicy, site: Request = SITE) -> dict[str, str]:
+    items = policy.typed(PLACE)(site).items  # type: ignore[arg-type]
+    return {item.path: item.content for item in items if isinstance(item, File) and isinstance(item.content, str)}
+
+
+def test_without_further_settings_caddy_asks_its_usual_ca() -> None:
+    assert files(WebPolicy())["/etc/caddy/Caddyfile"] == "import /etc/caddy/sites/*.caddy\n"
+
+
+def test_another_ca_is_asked_and_recognised_by_its_own_certificate() -> None:
+    policy = WebPolicy(acme_directory="https://acme.lab:14000/dir", acme_root=PEM, email="admin@one.test")
+
+    assert files(policy)["/etc/caddy/acme-root.pem"] == PEM
+    assert files(policy)["/etc/caddy/Caddyfile"] == (
+        "{\n"
+        "\temail admin@one.test\n"
+        "\tacme_ca https://acme.lab:14000/dir\n"
+        "\tacme_ca_root /etc/caddy/acme-root.pem\n"
+        "}\n"
+        "\n"
+        "import /etc/caddy/sites/*.caddy\n"
+    )
+
+
+def test_a_site_has_a_file_of_its_own() -> None:
+    site = WebSite(
+        domain="one.test",
+        routes=(Route(path="/api/*", port=4000), Route(port=3000)),
+        max_body_megabytes=99,
+        headers={"X-Robots-Tag": "noindex"},
+    )
+
+    assert files(WebPolicy(), site)["/etc/caddy/sites/one.test.caddy"] == (
+        "one.test {\n"
+        '\theader X-Robots-Tag "noindex"\n'
+        "\trequest_body {\n"
+        "\t\tmax_size 99MB\n"
+        "\t}\n"
+        "\thandle /api/* {\n"
+        "\t\treverse_proxy 127.0.0.1:4000\n"
+        "\t}\n"
+        "\thandle /* {\n"
+        "\t\treverse_proxy 127.0.0.1:3000\n"
+        "\t}\n"
+        "}\n"
+    )
+
+
+def test_a_site_is_found_by_its_name_and_shown_by_a_certificate() -> None:
+    provision = WebPolicy().typed(PLACE)(SITE)
+
+    assert [(record.name, record.type, record.address) for record in provision.dns] == [("one.test", "A", "192.0.2.1")]
+    assert [check.kind for check in provision.checks] == ["dns-resolves", "tls-is-valid"]
