@@ -32,6 +32,7 @@ WORDS = {
 }
 OUTCOMES = {"changed": "green", "same": "dim", "failed": "bold red", "skipped": "yellow"}
 DIFF_LINES = 40
+NEW_FILE_LINES = 10
 DETAIL_WIDTH = 48
 NOTEBOOK_WIDTH = 112
 HTML = '<pre style="white-space:pre;overflow-x:auto;line-height:1.35;font-family:monospace">{code}</pre>'
@@ -171,10 +172,11 @@ def _difference(change: PlannedChange) -> Iterator[Text]:
     lines = _unified(change)
     if change.action == "create" and change.after:
         lines = [f"+{line}" for line in change.after.splitlines()]
-    for line in lines[:DIFF_LINES]:
+    shown = NEW_FILE_LINES if change.action == "create" else DIFF_LINES
+    for line in lines[:shown]:
         yield Text(f"    {line}", style=styles.get(line[:1], ""))
-    if len(lines) > DIFF_LINES:
-        yield Text(f"    … {plural(len(lines) - DIFF_LINES, 'line')} more", style="dim")
+    if len(lines) > shown:
+        yield Text(f"    … {plural(len(lines) - shown, 'line')} more", style="dim")
 
 
 def _plan_summary(plan: Plan) -> Text:

@@ -253,10 +253,8 @@ class Contact:
             self.channel.send(as_event(trouble))
             return 1
         ledger.note_run({**run, "state": "done"})
-        self._forget_if_asked(ledger)
-        self.channel.send(
-            {"event": "done", "generation": ledger.generation, "seconds": round(time.monotonic() - start, 3)}
-        )
+        generation = 0 if self._forget_if_asked(ledger) else ledger.generation
+        self.channel.send({"event": "done", "generation": generation, "seconds": round(time.monotonic() - start, 3)})
         return 0
 
     def _note_failure(self, ledger: Ledger, run: Record, trouble: Trouble) -> None:
@@ -267,9 +265,12 @@ class Contact:
         except OSError as error:
             trouble.tail += f"\n(the ledger could not be written: {error})"
 
-    def _forget_if_asked(self, ledger: Ledger) -> None:
-        if self.request.get("forget") and not ledger.entries:
+    def _forget_if_asked(self, ledger: Ledger) -> bool:
+        """Leaves no trace of a removed deployment, unless something of it was kept."""
+        is_over = bool(self.request.get("forget")) and not ledger.entries
+        if is_over:
             ledger.forget()
+        return is_over
 
     def _keep_agent(self) -> None:
         """Keeps this agent on the host, so that the next contact need not send it."""

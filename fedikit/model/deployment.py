@@ -83,7 +83,7 @@ class Deployment(Value):
         """SHA-256 over all that is wanted. What only concerns this deployer is left out, such as where its keys lie."""
         dump = self.model_dump(
             mode="json",
-            exclude={"secrets": True, "parallel": True, "hosts": {"__all__": {"connection": {"identity_file"}}}},
+            exclude={"parallel": True, "hosts": {"__all__": {"connection": {"identity_file"}}}},
         )
         return digest_of(dump)
 

@@ -135,7 +135,8 @@ def _wanted(kind: str, context: dict[str, Any]) -> str:
     if kind == "string_pattern_mismatch":
         pattern = context["pattern"]
         return f"should be {_words_by_pattern().get(pattern, f'text of the form {pattern}')}"
-    return f"should be {_EXPECTED[kind].format(**context)}" if kind in _EXPECTED else ""
+    expected = _EXPECTED.get(kind.replace("_parsing", "_type"))
+    return f"should be {expected.format(**context)}" if expected else ""
 
 
 def _shown(given: Any, wanted: str, path: Path) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import ipaddress
 import json
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -13,6 +14,13 @@ class Value(BaseModel):
     """A frozen value that knows all its fields; mistakes never repeat what was put in, it may be a secret."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Shows what is not as usual."""
+        usual = {name: field.get_default(call_default_factory=True) for name, field in type(self).model_fields.items()}
+        yield from (
+            (name, value) for name, value in super().__repr_args__() if name not in usual or value != usual[name]
+        )
 
 
 def _field_title(name: str, field: Any) -> str:
@@ -55,7 +63,7 @@ DomainName = Annotated[
         description="A fully qualified domain name in lower case, without a final dot.",
     ),
 ]
-PackageName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$", description="A Debian package.")]
+PackageName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$", description="The name of a Debian package.")]
 UnixName = Annotated[
     str,
     Field(

