@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fedikit.model.configuration import Configuration
     from fedikit.model.deployment import Deployment
     from fedikit.model.environment import Environment
+    from fedikit.model.schema import Document
     from fedikit.plan import Plan
     from fedikit.progress import TerminalProgress
 
@@ -213,10 +214,10 @@ def act(plan: "Plan", *, yes: bool, as_json: bool, tell: "TerminalProgress") -> 
 
     if not as_json:
         present(plan, as_json=False)
-    if plan.is_noop:
+    if not plan.has_changes:
         if as_json:
             present(plan, as_json=True)
-        finish(succeeded=True)
+        finish(not plan.has_errors)
     if not yes and not confirmed(plan):
         plan.close()
         click.echo("Nothing was changed.", err=True)
@@ -265,7 +266,7 @@ def status(environment: str, limit: tuple[str, ...], as_json: bool) -> None:
 
 @main.command()
 @click.argument("what", type=click.Choice(["configuration", "environment"]))
-def schema(what: str) -> None:
+def schema(what: "Document") -> None:
     """Print the JSON Schema of a file, for an editor."""
     from fedikit.model.load import load_catalogue
     from fedikit.model.schema import schema as schema_of
@@ -284,7 +285,7 @@ def init(environment: str) -> None:
     """Make the environment's master key, in a file only its owner can read."""
     from fedikit.secrets import MasterKey
 
-    path = environment_of(environment).secrets.path
+    path = Path(environment_of(environment).secrets.path)
     MasterKey.create(path)
     click.echo(f"{path} is made. Keep a copy in a safe place: every secret of the environment comes from it.")
 

@@ -90,12 +90,17 @@ class Plan(Shown, Value):
         return all(host.is_noop for host in self.hosts.values())
 
     @property
+    def has_changes(self) -> bool:
+        """Whether there is a host that can be changed."""
+        return any(not (host.error or host.is_blocked or host.is_noop) for host in self.hosts.values())
+
+    @property
     def has_errors(self) -> bool:
         return any(host.error or host.is_blocked for host in self.hosts.values())
 
     def save(self, path: str | Path) -> None:
         """Writes the plan as JSON; it holds no secret."""
-        Path(path).write_text(self.model_dump_json(indent=1, exclude_defaults=True) + "\n")
+        Path(path).write_text(self.model_dump_json(indent=1) + "\n")
 
     def of(self, deployment: Deployment) -> "Plan":
         """The same plan, of a deployment that still knows its secrets; raises if it is not the planned one."""

@@ -83,8 +83,9 @@ def connect(host: str, ssh: Ssh) -> fabric.Connection:
 
 
 def _how_to_log_in(ssh: Ssh) -> dict[str, object]:
+    identity = {"key_filename": str(Path(ssh.identity_file).expanduser())} if ssh.identity_file else {}
     return {
-        "key_filename": str(Path(ssh.identity_file).expanduser()) if ssh.identity_file else None,
+        **identity,
         "look_for_keys": not ssh.identity_file,
         "allow_agent": not ssh.identity_file,
         "banner_timeout": CONNECT_SECONDS,

@@ -10,7 +10,6 @@ from pathlib import Path
 from fedikit.errors import DeadlineExceeded, FedikitError
 
 _POLL_SECONDS = 0.02
-_STOP_SECONDS = 30
 _KILL_SECONDS = 10
 
 
@@ -46,11 +45,11 @@ def _ask_to_stop(cgroup: Path) -> None:
                 os.close(handle)
 
 
-def shut_down(cgroup: Path) -> None:
-    """Shuts a container down as an administrator would; what does not end by itself is ended."""
+def shut_down(cgroup: Path, *, patience: float) -> None:
+    """Shuts a container down as an administrator would; what does not end in those seconds is ended."""
     if supervisors(cgroup):
         _ask_to_stop(cgroup)
-        _is_empty_within(cgroup, _STOP_SECONDS)
+        _is_empty_within(cgroup, patience)
     remove_cgroup(cgroup)
 
 

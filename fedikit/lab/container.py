@@ -13,17 +13,19 @@ from fedikit.lab.cgroup import is_populated, remove_cgroup, shut_down, superviso
 from fedikit.lab.tool import run_tool
 
 _START_SECONDS = 10
+_STOP_SECONDS = 30
 _ENVIRONMENT = {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1", "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "1", "LANG": "C.UTF-8"}
 # In one cgroup with others, restarting a unit here would kill its namesake there.
 _LAUNCH = 'echo $$ >"$0/cgroup.procs" && exec setsid --fork unshare --mount --propagation slave -- "$@"'
 _MOUNT = """\
 set -e
 [ ! -e "$1/disk.ext4" ] || mount -o loop "$1/disk.ext4" "$1/writable"
-mkdir -p "$1/writable/upper" "$1/writable/work"
+mkdir -p "$1/writable/upper" "$1/writable/work" "$1/writable/containers"
 mount -t overlay fedikit-lab "$1/root" \
     -o "lowerdir=$1/furniture:$0,upperdir=$1/writable/upper,workdir=$1/writable/work"
+containers="$1/writable/containers"
 shift
-exec "$@"
+while "$@" "--bind=$containers:/var/lib/containers"; [ $? -eq 133 ]; do :; done  # 133: it was told to reboot
 """
 
 
@@ -60,7 +62,7 @@ class Container:
 
     def stop(self) -> None:
         """Shuts it down as an administrator would; what does not end by itself is ended."""
-        shut_down(self.cgroup)
+        shut_down(self.cgroup, patience=_STOP_SECONDS)
 
     def kill(self) -> None:
         """Ends it at once, as a power cut would."""

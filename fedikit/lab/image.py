@@ -3,18 +3,20 @@
 It is built once for each recipe, from the mirrors that the deployer's own apt uses, and kept in the cache.
 """
 
+import hashlib
+import json
 import os
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 
-from fedikit.errors import DeadlineExceeded, FedikitError
+from fedikit.errors import FedikitError
 from fedikit.events import StepFinished, StepStarted, Tell, Waiting, tell_nobody
 from fedikit.lab.furnish import place_file, place_link
 from fedikit.lab.lock import held_lock
-from fedikit.model.value import digest_of
 from fedikit.store.sources import ARCHIVE_KEYRING, debian_sources
 
 CODENAME = "trixie"
@@ -80,6 +82,7 @@ _FILES = {
     "etc/systemd/journald.conf.d/lab.conf": "[Journal]\nStorage=volatile\n",
 }
 _WORLDLY = ("etc/apt/apt.conf.d/99mmdebstrap", "etc/apt/sources.list", "etc/resolv.conf")
+_ADD_ADMIN = 'chroot "$1" useradd --create-home --shell /bin/bash admin'
 _BUILD_SECONDS = 900
 # A killed build takes its processes and its mounts along.
 _ALONE = ("setpriv", "--pdeathsig=KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
@@ -110,8 +113,8 @@ def build_image(tell: Tell = tell_nobody) -> Path:
 
 
 def _recipe_key() -> str:
-    recipe = [CODENAME, os.uname().machine, PACKAGES, _MASKED, _FILES, Path(__file__).read_text()]
-    return digest_of(recipe)[:16]
+    recipe = [CODENAME, os.uname().machine, PACKAGES, _MASKED, _FILES, _WORLDLY, _ADD_ADMIN]
+    return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:16]
 
 
 def _build(directory: Path, tell: Tell) -> None:
@@ -122,7 +125,7 @@ def _build(directory: Path, tell: Tell) -> None:
         shutil.rmtree(abandoned, ignore_errors=True)
     unfinished = Path(tempfile.mkdtemp(prefix="building-", dir=directory.parent))
     try:
-        _bootstrap(unfinished / "tree")
+        _bootstrap(unfinished / "tree", tell)
         _furnish(unfinished / "tree")
         (unfinished / "tree").rename(directory)
     finally:
@@ -130,21 +133,40 @@ def _build(directory: Path, tell: Tell) -> None:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _bootstrap(tree: Path) -> None:
+def _bootstrap(tree: Path, tell: Tell) -> None:
     sources = "".join(f"{source.line(ARCHIVE_KEYRING)}\n" for source in debian_sources(CODENAME))
-    command = [*_ALONE, "mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
+    command = [*_ALONE, "mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
     command += [f"--aptopt={option}" for option in _fetching_options()]
-    command += ['--customize-hook=chroot "$1" useradd --create-home --shell /bin/bash admin']
-    command += [CODENAME, str(tree), "-"]
-    try:
-        subprocess.run(command, input=sources, capture_output=True, text=True, timeout=_BUILD_SECONDS, check=True)
-    except subprocess.TimeoutExpired as error:
-        raise DeadlineExceeded("mmdebstrap to build the lab's base image", _BUILD_SECONDS) from error
-    except subprocess.CalledProcessError as error:
-        last = "\n".join(error.stderr.strip().splitlines()[-15:])
+    command += [f"--customize-hook={_ADD_ADMIN}", CODENAME, str(tree), "-"]
+    status, said = _follow(command, sources, tell)
+    if status != 0:
+        last = "\n".join(said[-15:])
         raise FedikitError(
             f"the lab's base image could not be built:\n{last}", hint="see that apt works here: apt-get update"
-        ) from error
+        )
+
+
+def _follow(command: list[str], given: str, tell: Tell) -> tuple[int, list[str]]:
+    """How the command ended and what it said, which is told line by line; it ends at the latest with its time."""
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        watchdog = threading.Timer(_BUILD_SECONDS, process.kill)
+        watchdog.start()
+        try:
+            process.stdin.write(given)
+            process.stdin.close()
+            said = [_told(line.strip(), tell) for line in process.stderr]
+            return process.wait(), said
+        finally:
+            watchdog.cancel()
+            process.kill()
+
+
+def _told(line: str, tell: Tell) -> str:
+    if line.startswith("I: "):
+        tell(Waiting(what=f"the base image: {line[3:]}"))
+    return line
 
 
 def _fetching_options() -> list[str]:

@@ -11,6 +11,7 @@ from fedikit.lab.network import release_network
 
 _STORAGE = Path("/var/lib/fedikit-lab")
 _PROPAGATION = Path("/run/systemd/nspawn/propagate")  # a killed systemd-nspawn leaves an empty directory there
+_PATIENCE_SECONDS = 5  # what they wrote is about to go anyway
 
 
 def storage_of(lab: str) -> Path:
@@ -41,7 +42,7 @@ def take_down(lab: str) -> None:
 
 def _take_machine_down(lab: str) -> Callable[[str], None]:
     def take(name: str) -> None:
-        shut_down(cgroup_of(lab) / name)
+        shut_down(cgroup_of(lab) / name, patience=_PATIENCE_SECONDS)
         with contextlib.suppress(OSError):
             (_PROPAGATION / container_name(lab, name)).rmdir()
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr, SecretStr, model_validator
@@ -36,9 +35,9 @@ class Secrets(Written):
     )
 
     @property
-    def path(self) -> Path:
+    def path(self) -> str:
         """Where the master key lies."""
-        return Path(self.master_key.removeprefix("file:"))
+        return self.master_key.removeprefix("file:")
 
 
 class Parallel(Written):
@@ -83,7 +82,7 @@ class Deployment(Value):
         """SHA-256 over all that is wanted. What only concerns this deployer is left out, such as where its keys lie."""
         dump = self.model_dump(
             mode="json",
-            exclude={"parallel": True, "hosts": {"__all__": {"connection": {"identity_file"}}}},
+            exclude={"secrets": True, "parallel": True, "hosts": {"__all__": {"connection": {"identity_file"}}}},
         )
         return digest_of(dump)
 

@@ -30,15 +30,18 @@ class _NoNumber:
 
 def parse_json(text: str) -> Any:
     """JSON as data. Refuses what JSON does not allow, or what could be read in two ways."""
-    data = _read(lambda: json.loads(text, object_pairs_hook=_object, parse_constant=lambda name: _NoNumber()))
-    if mistakes := list(_oddities(data, ())):
-        raise Malformed(*mistakes)
-    return data
+    return _read(lambda: _checked(json.loads(text, object_pairs_hook=_object, parse_constant=lambda name: _NoNumber())))
 
 
 def parse_toml(text: str) -> Any:
     """TOML as data."""
     return _read(lambda: tomllib.loads(text))
+
+
+def _checked(data: Any) -> Any:
+    if mistakes := list(_oddities(data, ())):
+        raise Malformed(*mistakes)
+    return data
 
 
 def _read(parse: Callable[[], Any]) -> Any:

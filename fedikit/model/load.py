@@ -161,5 +161,5 @@ def _anchored_host(host: Connection, directory: Path) -> Connection:
     return host
 
 
-def _beside(file: str | Path, directory: Path) -> str:
+def _beside(file: str, directory: Path) -> str:
     return str(directory / Path(file).expanduser())

@@ -39,6 +39,7 @@ _EXPECTED = {
 }
 _SAID = {
     "missing": "is missing",
+    "json_invalid": "is nested too deeply",  # what else may be wrong with JSON was found when it was read
     "union_tag_not_found": "does not say its {discriminator}",
     "union_tag_invalid": 'is of the type "{tag}", should be {choices}',
     "string_too_short": "is too short, should have at least {min_length} {unit}",

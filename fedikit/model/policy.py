@@ -37,7 +37,7 @@ class Provision(Items):
     checks: tuple[Check, ...] = ()
 
 
-class Policy(Written, ABC, Generic[RequestT]):
+class Policy(ABC, Generic[RequestT]):
     """A way to fulfil one kind of request."""
 
     fulfils: ClassVar[type[Value]]
@@ -57,10 +57,10 @@ class Policy(Written, ABC, Generic[RequestT]):
         )
 
 
-class LoginShellPolicy(Policy[LoginShell]):
+class LoginShellPolicy(Written, Policy[LoginShell]):
     """Makes packages available in a login shell: of a user of its own, or of everybody on the host."""
 
-    fulfils = LoginShell
+    fulfils: ClassVar = LoginShell
     user: UnixName | None = None
     """The user whose login shell it is, created if need be; everybody on the host if absent."""
     authorized_keys: tuple[PublicKey, ...] = ()
@@ -93,10 +93,10 @@ class LoginShellPolicy(Policy[LoginShell]):
         return ()
 
 
-class ServicePolicy(Policy[SystemService]):
+class ServicePolicy(Written, Policy[SystemService]):
     """Runs services from Debian's packages under systemd, right on the host."""
 
-    fulfils = SystemService
+    fulfils: ClassVar = SystemService
 
     def provide(self, request: SystemService, place: Place) -> Provision:
         packages = tuple(Package(name=name) for name in request.packages)

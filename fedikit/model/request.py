@@ -66,7 +66,7 @@ class WebSite(Value):
     kind: Literal["web"] = "web"
     domain: DomainName
     routes: Annotated[tuple[Route, ...], Field(min_length=1)]
-    """Tried in this order."""
+    """Of those that fit, the one with the longest path answers."""
     max_body_megabytes: Annotated[int, Field(ge=1)] = 20
     """The largest upload."""
     headers: dict[HeaderName, HeaderText] = Field(default_factory=dict)

@@ -1,7 +1,7 @@
 """Web sites by Caddy: one site file each, certificates by ACME, and names that lead to the host."""
 
 import ipaddress
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -10,17 +10,17 @@ from fedikit.model.host import DnsRecord
 from fedikit.model.item import Directory, File, Package, Unit
 from fedikit.model.policy import Place, Policy, Provision, Unfit
 from fedikit.model.request import Route, WebSite
-from fedikit.model.value import Certificates, EmailAddress, HttpsUrl
+from fedikit.model.value import Certificates, EmailAddress, HttpsUrl, Written
 
 CADDYFILE = "/etc/caddy/Caddyfile"
 SITES = "/etc/caddy/sites"
 ACME_ROOT = "/etc/caddy/acme-root.pem"
 
 
-class WebPolicy(Policy[WebSite]):
+class WebPolicy(Written, Policy[WebSite]):
     """Puts Caddy in front of web sites; it obtains and renews their certificates."""
 
-    fulfils = WebSite
+    fulfils: ClassVar = WebSite
     means: Literal["caddy"] = "caddy"
     """The web server."""
     acme_directory: HttpsUrl | None = Field(

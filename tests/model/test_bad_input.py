@@ -68,6 +68,14 @@ def test_a_bad_configuration_is_refused_at_every_path(case: Case, sample: Case, 
     assert refused.value.__cause__ is None
 
 
+@pytest.mark.parametrize("depth", [250, 900, 5000, 100_000])
+def test_a_bottomless_configuration_is_refused(depth: int, write: Write) -> None:
+    path = write("configuration.json", '{"snac":' + "[" * depth + "]" * depth + "}")
+    with pytest.raises(ConfigurationError) as refused:
+        load_configuration(path)
+    assert [mistake.message for mistake in refused.value.mistakes] == ["is nested too deeply"]
+
+
 @pytest.mark.parametrize("case", cases("environment"))
 def test_a_bad_environment_is_refused_at_every_path(case: Case, provider: Case, write: Write) -> None:
     path = written(case, provider, write, "environment")

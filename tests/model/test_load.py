@@ -100,7 +100,7 @@ def test_of_keys_an_environment_keeps_the_absolute_place(
 
     assert isinstance(environment.hosts["social"], Ssh)
     assert environment.hosts["social"].identity_file == str(tmp_path / "keys/lab")
-    assert environment.secrets.path == tmp_path / "master.key"
+    assert environment.secrets.path == str(tmp_path / "master.key")
 
 
 def test_the_same_files_elsewhere_come_to_the_same_deployment(sample: Data, tmp_path: Path) -> None:

@@ -1,0 +1,98 @@
+"""snac behind Caddy with a certificate from the lab's authority: deployed, changed, removed; through the command line."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from fedikit.lab import Lab
+from tests.checks.picture import changes, picture_of
+
+CONFIGURATION: dict[str, Any] = {
+    "enable": True,
+    "domain": "fediversity.test",
+    "snac": {"enable": True},
+    "initialUser": {"displayName": "Testy McTestface", "username": "test", "email": "test@fediversity.test"},
+}
+SITE = "snac.fediversity.test"
+INSTANCE = f"""python3 -c "
+import urllib.request as web
+print(web.urlopen(web.Request('http://127.0.0.1:8001/api/v1/instance', headers={{'Host': '{SITE}'}})).read().decode())" """
+
+pytestmark = pytest.mark.lab
+
+
+class Deployer:
+    """The command line, with a configuration of its own."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.configuration = lab.directory / "configuration.json"
+        self.wants()
+
+    def wants(self, **settings: Any) -> None:
+        snac = CONFIGURATION["snac"] | settings
+        self.configuration.write_text(json.dumps(CONFIGURATION | {"snac": snac}))
+
+    def run(self, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        files = [] if verb in ("remove", "status") else [str(self.configuration)]
+        command = [sys.executable, "-m", "fedikit", verb, *files, "-e", str(self.lab.environment_file), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    def succeed(self, verb: str, *arguments: str) -> str:
+        done = self.run(verb, *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def planned(self) -> dict[str, str]:
+        plan = json.loads(self.succeed("plan", "--json"))
+        return {change["id"]: change["action"] for change in plan["hosts"]["social"]["changes"]}
+
+
+@pytest.fixture(scope="module")
+def deployer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployer]:
+    with Lab(tmp_path_factory.mktemp("social"), machines=("social",)) as lab:
+        lab.set_dns({SITE: lab["social"].address})
+        yield Deployer(lab)
+
+
+def test_the_whole_life_of_a_server(deployer: Deployer, tmp_path: Path) -> None:
+    before = picture_of(deployer.lab, "social")
+    deployer.succeed("apply", "--yes")
+
+    report = tmp_path / "checks.xml"
+    verdict = json.loads(deployer.succeed("verify", "--json", "--junit", str(report)))
+    assert {result["passed"] for result in verdict["results"]} == {True}
+    assert len(verdict["results"]) == 7
+    assert ElementTree.parse(report).getroot().get("failures") == "0"
+    assert deployer.planned() == {}
+
+    deployer.wants(title="Our own place")
+    assert deployer.planned() == {"file:/var/lib/snac2/server.json": "update", "unit:snac2.service": "update"}
+    caddy_since = started(deployer.lab, "caddy.service")
+    deployer.succeed("apply", "--yes")
+    assert "Our own place" in deployer.lab["social"].succeed(INSTANCE)
+    assert started(deployer.lab, "caddy.service") == caddy_since
+
+    deployer.succeed("rollback", "--yes")
+    assert "Our own place" not in deployer.lab["social"].succeed("cat /var/lib/snac2/server.json")
+
+    kept = deployer.succeed("remove", "--yes")
+    assert "/var/lib/snac2  bears data" in kept
+    deployer.lab["social"].succeed("test -d /var/lib/snac2/user/test")
+    deployer.lab["social"].fails("systemctl is-active snac2.service caddy.service")
+
+    deployer.succeed("apply", "--yes")
+    assert json.loads(deployer.succeed("verify", "--json"))["results"]
+
+    deployer.succeed("remove", "--yes", "--purge")
+    assert changes(before, picture_of(deployer.lab, "social")) == []
+
+
+def started(lab: Lab, unit: str) -> str:
+    return lab["social"].succeed(f"systemctl show --property ActiveEnterTimestampMonotonic {unit}")

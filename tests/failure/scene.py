@@ -1,0 +1,60 @@
+"""What the failure tests have in common: deployments as plain values, and the usual acts upon them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fedikit.apply import Report, apply_plan
+from fedikit.events import Tell, tell_nobody
+from fedikit.lab import Lab, Machine
+from fedikit.model.deployment import Deployment, Secrets
+from fedikit.model.environment import Environment
+from fedikit.model.host import HostState, Ssh
+from fedikit.model.item import Item
+from fedikit.plan import Plan, make_plan, make_removal
+
+NAME = "failure"
+
+
+def ssh_to(machine: Machine, **fields: Any) -> Ssh:
+    """How a machine of the lab is reached."""
+    usual = {"address": machine.address, "host_key": machine.host_key, "identity_file": str(machine.key_file)}
+    return Ssh(**{**usual, **fields})
+
+
+class Scene:
+    """Machines of a lab as the hosts of one environment; `connections` may differ from the lab's own."""
+
+    def __init__(self, lab: Lab, *names: str, **connections: Ssh) -> None:
+        self.lab = lab
+        usual = {name: ssh_to(lab[name]) for name in names}
+        self.environment = Environment(
+            name=NAME,
+            hosts={**usual, **connections},
+            secrets=Secrets(master_key=f"file:{lab.directory / 'master.key'}"),
+        )
+
+    def wants(self, **items: Sequence[Item]) -> Deployment:
+        """The deployment in which these items are on these hosts."""
+        hosts = {
+            name: HostState(connection=connection, items=tuple(items.get(name, ())))
+            for name, connection in self.environment.hosts.items()
+        }
+        return self.environment.empty().model_copy(update={"hosts": hosts})
+
+    def plan(self, **items: Sequence[Item]) -> Plan:
+        """What would change; the contacts are closed."""
+        plan = make_plan(self.wants(**items))
+        plan.close()
+        return plan
+
+    def apply(self, *, tell: Tell = tell_nobody, **items: Sequence[Item]) -> Report:
+        return apply_plan(make_plan(self.wants(**items)), tell=tell)
+
+    def remove(self) -> Report:
+        return apply_plan(make_removal(self.environment))
+
+
+def error_of(report: Report, host: str) -> str:
+    """Why a host failed; it must have."""
+    assert report.hosts[host].outcome == "failed", report
+    return report.hosts[host].error

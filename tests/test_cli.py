@@ -1,0 +1,134 @@
+"""The command line: exit statuses, words, and what it prints for programs."""
+
+import json
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CONFIGURATION = {
+    "enable": True,
+    "domain": "fediversity.test",
+    "hello": {"enable": True},
+    "snac": {"enable": False},
+    "initialUser": {"displayName": "Testy", "username": "test", "email": "test@fediversity.test"},
+}
+NOBODY_LISTENS = """
+name = "home"
+[hosts.here]
+address = "127.0.0.1"
+port = 1
+host_key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOVQdbIsDJHA4QZgvZNgxjWhaO37NI4fy0OP9zcmb7Iw"
+[placement]
+hello = "here"
+"""
+THIS_MACHINE = """
+name = "home"
+[hosts.here]
+type = "local"
+[placement]
+hello = "here"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "configuration.json").write_text(json.dumps(CONFIGURATION))
+    (tmp_path / "environment.toml").write_text(NOBODY_LISTENS)
+    return tmp_path
+
+
+def fedikit(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "fedikit", *words]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL
+    )
+
+
+def test_help_names_every_verb(folder: Path) -> None:
+    text = fedikit(folder, "--help").stdout
+    for verb in "apply lab plan remove rollback run runs schema secret status verify".split():
+        assert f"\n  {verb} " in text
+
+
+def test_a_mistake_in_a_file_is_told_with_its_path_and_exit_status_2(folder: Path) -> None:
+    (folder / "configuration.json").write_text(json.dumps(CONFIGURATION | {"domian": "x", "enable": "yes"}))
+    done = fedikit(folder, "plan", "-e", "environment.toml")
+    assert done.returncode == 2
+    assert "2 mistakes" in done.stderr
+    assert "domian" in done.stderr
+    assert "enable" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missing_file_is_a_mistake(folder: Path) -> None:
+    done = fedikit(folder, "plan", "nothing.json", "-e", "environment.toml")
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert "nothing.json" in done.stderr
+
+
+def test_an_unknown_host_in_limit_is_a_mistake(folder: Path) -> None:
+    done = fedikit(folder, "plan", "-e", "environment.toml", "--limit", "there")
+    assert done.returncode == 2
+    assert "there is no host there" in done.stderr
+    assert "the environment has: here" in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["plan", "apply", "status", "remove", "rollback"])
+def test_a_host_that_is_down_is_told_in_its_place_with_exit_status_1(folder: Path, verb: str) -> None:
+    done = fedikit(folder, verb, "-e", "environment.toml", *([] if verb in ("plan", "status") else ["--yes"]))
+    assert done.returncode == 1
+    assert "root@127.0.0.1:1 cannot be reached" in done.stdout
+    assert "is the machine up?" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_nothing_is_changed_unasked_where_there_is_nobody_to_ask(folder: Path) -> None:
+    """The one test that plans for this very machine; a plan changes nothing."""
+    (folder / "environment.toml").write_text(THIS_MACHINE)
+    done = fedikit(folder, "apply", "-e", "environment.toml")
+    assert done.returncode == 1
+    assert "give --yes" in done.stderr
+
+
+def test_json_is_all_that_is_printed(folder: Path) -> None:
+    done = fedikit(folder, "plan", "-e", "environment.toml", "--json")
+    assert json.loads(done.stdout)["hosts"]["here"]["error"]
+
+
+@pytest.mark.parametrize("what", ["configuration", "environment"])
+def test_the_schema_is_printed(folder: Path, what: str) -> None:
+    assert json.loads(fedikit(folder, "schema", what).stdout)["additionalProperties"] is False
+
+
+def test_the_master_key_is_made_once_and_for_its_owner_only(folder: Path) -> None:
+    assert fedikit(folder, "secret", "init", "-e", "environment.toml").returncode == 0
+    key = folder / "master.key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    made = key.read_text()
+    again = fedikit(folder, "secret", "init", "-e", "environment.toml")
+    assert again.returncode == 1
+    assert "exists already" in again.stderr
+    assert key.read_text() == made
+
+
+def test_an_unknown_secret_is_refused_by_name(folder: Path) -> None:
+    done = fedikit(folder, "secret", "show", "nothing", "-e", "environment.toml")
+    assert done.returncode == 1
+    assert "nothing is no secret of this deployment" in done.stderr
+
+
+def test_a_saved_plan_of_another_configuration_is_refused(folder: Path) -> None:
+    fedikit(folder, "plan", "-e", "environment.toml", "--out", "plan.json")
+    (folder / "configuration.json").write_text(json.dumps(CONFIGURATION | {"hello": {"enable": False}}))
+    done = fedikit(folder, "apply", "-e", "environment.toml", "--plan", "plan.json", "--yes")
+    assert done.returncode == 1
+    assert "another configuration" in done.stderr
+
+
+def test_a_file_that_is_no_plan_is_a_mistake(folder: Path) -> None:
+    (folder / "plan.json").write_text("{}")
+    done = fedikit(folder, "apply", "-e", "environment.toml", "--plan", "plan.json", "--yes")
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
