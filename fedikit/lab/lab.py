@@ -15,7 +15,9 @@ from typing import Self
 
 from fedikit.errors import FedikitError
 from fedikit.events import HostFinished, Tell, tell_nobody
-from fedikit.lab import acme, environment
+from fedikit.lab import environment
+from fedikit.lab.acme import NAME as ACME
+from fedikit.lab.acme import PORTS, Acme
 from fedikit.lab.authority import kept_authority
 from fedikit.lab.container import Container
 from fedikit.lab.furnish import Identity
@@ -78,12 +80,19 @@ class Lab:
     @property
     def machines(self) -> tuple[str, ...]:
         """The names of all machines that the lab knows, `acme` last."""
-        return tuple(sorted(self._state.machines, key=lambda name: (name == acme.NAME, name)))
+        return tuple(sorted(self._state.machines, key=lambda name: (name == ACME, name)))
 
     @property
     def environment_file(self) -> Path:
         """The environment that fedikit is given to work with this lab."""
         return self.directory / environment.FILE
+
+    @property
+    def acme(self) -> Acme:
+        """The lab's ACME authority and DNS."""
+        if ACME not in self._state.machines:
+            raise FedikitError("the lab has no ACME authority", hint="fedikit lab up, without --no-acme")
+        return Acme(self._network.address(ACME_NUMBER), kept_authority(self.directory))
 
     def up(self) -> None:
         """Boots what is wanted and does not run; machines that run are kept. Writes the environment file."""
@@ -92,7 +101,7 @@ class Lab:
         with held_lock(self.directory / "lock", seconds=_LOCK_SECONDS):
             self._claim()
             build_image(self._tell)
-            machines = [self[name] for name in (*self._wanted, *([acme.NAME] if self._has_acme else []))]
+            machines = [self[name] for name in (*self._wanted, *([ACME] if self._has_acme else []))]
             with ThreadPoolExecutor(max_workers=len(machines) or 1) as pool:
                 list(pool.map(self._bring_up, machines))
             self._serve_names()
@@ -114,7 +123,7 @@ class Lab:
     def reset(self, name: str) -> None:
         """Makes one machine as new and boots it."""
         self[name].reset()
-        if name == acme.NAME:
+        if name == ACME:
             self._serve_names()
 
     def set_dns(self, names: Mapping[str, str]) -> None:
@@ -125,7 +134,7 @@ class Lab:
 
     def acme_root(self) -> str:
         """The root (PEM) of the certificates that the lab's ACME authority issues."""
-        return self._acme().issuing_root()
+        return self.acme.issuing_root()
 
     def _claim(self) -> None:
         """Fixes the lab's addresses. Comes before all else: from here on they cannot leave this machine."""
@@ -135,7 +144,7 @@ class Lab:
         for name in self._wanted:
             state = state.with_machine(name)
         if self._has_acme:
-            state = replace(state, machines={**state.machines, acme.NAME: ACME_NUMBER})
+            state = replace(state, machines={**state.machines, ACME: ACME_NUMBER})
         save_state(self.directory, state)
         self._state = state
         self._machines.clear()
@@ -166,7 +175,7 @@ class Lab:
             self._container(name),
             key_file=self.directory / "id_ed25519",
             disk=self._disk.get(name),
-            furnish_more=self._acme().furnish if name == acme.NAME else None,
+            furnish_more=self.acme.furnish if name == ACME else None,
         )
 
     def _container(self, name: str) -> Container:
@@ -185,18 +194,13 @@ class Lab:
             raise FedikitError("the lab is not up", hint="fedikit lab up")
         return Network(bridge_name(self.name), self._state.subnet)
 
-    def _acme(self) -> acme.Acme:
-        if acme.NAME not in self._state.machines:
-            raise FedikitError("the lab has no ACME authority", hint="fedikit lab up, without --no-acme")
-        return acme.Acme(self._network.address(ACME_NUMBER), kept_authority(self.directory))
-
     def _serve_names(self) -> None:
         """Tells the DNS server every name it is to answer: it forgets them when it stops."""
-        if acme.NAME not in self.machines or not self[acme.NAME].is_running():
+        if ACME not in self.machines or not self[ACME].is_running():
             return
-        for port in acme.PORTS:
-            self[acme.NAME].wait_for_port(port)
-        service = self._acme()
+        for port in PORTS:
+            self[ACME].wait_for_port(port)
+        service = self.acme
         own = {f"{name}.lab": self[name].address for name in self.machines}
         for name, address in {**own, **self._state.dns}.items():
             service.set_name(name, address)
@@ -205,16 +209,16 @@ class Lab:
     def _write_environment(self) -> None:
         running = [self[name] for name in self.machines if self[name].is_running()]
         hosts = [environment.LabHost(host.name, host.address, host.host_key) for host in running]
-        with_acme = any(host.name == acme.NAME for host in hosts)
+        with_acme = any(host.name == ACME for host in hosts)
         environment.write_environment(
             self.directory,
-            [host for host in hosts if host.name != acme.NAME],
+            [host for host in hosts if host.name != ACME],
             name_server=self._network.address(ACME_NUMBER) if with_acme else None,
         )
 
 
 def _valid(name: str) -> str:
-    if not _NAME.fullmatch(name) or name == acme.NAME:
+    if not _NAME.fullmatch(name) or name == ACME:
         hint = "small letters, digits and hyphens, 32 at most; `acme` is the lab's own"
         raise FedikitError(f"no machine of the lab can be called {name!r}", hint=hint)
     return name

@@ -1,6 +1,5 @@
 """The agent is killed with SIGKILL at every step by which it changes a host; run again, the end is the same."""
 
-import re
 import time
 from collections.abc import Callable
 
@@ -39,50 +38,72 @@ PACKAGES: list[Item] = [Package(name="hello"), Package(name="jq")]
 HOSTS = ("one", "two")
 
 
-@pytest.fixture
-def scene(lab: Lab) -> Scene:
-    for name in HOSTS:
-        lab[name].reset()
-        lab[name].succeed(BEFORE)
-    return Scene(lab, *HOSTS)
+class Trial:
+    """Two machines on which the same is made and taken away again, undisturbed or not."""
+
+    def __init__(self, lab: Lab, items: list[Item]) -> None:
+        self.machines = [lab[name] for name in HOSTS]
+        self.scene = Scene(lab, *HOSTS)
+        self.wanted = {name: items for name in HOSTS}
+        self.wrong: list[str] = []
+        self.begin_anew()
+        self.untouched = [view_of(machine) for machine in self.machines]
+        with killed_at({}):
+            assert self.scene.apply(**self.wanted).succeeded
+            self.making = steps_made(self.machines[0])
+            self.made = [(view_of(machine), record_of(machine)) for machine in self.machines]
+            assert self.scene.remove().succeeded
+            self.leaving = steps_made(self.machines[0])
+        self._compare_with_untouched("undisturbed", [0, 0])
+
+    def begin_anew(self) -> None:
+        for machine in self.machines:
+            machine.reset()
+            machine.succeed(BEFORE)
+
+    def kill_making(self, steps: list[int]) -> None:
+        with killed_at(dict(zip(HOSTS, steps, strict=True))):
+            self.scene.apply(**self.wanted)
+        until_free(lambda: self.scene.apply(**self.wanted))
+        for machine, (view, record), step in zip(self.machines, self.made, steps, strict=True):
+            differences = changes(view, view_of(machine))
+            differences += [] if record_of(machine) == record else [f"record: {record_of(machine)} is not {record}"]
+            self._note(f"making killed before {self.making[step - 1]}", differences)
+
+    def kill_leaving(self, steps: list[int]) -> None:
+        with killed_at(dict(zip(HOSTS, steps, strict=True))):
+            self.scene.remove()
+        until_free(self.scene.remove)
+        self._compare_with_untouched("leaving", steps)
+
+    def _compare_with_untouched(self, what: str, steps: list[int]) -> None:
+        for machine, view, step in zip(self.machines, self.untouched, steps, strict=True):
+            self._note(f"{what} killed before {self.leaving[step - 1]}", changes(view, view_of(machine)))
+
+    def _note(self, what: str, differences: list[str]) -> None:
+        self.wrong += [f"{what}: {difference}" for difference in differences]
 
 
 @pytest.mark.parametrize("items", [EVERY_KIND, PACKAGES], ids=["every kind", "packages"])
-def test_killed_at_any_step_and_run_again_the_end_is_the_same(lab: Lab, scene: Scene, items: list[Item]) -> None:
-    machines = [lab[name] for name in HOSTS]
-    untouched = [view_of(machine) for machine in machines]
-    wanted = {name: items for name in HOSTS}
-
-    with killed_at({}):
-        assert scene.apply(**wanted).succeeded
-        making = steps_made(lab["one"])
-        reached = [(view_of(machine), record_of(machine)) for machine in machines]
-        assert scene.remove().succeeded
-        leaving = steps_made(lab["one"])
-    assert [changes(*views) for views in zip(untouched, map(view_of, machines), strict=True)] == [[], []]
-
-    for made, left in pairs_of(making, leaving):
-        kill = dict(zip(HOSTS, made, strict=True))
-        with killed_at(kill):
-            assert not scene.apply(**wanted).succeeded, made
-        until_free(lambda: scene.apply(**wanted))
-        for machine, (view, record), step in zip(machines, reached, made, strict=True):
-            assert changes(view, view_of(machine)) == [], f"killed before {making[step - 1]}"
-            assert record_of(machine) == record, f"killed before {making[step - 1]}"
-        with killed_at(dict(zip(HOSTS, left, strict=True))):
-            scene.remove()
-        until_free(scene.remove)
-        for machine, view, step in zip(machines, untouched, left, strict=True):
-            assert changes(view, view_of(machine)) == [], f"killed before {leaving[step - 1]}"
+def test_killed_at_any_step_and_run_again_the_end_is_the_same(lab: Lab, items: list[Item]) -> None:
+    trial = Trial(lab, items)
+    assert trial.wrong == []
+    for making, leaving in pairs_of(len(trial.making), len(trial.leaving)):
+        found = len(trial.wrong)
+        try:
+            trial.kill_making(making)
+            trial.kill_leaving(leaving)
+        except AssertionError as error:
+            trial.wrong.append(f"{making} {leaving}: {error}")
+        if len(trial.wrong) > found:
+            trial.begin_anew()
+    assert trial.wrong == []
 
 
-def pairs_of(making: list[str], leaving: list[str]) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Every step of either, each once, two at a time: one for each machine."""
-    count = (max(len(making), len(leaving)) + 1) // 2
-    return [
-        (tuple(1 + (n % len(making)) for n in (i, i + count)), tuple(1 + (n % len(leaving)) for n in (i, i + count)))
-        for i in range(count)
-    ]
+def pairs_of(making: int, leaving: int) -> list[tuple[list[int], list[int]]]:
+    """Every step of either once, two at a time: one for each machine."""
+    count = (max(making, leaving) + 1) // 2
+    return [([1 + n % making for n in (i, i + count)], [1 + n % leaving for n in (i, i + count)]) for i in range(count)]
 
 
 def until_free(act: Callable[[], Report], seconds: float = 30) -> None:

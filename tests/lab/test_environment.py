@@ -4,6 +4,7 @@ import stat
 import tomllib
 from pathlib import Path
 
+from fedikit.lab.authority import kept_authority
 from fedikit.lab.environment import LabHost, environment_text, write_environment
 from fedikit.model.load import load_environment
 
@@ -30,11 +31,12 @@ def test_web_sites_are_served_where_there_is_an_authority() -> None:
 
 
 def test_fedikit_takes_the_file_as_any_provider_s(tmp_path: Path) -> None:
-    for name in ("acme-ca.pem", "pebble-root.pem", "id_ed25519"):
-        (tmp_path / name).write_text("")
+    certificate = kept_authority(tmp_path).certificate
+    (tmp_path / "pebble-root.pem").write_text(certificate)
     environment = load_environment(write_environment(tmp_path, [HELLO, SOCIAL], name_server="10.77.1.2"))
     assert list(environment.hosts) == ["hello", "social"]
-    assert environment.hosts["hello"].host_key == KEY
+    assert environment.hosts["hello"].model_dump()["host_key"] == KEY
+    assert environment.policies.web is not None
 
 
 def test_the_master_key_is_made_once_and_read_by_its_owner_alone(tmp_path: Path) -> None:

@@ -39,5 +39,5 @@ def test_a_subnet_is_free_when_no_network_here_has_any_of_it(preferred: int, kno
 
 @pytest.mark.parametrize("known", [[IPv4Network("10.77.0.0/16")], [subnet_of(number) for number in range(1, 255)]])
 def test_a_machine_full_of_labs_says_so(known: list[IPv4Network]) -> None:
-    with pytest.raises(FedikitError, match="every subnet of 10.77.0.0/16 is in use"):
+    with pytest.raises(FedikitError, match=r"every subnet of 10\.77\.0\.0/16 is in use"):
         free_number(1, known)

@@ -59,7 +59,7 @@ def test_the_authority_stays_and_its_certificates_do_not(tmp_path: Path) -> None
 
 def test_a_lock_is_waited_for_within_its_time(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    with held_lock(path, seconds=0), pytest.raises(DeadlineExceeded, match="waited 0.2 s for the lock"):
+    with held_lock(path, seconds=0), pytest.raises(DeadlineExceeded, match=r"waited 0\.2 s for the lock"):
         _take(path, seconds=0.2)
     _take(path, seconds=0)
 
