@@ -99,7 +99,7 @@ def ssh(targets: Sequence[Target], directory: Path) -> Tool:
     """The floor: one OpenSSH process a host, all at the same time, each to run `true`."""
     options = ["-F", "none", *(part for option in _ssh_options(targets, directory) for part in ("-o", option))]
     lines = [shlex.join(["ssh", *options, *_ssh_target(target), "true"]) for target in targets]
-    script = "; ".join(f"{line} & jobs=\"$jobs $!\"" for line in lines)
+    script = "; ".join(f'{line} & jobs="$jobs $!"' for line in lines)
     return Tool("ssh", ["sh", "-c", f"{script}; for job in $jobs; do wait $job || exit 1; done"], same="")
 
 
@@ -200,3 +200,14 @@ def _plain_environment() -> dict[str, str]:
     """The environment without what would change how tools behave: keys of an agent, settings of Ansible, colours."""
     unwanted = ("SSH_", "ANSIBLE_", "PYINFRA_", "PYTHON", "NO_COLOR", "FORCE_COLOR")
     return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
+
+
+def versions() -> dict[str, str]:
+    """The versions of what is measured against."""
+    listed = subprocess.run(
+        [f"{PEERS / 'pip'}", "list", "--format", "json", "--disable-pip-version-check"],
+        capture_output=True, text=True, timeout=60, check=True,
+    ).stdout  # fmt: skip
+    found = {package["name"]: package["version"] for package in json.loads(listed)}
+    ssh = subprocess.run(["ssh", "-V"], capture_output=True, text=True, timeout=10, check=True).stderr
+    return {"pyinfra": found["pyinfra"], "ansible-core": found["ansible-core"], "ssh": ssh.split(",")[0].strip()}

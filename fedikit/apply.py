@@ -19,7 +19,7 @@ from fedikit.events import (
     tell_nobody,
 )
 from fedikit.model.value import HostName, Value
-from fedikit.plan import HOSTS_AT_ONCE, HostPlan, Plan, Prepared, request_for
+from fedikit.plan import HostPlan, Plan, Prepared, request_for
 from fedikit.secrets import Vault
 from fedikit.shown import Shown
 from fedikit.store import Store
@@ -95,7 +95,7 @@ class _Applying:
         sorter = TopologicalSorter(self._waits_for())
         sorter.prepare()
         reports: dict[str, HostReport] = {}
-        with ThreadPoolExecutor(max_workers=HOSTS_AT_ONCE) as pool:
+        with ThreadPoolExecutor(max_workers=self.plan.deployment.parallel.hosts) as pool:
             running: dict[Future[HostReport], str] = {}
             while sorter.is_active():
                 for host in sorter.get_ready():

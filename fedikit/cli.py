@@ -238,14 +238,16 @@ def confirmed(plan: "Plan") -> bool:
 
 
 @main.command()
-@options("configuration", "environment", "json")
+@options("configuration", "environment", "limit", "json")
 @click.option("--junit", type=click.Path(dir_okay=False), help="Write the result as JUnit XML too, for CI.")
-def verify(configuration: str | None, environment: str, as_json: bool, junit: str | None) -> None:
+def verify(
+    configuration: str | None, environment: str, limit: tuple[str, ...], as_json: bool, junit: str | None
+) -> None:
     """Check the services from outside, as their users would see them."""
     from fedikit.verify import verify_deployment
 
     tell = listener()
-    verdict = verify_deployment(deployment_of(environment, configuration), tell=tell)
+    verdict = verify_deployment(deployment_of(environment, configuration), limit=limit, tell=tell)
     tell.close()
     if junit:
         Path(junit).write_text(verdict.junit())

@@ -3,16 +3,16 @@
 import time
 import zlib
 from base64 import b64decode
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from pydantic import PrivateAttr, ValidationError
 
 from fedikit.contact import Conversation
 from fedikit.errors import ConfigurationError, FedikitError, HostError, Mistake
 from fedikit.events import HostPlanned, StepFinished, StepStarted, Tell, tell_nobody
+from fedikit.hosts import on_hosts
 from fedikit.model.deployment import Deployment
 from fedikit.model.environment import Environment
 from fedikit.model.host import HostState
@@ -24,8 +24,6 @@ from fedikit.wire import Freight, lower
 
 Purpose = Literal["apply", "remove", "rollback"]
 Drift = Literal["restore", "keep"]
-T = TypeVar("T")
-HOSTS_AT_ONCE = 16
 
 
 class PlannedChange(Value):
@@ -189,21 +187,6 @@ def _only_the_last_run(plan: Plan) -> Plan:
     return narrowed
 
 
-def names_of_hosts(deployment: Deployment, limit: Sequence[str]) -> list[str]:
-    """The hosts to work on; raises ConfigurationError for names that the environment does not have."""
-    unknown = [Mistake("--limit", f"there is no host {name}") for name in limit if name not in deployment.hosts]
-    if unknown:
-        known = ", ".join(deployment.hosts)
-        raise ConfigurationError(deployment.name, unknown, hint=f"the environment has: {known}")
-    return [name for name in deployment.hosts if not limit or name in limit]
-
-
-def on_hosts(names: Sequence[str], ask: Callable[[str], T]) -> dict[str, T]:
-    """The same for each host, in parallel, one thread a host, within a bound."""
-    with ThreadPoolExecutor(max_workers=min(HOSTS_AT_ONCE, len(names)) or 1) as pool:
-        return dict(zip(names, pool.map(ask, names), strict=True))
-
-
 class _Planning:
     """One round of asking."""
 
@@ -228,8 +211,7 @@ class _Planning:
     def plan(self, limit: Sequence[str]) -> Plan:
         start = time.monotonic()
         self.tell(StepStarted(step="plan"))
-        names = names_of_hosts(self.deployment, limit)
-        hosts = on_hosts(names, self._plan_host)
+        hosts = on_hosts(self.deployment, limit, self._plan_host)
         seconds = time.monotonic() - start
         plan = Plan(
             purpose=self.purpose, deployment=self.deployment, hosts=hosts, seconds=round(seconds, 3), **self.options

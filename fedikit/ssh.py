@@ -121,7 +121,7 @@ def translated(host: str, ssh: Ssh) -> Iterator[None]:
     except paramiko.BadHostKeyException as error:
         raise HostKeyRefused(
             host,
-            f"{where} shows another host key than the environment names: {error.key.get_name()} {error.key.fingerprint}",
+            f"{where} shows another host key than is expected: {error.key.get_name()} {error.key.fingerprint}",
             hint="if the machine was installed anew, put its new key into the environment; else somebody is in between",
         ) from error
     except paramiko.AuthenticationException as error:

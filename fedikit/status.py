@@ -6,9 +6,9 @@ from pydantic import Field
 
 from fedikit.contact import Conversation
 from fedikit.errors import FedikitError, HostError
+from fedikit.hosts import on_hosts
 from fedikit.model.environment import Environment
 from fedikit.model.value import HostName, Value
-from fedikit.plan import names_of_hosts, on_hosts
 from fedikit.shown import Shown
 
 
@@ -74,4 +74,4 @@ def read_status(environment: Environment, *, limit: Sequence[str] = ()) -> Statu
             return HostStatus(host=host, error=reason)
         return HostStatus(host=host, **{key: value for key, value in answer.items() if key != "event"})
 
-    return Status(deployment=deployment.name, hosts=on_hosts(names_of_hosts(deployment, limit), ask))
+    return Status(deployment=deployment.name, hosts=on_hosts(deployment, limit, ask))

@@ -15,7 +15,7 @@ ROWS: list[set[str]] = [
     {"errors", "events", "host"},
     {"model", "agent", "leaks", "shown"},
     {"catalogue", "secrets", "store", "transport", "ssh"},
-    {"wire", "contact", "shell"},
+    {"wire", "contact", "shell", "hosts"},
     {"plan", "verify"},
     {"apply", "status"},
     {"show", "progress"},

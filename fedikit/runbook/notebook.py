@@ -25,7 +25,7 @@ class RunbookFile:
 
 
 def find_runbook(name_or_path: str | Path) -> RunbookFile:
-    """Finds a runbook by its path, or by its name in `runbooks/` here or beside the package."""
+    """Finds a runbook by its path, or by its name in `runbooks/`: here, or beside or in the package."""
     path = _path_of(name_or_path)
     content = path.read_bytes()
     return RunbookFile(path, hashlib.sha256(content).hexdigest(), _model_of(path, content))
@@ -36,7 +36,8 @@ def _path_of(name_or_path: str | Path) -> Path:
     if given.suffix == ".ipynb":
         candidates = [given]
     else:
-        folders = (Path("runbooks"), Path(fedikit.__path__[0]).parent / "runbooks")
+        package = Path(fedikit.__path__[0])
+        folders = (Path("runbooks"), package.parent / "runbooks", package / "runbooks")
         candidates = [folder / f"{name_or_path}.ipynb" for folder in folders]
     for candidate in candidates:
         if candidate.is_file():

@@ -115,7 +115,8 @@ class Run:
             return self._pass_over("verify")
         with self.step("verify", total=len(deployment.checks)):
             self._hide_secrets_of(deployment)
-            verdict = fedikit.verify_deployment(deployment, tell=self.tell)
+            limit = getattr(self.parameters, "limit", ())
+            verdict = fedikit.verify_deployment(deployment, limit=limit, tell=self.tell)
             self._keep("checks.xml", verdict.junit())
             self._require(verdict.passed, verdict, "not every check passed")
         return verdict

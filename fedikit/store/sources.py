@@ -36,9 +36,7 @@ def debian_sources(codename: str) -> tuple[Source, ...]:
     """
     own_codename = _own_codename()
     sources = translated(_index_targets(), own_codename, codename)
-    if (
-        not sources
-    ):  # nothing was fetched yet: then apt tells its sources only without their release information
+    if not sources:  # nothing was fetched yet: then apt tells its sources only without their release information
         sources = translated(_index_targets("--no-release-info"), own_codename, codename)
     if not any(source.suite == codename for source in sources):
         raise StoreError(

@@ -1,4 +1,4 @@
-"""snac behind Caddy with a certificate from the lab's authority: deployed, changed, removed; through the command line."""
+"""snac behind Caddy, with a certificate from the lab's authority: its whole life through the command line."""
 
 import json
 import subprocess
@@ -22,7 +22,8 @@ CONFIGURATION: dict[str, Any] = {
 SITE = "snac.fediversity.test"
 INSTANCE = f"""python3 -c "
 import urllib.request as web
-print(web.urlopen(web.Request('http://127.0.0.1:8001/api/v1/instance', headers={{'Host': '{SITE}'}})).read().decode())" """
+request = web.Request('http://127.0.0.1:8001/api/v1/instance', headers={{'Host': '{SITE}'}})
+print(web.urlopen(request).read().decode())" """
 
 pytestmark = pytest.mark.lab
 
