@@ -35,7 +35,7 @@ bench:
 
 test-loop:
 	@scripts/prepare
-	@.venv/bin/ptw . --now tests/model/test_evaluation.py -q
+	@.venv/bin/ptw . --now --runner .venv/bin/pytest tests/model/test_evaluation.py -q
 
 notebook:
 	@scripts/prepare

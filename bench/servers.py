@@ -20,7 +20,8 @@ class Servers(Application[ServersSettings]):
         own = {name: tuple(file for file in files if file.path.endswith(name)) for name in wanted.SERVICES}
         others = tuple(file for file in files if file.path.endswith(".conf"))
         first = wanted.SERVICES[0]
-        return {"shell": LoginShell(packages=wanted.PACKAGES)} | {
-            name: SystemService(packages=(), unit=name, files=(*unit_files, *(others if name == first else ())))
-            for name, unit_files in own.items()
-        }
+        requests: Requests = {"shell": LoginShell(packages=wanted.PACKAGES)}
+        for name, unit_files in own.items():
+            with_others = (*unit_files, *others) if name == first else unit_files
+            requests[name] = SystemService(packages=(), unit=name, files=with_others)
+        return requests

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -72,5 +73,7 @@ class Blobs:
             self.read(sha256)
 
     def keep_only(self, wanted: set[str]) -> None:
+        """Removes all else: contents, and the drafts and folders of killed agents."""
         for name in self.names() - wanted:
-            os.unlink(self.path(name))
+            path = self.path(name)
+            shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)

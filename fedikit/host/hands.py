@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 import subprocess
-import tempfile
+from collections.abc import Callable
 
 from .eyes import Eyes, as_user
 from .trouble import Trouble
@@ -18,14 +18,23 @@ ENVIRONMENT = {
 
 
 class Hands(Eyes):
-    """Eyes that can also write. Only `converge` is given hands."""
+    """Eyes that can also write. Only `converge` is given hands.
+
+    `note_command` is told of each command: its process, its name.
+    """
+
+    def __init__(
+        self, root: str = "/", seal_key: bytes = b"", *, note_command: Callable[[int, str], None] = lambda *_: None
+    ) -> None:
+        super().__init__(root, seal_key)
+        self._note_command = note_command
 
     def run(self, command: list[str], *, stdin: bytes = b"", user: str = "root", seconds: int = 120) -> str:
         """Runs a command to its end and returns its output; trouble, with its last lines, if it fails.
 
-        Output goes through a file, not a pipe: should the agent be killed, the command still ends in peace.
+        Output goes to memory, not through a pipe: should the agent be killed, the command still ends in peace.
         """
-        with tempfile.TemporaryFile() as output:
+        with open(os.memfd_create("output"), "r+b") as output:
             status = self._status_of(as_user(command, user), stdin, output.fileno(), seconds)
             output.seek(0)
             text = output.read().decode(errors="replace")
@@ -47,6 +56,7 @@ class Hands(Eyes):
             )
         except FileNotFoundError as error:
             raise Trouble(f"there is no command `{command[0]}` on this host") from error
+        self._note_command(process.pid, command[0])
         try:
             process.communicate(stdin, timeout=seconds)
         except subprocess.TimeoutExpired as error:
@@ -75,7 +85,7 @@ class Hands(Eyes):
         real = self.real(path)
         if not os.path.isdir(os.path.dirname(real)):
             raise Trouble(f"the directory {os.path.dirname(path)} does not exist", hint="list it as an item before")
-        draft = f"{real}.fedikit-new"
+        draft = _draft_of(real)
         remove_if_there(draft)
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         try:
@@ -89,7 +99,7 @@ class Hands(Eyes):
             raise
 
     def link(self, path: str, target: str) -> None:
-        draft = self.real(path) + ".fedikit-new"
+        draft = _draft_of(self.real(path))
         remove_if_there(draft)
         os.symlink(target, draft)
         os.rename(draft, self.real(path))
@@ -98,7 +108,8 @@ class Hands(Eyes):
         os.mkdir(self.real(path), 0o700)
 
     def delete(self, path: str) -> None:
-        """Removes a file or link; nothing to do where there is none."""
+        """Removes a file or link, and what a killed agent left of one; nothing to do where there is none."""
+        remove_if_there(_draft_of(self.real(path)))
         remove_if_there(self.real(path))
 
     def delete_empty_directory(self, path: str) -> bool:
@@ -114,6 +125,10 @@ class Hands(Eyes):
     def delete_tree(self, path: str) -> None:
         if self.exists(path):
             shutil.rmtree(self.real(path))
+
+
+def _draft_of(real: str) -> str:
+    return f"{real}.fedikit-new"
 
 
 def remove_if_there(real: str) -> None:

@@ -17,7 +17,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from .trouble import Trouble
 
@@ -133,41 +133,64 @@ def write_record(path: str, record: Record) -> None:
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     draft = path + ".new"
     with open(draft, "w", encoding="utf-8") as file:
-        json.dump(record, file, separators=(",", ":"), sort_keys=True)
+        json.dump(record, file, separators=(",", ":"))  # in order: entries leave in the reverse of it
         file.flush()
         os.fsync(file.fileno())
     os.rename(draft, path)
 
 
+class Lock:
+    """The host's one lock, held. Its file names the holder, and the command at work, which may outlive a killed agent."""
+
+    def __init__(self, file: TextIO, holder: Record) -> None:
+        self._file = file
+        self._holder = holder
+        self._write(holder)
+
+    def note_command(self, pid: int, name: str) -> None:
+        self._write({**self._holder, "command": {"pid": pid, "name": name, "began": beginning_of(pid)}})
+
+    def _write(self, record: Record) -> None:
+        self._file.seek(0)
+        self._file.truncate()
+        json.dump(record, self._file)
+        self._file.flush()
+
+
 @contextmanager
-def lock(home: str, holder: Record) -> Iterator[None]:
+def lock(home: str, holder: Record) -> Iterator[Lock]:
     """Holds the host's one lock; the kernel frees it when the agent ends, however it ends."""
     os.makedirs(home, mode=0o700, exist_ok=True)
     with open(os.path.join(home, "lock"), "a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise Trouble(f"is being changed by {describe(_read_holder(file))}", code="busy") from error
-        file.truncate(0)
-        json.dump(holder, file)
-        file.flush()
-        yield
+            raise _busy(_read_holder(file)) from error
+        if is_at_work(former := _read_holder(file)):
+            raise _busy(former)
+        if not os.fstat(file.fileno()).st_nlink:
+            raise Trouble("is just being left by fedikit", code="busy")
+        yield Lock(file, holder)
+
+
+def _busy(holder: Record) -> Trouble:
+    return Trouble(f"is being changed by {describe(holder)}", code="busy")
 
 
 def lock_holder(home: str) -> Record | None:
-    """Who holds the lock just now; changes nothing."""
+    """Who holds the lock just now, or left a command at work; changes nothing."""
     try:
         with open(os.path.join(home, "lock"), encoding="utf-8") as file:
+            holder = _read_holder(file)
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return None
     except BlockingIOError:
-        with open(os.path.join(home, "lock"), encoding="utf-8") as file:
-            return _read_holder(file)
-    return None
+        return holder
+    return holder if is_at_work(holder) else None
 
 
-def _read_holder(file: Any) -> Record:
+def _read_holder(file: TextIO) -> Record:
     file.seek(0)
     try:
         holder: Record = json.load(file)
@@ -176,7 +199,24 @@ def _read_holder(file: Any) -> Record:
     return holder
 
 
+def beginning_of(pid: int) -> str:
+    """When a process began, in the kernel's ticks: a number is used again, but not with the same beginning."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            fields = file.read().rpartition(") ")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] == "Z" else fields[19]
+
+
+def is_at_work(holder: Record) -> bool:
+    """Whether the last command that the holder noted has not ended."""
+    command = holder.get("command")
+    return bool(command and command["began"] and beginning_of(command["pid"]) == command["began"])
+
+
 def describe(holder: Record) -> str:
-    return (
-        f"{holder.get('who', 'somebody')} since {holder.get('since', 'just now')} (run {holder.get('run', 'unknown')})"
-    )
+    who, since = holder.get("who", "somebody"), holder.get("since", "just now")
+    text = f"{who} since {since} (run {holder.get('run', 'unknown')})"
+    command = holder.get("command")
+    return f"{text}; {command['name']} is at work as process {command['pid']}" if is_at_work(holder) else text

@@ -194,9 +194,11 @@ class Contact:
 
     def _obey(self, order: Record, wish: Wish) -> int:
         holder = {"who": order["who"], "since": now(), "run": order["run"]}
-        with lock(self.home, holder):
+        with lock(self.home, holder) as held:
             ledger = Ledger(self.home, self.request["deployment"])
-            hands = Hands(self.root, bytes.fromhex(self.request.get("seal", "")))
+            hands = Hands(
+                self.root, bytes.fromhex(self.request.get("seal", "")), note_command=held.note_command
+            )
             comparison = compare(hands, wish, ledger)
             self._refuse_if_moved(order, comparison)
             blobs = Blobs(os.path.join(self.home, "store"))

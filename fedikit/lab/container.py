@@ -5,6 +5,7 @@ cgroup takes every process, and with the last of them its mounts and its network
 """
 
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from fedikit.lab.tool import run_tool
 _START_SECONDS = 10
 _STOP_SECONDS = 30
 _ENVIRONMENT = {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1", "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "1", "LANG": "C.UTF-8"}
+_TERMINAL_CODES = re.compile(r"\x1b(\[[0-9;:?!]*[A-Za-z]|\][^\x07\x1b]*(\x07|\x1b\\))|\r")
 # In one cgroup with others, restarting a unit here would kill its namesake there.
 _LAUNCH = 'echo $$ >"$0/cgroup.procs" && exec setsid --fork unshare --mount --propagation slave -- "$@"'
 _MOUNT = """\
@@ -90,7 +92,8 @@ class Container:
     def console_tail(self, lines: int = 15) -> str:
         """The last lines that it put on its console."""
         log = self.directory / "console.log"
-        return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""
+        said = log.read_text(errors="replace") if log.exists() else ""
+        return "\n".join(_TERMINAL_CODES.sub("", said).splitlines()[-lines:])
 
     def _nspawn(self) -> list[str]:
         command = ["systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit"]

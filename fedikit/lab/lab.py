@@ -27,7 +27,7 @@ from fedikit.lab.lock import held_lock
 from fedikit.lab.machine import Machine
 from fedikit.lab.network import ACME_NUMBER, Network, bridge_name, claim_network
 from fedikit.lab.requirements import require_host
-from fedikit.lab.state import lab_name, load_state, save_state
+from fedikit.lab.state import State, lab_name, load_state, save_state
 from fedikit.lab.teardown import cgroup_of, container_name, storage_of, take_down
 
 USUAL_MACHINES = ("hello", "cowsay", "social")
@@ -108,17 +108,18 @@ class Lab:
             self._write_environment()
 
     def down(self) -> None:
-        """Shuts every machine down and forgets what was written to it; its keys and addresses are kept."""
+        """Shuts every machine down and forgets what was written to it; keys and addresses are kept."""
         require_host()
         for machine in self._machines.values():
             machine.let_go()
-        if self.directory.is_dir():
-            with held_lock(self.directory / "lock", seconds=_LOCK_SECONDS):
-                self.environment_file.unlink(missing_ok=True)
-                (self.directory / _TRUST_FILE).unlink(missing_ok=True)
-                take_down(self.name)
-        else:
+        if not self.directory.is_dir():
             take_down(self.name)
+            return
+        with held_lock(self.directory / "lock", seconds=_LOCK_SECONDS):
+            self.environment_file.unlink(missing_ok=True)
+            (self.directory / _TRUST_FILE).unlink(missing_ok=True)
+            take_down(self.name)
+            self._remember(replace(load_state(self.directory), dns={}))
 
     def reset(self, name: str) -> None:
         """Makes one machine as new and boots it."""
@@ -128,8 +129,7 @@ class Lab:
 
     def set_dns(self, names: Mapping[str, str]) -> None:
         """Makes the lab's DNS answer those names with those addresses, beside `<machine>.lab`."""
-        self._state = replace(self._state, dns={**self._state.dns, **names})
-        save_state(self.directory, self._state)
+        self._remember(replace(self._state, dns={**self._state.dns, **names}))
         self._serve_names()
 
     def acme_root(self) -> str:
@@ -140,14 +140,18 @@ class Lab:
         """Fixes the lab's addresses. Comes before all else: from here on they cannot leave this machine."""
         state = load_state(self.directory)
         network = claim_network(self.name, state.subnet)
-        state = replace(state, subnet=network.number)
+        if network.number != state.subnet:  # no earlier address holds
+            state = replace(state, subnet=network.number, dns={})
+            self._machines.clear()
         for name in self._wanted:
             state = state.with_machine(name)
         if self._has_acme:
             state = replace(state, machines={**state.machines, ACME: ACME_NUMBER})
+        self._remember(state)
+
+    def _remember(self, state: State) -> None:
         save_state(self.directory, state)
         self._state = state
-        self._machines.clear()
 
     def _bring_up(self, machine: Machine) -> None:
         started = time.monotonic()

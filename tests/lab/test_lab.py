@@ -1,6 +1,8 @@
 """Real machines: what they are, what they cannot, and how they are told and waited for."""
 
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -8,8 +10,7 @@ from fedikit.errors import DeadlineExceeded, HostError, HostKeyRefused
 from fedikit.events import Event, HostFinished
 from fedikit.lab import Lab
 from fedikit.lab.shell import Shell
-from tests.conftest import BootLab
-from tests.lab.traces import blackhole_of
+from tests.lab.traces import blackhole_of, traces_of
 
 pytestmark = pytest.mark.lab
 
@@ -168,13 +169,19 @@ def test_another_process_finds_the_machines(lab: Lab) -> None:
     assert again["one"].succeed("hostname").strip() == "one"
 
 
-def test_a_small_disk_is_full_soon(boot_lab: BootLab) -> None:
-    small = boot_lab(disk={"tiny": 64})
-    tiny = small["tiny"]
-    assert "No space left" in tiny.fails("head -c 100M /dev/zero >/var/filler")
-    tiny.succeed("rm /var/filler; echo kept >/etc/kept; sync")
-    tiny.restart()
-    assert tiny.succeed("cat /etc/kept") == "kept\n"
+def test_a_small_disk_is_full_soon_and_leaves_no_trace(lab_directory: Callable[[str], Path]) -> None:
+    with Lab(lab_directory("small"), (), acme=False, disk={"tiny": 64}) as small:
+        tiny = small["tiny"]
+        assert "No space left" in tiny.fails("head -c 100M /dev/zero >/var/filler")
+        tiny.succeed("rm /var/filler; echo kept >/etc/kept; sync")
+        tiny.crash()
+        tiny.start()
+        assert tiny.succeed("cat /etc/kept") == "kept\n"
+        small.reset("tiny")
+        tiny.fails("test -e /etc/kept")
+        tiny.fails("head -c 100M /dev/zero >/var/filler")
+        assert any(trace.startswith("loop") for trace in traces_of(small))
+    assert traces_of(small) == []
 
 
 def test_containers_can_keep_their_layers_as_on_a_real_disk(lab: Lab) -> None:

@@ -64,6 +64,15 @@ def test_addresses_and_keys_are_the_same_next_time(fresh_lab: Lab) -> None:
         assert (lab["one"].address, lab["one"].host_key) == before
 
 
+def test_names_that_were_set_are_forgotten_when_the_lab_goes(lab_directory: Callable[[str], Path]) -> None:
+    lab = Lab(lab_directory("names"), ["one"])
+    with lab:
+        lab.set_dns({"snac.fediversity.test": lab["one"].address})
+    with lab:
+        lab["one"].fails("getent hosts snac.fediversity.test")
+        assert lab["one"].succeed("getent ahostsv4 one.lab").split()[0] == lab["one"].address
+
+
 def test_two_labs_do_not_see_each_other(lab: Lab, fresh_lab: Lab) -> None:
     with fresh_lab as other:
         assert other["one"].address.rsplit(".", 1)[0] != lab["one"].address.rsplit(".", 1)[0]
