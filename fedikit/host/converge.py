@@ -16,12 +16,14 @@ from .hands import Hands
 from .kinds import kind_of
 from .ledger import Ledger, Record
 from .package import install, leave, purge_remains
-from .trouble import Trouble
+from .trouble import Trouble, trouble_from
 from .unit import bring_back, settle
 from .work import Work
 
 Tell = Callable[[dict[str, Any]], None]
 MAKING = ("create", "update", "run", "adopt")
+PEOPLE = 1000
+"""The first number of users who are people, or our own."""
 
 
 class Convergence:
@@ -33,6 +35,7 @@ class Convergence:
         self.comparison = comparison
         self.ledger = ledger
         self.work = work
+        self._returning = [change for change in comparison.leaving if _is_returning(change, ledger)]
 
     def run(self, debs: list[Record], about: Record, tell: Tell) -> None:
         """Does everything; raises `Trouble`, with the item's id, at the first thing that cannot be done."""
@@ -73,7 +76,11 @@ class Convergence:
         return state
 
     def _accounts(self) -> dict[str, list[str]]:
-        return {database: sorted(self.hands.accounts(database)) for database in ("passwd", "group")}
+        """The system's own users and groups: packages make no others."""
+        return {
+            database: sorted(name for name, row in self.hands.accounts(database).items() if int(row[2]) < PEOPLE)
+            for database in ("passwd", "group")
+        }
 
     # What leaves
 
@@ -85,14 +92,16 @@ class Convergence:
             with _told(change, tell=tell) as result:
                 self.work.entry = entry
                 result["kept"] = kind_of(change.item).remove(self.hands, change.item, self.work)
-            del self.ledger.entries[change.id]
+            if change not in self._returning:
+                del self.ledger.entries[change.id]
         self.ledger.save()
 
     def _bring_units_back(self) -> None:
-        running = [
-            c.item for c in self.comparison.leaving if c.kind == "unit" and c.action == "restore" and c.state["active"]
-        ]
-        bring_back(self.hands, running)
+        bring_back(self.hands, [change.item for change in self._returning])
+        for change in self._returning:
+            del self.ledger.entries[change.id]
+        if self._returning:
+            self.ledger.save()
 
     def _let_packages_go(self, tell: Tell) -> None:
         """Packages leave last, when nothing of ours uses them; with their configuration, unless data is kept."""
@@ -150,7 +159,8 @@ class Convergence:
 
     def _save_edited(self, change: Change) -> str:
         """Keeps what somebody wrote into a file of ours; not of files with secrets. Returns where."""
-        if change.kind != "file" or "seal" in change.item or change.state.get("type") != "file":
+        is_secret = "seal" in change.item or change.was_secret
+        if change.kind != "file" or is_secret or change.state.get("type") != "file":
             return ""
         name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + change.item["path"].replace("/", "_")
         folder = os.path.join(self.ledger.directory, "edited")
@@ -210,6 +220,11 @@ class Convergence:
         return set().union(*(contents_of(Ledger(home, name)) for name in names))
 
 
+def _is_returning(change: Change, ledger: Ledger) -> bool:
+    """Whether it is a unit that ran before fedikit, and is to run again with what it had then."""
+    return change.kind == "unit" and change.action == "restore" and bool(ledger.entries[change.id]["prior"]["active"])
+
+
 def contents_of(ledger: Ledger) -> set[str]:
     """The contents that a deployment may still need."""
     generations = [ledger.read_generation(number) for number in ledger.generations()]
@@ -235,7 +250,7 @@ def _told(*changes: Change, tell: Tell) -> Iterator[Record]:
         trouble.item = changes[0].id if changes else "packages"
         raise
     except OSError as error:
-        failure = Trouble(str(error))
+        failure = trouble_from(error)
         failure.item = changes[0].id if changes else "packages"
         raise failure from error
     finally:

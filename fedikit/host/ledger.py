@@ -11,12 +11,12 @@ An entry is written before its item is touched and dropped after its item is gon
 leaves a thing that nobody owns. Files are replaced whole and flushed to the disk.
 """
 
+import contextlib
 import fcntl
 import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, TextIO
 
 from .trouble import Trouble
@@ -107,7 +107,21 @@ class Ledger:
         """Removes this deployment's record, and fedikit's own directory with the last deployment."""
         shutil.rmtree(self.directory)
         if not neighbours(self.home, self.deployment):
+            _set_agent_aside(self.home)
             shutil.rmtree(self.home)
+
+    def is_left_over(self) -> bool:
+        """Whether the record is there though it says nothing."""
+        place = self.home if not neighbours(self.home, self.deployment) else self.directory
+        return not self.entries and os.path.isdir(place)
+
+
+def _set_agent_aside(home: str) -> None:
+    """Half an agent would be no agent: it leaves its place at once, and then in pieces."""
+    place, aside = os.path.join(home, "agent"), os.path.join(home, "agent.leaving")
+    shutil.rmtree(aside, ignore_errors=True)
+    if os.path.isdir(place):
+        os.rename(place, aside)
 
 
 def neighbours(home: str, deployment: str) -> list[str]:
@@ -151,13 +165,15 @@ class Lock:
         self._write({**self._holder, "command": {"pid": pid, "name": name, "began": beginning_of(pid)}})
 
     def _write(self, record: Record) -> None:
-        self._file.seek(0)
-        self._file.truncate()
-        json.dump(record, self._file)
-        self._file.flush()
+        """A full disk may leave it without words; it holds all the same."""
+        with contextlib.suppress(OSError):
+            self._file.seek(0)
+            self._file.truncate()
+            self._file.write(json.dumps(record))
+            self._file.flush()
 
 
-@contextmanager
+@contextlib.contextmanager
 def lock(home: str, holder: Record) -> Iterator[Lock]:
     """Holds the host's one lock; the kernel frees it when the agent ends, however it ends."""
     os.makedirs(home, mode=0o700, exist_ok=True)

@@ -1,5 +1,7 @@
 """What the agent reports when something cannot be done; the deployer gives it its place in the error tree."""
 
+import errno
+
 
 class Trouble(Exception):
     """Says what happened.
@@ -16,3 +18,11 @@ class Trouble(Exception):
         self.tail = tail
         self.hint = hint
         self.item = ""
+
+
+def trouble_from(error: OSError) -> Trouble:
+    """What the operating system refused, in words."""
+    words = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Trouble(words, code="disk", hint="free some space there and run the same command again")
+    return Trouble(words)

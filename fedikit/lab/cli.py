@@ -9,6 +9,9 @@ import click
 from fedikit.errors import FedikitError
 from fedikit.events import Event, HostFinished, StepFinished, Waiting
 from fedikit.lab.lab import USUAL_MACHINES, Lab
+from fedikit.model.load import load_configuration, load_environment
+
+SAMPLE = Path("configuration.sample.json")
 
 _DIRECTORY = click.option(
     "--directory",
@@ -33,6 +36,23 @@ def up(machines: tuple[str, ...], no_acme: bool, directory: Path) -> None:
     chosen = Lab(directory, machines or USUAL_MACHINES, acme=not no_acme, tell=_tell)
     chosen.up()
     click.echo(f"environment: {_short(chosen.environment_file)}")
+    if not no_acme and not machines and SAMPLE.is_file():
+        _announce(chosen, SAMPLE)
+
+
+@lab.command()
+@click.argument("configuration", type=click.Path(path_type=Path, dir_okay=False), default=SAMPLE)
+@_DIRECTORY
+def announce(configuration: Path, directory: Path) -> None:
+    """Make the lab's DNS lead the names of a configuration to its machines, as a provider's DNS would."""
+    _announce(Lab(directory), configuration)
+
+
+def _announce(chosen: Lab, configuration: Path) -> None:
+    deployment = load_environment(chosen.environment_file).deployment(load_configuration(configuration))
+    chosen.announce(deployment)
+    for record in deployment.dns:
+        click.echo(f"name: {record.name} leads to {record.address}")
 
 
 @lab.command()

@@ -37,7 +37,7 @@ class Demo:
         self._announce("Booting the machines")
         self.lab.up()
         deployment = self._deployment()
-        self.lab.set_dns({record.name: record.address for record in deployment.dns})
+        self.lab.announce(deployment)
         deployed = self._follow_runbook("deploy", configuration=str(CONFIGURATION), dry_run=False)
         verified = self._follow_runbook("verify", show=self._print, configuration=str(CONFIGURATION))
         self._conclude(deployment, [deployed, verified], time.monotonic() - start)

@@ -29,6 +29,7 @@ from fedikit.lab.network import ACME_NUMBER, Network, bridge_name, claim_network
 from fedikit.lab.requirements import require_host
 from fedikit.lab.state import State, lab_name, load_state, save_state
 from fedikit.lab.teardown import cgroup_of, container_name, storage_of, take_down
+from fedikit.model.deployment import Deployment
 
 USUAL_MACHINES = ("hello", "cowsay", "social")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
@@ -131,6 +132,10 @@ class Lab:
         """Makes the lab's DNS answer those names with those addresses, beside `<machine>.lab`."""
         self._remember(replace(self._state, dns={**self._state.dns, **names}))
         self._serve_names()
+
+    def announce(self, deployment: Deployment) -> None:
+        """Makes the lab's DNS answer a deployment's names with its hosts' addresses."""
+        self.set_dns({record.name: record.address for record in deployment.dns})
 
     def acme_root(self) -> str:
         """The root (PEM) of the certificates that the lab's ACME authority issues."""

@@ -70,7 +70,7 @@ def test_names_that_were_set_are_forgotten_when_the_lab_goes(lab_directory: Call
         lab.set_dns({"snac.fediversity.test": lab["one"].address})
     with lab:
         lab["one"].fails("getent hosts snac.fediversity.test")
-        assert lab["one"].succeed("getent ahostsv4 one.lab").split()[0] == lab["one"].address
+        assert lab["one"].succeed("getent ahostsv4 acme.lab").split()[0] == lab["acme"].address
 
 
 def test_two_labs_do_not_see_each_other(lab: Lab, fresh_lab: Lab) -> None:
