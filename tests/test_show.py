@@ -1,0 +1,104 @@
+"""What people see: plans, reports, verdicts and status, as text."""
+
+from fedikit.apply import HostReport, ItemReport, Report
+from fedikit.model.deployment import Deployment
+from fedikit.model.host import HostState, Local
+from fedikit.plan import HostPlan, Plan, PlannedChange
+from fedikit.show import lines_of, mimebundle
+from fedikit.status import Generation, HostStatus, LastRun, Status
+from fedikit.store import Deb
+from fedikit.verify import CheckResult, Verdict
+
+DEB = Deb(name="caddy", version="2.6", architecture="amd64", sha256="0" * 64, size=14_200_000, uri="u", file_name="f")
+
+
+def plan_of(*hosts: HostPlan) -> Plan:
+    states = {host.host: HostState(items=(), connection=Local()) for host in hosts}
+    deployment = Deployment(name="home", hosts=states)
+    return Plan(purpose="apply", deployment=deployment, hosts={host.host: host for host in hosts}, seconds=0.9)
+
+
+def shown(value: object) -> str:
+    return "\n".join(line.rstrip() for line in lines_of(value))
+
+
+def test_a_plan_names_each_change_and_counts_the_hosts() -> None:
+    change = PlannedChange(id="file:/etc/a", action="update", reasons=("content",), before="a\nb\n", after="a\nc\n")
+    packages = PlannedChange(id="package:caddy", action="create", reasons=("absent",))
+    job = PlannedChange(id="job:initial user", action="run", reasons=("has not run",))
+    social = HostPlan(host="social", changes=(packages, change, job), debs=(DEB,), bytes_to_send=14_200_000)
+    assert shown(plan_of(social, HostPlan(host="hello", same=3))) == (
+        "social  + package   caddy 2.6  (1 package, 14.2 MB to send)\n"
+        "        ~ file      /etc/a  +1 −1\n"
+        "            @@ -1,2 +1,2 @@\n"
+        "             a\n"
+        "            -b\n"
+        "            +c\n"
+        "        ▸ job       initial user\n"
+        "hello     nothing to change\n"
+        "1 host would change, 1 is as wanted.  (0.9 s, one contact per host)"
+    )
+
+
+def test_a_secret_file_is_only_said_to_differ() -> None:
+    change = PlannedChange(id="file:/etc/secret", action="update", reasons=("content",))
+    assert "/etc/secret  content (secret)" in shown(plan_of(HostPlan(host="social", changes=(change,))))
+
+
+def test_drift_and_what_is_kept_are_told() -> None:
+    edited = PlannedChange(id="file:/etc/a", action="update", reasons=("content",), drift=True, before="x", after="y")
+    text = shown(plan_of(HostPlan(host="social", changes=(edited,), kept=("directory:/srv/data",))))
+    assert "edited by hand; the edition is saved on the host" in text
+    assert "kept since it left: directory:/srv/data" in text
+
+
+def test_a_host_that_cannot_be_planned_says_why() -> None:
+    text = shown(plan_of(HostPlan(host="social", error="root@x:22 cannot be reached\n  → is the machine up?")))
+    assert text.splitlines()[0] == "social  root@x:22 cannot be reached"
+    assert "1 cannot be planned" in text
+
+
+def test_a_long_file_is_cut_short() -> None:
+    change = PlannedChange(id="file:/etc/a", action="create", after="".join(f"{n}\n" for n in range(100)))
+    assert "… 90 lines more" in shown(plan_of(HostPlan(host="social", changes=(change,))))
+
+
+def test_a_report_says_what_was_done_what_failed_and_what_was_saved() -> None:
+    saved = ItemReport(id="file:/etc/a", action="update", seconds=0.1, saved="/var/lib/fedikit/edited/a")
+    good = HostReport(host="hello", outcome="changed", items=(saved,), generation=3, seconds=1.2)
+    bad = HostReport(host="social", outcome="failed", error="job:x: `false` ended with exit status 1", seconds=0.3)
+    text = shown(Report(purpose="apply", run="r1", hosts={"hello": good, "social": bad}, seconds=1.3))
+    assert "hello  changed 1 update; generation 3" in text
+    assert "social: job:x: `false` ended with exit status 1" in text
+    assert "saved as /var/lib/fedikit/edited/a" in text
+    assert "apply: 1 changed, 1 failed.  (1.3 s, run r1)" in text
+
+
+def test_a_verdict_has_a_line_a_check_and_gives_failures_their_room() -> None:
+    good = CheckResult(name="a answers", application="snac", passed=True, seconds=0.2, detail="HTTP 200", attempts=1)
+    bad = CheckResult(name="b answers", application="snac", passed=False, seconds=9, detail="x" * 80, attempts=7)
+    lines = shown(Verdict(results=(good, bad))).splitlines()
+    assert lines[0] == "✓ snac  a answers  HTTP 200, 0.2 s"
+    assert "x" * 80 in "".join(lines[1:])
+    assert lines[-1] == "1 of 2 checks failed."
+
+
+def test_no_checks_are_no_success_story() -> None:
+    assert shown(Verdict(results=())) == "There was nothing to check."
+
+
+def test_status_shows_generations_and_how_the_last_run_ended() -> None:
+    generation = Generation(number=2, time="2026-01-01T00:00:00Z", run="r2", note="apply", who="a@b", items=3)
+    failed = LastRun(run="r3", who="a@b", time="2026-01-02T00:00:00Z", state="failed", item="job:x", message="no")
+    host = HostStatus(host="hello", generation=2, generations=(generation,), items={"a": "held"}, last_run=failed)
+    text = shown(Status(deployment="home", hosts={"hello": host}))
+    assert "the last run r3 failed at job:x no" in text
+    assert "* generation 2   2026-01-01T00:00:00Z  3 items   apply, by a@b" in text
+
+
+def test_a_notebook_gets_text_and_html_and_the_html_is_escaped() -> None:
+    change = PlannedChange(id="file:/etc/<b>", action="create", after="<script>\n")
+    bundle = mimebundle(plan_of(HostPlan(host="social", changes=(change,))))
+    assert "<script>" in bundle["text/plain"]
+    assert "<script>" not in bundle["text/html"]
+    assert "&lt;script&gt;" in bundle["text/html"]
