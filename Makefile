@@ -39,7 +39,7 @@ test-loop:
 
 notebook:
 	@scripts/prepare
-	@.venv/bin/jupyter lab --notebook-dir=.
+	@.venv/bin/jupyter lab --notebook-dir=. $$([ "$$(id -u)" != 0 ] || echo --allow-root) runbooks/deploy.ipynb
 
 clean:
 	@if [ -x $(FEDIKIT) ]; then $(FEDIKIT) lab down; fi

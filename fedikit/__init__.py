@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from fedikit.apply import Report, apply_plan
     from fedikit.errors import ConfigurationError, FedikitError
     from fedikit.model.load import load_configuration, load_environment
-    from fedikit.plan import Plan, load_plan, make_plan, make_removal, make_rollback
+    from fedikit.plan import Plan, load_plan
+    from fedikit.planning import make_plan, make_removal, make_rollback
     from fedikit.status import Status, read_status
     from fedikit.verify import Verdict, verify_deployment
 
@@ -30,7 +31,8 @@ _ROOMS = {
     "apply": ("Report", "apply_plan"),
     "errors": ("ConfigurationError", "FedikitError"),
     "model.load": ("load_configuration", "load_environment"),
-    "plan": ("Plan", "load_plan", "make_plan", "make_removal", "make_rollback"),
+    "plan": ("Plan", "load_plan"),
+    "planning": ("make_plan", "make_removal", "make_rollback"),
     "status": ("Status", "read_status"),
     "verify": ("Verdict", "verify_deployment"),
 }

@@ -6,8 +6,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
 from typing import Any, Literal
 
-from fedikit.contact import Conversation, deployer_name, new_run
-from fedikit.errors import FedikitError, StalePlan
+from fedikit.contact import Conversation, Prepared, deployer_name, new_run
+from fedikit.errors import FedikitError, SecretError, StalePlan
 from fedikit.events import (
     HostFinished,
     ItemFinished,
@@ -18,11 +18,13 @@ from fedikit.events import (
     Tell,
     tell_nobody,
 )
+from fedikit.leaks import scrub
 from fedikit.model.value import HostName, Value
-from fedikit.plan import HostPlan, Plan, Prepared, request_for
-from fedikit.secrets import Vault
+from fedikit.plan import HostPlan, Plan
+from fedikit.planning import request_for
+from fedikit.secrets import Vault, secrets_of
 from fedikit.shown import Shown
-from fedikit.store import Store
+from fedikit.store import Deb, Store
 from fedikit.wire import lower
 
 PIECE = 256 * 1024
@@ -118,12 +120,16 @@ class _Applying:
         return graph
 
     def _fetch(self) -> None:
-        debs = {deb.sha256: deb for host in self.plan.hosts.values() for deb in host.debs if deb.uri}
-        missing = [deb for sha256, deb in debs.items() if not self.store.has(sha256)]
-        if missing:
+        """Brings the packages that a host lacks into the deployer's store; those that are there are verified."""
+        debs = {deb.sha256: deb for host in self.plan.hosts.values() for deb in self._lacking(host) if deb.uri}
+        if debs:
             from fedikit.store import fetch
 
-            fetch(missing, store=self.store, tell=self.tell)
+            fetch(debs.values(), store=self.store, tell=self.tell)
+
+    def _lacking(self, planned: HostPlan) -> list[Deb]:
+        in_store = self.plan.stored_on(planned.host)
+        return [deb for deb in planned.debs if deb.sha256 not in in_store]
 
     def _one_host(self, host: str, reports: dict[str, HostReport]) -> HostReport:
         start = time.monotonic()
@@ -144,11 +150,18 @@ class _Applying:
         try:
             generation = self._change(host, planned, items)
         except FedikitError as error:
-            text = str(error).removeprefix(f"{host}: ")
+            text = scrub(str(error).removeprefix(f"{host}: "), self._secret_values())
             return HostReport(
                 host=host, outcome="failed", items=tuple(items), error=text, generation=planned.generation
             )
         return HostReport(host=host, outcome="changed", items=tuple(items), generation=generation)
+
+    def _secret_values(self) -> list[str]:
+        """What a command may have repeated in its last words."""
+        try:
+            return [self.vault.value(secret) for secret in secrets_of(self.plan.deployment).values()]
+        except SecretError:
+            return []
 
     def _change(self, host: str, planned: HostPlan, items: list[ItemReport]) -> int:
         prepared = self.plan.take_contact(host) or self._prepare_again(host, planned)

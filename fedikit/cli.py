@@ -149,7 +149,7 @@ def plan(
     out: str | None,
 ) -> None:
     """Say what would change. Changes nothing."""
-    from fedikit.plan import make_plan
+    from fedikit.planning import make_plan
 
     made = make_plan(deployment_of(environment, configuration), limit=limit, purge=purge, drift=drift, tell=listener())
     made.close()
@@ -167,7 +167,8 @@ def apply(
     as_json: bool, plan_file: str | None,
 ) -> None:  # fmt: skip
     """Make the hosts as the configuration says."""
-    from fedikit.plan import load_plan, make_plan
+    from fedikit.plan import load_plan
+    from fedikit.planning import make_plan
 
     tell = listener()
     if plan_file:
@@ -181,7 +182,7 @@ def apply(
 @options("environment", "limit", "purge", "yes", "json")
 def remove(environment: str, limit: tuple[str, ...], purge: bool, yes: bool, as_json: bool) -> None:
     """Take away everything of this environment; data stays, unless purged."""
-    from fedikit.plan import make_removal
+    from fedikit.planning import make_removal
 
     tell = listener()
     act(
@@ -201,7 +202,7 @@ def rollback(
     configuration: str | None, environment: str, limit: tuple[str, ...], yes: bool, as_json: bool, to: int | None
 ) -> None:
     """Go back to what was there before the last apply. Give CONFIGURATION if it holds secrets."""
-    from fedikit.plan import make_rollback
+    from fedikit.planning import make_rollback
 
     tell = listener()
     basis = deployment_of(environment, configuration) if configuration else environment_of(environment)

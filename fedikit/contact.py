@@ -1,21 +1,25 @@
 """A conversation with the agent of one host: request, answer, order, events."""
 
 import getpass
+import itertools
 import json
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from fedikit import agent
-from fedikit.errors import AgentFailed, HostBusy, HostError, ItemFailed, StalePlan
+from fedikit.errors import AgentFailed, ConnectionFailed, HostBusy, HostError, ItemFailed, StalePlan
 from fedikit.host.channel import pack
 from fedikit.model.host import Connection
 from fedikit.transport import Contact, explain_end, open_contact
+from fedikit.wire import Freight
 
 Message = dict[str, Any]
+UNTOUCHED = "nothing was changed there"
+GOES_ON = "the host goes on by itself"
 PATIENCE_SECONDS = 100
 """How long after its answer an agent may be given an order; it gives up waiting a little later."""
 
@@ -28,6 +32,7 @@ class Conversation:
         self._contact: Contact = open_contact(host, connection)
         self._lines = self._contact.lines()
         self._answered_at = 0.0
+        self._if_lost = UNTOUCHED
 
     def __enter__(self) -> "Conversation":
         return self
@@ -40,11 +45,11 @@ class Conversation:
 
     def ask(self, request: Message) -> Message:
         """Sends the request and returns the agent's answer; raises a HostError."""
-        message = pack(request | {"agent": agent.fingerprint()}).split(b"\n", 1)
-        self._contact.write(b"%s %s\n%s" % (agent.fingerprint().encode(), message[0], message[1]))
+        message = pack(request | {"agent": agent.fingerprint()})
+        self._write([b"%s " % agent.fingerprint().encode(), message])
         line = next(self._lines, b"")
         if line == agent.ASKS_FOR_AGENT:
-            self._contact.write(b"%d\n" % len(agent.archive()) + agent.archive())
+            self._write([b"%d\n" % len(agent.archive()), agent.archive()])
             line = next(self._lines, b"")
         self._answered_at = time.monotonic()
         return self._understand(line)
@@ -55,9 +60,8 @@ class Conversation:
 
     def order(self, order: Message, blobs: Iterator[bytes]) -> None:
         """Tells the agent to do what it answered; then its events can be read."""
-        self._contact.write(pack(order))
-        for piece in blobs:
-            self._contact.write(piece)
+        self._write(itertools.chain([pack(order)], blobs))
+        self._if_lost = GOES_ON
 
     def follow(self, hear: Callable[[Message], None]) -> Message:
         """Hands on the agent's events until it is done; returns its last one, raises a HostError."""
@@ -66,11 +70,24 @@ class Conversation:
             if message["event"] == "done":
                 return message
             hear(message)
-        raise explain_end(self.host, self._contact)
+        raise self._end()
+
+    def _write(self, pieces: Iterable[bytes]) -> None:
+        """Sends all; if the agent takes no more, what it said last tells why."""
+        try:
+            for piece in pieces:
+                self._contact.write(piece)
+        except ConnectionFailed as error:
+            for line in self._lines:
+                self._understand(line)
+            raise self._end() from error
+
+    def _end(self) -> HostError:
+        return explain_end(self.host, self._contact, if_lost=self._if_lost)
 
     def _understand(self, line: bytes) -> Message:
-        if not line:
-            raise explain_end(self.host, self._contact)
+        if not line.endswith(b"\n"):
+            raise self._end()
         try:
             message: Message = json.loads(line)
         except ValueError as error:
@@ -78,6 +95,15 @@ class Conversation:
         if message["event"] == "trouble":
             raise as_error(self.host, message)
         return message
+
+
+class Prepared:
+    """A host that has answered: the open conversation, what it wants sent, and the answer."""
+
+    def __init__(self, conversation: Conversation, freight: Freight, answer: dict[str, Any]) -> None:
+        self.conversation = conversation
+        self.freight = freight
+        self.answer = answer
 
 
 def as_error(host: str, trouble: Message) -> HostError:

@@ -1,26 +1,16 @@
 """Plans: what would change, host by host and item by item. Making one changes nothing."""
 
-import time
-import zlib
-from base64 import b64decode
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import PrivateAttr, ValidationError
 
-from fedikit.contact import Conversation
-from fedikit.errors import ConfigurationError, FedikitError, HostError, Mistake
-from fedikit.events import HostPlanned, StepFinished, StepStarted, Tell, tell_nobody
-from fedikit.hosts import on_hosts
+from fedikit.contact import Prepared
+from fedikit.errors import ConfigurationError, FedikitError, Mistake
 from fedikit.model.deployment import Deployment
-from fedikit.model.environment import Environment
-from fedikit.model.host import HostState
 from fedikit.model.value import HostName, Value
-from fedikit.secrets import Vault
 from fedikit.shown import Shown
-from fedikit.store import Deb, Store
-from fedikit.wire import Freight, lower
+from fedikit.store import Deb
 
 Purpose = Literal["apply", "remove", "rollback"]
 Drift = Literal["restore", "keep"]
@@ -58,13 +48,16 @@ class HostPlan(Value):
     """Items that left the configuration earlier and were kept."""
     note: str = ""
     """Something the operator should know: an interrupted run, a busy host."""
+    unfinished: bool = False
+    """An earlier run was interrupted or failed: the host's record of it is completed, or taken away, by an apply."""
     error: str = ""
     """Why the host could not be planned."""
     seconds: float = 0.0
 
     @property
     def is_noop(self) -> bool:
-        return not self.error and all(change.action == "keep" and change.drift for change in self.changes)
+        stays = all(change.action == "keep" and change.drift for change in self.changes)
+        return stays and not self.error and not self.unfinished
 
     @property
     def is_blocked(self) -> bool:
@@ -81,7 +74,7 @@ class Plan(Shown, Value):
     drift: Drift = "restore"
     to: int | None = None
     seconds: float = 0.0
-    _open: dict[str, "Prepared"] = PrivateAttr(default_factory=dict)
+    _open: dict[str, Prepared] = PrivateAttr(default_factory=dict)
 
     @property
     def is_noop(self) -> bool:
@@ -112,7 +105,12 @@ class Plan(Shown, Value):
             prepared.conversation.close()
         self._open.clear()
 
-    def take_contact(self, host: str) -> "Prepared | None":
+    def stored_on(self, host: str) -> set[str]:
+        """The contents that a host has in its own store, as far as it has told."""
+        prepared = self._open.get(host)
+        return set(prepared.answer.get("store", ())) if prepared else set()
+
+    def take_contact(self, host: str) -> Prepared | None:
         """The contact on which the host was planned, if its agent still waits."""
         prepared = self._open.pop(host, None)
         if prepared and not prepared.conversation.is_still_waiting():
@@ -128,213 +126,3 @@ def load_plan(path: str | Path) -> Plan:
     except (OSError, ValidationError) as error:
         mistake = Mistake("plan", "cannot be read as a saved plan of this version of fedikit")
         raise ConfigurationError(str(path), [mistake], hint="plan again") from error
-
-
-class Prepared:
-    """A host that has answered: the open conversation, what it wants sent, and the answer."""
-
-    def __init__(self, conversation: Conversation, freight: Freight, answer: dict[str, Any]) -> None:
-        self.conversation = conversation
-        self.freight = freight
-        self.answer = answer
-
-
-def make_plan(
-    deployment: Deployment,
-    *,
-    limit: Sequence[str] = (),
-    purge: bool = False,
-    drift: Drift = "restore",
-    tell: Tell = tell_nobody,
-) -> Plan:
-    """Asks every host what would change. A host that cannot be asked has its reason in its part of the plan.
-
-    `limit`: only these hosts. `purge`: data that left the configuration goes too. `drift`: whether files that somebody
-    edited are restored (their edition is saved on the host) or kept.
-    """
-    return _Planning("apply", deployment, purge=purge, drift=drift, tell=tell).plan(limit)
-
-
-def make_removal(
-    environment: Environment, *, limit: Sequence[str] = (), purge: bool = False, tell: Tell = tell_nobody
-) -> Plan:
-    """The plan that takes away everything of the environment's deployment; applying it removes."""
-    return _Planning("remove", environment.empty(), purge=purge, tell=tell).plan(limit)
-
-
-def make_rollback(
-    environment: Environment | Deployment, *, limit: Sequence[str] = (), to: int | None = None, tell: Tell = tell_nobody
-) -> Plan:
-    """The plan that goes back to what was there before the last apply, or to generation `to` of each host.
-
-    Secrets are not kept on hosts: give a deployment instead of the environment where one was in the configuration.
-    """
-    deployment = environment if isinstance(environment, Deployment) else environment.empty()
-    plan = _Planning("rollback", deployment, to=to, tell=tell).plan(limit)
-    return plan if to is not None else _only_the_last_run(plan)
-
-
-def _only_the_last_run(plan: Plan) -> Plan:
-    """Hosts that the last apply did not touch stay as they are."""
-    runs = {host: (prepared.answer.get("last_run") or {}).get("run", "") for host, prepared in plan._open.items()}
-    newest = max(runs.values(), default="")
-    hosts = dict(plan.hosts)
-    for host in [host for host, run in runs.items() if run != newest]:
-        plan._open.pop(host).conversation.close()
-        hosts[host] = HostPlan(host=host, note="not part of the last change", generation=plan.hosts[host].generation)
-    narrowed = plan.model_copy(update={"hosts": hosts})
-    narrowed._open = plan._open
-    return narrowed
-
-
-class _Planning:
-    """One round of asking."""
-
-    def __init__(
-        self,
-        purpose: Purpose,
-        deployment: Deployment,
-        *,
-        purge: bool = False,
-        drift: Drift = "restore",
-        to: int | None = None,
-        tell: Tell,
-    ) -> None:
-        self.purpose = purpose
-        self.deployment = deployment
-        self.options: dict[str, Any] = {"purge": purge, "drift": drift, "to": to}
-        self.tell = tell
-        self.vault = Vault.of(deployment)
-        self.store = Store()
-        self.open: dict[str, Prepared] = {}
-
-    def plan(self, limit: Sequence[str]) -> Plan:
-        start = time.monotonic()
-        self.tell(StepStarted(step="plan"))
-        hosts = on_hosts(self.deployment, limit, self._plan_host)
-        seconds = time.monotonic() - start
-        plan = Plan(
-            purpose=self.purpose, deployment=self.deployment, hosts=hosts, seconds=round(seconds, 3), **self.options
-        )
-        plan._open.update(self.open)
-        self.tell(StepFinished(step="plan", seconds=seconds, failed=plan.has_errors))
-        return plan
-
-    def _plan_host(self, host: str) -> HostPlan:
-        start = time.monotonic()
-        try:
-            planned = self._ask(host, self.deployment.hosts[host])
-        except FedikitError as error:
-            planned = HostPlan(host=host, error=_without_name(host, error))
-        seconds = round(time.monotonic() - start, 3)
-        self.tell(HostPlanned(host=host, changes=len(planned.changes), seconds=seconds))
-        return planned.model_copy(update={"seconds": seconds})
-
-    def _ask(self, host: str, state: HostState) -> HostPlan:
-        freight = lower(state.items, self.vault)
-        conversation = Conversation(host, state.connection)
-        try:
-            answer = conversation.ask(self.request(freight))
-            planned = self._read_answer(host, answer, freight)
-        except BaseException:
-            conversation.close()
-            raise
-        if planned.is_noop:
-            conversation.close()
-        else:
-            self.open[host] = Prepared(conversation, freight, answer)
-        return planned
-
-    def request(self, freight: Freight) -> dict[str, Any]:
-        return request_for(self.purpose, self.deployment, freight, self.vault, self.options)
-
-    def _read_answer(self, host: str, answer: dict[str, Any], freight: Freight) -> HostPlan:
-        debs = self._debs(answer)
-        in_store = set(answer.get("store", ()))
-        return HostPlan(
-            host=host,
-            changes=tuple(_planned(change, freight) for change in answer["changes"]),
-            same=answer["same"],
-            basis=answer["basis"],
-            generation=answer["generation"],
-            target=answer.get("target"),
-            debs=debs,
-            leaving_packages=tuple(answer.get("leaving_packages", ())),
-            bytes_to_send=sum(deb.size for deb in debs if deb.sha256 not in in_store)
-            + sum(len(freight.contents[sha256]) for sha256 in answer.get("contents", ()) if sha256 in freight.contents),
-            kept=tuple(answer["kept"]),
-            note=_note(answer),
-        )
-
-    def _debs(self, answer: dict[str, Any]) -> tuple[Deb, ...]:
-        """What has to be installed for the wanted packages: from the host's own store, or resolved here."""
-        if not answer.get("packages"):
-            return ()
-        own = _from_own_store(answer)
-        if own is not None:
-            return own
-        from fedikit.store import resolve
-
-        return resolve(
-            answer["packages"],
-            status=zlib.decompress(b64decode(answer["dpkg_status"])),
-            codename=answer["codename"],
-            architecture=answer["architecture"],
-            store=self.store,
-            tell=self.tell,
-        )
-
-
-def request_for(
-    purpose: Purpose, deployment: Deployment, freight: Freight, vault: Vault, options: dict[str, Any]
-) -> dict[str, Any]:
-    """The request that asks the agent for its plan."""
-    request: dict[str, Any] = {
-        "op": "rollback" if purpose == "rollback" else "plan",
-        "deployment": deployment.name,
-        "items": freight.items,
-        "seal": vault.seal_key().hex() if vault.has_master else "",
-    }
-    if purpose == "remove":
-        request["forget"] = True
-    if options["purge"]:
-        request["purge"] = True
-    if options["drift"] == "keep":
-        request["keep_drift"] = True
-    if options["to"] is not None:
-        request["to"] = options["to"]
-    return request
-
-
-def _from_own_store(answer: dict[str, Any]) -> tuple[Deb, ...] | None:
-    """In a rollback: the packages of that generation, if the host still has them all."""
-    known, in_store = answer.get("debs") or {}, set(answer["store"])
-    if not known.keys() >= answer["packages"].keys() or any(deb["sha256"] not in in_store for deb in known.values()):
-        return None
-    return tuple(
-        Deb(name=name, version=deb["version"], sha256=deb["sha256"], size=0, architecture="", uri="", file_name="")
-        for name, deb in known.items()
-    )
-
-
-def _planned(change: dict[str, Any], freight: Freight) -> PlannedChange:
-    """A change with the text that the file would have, for its difference."""
-    item = next((item for item in freight.items if item["id"] == change["id"]), {})
-    content = freight.contents.get(item.get("sha256", "")) if item.get("kind") == "file" else None
-    return PlannedChange.model_validate(change | {"after": content.decode() if content is not None else None})
-
-
-def _note(answer: dict[str, Any]) -> str:
-    if busy := answer.get("busy"):
-        return f"is being changed by {busy}"
-    last = answer["last_run"] or {}
-    if last.get("state") == "running":
-        return f"the last apply ({last['run']}) was interrupted; applying again completes it"
-    if last.get("state") == "failed":
-        return f"the last apply ({last['run']}) failed at {last['item']}: {last['message']}"
-    return ""
-
-
-def _without_name(host: str, error: FedikitError) -> str:
-    """The error's words, without the host's name that stands beside them anyway."""
-    return str(error).removeprefix(f"{host}: ") if isinstance(error, HostError) else str(error)

@@ -66,8 +66,8 @@ def lasting_line(event: Event) -> str:
     match event:
         case HostFinished(host=host, outcome="failed" | "skipped" as outcome, detail=detail):
             return f"  [bold red]✗[/] {host} {outcome}: {escape(detail.splitlines()[0] if detail else '')}"
-        case HostFinished(host=host, outcome="changed", seconds=seconds):
-            return f"  [green]✓[/] {host} changed [dim]({seconds:.1f} s)[/]"
+        case HostFinished(host=host, outcome="changed", seconds=seconds, detail=detail):
+            return f"  [green]✓[/] {host} {escape(detail) or 'changed'} [dim]({seconds:.1f} s)[/]"
         case ItemFinished(host=host, item=item, seconds=seconds, failed=False) if seconds >= 2:
             return f"    [dim]{host}: {escape(item)} took {seconds:.1f} s[/]"
         case CheckFinished(check=check, passed=False, detail=detail):

@@ -100,7 +100,8 @@ def _host_plan(host: HostPlan, width: int) -> Iterator[Text]:
     if host.kept:
         lines.append(Text(f"  kept since it left: {', '.join(host.kept)}", style="magenta"))
     if not host.changes:
-        lines.append(Text("  nothing to change", style="dim"))
+        but = " but fedikit's own record" if host.unfinished else ""
+        lines.append(Text(f"  nothing to change{but}", style="dim"))
     for number, line in enumerate(lines):
         yield _hang(name if number == 0 else Text(" " * (width + 2)), line)
 

@@ -44,9 +44,10 @@ class SshContact:
     def close(self) -> None:
         self._connection.close()
 
-    def last_words(self) -> tuple[int, str]:
-        if not self._channel.status_event.wait(SILENCE_SECONDS):
-            return -1, ""
+    def last_words(self) -> tuple[int | None, str]:
+        has_status = self._channel.status_event.wait(SILENCE_SECONDS)
+        if not has_status or not self._connection.transport.is_active():
+            return None, ""
         words = self._channel.makefile_stderr("rb").read()
         return self._channel.recv_exit_status(), words.decode(errors="replace")
 

@@ -22,8 +22,9 @@ class Contact(Protocol):
     def write(self, data: bytes) -> None: ...
     def lines(self) -> Iterator[bytes]: ...
     def close(self) -> None: ...
-    def last_words(self) -> tuple[int, str]:
-        """Exit status and standard error, once the lines have ended."""
+    def last_words(self) -> tuple[int | None, str]:
+        """Exit status (negative: killed by a signal; None: unknown, the connection is lost) and standard error, once
+        the lines have ended."""
 
 
 def open_contact(host: str, connection: Connection) -> Contact:
@@ -51,8 +52,11 @@ class LocalContact:
 
     def write(self, data: bytes) -> None:
         assert self._process.stdin
-        self._process.stdin.write(data)
-        self._process.stdin.flush()
+        try:
+            self._process.stdin.write(data)
+            self._process.stdin.flush()
+        except BrokenPipeError as error:
+            raise ConnectionFailed("this machine", "the agent takes nothing more") from error
 
     def lines(self) -> Iterator[bytes]:
         assert self._process.stdout
@@ -65,24 +69,28 @@ class LocalContact:
                 stream.close()
         self._process.wait(timeout=ENDING_SECONDS)
 
-    def last_words(self) -> tuple[int, str]:
+    def last_words(self) -> tuple[int | None, str]:
         assert self._process.stderr
         words = self._process.stderr.read().decode(errors="replace")
         return self._process.wait(timeout=ENDING_SECONDS), words
 
 
-def explain_end(host: str, contact: Contact) -> AgentFailed | ConnectionFailed:
-    """Why a contact ended without an answer."""
+def explain_end(host: str, contact: Contact, *, if_lost: str) -> AgentFailed | ConnectionFailed:
+    """Why a contact ended without an answer; `if_lost` says what that means for the host if the connection was lost."""
     status, words = contact.last_words()
     tail = words.strip().splitlines()[-1] if words.strip() else ""
-    if status == 127 or "python3: not found" in words:
+    if status is None:
+        return ConnectionFailed(
+            host, f"the connection was lost; {if_lost}", hint="see the host's state: fedikit status"
+        )
+    if status < 0:
+        return AgentFailed(host, "the agent was killed", hint="do the same again")
+    if "python3" in tail and "not found" in tail:
         return ConnectionFailed(
             host, "there is no python3 on it", hint="install it there once: apt-get install python3"
         )
-    if "sudo:" in words:
-        return ConnectionFailed(host, tail, hint="let the login user use sudo without a password, or log in as root")
-    if status == -1:
+    if "sudo" in tail:
         return ConnectionFailed(
-            host, "the connection was lost", hint="the host goes on by itself; see how it ended with: fedikit status"
+            host, f"no way to become root: {tail}", hint="let the login user use sudo without a password"
         )
     return AgentFailed(host, f"the agent ended with exit status {status}: {tail or 'it said nothing'}")

@@ -31,6 +31,7 @@ class Change:
             delete, restore (what was there before fedikit), release (stays, no longer ours),
             keep (edited by hand, or bears data), blocked (cannot be done)
     drift   somebody else changed it since the last apply
+    was_secret  what is there may hold a secret, though what is wanted does not
     """
 
     item: Item
@@ -38,6 +39,7 @@ class Change:
     reasons: list[str] = field(default_factory=list)
     state: State = field(default_factory=lambda: ABSENT)
     is_drift: bool = False
+    was_secret: bool = False
 
     @property
     def id(self) -> str:
@@ -111,9 +113,10 @@ def _judge_wanted(eyes: Eyes, wish: Wish, item: Item, ledger: Ledger, others: di
     if not reasons or _is_done_already(eyes, item, entry):
         return Change(item, "same" if entry and entry["state"] != "kept" and not reasons else "adopt", [], state)
     is_drift = _is_drift(entry, state)
+    was_secret = any("seal" in former for former in _former_items(entry))
     if is_drift and wish.keep_drift:
-        return Change(item, "keep", ["edited by hand", *reasons], state, is_drift)
-    return Change(item, _making(item, state), reasons, state, is_drift)
+        return Change(item, "keep", ["edited by hand", *reasons], state, is_drift, was_secret)
+    return Change(item, _making(item, state), reasons, state, is_drift, was_secret)
 
 
 def _is_done_already(eyes: Eyes, item: Item, entry: Record | None) -> bool:
@@ -131,10 +134,20 @@ def _making(item: Item, state: State) -> str:
 
 
 def _is_drift(entry: Record | None, state: State) -> bool:
-    if entry is None or entry["state"] != "held" or entry["item"]["kind"] == "job":
+    """Whether somebody else made of it what it is: it is neither as we wanted it nor as it was before fedikit."""
+    if entry is None or entry["item"]["kind"] == "job":
         return False
-    item = entry["item"]
-    return bool(kind_of(item).differences(item, state, entry.get("done") or ""))
+    done, is_file = entry.get("done") or "", entry["item"]["kind"] == "file"
+    if any(not kind_of(item).differences(item, state, done) for item in _former_items(entry)):
+        return False
+    if entry["state"] == "held":
+        return True
+    return is_file and state != ABSENT and state != entry.get("prior")
+
+
+def _former_items(entry: Record | None) -> list[Item]:
+    """What was wanted last, and in the applies before it that did not go through."""
+    return [entry["item"], *entry.get("was", ())] if entry else []
 
 
 def _judge_leaving(eyes: Eyes, wish: Wish, entry: Record) -> Change | None:

@@ -55,6 +55,8 @@ class Convergence:
         making = [change for change in self.comparison.wanted if change.action in MAKING]
         for change in making:
             entry = self.ledger.entries.setdefault(change.id, {"prior": self._prior_of(change), "done": None})
+            if entry.get("item", change.item) != change.item:
+                entry["was"] = [*entry.get("was", ()), entry["item"]]
             entry |= {"item": change.item, "state": "making"}
         for deb in debs:
             if not self.hands.package(deb["name"])["installed"]:
@@ -200,6 +202,7 @@ class Convergence:
     def _finish(self, about: Record) -> None:
         for entry in self.ledger.entries.values():
             entry["state"] = "held" if entry["state"] == "making" else entry["state"]
+            entry.pop("was", None)
         self._put_entries_in_order()
         newest = self.ledger.read_generation(self.ledger.generation)
         if newest["items"] != self.wish.items:

@@ -9,6 +9,8 @@ from typing import Any
 
 State = dict[str, Any]
 ABSENT: State = {"type": "absent"}
+GONE = ("not-installed", "config-files")
+"""What dpkg calls packages that are not there."""
 UNIT_PROPERTIES = ("Id", "LoadState", "ActiveState", "UnitFileState", "CanReload")
 
 
@@ -90,10 +92,20 @@ class Eyes:
 
     @property
     def dpkg_status(self) -> bytes:
+        """dpkg's status file, with what a killed dpkg had no time to write into it."""
         if self._dpkg_status is None:
             path = "/var/lib/dpkg/status"
-            self._dpkg_status = b"\n" + self.read(path) if self.exists(path) else b"\n"
+            status = b"\n" + self.read(path) if self.exists(path) else b"\n"
+            for update in self.dpkg_updates():
+                status = _with_update(status, self.read(update))
+            self._dpkg_status = status
         return self._dpkg_status
+
+    def dpkg_updates(self) -> list[str]:
+        """dpkg's journal; empty unless dpkg is at work or was killed."""
+        folder = "/var/lib/dpkg/updates"
+        names = os.listdir(self.real(folder)) if self.exists(folder) else []
+        return [f"{folder}/{name}" for name in sorted(names) if name.isdigit()]
 
     def package(self, name: str) -> State:
         """`installed` and `version` of a package; `unfinished` where dpkg was cut short."""
@@ -105,7 +117,7 @@ class Eyes:
         condition = fields["Status"].split()[2]
         if condition == "installed":
             return {"installed": True, "version": fields["Version"]}
-        return {"installed": False} | ({} if condition in ("not-installed", "config-files") else {"unfinished": True})
+        return {"installed": False} | ({} if condition in GONE else {"unfinished": True})
 
     # Units
 
@@ -148,6 +160,16 @@ class Eyes:
         except (subprocess.TimeoutExpired, FileNotFoundError):
             return False
         return done.returncode == 0
+
+
+def _with_update(status: bytes, update: bytes) -> bytes:
+    """The status with one package's paragraph replaced, or added."""
+    name = next((line for line in update.splitlines() if line.startswith(b"Package: ")), b"")
+    start = status.find(b"\n" + name + b"\n")
+    if name and start >= 0:
+        end = status.find(b"\n\n", start)
+        status = status[:start] + (status[end + 1 :] if end >= 0 else b"\n")
+    return status.rstrip() + b"\n\n" + update.strip() + b"\n\n"
 
 
 def as_user(command: list[str], user: str) -> list[str]:

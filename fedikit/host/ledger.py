@@ -32,7 +32,7 @@ class Ledger:
 
     entries    by item id: `item` as last wanted, `prior` (what was there before fedikit), `state` ("making" until an
                apply has gone through, then "held", or "kept" for data that left the configuration), `done` (the
-               fingerprint of a unit or job that has been acted upon)
+               fingerprint of a unit or job that has been acted upon), `was` (while "making": what was wanted before)
     debs       by package name: what fedikit brought here, wanted or as a dependency
     accounts   users and groups that came with those packages
     """
@@ -154,7 +154,7 @@ def write_record(path: str, record: Record) -> None:
 
 
 class Lock:
-    """The host's one lock, held. Its file names the holder, and the command at work, which may outlive a killed agent."""
+    """The host's one lock, held. Its file names the holder and the command at work, which may outlive the agent."""
 
     def __init__(self, file: TextIO, holder: Record) -> None:
         self._file = file
@@ -234,5 +234,5 @@ def is_at_work(holder: Record) -> bool:
 def describe(holder: Record) -> str:
     who, since = holder.get("who", "somebody"), holder.get("since", "just now")
     text = f"{who} since {since} (run {holder.get('run', 'unknown')})"
-    command = holder.get("command")
-    return f"{text}; {command['name']} is at work as process {command['pid']}" if is_at_work(holder) else text
+    command = holder["command"] if is_at_work(holder) else None
+    return f"{text}; {command['name']} is at work as process {command['pid']}" if command else text

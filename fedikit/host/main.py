@@ -8,6 +8,7 @@ order {basis, debs, secrets, blobs…}   →   takes the lock, compares again, r
                                        ←   item events, then {event: done}
 """
 
+import contextlib
 import os
 import platform
 import signal
@@ -15,6 +16,7 @@ import sys
 import time
 import zlib
 from base64 import b64encode
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from .blobs import Blobs
@@ -24,13 +26,13 @@ from .converge import Convergence
 from .eyes import Eyes
 from .hands import Hands
 from .ledger import HOME, Ledger, Record, describe, lock, lock_holder, neighbours
-from .trouble import Trouble
+from .trouble import Trouble, trouble_from
 from .work import Work
 
 DIFF_LIMIT = 64 * 1024
 SPARE_BYTES = 8 * 1024 * 1024
 PATIENCE_SECONDS = 120
-"""How long an agent waits for its order; a deployer that comes later starts a new one."""
+"""How long an agent waits for its order, and for each piece of it; a deployer that comes later starts a new one."""
 
 
 def main(source: BinaryIO, request: bytes, origin: str) -> int:
@@ -40,6 +42,8 @@ def main(source: BinaryIO, request: bytes, origin: str) -> int:
     channel = Channel(source, sink)
     try:
         return Contact(channel, unpack(request), origin).serve()
+    except Gone:
+        return 0
     except Trouble as trouble:
         channel.send(as_event(trouble))
         return 1
@@ -78,12 +82,7 @@ class Contact:
         comparison = compare(self.eyes, wish, ledger)
         self.channel.send(self._answer(wish, comparison, ledger, target))
         signal.alarm(PATIENCE_SECONDS)
-        try:
-            order = self.channel.receive()
-        except Gone:
-            return 0
-        signal.alarm(0)
-        return self._obey(order, wish)
+        return self._obey(self.channel.receive(), wish)
 
     # What is asked for
 
@@ -111,6 +110,7 @@ class Contact:
             "same": len(comparison.wanted) - sum(change.action != "same" for change in comparison.wanted),
             "basis": comparison.basis,
             "generation": ledger.generation,
+            "unfinished": self._is_unfinished(ledger),
             "kept": [id for id, entry in ledger.entries.items() if entry["state"] == "kept"],
             "last_run": ledger.last_run(),
         }
@@ -122,13 +122,21 @@ class Contact:
             answer |= self._needs(comparison, ledger, target)
         return answer
 
+    def _is_unfinished(self, ledger: Ledger) -> bool:
+        """Whether an earlier run is still owed its end: the record of it, or that the record goes."""
+        if lock_holder(self.home):
+            return False
+        has_stopped = (ledger.last_run() or {}).get("state") in ("running", "failed")
+        return has_stopped or (self.request.get("forget", False) and ledger.is_left_over())
+
     def _describe(self, change: Change) -> Record:
         described: Record = {"id": change.id, "action": change.action}
         if change.reasons:
             described["reasons"] = change.reasons
         if change.is_drift:
             described["drift"] = True
-        if change.kind == "file" and "seal" not in change.item and change.action in ("update", "keep", "restore"):
+        is_secret = "seal" in change.item or change.was_secret
+        if change.kind == "file" and not is_secret and change.action in ("update", "keep", "restore"):
             described["before"] = self._shown(change.item["path"])
         if change.kind == "package" and change.action == "delete" and change.item["name"]:
             described["version"] = change.state.get("version", "")
@@ -196,9 +204,7 @@ class Contact:
         holder = {"who": order["who"], "since": now(), "run": order["run"]}
         with lock(self.home, holder) as held:
             ledger = Ledger(self.home, self.request["deployment"])
-            hands = Hands(
-                self.root, bytes.fromhex(self.request.get("seal", "")), note_command=held.note_command
-            )
+            hands = Hands(self.root, bytes.fromhex(self.request.get("seal", "")), note_command=held.note_command)
             comparison = compare(hands, wish, ledger)
             self._refuse_if_moved(order, comparison)
             blobs = Blobs(os.path.join(self.home, "store"))
@@ -223,14 +229,20 @@ class Contact:
                 code="disk", hint="free some space there and run the same command again",
             )  # fmt: skip
         for blob in announced:
-            blobs.add(blob["sha256"], self.channel.blob(blob["size"]))
+            blobs.add(blob["sha256"], self._patiently(self.channel.blob(blob["size"])))
+
+    def _patiently(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """The pieces; a deployer that sends no more shall not hold the host's lock for ever."""
+        for piece in pieces:
+            signal.alarm(PATIENCE_SECONDS)
+            yield piece
 
     def _in_a_session_of_its_own(self, work: Any) -> int:
         """Forks, so that neither a dropped connection nor the end of a terminal cuts the work in half."""
+        signal.alarm(0)
         child = os.fork()
         if child:
-            _, status = os.waitpid(child, 0)
-            return os.waitstatus_to_exitcode(status)
+            return _end_of(child)
         os.setsid()
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         status = 1
@@ -246,16 +258,17 @@ class Contact:
     def _converge(self, convergence: Convergence, order: Record, ledger: Ledger) -> int:
         start = time.monotonic()
         run = {"run": order["run"], "who": order["who"], "time": now()}
-        ledger.note_run({**run, "state": "running"})
         try:
+            ledger.note_run({**run, "state": "running"})
             self._keep_agent()
             convergence.run(order["debs"], {**run, "note": order["note"]}, self.channel.send)
-        except Trouble as trouble:
+            ledger.note_run({**run, "state": "done"})
+            generation = 0 if self._forget_if_asked(ledger) else ledger.generation
+        except (Trouble, OSError) as error:
+            trouble = error if isinstance(error, Trouble) else trouble_from(error)
             self._note_failure(ledger, run, trouble)
             self.channel.send(as_event(trouble))
             return 1
-        ledger.note_run({**run, "state": "done"})
-        generation = 0 if self._forget_if_asked(ledger) else ledger.generation
         self.channel.send({"event": "done", "generation": generation, "seconds": round(time.monotonic() - start, 3)})
         return 0
 
@@ -265,7 +278,7 @@ class Contact:
             ledger.save()
             ledger.note_run({**run, "state": "failed", "item": trouble.item, "message": trouble.message})
         except OSError as error:
-            trouble.tail += f"\n(the ledger could not be written: {error})"
+            trouble.message += f" (and the host's record of this run could not be written: {error.strerror})"
 
     def _forget_if_asked(self, ledger: Ledger) -> bool:
         """Leaves no trace of a removed deployment, unless something of it was kept."""
@@ -280,7 +293,19 @@ class Contact:
         if self.root == "/" and not os.path.isdir(place) and os.path.isfile(self.origin):
             from .keeping import keep
 
-            keep(self.origin, place)
+            with contextlib.suppress(OSError):  # on a full disk; then it is sent each time
+                keep(self.origin, place)
+
+
+def _end_of(child: int) -> int:
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status < 0:
+        raise Trouble(
+            f"the agent was killed by signal {-status} in the middle of its work",
+            code="agent",
+            hint="apply again: that completes what was begun",
+        )
+    return status
 
 
 def now() -> str:

@@ -1,12 +1,13 @@
 """Debian packages: installed together from the host's store, removed with what they brought and nobody else needs."""
 
+import contextlib
 import os
 import re
 import tempfile
 from typing import Any
 
 from .blobs import Blobs
-from .eyes import Eyes, State
+from .eyes import GONE, Eyes, State
 from .hands import Hands
 from .trouble import Trouble
 from .work import Work
@@ -51,15 +52,23 @@ class PackageKind:
 
 
 def install(hands: Hands, debs: list[Deb], blobs: Blobs) -> None:
-    """Installs packages from the host's store, all in one go; first ends what an interrupted dpkg left half done."""
-    if b" half-" in hands.dpkg_status or b" unpacked\n" in hands.dpkg_status or b" triggers-" in hands.dpkg_status:
-        hands.run(["dpkg", "--force-confdef", "--force-confold", "--configure", "--pending"], seconds=900)
+    """Installs packages from the host's store, all in one go."""
+    end_interrupted(hands)
     with tempfile.TemporaryDirectory(dir=blobs.directory) as folder:
         paths = [_named(blobs, deb, folder) for deb in debs]
         os.mkdir(os.path.join(folder, "lists"))
         command = [word.format(lists=os.path.join(folder, "lists")) for word in APT_INSTALL]
         hands.run([*command, *paths], seconds=1800)
     hands.look_afresh()
+
+
+def end_interrupted(hands: Hands) -> None:
+    """Lets dpkg end what it was interrupted in, as far as it can; what packages are lacking for is apt's to do."""
+    unfinished = re.search(rb"\nStatus: \S+ \S+ (half-|unpacked|triggers-)", hands.dpkg_status)
+    if unfinished or hands.dpkg_updates():
+        with contextlib.suppress(Trouble):
+            hands.run(["dpkg", "--force-confdef", "--force-confold", "--configure", "--pending"], seconds=900)
+        hands.look_afresh()
 
 
 def _named(blobs: Blobs, deb: Deb, folder: str) -> str:
@@ -75,11 +84,11 @@ def leave(hands: Hands, candidates: set[str], *, purge: bool) -> set[str]:
 
     `purge` removes their configuration too.
     """
-    installed = parse_status(hands.dpkg_status)
-    leaving = dispensable(installed, candidates)
+    end_interrupted(hands)
+    leaving = dispensable(parse_status(hands.dpkg_status), candidates)
     if leaving:
         verb = "--purge" if purge else "--remove"
-        hands.run(["dpkg", verb, *sorted(leaving)], seconds=900)
+        hands.run(["dpkg", "--force-remove-reinstreq", verb, *sorted(leaving)], seconds=900)
         hands.look_afresh()
     return leaving
 
@@ -94,11 +103,11 @@ def purge_remains(hands: Hands, candidates: set[str]) -> None:
 
 
 def parse_status(status: bytes) -> dict[str, Paragraph]:
-    """The fields that matter of each installed package, by name."""
+    """The fields of each package that is there, be it whole or in parts, by name."""
     packages = {}
     for text in status.decode().split("\n\n"):
         fields = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line and not line.startswith(" "))
-        if fields.get("Status", "").endswith(" installed"):
+        if fields and not fields["Status"].endswith(GONE):
             packages[fields["Package"]] = fields
     return packages
 

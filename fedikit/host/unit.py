@@ -4,6 +4,7 @@ A unit notes in its entry the fingerprint of what it was last started with, as `
 items that it answers to: so a restart that a killed agent still owed is made up for.
 """
 
+import contextlib
 from typing import Any
 
 from .eyes import ABSENT, Eyes, State
@@ -48,13 +49,16 @@ class UnitKind:
 
     def remove(self, hands: Hands, item: Item, work: Work) -> str:
         hands.look_afresh()
-        if self.observe(hands, item) == ABSENT:
+        state = self.observe(hands, item)
+        if state == ABSENT:
             return ""
-        prior = work.prior
-        if not prior.get("enabled"):
-            hands.run(["systemctl", "--quiet", "disable", item["name"]])
-        if not prior.get("active"):
+        was_enabled, was_active = work.prior.get("enabled", False), work.prior.get("active", False)
+        if state["enabled"] != was_enabled:
+            hands.run(["systemctl", "--quiet", "enable" if was_enabled else "disable", item["name"]])
+        if not was_active:
             hands.run(["systemctl", "stop", item["name"]])
+            with contextlib.suppress(Trouble):  # only a unit that failed can be told to forget it
+                hands.run(["systemctl", "reset-failed", item["name"]])
         return ""
 
 
@@ -100,4 +104,6 @@ def settle(hands: Hands, items: list[Item]) -> None:
     for item in items:
         if item["active"] and not hands.unit(item["name"])["active"]:
             condition = hands.unit(item["name"])["condition"]
-            raise Trouble(f"{item['name']} did not stay up: {condition}", tail=hands.journal_of(item["name"]))
+            trouble = Trouble(f"did not stay up: {condition}", tail=hands.journal_of(item["name"]))
+            trouble.item = item["id"]
+            raise trouble

@@ -64,14 +64,14 @@ class UserKind:
         hands.look_afresh()
 
     def remove(self, hands: Hands, item: Item, work: Work) -> str:
-        if not hands.accounts("passwd").get(item["name"]):
-            return ""
+        is_there = item["name"] in hands.accounts("passwd")
         if work.prior["type"] == "user":
-            return _restore(hands, item, work.prior)
+            return _restore(hands, item, work.prior) if is_there else ""
         home = home_of(item)
         is_pristine = _is_pristine(hands, home)
-        hands.run(["userdel", item["name"]])
-        hands.look_afresh()
+        if is_there:
+            hands.run(["userdel", item["name"]])
+            hands.look_afresh()
         if is_pristine or work.purge:
             hands.delete_tree(home)
             return ""

@@ -22,8 +22,8 @@ def sabotage(fatal):
  looks={{"show","--print-architecture","journalctl"}}
  def is_step(event,what,arguments):
   if event=="subprocess.Popen":return not looks&set(what)
-  if not isinstance(what,str) or "/agent/" in what or "/dev/null"==what:return False
-  if event=="open":return bool(arguments[2]&(os.O_WRONLY|os.O_RDWR|os.O_CREAT))
+  if not isinstance(what,str) or "/agent/" in what or what=="/dev/null":return False
+  if event=="open":return bool(arguments[2]&(os.O_WRONLY|os.O_RDWR|os.O_CREAT)) and not what.endswith(".part")
   if event=="os.mkdir":return not os.path.exists(what)
   if event=="os.remove":return os.path.lexists(what)
   return event in always

@@ -10,7 +10,8 @@ from fedikit.model.deployment import Deployment, Secrets
 from fedikit.model.environment import Environment
 from fedikit.model.host import HostState, Ssh
 from fedikit.model.item import Item
-from fedikit.plan import Plan, make_plan, make_removal
+from fedikit.plan import Plan
+from fedikit.planning import make_plan, make_removal
 
 NAME = "failure"
 
