@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -74,6 +73,8 @@ class Blobs:
 
     def keep_only(self, wanted: set[str]) -> None:
         """Removes all else: contents, and the drafts and folders of killed agents."""
+        import shutil  # slow, and needed for changes only
+
         for name in self.names() - wanted:
             path = self.path(name)
             shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)

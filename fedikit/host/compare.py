@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from .eyes import ABSENT, Eyes, State
 from .kinds import kind_of
@@ -14,8 +14,7 @@ Item = dict[str, Any]
 SHARED_KINDS = ("package", "directory")
 
 
-@dataclass(frozen=True)
-class Wish:
+class Wish(NamedTuple):
     """What the deployer asks for."""
 
     items: list[Item]
@@ -23,8 +22,7 @@ class Wish:
     keep_drift: bool = False
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """What would happen to one item.
 
     action  create, update, run (a job), adopt (is there already, from now on ours), same,
@@ -36,8 +34,8 @@ class Change:
 
     item: Item
     action: str
-    reasons: list[str] = field(default_factory=list)
-    state: State = field(default_factory=lambda: ABSENT)
+    reasons: Sequence[str] = ()
+    state: State = ABSENT
     is_drift: bool = False
     was_secret: bool = False
 
@@ -52,8 +50,7 @@ class Change:
         return kind
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(NamedTuple):
     """All changes of a host, in the order of their making: what leaves comes first, but packages leave last."""
 
     leaving: list[Change]

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import subprocess
 from collections.abc import Callable
 
@@ -123,6 +122,8 @@ class Hands(Eyes):
         return True
 
     def delete_tree(self, path: str) -> None:
+        import shutil  # slow, and needed for changes only
+
         if self.exists(path):
             shutil.rmtree(self.real(path))
 

@@ -15,7 +15,6 @@ import contextlib
 import fcntl
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from typing import Any, TextIO
 
@@ -105,6 +104,8 @@ class Ledger:
 
     def forget(self) -> None:
         """Removes this deployment's record, and fedikit's own directory with the last deployment."""
+        import shutil  # slow, and needed for changes only
+
         shutil.rmtree(self.directory)
         if not neighbours(self.home, self.deployment):
             _set_agent_aside(self.home)
@@ -118,6 +119,8 @@ class Ledger:
 
 def _set_agent_aside(home: str) -> None:
     """Half an agent would be no agent: it leaves its place at once, and then in pieces."""
+    import shutil  # slow, and needed for changes only
+
     place, aside = os.path.join(home, "agent"), os.path.join(home, "agent.leaving")
     shutil.rmtree(aside, ignore_errors=True)
     if os.path.isdir(place):

@@ -10,12 +10,11 @@ order {basis, debs, secrets, blobs…}   →   takes the lock, compares again, r
 
 import contextlib
 import os
-import platform
 import signal
 import sys
 import time
 import zlib
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -175,7 +174,7 @@ class Contact:
             line.split("=", 1) for line in self.eyes.read("/etc/os-release").decode().splitlines() if "=" in line
         )
         return {
-            "dpkg_status": b64encode(zlib.compress(self.eyes.dpkg_status.lstrip())).decode(),
+            "dpkg_status": b2a_base64(zlib.compress(self.eyes.dpkg_status.lstrip()), newline=False).decode(),
             "codename": release.get("VERSION_CODENAME", "").strip('"'),
             "architecture": self.eyes.ask(["dpkg", "--print-architecture"]).strip(),
             "store": sorted(blobs.names()),
@@ -195,7 +194,7 @@ class Contact:
             "last_run": ledger.last_run(),
             "busy": describe(holder) if (holder := lock_holder(self.home)) else "",
             "neighbours": neighbours(self.home, ledger.deployment),
-            "python": platform.python_version(),
+            "python": "{}.{}.{}".format(*sys.version_info),
         }
 
     # The order

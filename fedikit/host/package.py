@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import tempfile
 from typing import Any
 
 from .blobs import Blobs
@@ -53,6 +52,8 @@ class PackageKind:
 
 def install(hands: Hands, debs: list[Deb], blobs: Blobs) -> None:
     """Installs packages from the host's store, all in one go."""
+    import tempfile  # slow, and needed for changes only
+
     end_interrupted(hands)
     with tempfile.TemporaryDirectory(dir=blobs.directory) as folder:
         paths = [_named(blobs, deb, folder) for deb in debs]

@@ -1,6 +1,5 @@
 """What an item is worked on with: its entry in the ledger, and the contents that it needs."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from .blobs import Blobs
@@ -9,17 +8,17 @@ from .trouble import Trouble
 Record = dict[str, Any]
 
 
-@dataclass
 class Work:
     """The contents at hand, and the entry of the item being worked on.
 
     `entry` is changed in place: a unit or job notes there what it has done.
     """
 
-    blobs: Blobs
-    secrets: dict[str, str] = field(default_factory=dict)
-    purge: bool = False
-    entry: Record = field(default_factory=dict)
+    def __init__(self, blobs: Blobs, secrets: dict[str, str], purge: bool) -> None:
+        self.blobs = blobs
+        self.secrets = secrets
+        self.purge = purge
+        self.entry: Record = {}
 
     @property
     def prior(self) -> Record:
