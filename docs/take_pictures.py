@@ -17,7 +17,7 @@ from fedikit.lab.demo import CONFIGURATION, Demo
 from fedikit.progress import TerminalProgress
 
 DOCS = Path(__file__).resolve().parent
-WIDTH = 112
+WIDTH = 118
 
 
 def main() -> int:
@@ -27,9 +27,12 @@ def main() -> int:
         os.chdir(folder)
         console = Console(record=True, width=WIDTH, highlight=False, force_terminal=True)
         progress = TerminalProgress(console)
-        with Lab(".lab", tell=progress) as lab:
+        lab = Lab(".lab", tell=progress)
+        try:
             lab.directory = Path(".lab")  # relative, so that the picture shows no path of this machine
             succeeded = Demo(console, lab, progress).run()
+        finally:
+            lab.down()
         (screenshot,) = Path("runs").glob("*/screenshot.png")
         shutil.copy(screenshot, DOCS / "demo.png")
         (DOCS / "demo.svg").write_text(without_fonts(console.export_svg(title="make demo")))

@@ -16,7 +16,7 @@ if not os.path.isdir(p):
  os.write(1,b"agent?\\n");z=r.read(int(r.readline()));f=os.memfd_create("fedikit");os.write(f,z);p="/proc/self/fd/%d"%f
 sys.path.insert(0,p)
 from fedikit_host.main import main
-sys.exit(main(r,q,p))"""
+os._exit(main(r,q,p))"""
 ASKS_FOR_AGENT = b"agent?\n"
 
 

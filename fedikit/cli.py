@@ -4,9 +4,12 @@ Exit status: 0 all well; 1 something failed, the report says what; 2 a mistake i
 `fedikit run --help` says.
 """
 
+import gc
 import json
 import sys
+import threading
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from fedikit.progress import TerminalProgress
 
 CONFIGURATION = "configuration.json"
+COLLECT_AFTER = 100_000
+"""New objects between two searches for garbage: what is imported is none, and looking through it takes its time."""
 FOUND_ELSEWHERE = {
     "lab": ("fedikit.lab.cli", "lab"),
     "run": ("fedikit.runbook.cli", "run"),
@@ -41,8 +46,6 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in FOUND_ELSEWHERE:
-            from importlib import import_module
-
             module, name = FOUND_ELSEWHERE[cmd_name]
             command: click.Command = getattr(import_module(module), name)
             return command
@@ -60,6 +63,7 @@ class Commands(click.Group):
 @click.version_option(__version__)
 def main() -> None:
     """Turns one small JSON file into running fediverse services on ordinary Debian machines over SSH."""
+    gc.set_threshold(COLLECT_AFTER)
 
 
 def options(*names: str) -> Callable[[Any], Any]:
@@ -118,6 +122,11 @@ def listener() -> "TerminalProgress":
     return TerminalProgress(Console(stderr=True))
 
 
+def get_ready_to_present() -> None:
+    """Imports what draws, slow as it is, while the hosts are asked."""
+    threading.Thread(target=import_module, args=("fedikit.show",)).start()
+
+
 def present(value: BaseModel, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(value.model_dump(mode="json"), indent=1))
@@ -151,7 +160,9 @@ def plan(
     """Say what would change. Changes nothing."""
     from fedikit.planning import make_plan
 
-    made = make_plan(deployment_of(environment, configuration), limit=limit, purge=purge, drift=drift, tell=listener())
+    deployment = deployment_of(environment, configuration)
+    get_ready_to_present()
+    made = make_plan(deployment, limit=limit, purge=purge, drift=drift, tell=listener())
     made.close()
     if out:
         made.save(out)
@@ -170,11 +181,13 @@ def apply(
     from fedikit.plan import load_plan
     from fedikit.planning import make_plan
 
+    deployment = deployment_of(environment, configuration)
+    get_ready_to_present()
     tell = listener()
     if plan_file:
-        made = load_plan(plan_file).of(deployment_of(environment, configuration))
+        made = load_plan(plan_file).of(deployment)
     else:
-        made = make_plan(deployment_of(environment, configuration), limit=limit, purge=purge, drift=drift, tell=tell)
+        made = make_plan(deployment, limit=limit, purge=purge, drift=drift, tell=tell)
     act(made, yes=yes, as_json=as_json, tell=tell)
 
 

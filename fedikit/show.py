@@ -4,6 +4,7 @@ import difflib
 import io
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -12,7 +13,9 @@ from rich.text import Text
 from fedikit.apply import HostReport, Report
 from fedikit.plan import HostPlan, Plan, PlannedChange
 from fedikit.status import HostStatus, Status
-from fedikit.verify import Verdict
+
+if TYPE_CHECKING:
+    from fedikit.verify import Verdict
 
 SIGNS = {
     "create": ("+", "green"),
@@ -45,12 +48,13 @@ def draw(value: object) -> RenderableType:
             return Group(*_plan(value))
         case Report():
             return Group(*_report(value))
-        case Verdict():
-            return Group(*_verdict(value))
         case Status():
             return Group(*_status(value))
-        case _:
-            raise TypeError(f"{type(value).__name__} has no drawing")
+    from fedikit.verify import Verdict  # slow to import, and no plan needs it
+
+    if isinstance(value, Verdict):
+        return Group(*_verdict(value))
+    raise TypeError(f"{type(value).__name__} has no drawing")
 
 
 def mimebundle(value: object) -> dict[str, str]:
@@ -230,7 +234,7 @@ def _details(host: HostReport) -> Iterator[Text]:
 # Verdicts
 
 
-def _verdict(verdict: Verdict) -> Iterator[RenderableType]:
+def _verdict(verdict: "Verdict") -> Iterator[RenderableType]:
     width = max((len(result.application) for result in verdict.results), default=0)
     for result in verdict.results:
         sign = ("✓ ", "green") if result.passed else ("✗ ", "bold red")

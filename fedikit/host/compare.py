@@ -155,7 +155,8 @@ def _judge_leaving(eyes: Eyes, wish: Wish, entry: Record) -> Change | None:
     state = kind_of(item).observe(eyes, item)
     if item.get("data") and not wish.purge and state != ABSENT:
         return Change(item, "keep", ["bears data"], state)
-    if item["kind"] == "file" and _is_drift(entry, state) and state != ABSENT and not wish.purge:
+    is_ours_or_gone = not _is_drift(entry, state) or state in (prior, ABSENT)
+    if item["kind"] == "file" and not is_ours_or_gone and not wish.purge:
         return Change(item, "keep", ["edited by hand"], state, is_drift=True)
     if item["kind"] == "package":
         return Change(item, "release" if prior.get("installed") else "delete", [], state)

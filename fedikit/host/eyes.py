@@ -3,15 +3,18 @@
 import hashlib
 import hmac
 import os
+import select
 import stat
-import subprocess
 from typing import Any
+
+from .trouble import Trouble
 
 State = dict[str, Any]
 ABSENT: State = {"type": "absent"}
 GONE = ("not-installed", "config-files")
 """What dpkg calls packages that are not there."""
-UNIT_PROPERTIES = ("Id", "LoadState", "ActiveState", "UnitFileState", "CanReload")
+ASK_SECONDS = 30
+UNIT_PROPERTIES = ("Id", "LoadState", "ActiveState", "UnitFileState", "CanReload", "NeedDaemonReload")
 
 
 class Eyes:
@@ -143,16 +146,33 @@ class Eyes:
             "condition": shown["ActiveState"],
         }
 
+    def is_unit_outdated(self, name: str) -> bool:
+        """Whether systemd has another file of the unit in mind than the one on the disk; it looked it up before."""
+        shown = self._units[name]
+        return shown["NeedDaemonReload"] == "yes" or shown["LoadState"] == "not-found"
+
     def journal_of(self, unit: str, lines: int = 20) -> str:
         return self.ask(["journalctl", "--unit", unit, "--lines", str(lines), "--no-pager", "--output", "cat"])
 
     # Commands that only look
 
     def ask(self, command: list[str]) -> str:
-        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False).stdout
+        """What the command prints. Without `subprocess`: to import it takes longer than to look at the host."""
+        with open(os.memfd_create("answer"), "r+b") as answer:
+            redirections = [
+                (os.POSIX_SPAWN_DUP2, answer.fileno(), 1),
+                (os.POSIX_SPAWN_OPEN, 2, "/dev/null", os.O_WRONLY, 0),
+            ]
+            process = os.posix_spawnp(command[0], command, os.environ, file_actions=redirections)
+            if not _has_ended(process, ASK_SECONDS):
+                raise Trouble(f"`{command[0]}` did not answer within {ASK_SECONDS} s and was ended")
+            answer.seek(0)
+            return answer.read().decode(errors="replace")
 
     def holds(self, command: list[str], *, stdin: bytes, user: str, seconds: int) -> bool:
         """Whether a check command exits with 0."""
+        import subprocess  # slow, and seldom needed
+
         try:
             done = subprocess.run(
                 as_user(command, user), input=stdin, capture_output=True, timeout=seconds, check=False
@@ -160,6 +180,17 @@ class Eyes:
         except (subprocess.TimeoutExpired, FileNotFoundError):
             return False
         return done.returncode == 0
+
+
+def _has_ended(process: int, seconds: int) -> bool:
+    """Waits for a child process; one that takes too long is killed."""
+    end = os.pidfd_open(process)
+    in_time = bool(select.select([end], [], [], seconds)[0])
+    if not in_time:
+        os.kill(process, 9)
+    os.waitpid(process, 0)
+    os.close(end)
+    return in_time
 
 
 def _with_update(status: bytes, update: bytes) -> bytes:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import subprocess
 from collections.abc import Callable
 
 from .eyes import Eyes, as_user
@@ -42,6 +41,8 @@ class Hands(Eyes):
         return text
 
     def _status_of(self, command: list[str], stdin: bytes, output: int, seconds: int) -> int:
+        import subprocess  # slow, and needed for changes only
+
         # A session of its own: what it starts ends with it at the deadline, and no terminal's end ends it.
         try:
             process = subprocess.Popen(

@@ -17,7 +17,8 @@ Paragraph = dict[str, str]
 
 # apt orders the work; it is shown no other source than the files it is given.
 APT_INSTALL = [
-    "apt-get", "--yes", "--quiet", "--no-install-recommends", "--allow-downgrades", "--allow-change-held-packages",
+    "apt-get", "--yes", "--quiet", "--no-install-recommends", "--fix-broken",
+    "--allow-downgrades", "--allow-change-held-packages",
     "--option", "Dir::Etc::sourcelist=/dev/null", "--option", "Dir::Etc::sourceparts=/dev/null",
     "--option", "Dir::State::lists={lists}",
     "--option", "Dir::Cache::pkgcache=", "--option", "Dir::Cache::srcpkgcache=",

@@ -33,9 +33,12 @@ class UnitKind:
 
     def converge(self, hands: Hands, item: Item, work: Work) -> None:
         name = item["name"]
-        hands.run(["systemctl", "daemon-reload"])
         hands.look_afresh()
         state = self.observe(hands, item)
+        if hands.is_unit_outdated(name):
+            hands.run(["systemctl", "daemon-reload"])
+            hands.look_afresh()
+            state = self.observe(hands, item)
         if state == ABSENT:
             raise Trouble(
                 f"there is no unit {name} on this host", hint="list the package or file that brings it before it"

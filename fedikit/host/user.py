@@ -79,7 +79,8 @@ class UserKind:
 
 
 def _options(item: Item) -> list[str]:
-    return ["--comment", item["comment"], "--home-dir", home_of(item), "--shell", item["shell"]]
+    """Comment, home and shell, by the only names that useradd and usermod share."""
+    return ["-c", item["comment"], "-d", home_of(item), "-s", item["shell"]]
 
 
 def _system(item: Item) -> list[str]:

@@ -47,6 +47,7 @@ def resolve(
     Nothing of the target's is removed; a package that it has is left alone unless another version is wanted.
     Raises StoreError when a package or version is unknown, or does not go with what the target has.
     """
+    status = without_half_done(status)
     lacking = lacking_packages(packages, status)
     if not lacking:
         return ()
@@ -58,6 +59,12 @@ def resolve(
         debs = _ask_apt(lacking, status, lists)
     _write_whole(memory, json.dumps([asdict(deb) for deb in debs]))
     return debs
+
+
+def without_half_done(status: bytes) -> bytes:
+    """A dpkg status without the packages that an interrupted dpkg left half installed: they are to come anew."""
+    half_done = re.compile(rb"^Status: \S+ \S+ (half-installed|half-configured|unpacked)$", re.MULTILINE)
+    return b"\n\n".join(stanza for stanza in status.split(b"\n\n") if not half_done.search(stanza))
 
 
 def installed_packages(status: bytes) -> dict[str, str]:

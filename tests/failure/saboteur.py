@@ -12,7 +12,7 @@ from fedikit import agent
 from fedikit.lab import Machine
 
 STEPS_FILE = "/run/fedikit-steps"
-START = "sys.exit(main(r,q,p))"
+START = agent.BOOT.splitlines()[-1]
 # What only looks is no step, nor what has no effect, nor what concerns the inside of a draft.
 HOOK = f"""
 import os,sys

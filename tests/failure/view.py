@@ -1,4 +1,4 @@
-"""What a machine looks like: packages, accounts, files, units, processes; and fedikit's own record without its times."""
+"""What a machine looks like: packages, accounts, files, units, processes; and fedikit's own record, timeless."""
 
 import difflib
 import json
@@ -16,7 +16,6 @@ cd / && find etc root home srv opt usr/local var/lib var/spool -xdev \
     ! -name '*-' ! -name ld.so.cache ! -name .sudo_as_admin_successful -printf '%p %y %m %u %g %l\n' | sort
 find etc root home srv opt usr/local -xdev -type f ! -name '*-' ! -name ld.so.cache -print0 | sort -z \
     | xargs -0 sha256sum
-systemctl list-unit-files --no-legend --state=enabled
 systemctl list-units --all --no-legend --plain --type=service --state=running,failed,not-found
 ls -d /var/lib/fedikit 2>/dev/null
 pgrep --list-full --exact sleep | cut -d ' ' -f 2-
