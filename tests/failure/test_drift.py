@@ -1,0 +1,60 @@
+"""Somebody works on a host by hand: it is reported, and restored or kept as the plan says."""
+
+import pytest
+
+from fedikit.apply import apply_plan
+from fedikit.lab import Lab
+from fedikit.model.item import File, Item, Unit
+from fedikit.planning import make_plan
+from fedikit.show import lines_of
+from tests.failure.scene import Scene
+
+pytestmark = pytest.mark.lab
+
+SERVICE = "[Service]\nExecStart=/bin/sleep 4444\n[Install]\nWantedBy=multi-user.target\n"
+ITEMS: list[Item] = [
+    File(path="/etc/app.conf", content="port = 1\nname = us\n"),
+    File(path="/etc/systemd/system/app.service", content=SERVICE),
+    Unit(name="app.service"),
+]
+
+
+@pytest.fixture
+def scene(lab: Lab) -> Scene:
+    lab["one"].reset()
+    scene = Scene(lab, "one")
+    assert scene.apply(one=ITEMS).succeeded
+    lab["one"].succeed("echo 'port = 2' >/etc/app.conf; chmod 0600 /etc/app.conf; systemctl stop app.service")
+    return scene
+
+
+def test_it_is_reported_with_its_lines(scene: Scene) -> None:
+    text = "\n".join(lines_of(scene.plan(one=ITEMS)))
+    assert "-port = 2" in text
+    assert "+port = 1" in text
+    assert "mode 0600 → 0644" in text
+    assert "edited by hand; the edition is saved on the host" in text
+    assert "inactive → active" in text
+
+
+def test_it_is_restored_and_the_edition_saved(lab: Lab, scene: Scene) -> None:
+    report = scene.apply(one=ITEMS)
+    assert report.succeeded
+    assert lab["one"].succeed("cat /etc/app.conf") == "port = 1\nname = us\n"
+    lab["one"].succeed("systemctl is-active app.service")
+    saved = next(item.saved for item in report.hosts["one"].items if item.saved)
+    assert lab["one"].succeed(f"cat {saved}") == "port = 2\n"
+
+
+def test_it_is_kept_where_the_plan_says_so(lab: Lab, scene: Scene) -> None:
+    deployment = scene.wants(one=[*ITEMS, File(path="/etc/more", content="x")])
+    assert apply_plan(make_plan(deployment, drift="keep")).succeeded
+    assert lab["one"].succeed("cat /etc/app.conf /etc/more") == "port = 2\nx"
+    lab["one"].fails("systemctl is-active app.service")
+
+
+def test_an_edited_file_stays_when_it_leaves_unless_purged(lab: Lab, scene: Scene) -> None:
+    assert scene.apply(one=[]).succeeded
+    assert lab["one"].succeed("cat /etc/app.conf") == "port = 2\n"
+    assert apply_plan(make_plan(scene.wants(one=[]), purge=True)).succeeded
+    lab["one"].fails("test -e /etc/app.conf")
