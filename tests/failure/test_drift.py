@@ -29,7 +29,7 @@ def scene(lab: Lab) -> Scene:
 
 
 def test_it_is_reported_with_its_lines(scene: Scene) -> None:
-    text = "\n".join(lines_of(scene.plan(one=ITEMS)))
+    text = "\n".join(lines_of(scene.plan(one=ITEMS), width=200))
     assert "-port = 2" in text
     assert "+port = 1" in text
     assert "mode 0600 → 0644" in text
