@@ -54,7 +54,7 @@ def measure_first_apply(machines: list[Machine], peers: Mapping[str, tools.Tool]
 
 def measure_wire(machine: Machine, directory: Path, names: Iterable[str], say: Say) -> Figures:
     """What one host's no-op costs on the wire: turns of question and answer, and bytes both ways."""
-    tools.fedikit([target_of(machine)], directory / "direct").run()
+    tools.all_tools([target_of(machine)], directory / "direct")["fedikit"].run()
     figures: Figures = {}
     for name in names:
         with CountingProxy(machine.address) as proxy:

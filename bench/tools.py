@@ -48,11 +48,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Tool:
-    """A command that deals with all targets at once; `same` stands in its output when nothing had to change."""
+    """A command that deals with all targets at once.
+
+    `same` stands in its output for each host, or for each operation on each host, when nothing had to change.
+    """
 
     name: str
     command: Sequence[str]
-    same: str
+    same: str = ""
+    operations: int = 1
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def run(self) -> Outcome:
@@ -78,7 +82,7 @@ class Tool:
     def run_without_change(self, machines: int) -> Outcome:
         """The same; raises if it changed anything anywhere."""
         outcome = self.run()
-        if self.same and outcome.output.count(self.same) != machines:
+        if self.same and outcome.output.count(self.same) != machines * self.operations:
             raise RuntimeError(f"{self.name} was to change nothing:\n{outcome.output[-3000:]}")
         return outcome
 
@@ -100,7 +104,7 @@ def ssh(targets: Sequence[Target], directory: Path) -> Tool:
     options = ["-F", "none", *(part for option in _ssh_options(targets, directory) for part in ("-o", option))]
     lines = [shlex.join(["ssh", *options, *_ssh_target(target), "true"]) for target in targets]
     script = "; ".join(f'{line} & jobs="$jobs $!"' for line in lines)
-    return Tool("ssh", ["sh", "-c", f"{script}; for job in $jobs; do wait $job || exit 1; done"], same="")
+    return Tool("ssh", ["sh", "-c", f"{script}; for job in $jobs; do wait $job || exit 1; done"])
 
 
 def fedikit(targets: Sequence[Target], directory: Path) -> Tool:
@@ -113,7 +117,7 @@ def fedikit(targets: Sequence[Target], directory: Path) -> Tool:
     environment.write_text(environment_text(targets))
     configuration.write_text(configuration_text("servers"))
     command = [f"{BIN / 'fedikit'}", "apply", f"{configuration}", "--environment", f"{environment}", "--yes"]
-    return Tool("fedikit", command, "nothing to change", {"PYTHONPATH": f"{directory}:{HERE}"})
+    return Tool("fedikit", command, "nothing to change", environment={"PYTHONPATH": f"{directory}:{HERE}"})
 
 
 def configuration_text(application: str) -> str:
@@ -137,7 +141,8 @@ def pyinfra(targets: Sequence[Target], directory: Path) -> Tool:
     hosts = [(target.name, _pyinfra_data(target, directory)) for target in targets]
     inventory.write_text(f"hosts = {hosts!r}\n")
     command = [f"{PEERS / 'pyinfra'}", "--yes", f"{inventory}", f"{HERE / 'peers' / 'deploy.py'}"]
-    return Tool("pyinfra", command, "", {"PYTHONPATH": f"{HERE}"})
+    operations = 1 + 1 + len(wanted.files()) + len(wanted.SERVICES)
+    return Tool("pyinfra", command, "No changes", operations, {"PYTHONPATH": f"{HERE}"})
 
 
 def _pyinfra_data(target: Target, directory: Path) -> dict[str, object]:
@@ -165,7 +170,7 @@ def ansible(targets: Sequence[Target], directory: Path) -> Tool:
         "PATH": f"{PEERS}:{os.environ['PATH']}",
     }
     command = [f"{PEERS / 'ansible-playbook'}", "--inventory", f"{inventory}", f"{HERE / 'peers' / 'playbook.yml'}"]
-    return Tool("ansible", command, "changed=0", environment)
+    return Tool("ansible", command, "changed=0", environment=environment)
 
 
 def _ansible_inventory(targets: Sequence[Target], directory: Path) -> dict[str, object]:

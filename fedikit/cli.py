@@ -139,6 +139,7 @@ def present(value: BaseModel, *, as_json: bool) -> None:
 
 
 def finish(succeeded: bool) -> None:
+    gc.freeze()  # else all that was imported is looked through for garbage once more
     sys.exit(0 if succeeded else 1)
 
 

@@ -13,7 +13,6 @@ from xml.etree import ElementTree
 import click
 import pytest
 import yaml
-from pydantic import BaseModel
 
 import fedikit
 import fedikit.lab
@@ -22,11 +21,7 @@ import fedikit.runbook
 from fedikit import events
 from fedikit.cli import main
 from fedikit.errors import FedikitError
-from fedikit.model import Configuration, Environment, Item, Request, load_catalogue, load_configuration
-from fedikit.model.check import Check
-from fedikit.model.item import SecretRef, SecretText
-from fedikit.model.request import Example, Route
-from fedikit.model.schema import schema
+from fedikit.model import load_configuration
 from fedikit.runbook.arguments import assemble
 from fedikit.runbook.notebook import find_runbook
 from fedikit.runbook.parameters import RUNBOOKS
@@ -162,7 +157,7 @@ def test_a_line_of_fedikit_is_one_that_it_takes(words: list[str]) -> None:
 @pytest.mark.parametrize("code", sorted(code for code in ALL_CODE if code.startswith("fedikit ")), ids=str)
 def test_a_command_in_the_text_exists(code: str) -> None:
     words = code.split()[1:]
-    if words[0].startswith("-") or words[:1] == ["lab"] and len(words) == 1:
+    if words[0].startswith("-") or (words[:1] == ["lab"] and len(words) == 1):
         return
     command, _, left = resolved(words)
     known = {spelling for parameter in command.params for spelling in parameter.opts} | {"--help", "-h"}
@@ -182,7 +177,9 @@ def commands(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[
             yield " ".join(("fedikit", *path, name)), command
 
 
-@pytest.mark.parametrize(("name", "command"), list(commands()), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("name", "command"), list(commands()), ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_every_verb_is_documented_with_its_options_and_no_others(name: str, command: click.Command) -> None:
     section = (LAB if name.startswith("fedikit lab ") else OPERATIONS).section(f"`{name}`")
     documented = {word for row in rows_of(section) for word in re.findall(r"--?[a-z][a-z-]*", row[0])}
@@ -271,114 +268,6 @@ def test_the_rooms_are_those_of_the_layers() -> None:
 
 def test_the_changelog_knows_this_version() -> None:
     assert f"## {fedikit.__version__}\n" in page("CHANGELOG.md").text
-
-
-# The model
-
-
-def documented_fields(section: str, *, default: int) -> dict[str, str]:
-    """The first cell's name and the cell with the default, row by row."""
-    return {code_in(row[0])[0]: row[default].strip("`") for row in rows_of(section)}
-
-
-def fields_of(model: type[BaseModel]) -> dict[str, str]:
-    """The fields of a model with their defaults, as the tables show them."""
-    return {
-        name: "(needed)" if field.is_required() else repr(field.get_default(call_default_factory=True))
-        for name, field in model.model_fields.items()
-        if name != "kind"
-    }
-
-
-def kinds_of(union: Any) -> list[type[BaseModel]]:
-    return list(get_args(get_args(union)[0]))
-
-
-def kind(model: type[BaseModel]) -> str:
-    return str(model.model_fields["kind"].default)
-
-
-@pytest.mark.parametrize("model", kinds_of(Item), ids=kind)
-def test_every_kind_of_item_is_documented_with_its_fields_and_defaults(model: type[BaseModel]) -> None:
-    section = ITEMS.section(kind(model))
-    assert documented_fields(section, default=2) == fields_of(model)
-    assert f"Class `{model.__name__}`" in section
-
-
-def test_secrets_in_items_are_documented_with_their_fields_and_defaults() -> None:
-    rows = rows_of(ITEMS.section("Secrets in items"))
-    documented = {tuple(code_in(row[0] + row[1])): row[2].strip("`") for row in rows}
-    own = {(model.__name__, name): value for model in (SecretText, SecretRef) for name, value in fields_of(model).items()}
-    assert documented == own
-
-
-@pytest.mark.parametrize("model", kinds_of(Request), ids=kind)
-def test_every_request_is_documented_with_its_fields_and_defaults(model: type[BaseModel]) -> None:
-    section = APPLICATIONS.section(kind(model))
-    assert documented_fields(section, default=1) == fields_of(model)
-    assert f"Class `{model.__name__}`" in section
-
-
-@pytest.mark.parametrize("model", [Example, Route], ids=lambda model: model.__name__)
-def test_the_parts_of_requests_are_documented(model: type[BaseModel]) -> None:
-    (sentence,) = re.findall(rf"`{model.__name__}` has (.+?)\.\n", APPLICATIONS.prose, re.DOTALL)
-    assert set(model.model_fields) <= set(code_in(sentence))
-
-
-def test_every_check_is_documented_with_its_fields() -> None:
-    rows = rows_of(APPLICATIONS.section("Checks"))
-    documented = {code_in(row[0])[0]: set(code_in(row[2])) for row in rows}
-    shared = {"kind", "application", "deadline"}
-    assert documented == {model.__name__: set(model.model_fields) - shared for model in kinds_of(Check)}
-    assert {"application", "deadline"} <= set(code_in(APPLICATIONS.section("Checks")))
-
-
-def written_defaults() -> dict[str, str]:
-    """Each setting of each installed application, with its default as JSON."""
-    described = schema(load_catalogue(), "configuration")
-    settings = {name: load_catalogue()[name].settings.__name__ for name in load_catalogue()}
-    return {
-        f"{name}.{key}": shown(part["default"])
-        for name, title in settings.items()
-        for key, part in described["$defs"][title]["properties"].items()
-    }
-
-
-def shown(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else f'"{value}"'
-
-
-def test_every_application_and_setting_is_documented_and_no_other() -> None:
-    rows = rows_of(APPLICATIONS.section("The catalogue"))
-    documented = {code_in(row[0])[0]: row[1].strip("`") for row in rows}
-    settings = {name: default for name, default in documented.items() if "." in name}
-    assert settings == written_defaults()
-    assert documented.keys() - settings.keys() == load_catalogue().keys()
-
-
-def keys_in(described: dict[str, Any], node: dict[str, Any]) -> Iterator[str]:
-    """The dotted paths of all keys of a JSON Schema; what is named freely is NAME."""
-    for reference in re.findall(r"#/\$defs/(\w+)", str({key: node.get(key) for key in ("$ref", "anyOf", "oneOf")})):
-        yield from keys_in(described, described["$defs"][reference])
-    for key, part in [*node.get("properties", {}).items(), *(("NAME", v) for v in node.get("patternProperties", {}).values())]:
-        below = list(keys_in(described, part))
-        yield from (f"{key}.{path}" for path in below)
-        yield key
-
-
-def test_every_key_of_the_providers_file_is_documented_and_no_other() -> None:
-    described = schema({}, "environment")
-    groups = {"hosts", "policies", "policies.login-shell", "placement", "network", "secrets", "parallel"}
-    documented = {code_in(row[0])[0] for row in rows_of(OPERATIONS.section("The provider's file"))}
-    assert documented == {*keys_in(described, described), "placement.APPLICATION"} - groups
-
-
-def test_every_key_of_the_operators_file_is_documented_and_no_other() -> None:
-    described = schema({}, "configuration")
-    documented = {code for row in rows_of(OPERATIONS.section("The operator's file")) for code in code_in(row[0])}
-    assert documented == {*keys_in(described, described)} - {"initialUser"}
-    assert Configuration.model_fields.keys() >= {"enable", "domain", "initial_user"}
-    assert Environment.model_fields.keys() >= {"hosts", "placement"}
 
 
 # Messages

@@ -1,0 +1,125 @@
+"""The documentation knows the model: every kind of item, request, check, application and key, with its default."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel
+
+from fedikit.model import Item, Request, load_catalogue
+from fedikit.model.check import Check
+from fedikit.model.item import SecretRef, SecretText
+from fedikit.model.request import Example, Route
+from fedikit.model.schema import schema
+from tests.pages import code_in, page, rows_of
+
+APPLICATIONS, ITEMS, OPERATIONS = page("docs/applications.md"), page("docs/items.md"), page("docs/operations.md")
+
+
+def documented_fields(section: str, *, default: int) -> dict[str, str]:
+    """The first cell's name and the cell with the default, row by row."""
+    return {code_in(row[0])[0]: row[default].strip("`") for row in rows_of(section)}
+
+
+def fields_of(model: type[BaseModel]) -> dict[str, str]:
+    """The fields of a model with their defaults, as the tables show them."""
+    return {
+        name: "(needed)" if field.is_required() else repr(field.get_default(call_default_factory=True))
+        for name, field in model.model_fields.items()
+        if name != "kind"
+    }
+
+
+def kinds_of(union: Any) -> list[type[BaseModel]]:
+    return list(get_args(get_args(union)[0]))
+
+
+def kind(model: type[BaseModel]) -> str:
+    return str(model.model_fields["kind"].default)
+
+
+@pytest.mark.parametrize("model", kinds_of(Item), ids=kind)
+def test_every_kind_of_item_is_documented_with_its_fields_and_defaults(model: type[BaseModel]) -> None:
+    section = ITEMS.section(kind(model))
+    assert documented_fields(section, default=2) == fields_of(model)
+    assert f"Class `{model.__name__}`" in section
+
+
+def test_secrets_in_items_are_documented_with_their_fields_and_defaults() -> None:
+    rows = rows_of(ITEMS.section("Secrets in items"))
+    documented = {tuple(code_in(row[0] + row[1])): row[2].strip("`") for row in rows}
+    own = {
+        (model.__name__, name): value for model in (SecretText, SecretRef) for name, value in fields_of(model).items()
+    }
+    assert documented == own
+
+
+@pytest.mark.parametrize("model", kinds_of(Request), ids=kind)
+def test_every_request_is_documented_with_its_fields_and_defaults(model: type[BaseModel]) -> None:
+    section = APPLICATIONS.section(kind(model))
+    assert documented_fields(section, default=1) == fields_of(model)
+    assert f"Class `{model.__name__}`" in section
+
+
+@pytest.mark.parametrize("model", [Example, Route], ids=lambda model: model.__name__)
+def test_the_parts_of_requests_are_documented(model: type[BaseModel]) -> None:
+    (sentence,) = re.findall(rf"`{model.__name__}` has (.+?)\.\n", APPLICATIONS.prose, re.DOTALL)
+    assert set(model.model_fields) <= set(code_in(sentence))
+
+
+def test_every_check_is_documented_with_its_fields() -> None:
+    rows = rows_of(APPLICATIONS.section("Checks"))
+    documented = {code_in(row[0])[0]: set(code_in(row[2])) for row in rows}
+    shared = {"kind", "application", "deadline"}
+    assert documented == {model.__name__: set(model.model_fields) - shared for model in kinds_of(Check)}
+    assert {"application", "deadline"} <= set(code_in(APPLICATIONS.section("Checks")))
+
+
+def written_defaults() -> dict[str, str]:
+    """Each setting of each installed application, with its default as JSON."""
+    described = schema(load_catalogue(), "configuration")
+    settings = {name: load_catalogue()[name].settings.__name__ for name in load_catalogue()}
+    return {
+        f"{name}.{key}": shown(part["default"])
+        for name, title in settings.items()
+        for key, part in described["$defs"][title]["properties"].items()
+    }
+
+
+def shown(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else f'"{value}"'
+
+
+def test_every_application_and_setting_is_documented_and_no_other() -> None:
+    rows = rows_of(APPLICATIONS.section("The catalogue"))
+    documented = {code_in(row[0])[0]: row[1].strip("`") for row in rows}
+    settings = {name: default for name, default in documented.items() if "." in name}
+    assert settings == written_defaults()
+    assert documented.keys() - settings.keys() == load_catalogue().keys()
+
+
+def keys_in(described: dict[str, Any], node: dict[str, Any]) -> Iterator[str]:
+    """The dotted paths of all keys of a JSON Schema; what is named freely is NAME."""
+    for reference in re.findall(r"#/\$defs/(\w+)", str({key: node.get(key) for key in ("$ref", "anyOf", "oneOf")})):
+        yield from keys_in(described, described["$defs"][reference])
+    for key, part in [
+        *node.get("properties", {}).items(),
+        *(("NAME", v) for v in node.get("patternProperties", {}).values()),
+    ]:
+        below = list(keys_in(described, part))
+        yield from (f"{key}.{path}" for path in below)
+        yield key
+
+
+def test_every_key_of_the_providers_file_is_documented_and_no_other() -> None:
+    described = schema({}, "environment")
+    groups = {"hosts", "policies", "policies.login-shell", "placement", "network", "secrets", "parallel"}
+    documented = {code_in(row[0])[0] for row in rows_of(OPERATIONS.section("The provider's file"))}
+    assert documented == {*keys_in(described, described), "placement.APPLICATION"} - groups
+
+
+def test_every_key_of_the_operators_file_is_documented_and_no_other() -> None:
+    described = schema({}, "configuration")
+    documented = {code for row in rows_of(OPERATIONS.section("The operator's file")) for code in code_in(row[0])}
+    assert documented == {*keys_in(described, described)} - {"initialUser"}
