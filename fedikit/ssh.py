@@ -24,9 +24,9 @@ logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # what it would log re
 class SshContact:
     """The agent at the other end of an SSH connection of its own."""
 
-    def __init__(self, host: str, ssh: Ssh) -> None:
+    def __init__(self, host: str, ssh: Ssh, line: socket.socket) -> None:
         self._host = host
-        self._connection = connect(host, ssh)
+        self._connection = connect(host, ssh, line)
         with translated(host, ssh):
             self._channel = self._connection.transport.open_session(timeout=CONNECT_SECONDS)
             self._channel.exec_command(agent.shell_command(with_sudo=ssh.user != "root"))
@@ -66,15 +66,18 @@ class RefuseUnknownKey(paramiko.MissingHostKeyPolicy):
         )
 
 
-def connect(host: str, ssh: Ssh) -> fabric.Connection:
-    """An open connection that knows exactly one host key or, if none is named, the user's known hosts."""
+def connect(host: str, ssh: Ssh, line: socket.socket | None = None) -> fabric.Connection:
+    """An open connection, over `line` if one is there already.
+
+    It knows exactly one host key or, if none is named, the user's known hosts.
+    """
     connection = fabric.Connection(
         ssh.address,
         user=ssh.user,
         port=ssh.port,
         config=fabric.Config(lazy=True),
         connect_timeout=CONNECT_SECONDS,
-        connect_kwargs=_how_to_log_in(ssh),
+        connect_kwargs={**_how_to_log_in(ssh), "sock": line},
     )
     _vouch(connection.client, host, ssh)
     with translated(host, ssh):
@@ -130,5 +133,11 @@ def translated(host: str, ssh: Ssh) -> Iterator[None]:
             host, f"{where} does not let us in: {error}", hint="is the deployer's public key among its authorized_keys?"
         ) from error
     except (OSError, EOFError, paramiko.SSHException) as error:
-        reason = str(error) or "the connection was closed"
-        raise ConnectionFailed(host, f"{where} cannot be reached: {reason}", hint="is the machine up?") from error
+        raise unreachable(host, ssh, error) from error
+
+
+def unreachable(host: str, ssh: Ssh, error: Exception) -> ConnectionFailed:
+    """What to say when nothing came of a connection."""
+    reason = str(error) or "the connection was closed"
+    message = f"{ssh.user}@{ssh.address}:{ssh.port} cannot be reached: {reason}"
+    return ConnectionFailed(host, message, hint="is the machine up?")

@@ -5,6 +5,7 @@ A contact is one run of the agent: bytes in, lines out.
 
 import contextlib
 import os
+import socket
 import subprocess
 from collections.abc import Iterator
 from typing import Protocol
@@ -13,6 +14,7 @@ from fedikit import agent
 from fedikit.errors import AgentFailed, ConnectionFailed
 from fedikit.model.host import Connection, Local, Ssh
 
+DIAL_SECONDS = 10
 ENDING_SECONDS = 30
 
 
@@ -33,9 +35,20 @@ def open_contact(host: str, connection: Connection) -> Contact:
         case Local():
             return LocalContact()
         case Ssh():
+            line = dial(host, connection)  # first, so that the host gets ready meanwhile
             from fedikit.ssh import SshContact  # slow to import, and not needed for this machine alone
 
-            return SshContact(host, connection)
+            return SshContact(host, connection, line)
+
+
+def dial(host: str, ssh: Ssh) -> socket.socket:
+    """A TCP connection to where SSH answers; raises ConnectionFailed."""
+    try:
+        return socket.create_connection((ssh.address, ssh.port), timeout=DIAL_SECONDS)
+    except OSError as error:
+        from fedikit.ssh import unreachable
+
+        raise unreachable(host, ssh, error) from error
 
 
 class LocalContact:

@@ -14,7 +14,8 @@ PACKAGE = Path(fedikit.__file__).parent
 ROWS: list[set[str]] = [
     {"errors", "events", "host"},
     {"model", "agent", "leaks", "shown"},
-    {"catalogue", "secrets", "store", "transport", "ssh"},
+    {"catalogue", "secrets", "store", "transport"},
+    {"ssh"},
     {"wire", "shell", "hosts"},
     {"contact", "verify"},
     {"plan", "status"},
