@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -28,6 +29,7 @@ RESULTS = Path(__file__).resolve().parent / "results.json"
 
 
 def main(words: Sequence[str]) -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the machines are taken down even then
     given = arguments(words)
     results = json.loads(given.out.read_text()) if given.out.exists() else {}
     results |= {"machine": machine(), "hosts": MACHINES, "items": wanted.count(), "runs": given.runs}
@@ -88,7 +90,9 @@ def take_in(results: dict[str, Any], measure: str, figures: measures.Figures) ->
         case "demo":
             results["demo_warm_s"], results["demo_readings"] = figures["demo_s"], figures["readings"]["demo"]
         case _:
-            results[measure] = results.get(measure, {}) | figures
+            earlier = results.get(measure, {})
+            figures["readings"] = earlier.get("readings", {}) | figures["readings"]
+            results[measure] = earlier | figures
 
 
 def machine() -> dict[str, Any]:

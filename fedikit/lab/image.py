@@ -25,13 +25,13 @@ PACKAGES = (
     "dbus",
     "iproute2",
     "openssh-server",
-    "pebble",
     "procps",
     "python3",
     "sudo",
     "systemd",
     "systemd-sysv",
 )
+_AUTHORITY = {"trixie": ("pebble",)}  # Debian 12 does not have it: a lab of that release has no acme
 _MASKED = (  # useless in a container, slow, or of the deployer's kernel and not the machine's to touch
     "apt-daily-upgrade.timer",
     "apt-daily.timer",
@@ -95,37 +95,42 @@ def cache_directory() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fedikit"
 
 
-def image_directory() -> Path:
-    """Where the base image of this recipe is, or will be."""
-    return cache_directory() / "lab" / f"base-{_recipe_key()}"
+def image_directory(codename: str = CODENAME) -> Path:
+    """Where the base image of a Debian release is, or will be."""
+    return cache_directory() / "lab" / f"base-{_recipe_key(codename)}"
 
 
-def build_image(tell: Tell = tell_nobody) -> Path:
+def build_image(codename: str = CODENAME, *, tell: Tell = tell_nobody) -> Path:
     """The directory of the base image; builds it when this recipe was never built here."""
-    directory = image_directory()
+    directory = image_directory(codename)
     if directory.is_dir():
         return directory
     directory.parent.mkdir(parents=True, exist_ok=True)
     with held_lock(directory.parent / "build.lock", seconds=_BUILD_SECONDS):
         if not directory.is_dir():
-            _build(directory, tell)
+            _build(directory, codename, tell)
     return directory
 
 
-def _recipe_key() -> str:
-    recipe = [CODENAME, os.uname().machine, PACKAGES, _MASKED, _FILES, _WORLDLY, _ADD_ADMIN]
+def packages_of(codename: str) -> tuple[str, ...]:
+    """What a machine of that release has from the start."""
+    return (*PACKAGES, *_AUTHORITY.get(codename, ()))
+
+
+def _recipe_key(codename: str) -> str:
+    recipe = [codename, os.uname().machine, packages_of(codename), _MASKED, _FILES, _WORLDLY, _ADD_ADMIN]
     return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:16]
 
 
-def _build(directory: Path, tell: Tell) -> None:
+def _build(directory: Path, codename: str, tell: Tell) -> None:
     tell(StepStarted(step="lab image"))
-    tell(Waiting(what=f"the base image of Debian {CODENAME} (once, about half a minute)"))
+    tell(Waiting(what=f"the base image of Debian {codename} (once, about half a minute)"))
     started = time.monotonic()
     for abandoned in directory.parent.glob("building-*"):
         shutil.rmtree(abandoned, ignore_errors=True)
     unfinished = Path(tempfile.mkdtemp(prefix="building-", dir=directory.parent))
     try:
-        _bootstrap(unfinished / "tree", tell)
+        _bootstrap(unfinished / "tree", codename, tell)
         _furnish(unfinished / "tree")
         (unfinished / "tree").rename(directory)
     finally:
@@ -133,11 +138,11 @@ def _build(directory: Path, tell: Tell) -> None:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _bootstrap(tree: Path, tell: Tell) -> None:
-    sources = "".join(f"{source.line(ARCHIVE_KEYRING)}\n" for source in debian_sources(CODENAME))
-    command = [*_ALONE, "mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
+def _bootstrap(tree: Path, codename: str, tell: Tell) -> None:
+    sources = "".join(f"{source.line(ARCHIVE_KEYRING)}\n" for source in debian_sources(codename))
+    command = [*_ALONE, "mmdebstrap", "--variant=minbase", f"--include={','.join(packages_of(codename))}"]
     command += [f"--aptopt={option}" for option in _fetching_options()]
-    command += [f"--customize-hook={_ADD_ADMIN}", CODENAME, str(tree), "-"]
+    command += [f"--customize-hook={_ADD_ADMIN}", codename, str(tree), "-"]
     status, said = _follow(command, sources, tell)
     if status != 0:
         last = "\n".join(said[-15:])

@@ -21,7 +21,7 @@ from fedikit.lab.acme import PORTS, Acme
 from fedikit.lab.authority import kept_authority
 from fedikit.lab.container import Container
 from fedikit.lab.furnish import Identity
-from fedikit.lab.image import build_image, image_directory
+from fedikit.lab.image import CODENAME, build_image, image_directory
 from fedikit.lab.keys import kept_key
 from fedikit.lab.lock import held_lock
 from fedikit.lab.machine import Machine
@@ -47,14 +47,20 @@ class Lab:
         *,
         acme: bool = True,
         disk: Mapping[str, int] | None = None,
+        codename: str = CODENAME,
         tell: Tell = tell_nobody,
     ) -> None:
-        """Nothing is done yet. `disk` limits what machines can write, in megabytes; `acme` adds that machine."""
+        """Nothing is done yet.
+
+        `disk` limits what machines can write, in megabytes; `acme` adds that machine; `codename` is the Debian
+        release of all of them, bookworm (without acme) or trixie.
+        """
         self.directory = Path(directory).resolve()
         self.name = lab_name(self.directory)
         self._disk = dict(disk or {})
         self._wanted = tuple(dict.fromkeys(_valid(name) for name in (*machines, *self._disk)))
         self._has_acme = acme
+        self._codename = codename
         self._tell = tell
         self._state = load_state(self.directory)
         self._machines: dict[str, Machine] = {}
@@ -101,7 +107,7 @@ class Lab:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         with held_lock(self.directory / "lock", seconds=_LOCK_SECONDS):
             self._claim()
-            build_image(self._tell)
+            build_image(self._codename, tell=self._tell)
             machines = [self[name] for name in (*self._wanted, *([ACME] if self._has_acme else []))]
             with ThreadPoolExecutor(max_workers=len(machines) or 1) as pool:
                 list(pool.map(self._bring_up, machines))
@@ -191,7 +197,7 @@ class Lab:
         return Container(
             name=container_name(self.name, name),
             hostname=name,
-            base=image_directory(),
+            base=image_directory(self._codename),
             directory=storage_of(self.name) / name,
             cgroup=cgroup_of(self.name) / name,
             bridge=self._network.bridge,

@@ -1,4 +1,7 @@
-"""The basic check: a deployer and two targets that have no route out; `hello` on one, `cowsay` on the other."""
+"""The basic check: a deployer and two targets that have no route out; `hello` on one, `cowsay` on the other.
+
+With targets of Debian 13 and of Debian 12, entered as root and as a user who has sudo.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,9 +22,11 @@ CONFIGURATION = """
 pytestmark = pytest.mark.lab
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with Lab(tmp_path_factory.mktemp("basic"), machines=("hello", "cowsay"), acme=False) as lab:
+@pytest.fixture(scope="module", params=["trixie", "bookworm"])
+def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Two targets of the release."""
+    directory = tmp_path_factory.mktemp("basic")
+    with Lab(directory, machines=("hello", "cowsay"), acme=False, codename=request.param) as lab:
         yield lab
 
 

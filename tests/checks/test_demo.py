@@ -32,7 +32,9 @@ def demo(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def python(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *words], cwd=folder, capture_output=True, text=True, timeout=180, check=False)
+    return subprocess.run(
+        [sys.executable, *words], cwd=folder, capture_output=True, text=True, timeout=180, check=False
+    )
 
 
 def told(demo: subprocess.CompletedProcess[str], what: str) -> str:
