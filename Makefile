@@ -30,7 +30,7 @@ lint:
 	@$(PYTHON) -m fedikit.runbook.hygiene runbooks
 
 bench:
-	@scripts/prepare --root "make bench" lab bench
+	@scripts/prepare --root "make bench" lab browser bench
 	@$(PYTHON) bench/run.py
 
 test-loop:

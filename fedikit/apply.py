@@ -208,6 +208,7 @@ class _Applying:
             "run": self.name,
             "who": deployer_name(),
             "note": note,
+            "aim": {} if planned.target is None else {"target": planned.target},
             "basis": planned.basis,
             "debs": [{"name": deb.name, "version": deb.version, "sha256": deb.sha256} for deb in planned.debs],
             "secrets": secrets,

@@ -115,11 +115,9 @@ def environment_of(path: str) -> "Environment":
 
 
 def listener() -> "TerminalProgress":
-    from rich.console import Console
+    from fedikit.progress import StandardError, TerminalProgress
 
-    from fedikit.progress import TerminalProgress
-
-    return TerminalProgress(Console(stderr=True))
+    return TerminalProgress(StandardError())
 
 
 def get_ready_to_present() -> None:

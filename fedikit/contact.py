@@ -19,6 +19,7 @@ from fedikit.wire import Freight
 
 Message = dict[str, Any]
 UNTOUCHED = "nothing was changed there"
+UNKNOWN = "nothing was changed there, unless it had got its whole order by then: in that case it goes on by itself"
 GOES_ON = "the host goes on by itself"
 PATIENCE_SECONDS = 100
 """How long after its answer an agent may be given an order; it gives up waiting a little later."""
@@ -61,7 +62,7 @@ class Conversation:
     def order(self, order: Message, blobs: Iterator[bytes]) -> None:
         """Tells the agent to do what it answered; then its events can be read."""
         self._write(itertools.chain([pack(order)], blobs))
-        self._if_lost = GOES_ON
+        self._if_lost = UNKNOWN
 
     def follow(self, hear: Callable[[Message], None]) -> Message:
         """Hands on the agent's events until it is done; returns its last one, raises a HostError."""
@@ -69,6 +70,7 @@ class Conversation:
             message = self._understand(line)
             if message["event"] == "done":
                 return message
+            self._if_lost = GOES_ON
             hear(message)
         raise self._end()
 

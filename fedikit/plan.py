@@ -48,6 +48,8 @@ class HostPlan(Value):
     """Items that left the configuration earlier and were kept."""
     note: str = ""
     """Something the operator should know: an interrupted run, a busy host."""
+    last_run: str = ""
+    """The last apply that touched the host."""
     unfinished: bool = False
     """An earlier run was interrupted or failed: the host's record of it is completed, or taken away, by an apply."""
     error: str = ""

@@ -56,12 +56,11 @@ def make_rollback(
 
 def _only_the_last_run(plan: Plan) -> Plan:
     """Hosts that the last apply did not touch stay as they are."""
-    runs = {host: (prepared.answer.get("last_run") or {}).get("run", "") for host, prepared in plan._open.items()}
-    newest = max(runs.values(), default="")
+    newest = max((host.last_run for host in plan.hosts.values()), default="")
     hosts = dict(plan.hosts)
-    for host in [host for host, run in runs.items() if run != newest]:
+    for host in [host for host in plan._open if hosts[host].last_run != newest]:
         plan._open.pop(host).conversation.close()
-        hosts[host] = HostPlan(host=host, note="not part of the last change", generation=plan.hosts[host].generation)
+        hosts[host] = HostPlan(host=host, note="not part of the last change", generation=hosts[host].generation)
     narrowed = plan.model_copy(update={"hosts": hosts})
     narrowed._open = plan._open
     return narrowed
@@ -143,6 +142,7 @@ class _Planning:
             bytes_to_send=sum(deb.size for deb in debs if deb.sha256 not in in_store)
             + sum(len(freight.contents[sha256]) for sha256 in answer.get("contents", ()) if sha256 in freight.contents),
             kept=tuple(answer["kept"]),
+            last_run=(answer["last_run"] or {}).get("run", ""),
             unfinished=answer["unfinished"],
             note=_note(answer),
         )
@@ -202,7 +202,7 @@ def _planned(change: dict[str, Any], freight: Freight) -> PlannedChange:
     """A change with the text that the file would have, for its difference."""
     item = next((item for item in freight.items if item["id"] == change["id"]), {})
     content = freight.contents.get(item.get("sha256", "")) if item.get("kind") == "file" else None
-    return PlannedChange.model_validate(change | {"after": content.decode() if content is not None else None})
+    return PlannedChange.model_validate(change if content is None else change | {"after": content.decode()})
 
 
 def _note(answer: dict[str, Any]) -> str:

@@ -1,10 +1,10 @@
 """Draws events in a terminal while they happen: lasting lines for what ended, one live line for what goes on."""
 
+import sys
 import threading
 import time
-
-from rich.console import Console
-from rich.markup import escape
+from functools import cached_property
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from fedikit.events import (
     CheckFinished,
@@ -18,14 +18,50 @@ from fedikit.events import (
     Waiting,
 )
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 REDRAWS_PER_SECOND = 10
 PIPED_EVERY_SECONDS = 10.0
+
+
+class Output(Protocol):
+    """As much as is needed of a rich console."""
+
+    @property
+    def is_terminal(self) -> bool: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def file(self) -> IO[str]: ...
+    def print(self, *objects: Any, highlight: bool | None = None) -> None: ...
+
+
+class StandardError:
+    """Standard error as rich prints there; rich is slow to import, so that is done when something is printed."""
+
+    def __init__(self) -> None:
+        self.file = sys.stderr
+        self.is_terminal = sys.stderr.isatty()
+
+    @cached_property
+    def _console(self) -> "Console":
+        from rich.console import Console
+
+        return Console(stderr=True)
+
+    @property
+    def width(self) -> int:
+        return self._console.width
+
+    def print(self, *objects: Any, highlight: bool | None = None) -> None:
+        self._console.print(*objects, highlight=highlight)
 
 
 class TerminalProgress:
     """A listener for events. On a terminal the last line lives; piped, a line is written now and then."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Output) -> None:
         self._console = console
         self._lock = threading.Lock()
         self._live = ""
@@ -49,7 +85,8 @@ class TerminalProgress:
             return
         self._drawn_at = time.monotonic()
         if not self._console.is_terminal:
-            self._console.print(f"  … {line}", highlight=False, markup=False)
+            self._console.file.write(f"  … {line}\n")
+            self._console.file.flush()
             return
         self._live = line
         self._console.file.write(f"\r\x1b[K  … {line[: self._console.width - 6]}")
@@ -65,15 +102,15 @@ def lasting_line(event: Event) -> str:
     """What stays on the screen, as rich markup; nothing for most events."""
     match event:
         case HostFinished(host=host, outcome="failed" | "skipped" as outcome, detail=detail):
-            return f"  [bold red]✗[/] {host} {outcome}: {escape(detail.splitlines()[0] if detail else '')}"
+            return f"  [bold red]✗[/] {host} {outcome}: {_plain(detail.splitlines()[0] if detail else '')}"
         case HostFinished(host=host, outcome="changed", seconds=seconds, detail=detail):
-            return f"  [green]✓[/] {host} {escape(detail) or 'changed'} [dim]({seconds:.1f} s)[/]"
+            return f"  [green]✓[/] {host} {_plain(detail) or 'changed'} [dim]({seconds:.1f} s)[/]"
         case ItemFinished(host=host, item=item, seconds=seconds, failed=False) if seconds >= 2:
-            return f"    [dim]{host}: {escape(item)} took {seconds:.1f} s[/]"
+            return f"    [dim]{host}: {_plain(item)} took {seconds:.1f} s[/]"
         case CheckFinished(check=check, passed=False, detail=detail):
-            return f"  [bold red]✗[/] {escape(check)}: {escape(detail)}"
+            return f"  [bold red]✗[/] {_plain(check)}: {_plain(detail)}"
         case StepFinished(step=step, seconds=seconds, failed=failed) if step not in ("plan",):
-            return f"  {'[bold red]✗[/]' if failed else '[green]✓[/]'} {escape(step)} [dim]({seconds:.1f} s)[/]"
+            return f"  {'[bold red]✗[/]' if failed else '[green]✓[/]'} {_plain(step)} [dim]({seconds:.1f} s)[/]"
         case _:
             return ""
 
@@ -94,3 +131,9 @@ def live_line(event: Event) -> str:
             return check
         case _:
             return ""
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape  # slow to import, and most events need it not
+
+    return escape(text)

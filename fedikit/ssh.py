@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import socket
+import threading
 from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,8 @@ from fedikit.model.host import Ssh
 
 CONNECT_SECONDS = 10
 SILENCE_SECONDS = 30
-"""How long the network may swallow what is sent before the connection counts as lost."""
+"""How long the network may swallow what is sent, and the host be silent when asked, before all counts as lost."""
+CHUNK = 65536
 
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # what it would log reaches us as an exception too
 
@@ -30,16 +32,43 @@ class SshContact:
         with translated(host, ssh):
             self._channel = self._connection.transport.open_session(timeout=CONNECT_SECONDS)
             self._channel.exec_command(agent.shell_command(with_sudo=ssh.user != "root"))
-        self._output = self._channel.makefile("rb")
+        self._channel.settimeout(SILENCE_SECONDS)
 
     def write(self, data: bytes) -> None:
         try:
             self._channel.sendall(data)
-        except OSError as error:
+        except (OSError, EOFError, paramiko.SSHException) as error:
             raise ConnectionFailed(self._host, f"the connection broke while sending: {error or 'closed'}") from error
 
     def lines(self) -> Iterator[bytes]:
-        return iter(self._output.readline, b"")
+        rest = b""
+        while piece := self._receive():
+            *lines, rest = (rest + piece).split(b"\n")
+            yield from (line + b"\n" for line in lines)
+        if rest:
+            yield rest
+
+    def _receive(self) -> bytes:
+        """What comes next; nothing at the end. An agent may be silent for long, its host may not."""
+        while True:
+            try:
+                piece: bytes = self._channel.recv(CHUNK)
+                return piece
+            except TimeoutError:
+                if not self._is_host_there():
+                    self.close()
+                    return b""
+
+    def _is_host_there(self) -> bool:
+        """Whether the host's SSH server answers: any answer will do."""
+        answered = threading.Event()
+
+        def ask() -> None:
+            self._connection.transport.global_request("keepalive@openssh.com", wait=True)
+            answered.set()
+
+        threading.Thread(target=ask, daemon=True).start()
+        return answered.wait(SILENCE_SECONDS)
 
     def close(self) -> None:
         self._connection.close()
@@ -71,6 +100,9 @@ def connect(host: str, ssh: Ssh, line: socket.socket | None = None) -> fabric.Co
 
     It knows exactly one host key or, if none is named, the user's known hosts.
     """
+    if ssh.identity_file and not Path(ssh.identity_file).expanduser().is_file():
+        hint = f"see hosts.{host}.identity_file in the environment"
+        raise ConnectionFailed(host, f"the private key {ssh.identity_file} is not there", hint=hint)
     connection = fabric.Connection(
         ssh.address,
         user=ssh.user,

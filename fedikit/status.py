@@ -32,6 +32,8 @@ class LastRun(Value):
     state: str
     item: str = ""
     message: str = ""
+    target: int | None = None
+    """The generation that a rollback was going to."""
 
 
 class HostStatus(Value):

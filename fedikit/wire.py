@@ -47,7 +47,7 @@ def _digest(ids: Sequence[str], by_id: dict[str, Lowered]) -> str:
 
 def _lower_one(item: Item, vault: Vault, freight: Freight) -> Lowered:
     content = item.content if item.kind == "file" else item.stdin if item.kind == "job" else None
-    lowered = item.model_dump(mode="json", exclude={"content", "stdin", "restart_on", "reload_on", "inputs"})
+    lowered = item.model_dump(mode="json", exclude={"content", "stdin", "inputs"})
     lowered["id"] = item.id
     if item.kind == "file" or content:
         assert content is not None

@@ -71,7 +71,7 @@ def compare(eyes: Eyes, wish: Wish, ledger: Ledger) -> Comparison:
     """Holds what is wanted against what is there, and against what the ledger says is ours."""
     _look_at_all_units(eyes, wish, ledger)
     others = foreign_owners(ledger)
-    wanted = [_judge_wanted(eyes, wish, item, ledger, others) for item in wish.items]
+    wanted = with_owed_restarts([_judge_wanted(eyes, wish, item, ledger, others) for item in wish.items])
     names = {item["id"] for item in wish.items}
     gone = [entry for id, entry in reversed(ledger.entries.items()) if id not in names]
     leaving = [change for entry in gone if (change := _judge_leaving(eyes, wish, entry))]
@@ -79,6 +79,30 @@ def compare(eyes: Eyes, wish: Wish, ledger: Ledger) -> Comparison:
         sorted(dispensable(parse_status(eyes.dpkg_status), package_candidates(wish, ledger, others))) if gone else []
     )
     return Comparison(leaving, wanted, packages, _basis(wish, leaving + wanted, ledger))
+
+
+def with_owed_restarts(wanted: list[Change]) -> list[Change]:
+    """A unit whose files are as wanted by its fingerprint still has to take up those that are mended now."""
+    mended = mended_items(wanted)
+    return [
+        Change(change.item, "update", ["to restart or reload"], change.state)
+        if change.kind == "unit"
+        and change.action == "same"
+        and change.item["active"]
+        and mended & watched_by(change.item)
+        else change
+        for change in wanted
+    ]
+
+
+def mended_items(wanted: list[Change]) -> set[str]:
+    """The ids of what is made or made good."""
+    return {change.id for change in wanted if change.action in ("create", "update")}
+
+
+def watched_by(unit: Item) -> set[str]:
+    """The ids of the items that a unit answers to."""
+    return {*unit["restart_on"], *unit["reload_on"]}
 
 
 def _look_at_all_units(eyes: Eyes, wish: Wish, ledger: Ledger) -> None:
@@ -109,7 +133,7 @@ def _judge_wanted(eyes: Eyes, wish: Wish, item: Item, ledger: Ledger, others: di
     reasons = kind.differences(item, state, (entry or {}).get("done") or "")
     if not reasons or _is_done_already(eyes, item, entry):
         return Change(item, "same" if entry and entry["state"] != "kept" and not reasons else "adopt", [], state)
-    is_drift = _is_drift(entry, state)
+    is_drift = _is_drift(eyes, entry)
     was_secret = any("seal" in former for former in _former_items(entry))
     if is_drift and wish.keep_drift:
         return Change(item, "keep", ["edited by hand", *reasons], state, is_drift, was_secret)
@@ -130,16 +154,24 @@ def _making(item: Item, state: State) -> str:
     return "update" if is_there else "create"
 
 
-def _is_drift(entry: Record | None, state: State) -> bool:
+def _is_drift(eyes: Eyes, entry: Record | None) -> bool:
     """Whether somebody else made of it what it is: it is neither as we wanted it nor as it was before fedikit."""
     if entry is None or entry["item"]["kind"] == "job":
         return False
-    done, is_file = entry.get("done") or "", entry["item"]["kind"] == "file"
-    if any(not kind_of(item).differences(item, state, done) for item in _former_items(entry)):
+    if any(_holds(eyes, item, entry.get("done") or "") for item in _former_items(entry)):
         return False
-    if entry["state"] == "held":
-        return True
-    return is_file and state != ABSENT and state != entry.get("prior")
+    return entry["state"] == "held" or (entry["item"]["kind"] == "file" and _is_strange(eyes, entry))
+
+
+def _holds(eyes: Eyes, item: Item, done: str) -> bool:
+    """Looks for itself: a file with secrets is observed in another way than the same file without them."""
+    kind = kind_of(item)
+    return not kind.differences(item, kind.observe(eyes, item), done)
+
+
+def _is_strange(eyes: Eyes, entry: Record) -> bool:
+    """Whether a file is there that is not the one from before fedikit."""
+    return eyes.file_state(entry["item"]["path"]) not in (ABSENT, entry.get("prior"))
 
 
 def _former_items(entry: Record | None) -> list[Item]:
@@ -155,8 +187,7 @@ def _judge_leaving(eyes: Eyes, wish: Wish, entry: Record) -> Change | None:
     state = kind_of(item).observe(eyes, item)
     if item.get("data") and not wish.purge and state != ABSENT:
         return Change(item, "keep", ["bears data"], state)
-    is_ours_or_gone = not _is_drift(entry, state) or state in (prior, ABSENT)
-    if item["kind"] == "file" and not is_ours_or_gone and not wish.purge:
+    if item["kind"] == "file" and not wish.purge and _is_drift(eyes, entry) and _is_strange(eyes, entry):
         return Change(item, "keep", ["edited by hand"], state, is_drift=True)
     if item["kind"] == "package":
         return Change(item, "release" if prior.get("installed") else "delete", [], state)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .compare import Change, Comparison, Wish, foreign_owners, package_candidates
+from .compare import Change, Comparison, Wish, foreign_owners, mended_items, package_candidates
 from .eyes import ABSENT
 from .hands import Hands
 from .kinds import kind_of
@@ -58,6 +58,8 @@ class Convergence:
             if entry.get("item", change.item) != change.item:
                 entry["was"] = [*entry.get("was", ()), entry["item"]]
             entry |= {"item": change.item, "state": "making"}
+            if change.kind == "unit":
+                entry["done"] = self._still_done(change.item, entry["done"])
         for deb in debs:
             if not self.hands.package(deb["name"])["installed"]:
                 self.ledger.debs[deb["name"]] = {"version": deb["version"], "sha256": deb["sha256"]}
@@ -65,6 +67,13 @@ class Convergence:
             self.ledger.accounts_before = self._accounts()
         if making or self.comparison.leaving:
             self.ledger.save()
+
+    def _still_done(self, unit: Record, done: str | None) -> str | None:
+        """What a unit runs with, less what is about to change under it: so that a restart is owed from now on."""
+        mended = mended_items(self.comparison.wanted)
+        if not done or mended.intersection(unit["restart_on"]):
+            return None
+        return done.split(":")[0] + ":" if mended.intersection(unit["reload_on"]) else done
 
     def _prior_of(self, change: Change) -> Record:
         """What is there before fedikit touches it, with its content brought to safety."""

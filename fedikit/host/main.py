@@ -92,8 +92,10 @@ class Contact:
         if self.request.get("to") is not None:
             return int(self.request["to"])
         last = ledger.last_run() or {}
-        if last.get("state") != "done":
-            return ledger.generation
+        if last.get("state", "done") != "done":
+            return int(last.get("target", ledger.generation))  # the state that stood, or where a rollback was going
+        if ledger.read_generation(ledger.generation).get("run") != last.get("run"):
+            return ledger.generation  # the last run only mended what others had changed
         return ([0] + [number for number in ledger.generations() if number < ledger.generation])[-1]
 
     def _wish(self, ledger: Ledger, target: int | None) -> Wish:
@@ -137,18 +139,23 @@ class Contact:
         is_secret = "seal" in change.item or change.was_secret
         if change.kind == "file" and not is_secret and change.action in ("update", "keep", "restore"):
             described["before"] = self._shown(change.item["path"])
+            described["after"] = self._text_going_back_to(change.item)
         if change.kind == "package" and change.action == "delete" and change.item["name"]:
             described["version"] = change.state.get("version", "")
         return described
+
+    def _text_going_back_to(self, item: Record) -> str | None:
+        """In a rollback, the text that a file would have again; only this host has it."""
+        blobs = Blobs(os.path.join(self.home, "store"))
+        if self.request["op"] != "rollback" or not blobs.has(item["sha256"]):
+            return None
+        return _as_text(blobs.read(item["sha256"]))
 
     def _shown(self, path: str) -> str | None:
         """A file's present text, to draw a difference with; nothing if it is large or no text."""
         if self.eyes.file_state(path)["type"] != "file" or os.path.getsize(self.eyes.real(path)) > DIFF_LIMIT:
             return None
-        try:
-            return self.eyes.read(path).decode()
-        except UnicodeDecodeError:
-            return None
+        return _as_text(self.eyes.read(path))
 
     def _needs(self, comparison: Comparison, ledger: Ledger, target: int | None) -> Record:
         """What the deployer has to send along, should it order these changes."""
@@ -256,7 +263,7 @@ class Contact:
 
     def _converge(self, convergence: Convergence, order: Record, ledger: Ledger) -> int:
         start = time.monotonic()
-        run = {"run": order["run"], "who": order["who"], "time": now()}
+        run = {"run": order["run"], "who": order["who"], "time": now(), **order["aim"]}
         try:
             ledger.note_run({**run, "state": "running"})
             self._keep_agent()
@@ -305,6 +312,13 @@ def _end_of(child: int) -> int:
             hint="apply again: that completes what was begun",
         )
     return status
+
+
+def _as_text(content: bytes) -> str | None:
+    try:
+        return content.decode() if len(content) <= DIFF_LIMIT else None
+    except UnicodeDecodeError:
+        return None
 
 
 def now() -> str:

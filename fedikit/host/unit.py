@@ -5,6 +5,7 @@ items that it answers to: so a restart that a killed agent still owed is made up
 """
 
 import contextlib
+import time
 from typing import Any
 
 from .eyes import ABSENT, Eyes, State
@@ -13,6 +14,7 @@ from .trouble import Trouble
 from .work import Work
 
 Item = dict[str, Any]
+SETTLING_SECONDS = 0.5
 
 
 class UnitKind:
@@ -101,7 +103,9 @@ def start(hands: Hands, verb: str, name: str) -> None:
 
 
 def settle(hands: Hands, items: list[Item]) -> None:
-    """Trouble if a unit that was just started has fallen over since."""
+    """Trouble if a unit that was just started has fallen over since; most that cannot run do so at once."""
+    if any(item["active"] for item in items):
+        time.sleep(SETTLING_SECONDS)
     hands.look_afresh()
     hands.look_at_units([item["name"] for item in items])
     for item in items:

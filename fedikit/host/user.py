@@ -5,6 +5,7 @@ from typing import Any
 
 from .eyes import ABSENT, Eyes, State
 from .hands import Hands
+from .trouble import Trouble
 from .work import Work
 
 Item = dict[str, Any]
@@ -53,6 +54,11 @@ class UserKind:
     def converge(self, hands: Hands, item: Item, work: Work) -> None:
         state = self.observe(hands, item)
         if state == ABSENT:
+            if item["name"] in hands.accounts("group"):
+                raise Trouble(
+                    f"there is a group {item['name']} already, and a user has a group of the same name",
+                    hint="choose another name for the user",
+                )
             hands.run(["useradd", *_options(item), "--create-home", *_system(item), "--password", "*", item["name"]])
         elif self.differences(item, state, ""):
             hands.run(["usermod", *_options(item), item["name"]])

@@ -58,7 +58,7 @@ class Demo:
         self, name: str, *, show: Callable[[str], None] | None = None, **parameters: object
     ) -> RunResult:
         self._announce(f"Runbook {name}")
-        given = {**parameters, "environment": str(self.lab.environment_file)}
+        given = {**parameters, "environment": str(near(self.lab.environment_file))}
         result = run_runbook(name, given, records=self.records, tell=self.progress, show=show)
         self.progress.close()
         if not result.has_succeeded:

@@ -5,7 +5,7 @@ import pytest
 from fedikit.apply import apply_plan
 from fedikit.lab import Lab
 from fedikit.model.item import File, Item, Unit
-from fedikit.planning import make_plan
+from fedikit.planning import make_plan, make_rollback
 from fedikit.show import lines_of
 from tests.failure.scene import Scene
 
@@ -58,3 +58,40 @@ def test_an_edited_file_stays_when_it_leaves_unless_purged(lab: Lab, scene: Scen
     assert lab["one"].succeed("cat /etc/app.conf") == "port = 2\n"
     assert apply_plan(make_plan(scene.wants(one=[]), purge=True)).succeeded
     lab["one"].fails("test -e /etc/app.conf")
+
+
+def test_a_service_takes_up_the_file_that_was_restored_under_it(lab: Lab) -> None:
+    lab["one"].reset()
+    scene = Scene(lab, "one")
+    service = SERVICE.replace("sleep 4444", "sleep $SECONDS").replace(
+        "[Service]", "[Service]\nEnvironmentFile=/etc/app.env"
+    )
+    items = [
+        File(path="/etc/app.env", content="SECONDS=5555\n"),
+        File(path="/etc/systemd/system/app.service", content=service),
+        Unit(name="app.service", restart_on=("file:/etc/app.env", "file:/etc/systemd/system/app.service")),
+    ]
+    assert scene.apply(one=items).succeeded
+    lab["one"].succeed("echo SECONDS=6666 >/etc/app.env; systemctl restart app.service")
+    assert "to restart or reload" in scene.plan(one=items).hosts["one"].changes[-1].reasons
+    assert scene.apply(one=items).succeeded
+    assert "sleep 5555" in lab["one"].succeed("pgrep --list-full sleep")
+    assert scene.plan(one=items).is_noop
+
+
+def test_a_rollback_after_a_mere_repair_takes_nothing_away(lab: Lab, scene: Scene) -> None:
+    assert scene.apply(one=ITEMS).succeeded
+    plan = make_rollback(scene.environment)
+    plan.close()
+    assert plan.is_noop
+    assert plan.hosts["one"].target == 1
+
+
+def test_a_rollback_shows_the_lines_that_come_back(lab: Lab, scene: Scene) -> None:
+    newer = [File(path="/etc/app.conf", content="port = 3\n"), *ITEMS[1:]]
+    assert scene.apply(one=newer).succeeded
+    plan = make_rollback(scene.environment)
+    plan.close()
+    text = "\n".join(lines_of(plan, width=200))
+    assert "-port = 3" in text
+    assert "+port = 1" in text

@@ -66,7 +66,7 @@ class Trial:
 
     def kill_making(self, steps: list[int]) -> None:
         with killed_at(dict(zip(HOSTS, steps, strict=True))):
-            self.scene.apply(**self.wanted)
+            assert_killed(self.scene.apply(**self.wanted))
         until_free(lambda: self.scene.apply(**self.wanted))
         for machine, (view, record), step in zip(self.machines, self.made, steps, strict=True):
             differences = changes(view, view_of(machine))
@@ -75,7 +75,7 @@ class Trial:
 
     def kill_leaving(self, steps: list[int]) -> None:
         with killed_at(dict(zip(HOSTS, steps, strict=True))):
-            self.scene.remove()
+            assert_killed(self.scene.remove())
         until_free(self.scene.remove)
         self._compare_with_untouched("leaving", steps)
 
@@ -123,6 +123,10 @@ def own_steps(steps: list[str]) -> list[int]:
         for number, step in enumerate(steps, 1)
         if "/var/lib/fedikit" not in step or (step.startswith("os.rename") and "ledger" in step)
     ]
+
+
+def assert_killed(report: Report) -> None:
+    assert all("killed" in host.error for host in report.hosts.values()), report
 
 
 def until_free(act: Callable[[], Report], seconds: float = 30) -> None:

@@ -6,7 +6,7 @@ from fedikit.lab import Lab
 from fedikit.model.host import HostState
 from fedikit.model.item import File
 from fedikit.planning import make_plan
-from tests.failure.scene import Scene, error_of, ssh_to
+from tests.failure.scene import Scene, error_of, ssh_to, switch_off
 
 pytestmark = pytest.mark.lab
 
@@ -22,7 +22,7 @@ def as_new(lab: Lab) -> None:
 
 def test_one_host_down_the_others_finish_and_the_report_says_so(lab: Lab) -> None:
     scene = Scene(lab, "one", "two")
-    lab["one"].stop()
+    switch_off(lab["one"])
     plan = make_plan(scene.wants(one=[MARK], two=[MARK]))
     assert "cannot be reached" in plan.hosts["one"].error
     report = scene.apply(one=[MARK], two=[MARK])
@@ -34,7 +34,7 @@ def test_one_host_down_the_others_finish_and_the_report_says_so(lab: Lab) -> Non
 
 def test_who_waits_for_a_failed_host_is_skipped(lab: Lab) -> None:
     scene = Scene(lab, "one", two=ssh_to(lab["two"], after=("one",)))
-    lab["one"].stop()
+    switch_off(lab["one"])
     report = scene.apply(one=[MARK], two=[MARK])
     assert report.hosts["two"].outcome == "skipped"
     assert "waits for one" in report.hosts["two"].error

@@ -88,7 +88,7 @@ class Host:
     def order(self, process: subprocess.Popen[bytes], answer: dict[str, Any], **fields: Any) -> None:
         blobs = {sha256: self.contents[sha256] for sha256 in answer.get("contents", ())}
         order: dict[str, Any] = {
-            "run": "r1", "who": "tester", "note": "apply", "basis": answer["basis"],
+            "run": "r1", "who": "tester", "note": "apply", "aim": {}, "basis": answer["basis"],
             "debs": [], "secrets": self.secrets,
             "blobs": [{"sha256": sha256, "size": len(content)} for sha256, content in blobs.items()],
         }  # fmt: skip
