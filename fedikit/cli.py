@@ -6,12 +6,13 @@ Exit status: 0 all well; 1 something failed, the report says what; 2 a mistake i
 
 import gc
 import json
+import os
 import sys
 import threading
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from pydantic import BaseModel
@@ -136,9 +137,11 @@ def present(value: BaseModel, *, as_json: bool) -> None:
     Console(soft_wrap=True, highlight=False).print(draw(value))
 
 
-def finish(succeeded: bool) -> None:
-    gc.freeze()  # else all that was imported is looked through for garbage once more
-    sys.exit(0 if succeeded else 1)
+def finish(succeeded: bool) -> NoReturn:
+    """Ends the process at once: to take apart first all that was imported would only make somebody wait."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0 if succeeded else 1)
 
 
 # The verbs

@@ -17,7 +17,9 @@ pytestmark = pytest.mark.lab
 # Patterns that do not match the shell that looks for them.
 AGENTS = "[f]edikit_host.main"
 UNPACKING = "[-]-unpack"
-PERL: list[Item] = [Package(name="cowsay")]
+SMALL: list[Item] = [Package(name="jq")]
+LARGE: list[Item] = [Package(name="iso-codes")]  # a thousand files, which take a while to unpack
+CODES = "/usr/share/iso-codes/json"
 
 
 @pytest.fixture
@@ -66,12 +68,12 @@ def test_killed_while_packages_are_unpacked(lab: Lab, scene: Scene) -> None:
     machine = lab["one"]
     untouched = view_of(machine)
     frozen = f"pkill -STOP -f '{UNPACKING}';"
-    kill_agents_at_work(machine, scene, PERL, f"pgrep -f '{UNPACKING}'", frozen)
-    assert "apt-get is at work" in error_of(scene.apply(one=PERL), "one")
+    kill_agents_at_work(machine, scene, SMALL, f"pgrep -f '{UNPACKING}'", frozen)
+    assert "apt-get is at work" in error_of(scene.apply(one=SMALL), "one")
     machine.succeed(f"useradd human; pkill -CONT -f '{UNPACKING}'")
     wait_until_free(scene)
-    assert scene.apply(one=PERL).succeeded
-    machine.succeed("/usr/games/cowsay moo")
+    assert scene.apply(one=SMALL).succeeded
+    machine.succeed("jq --version")
     assert scene.remove().succeeded
     machine.succeed("userdel human")  # somebody else's account stays
     assert changes(untouched, view_of(machine)) == []
@@ -81,15 +83,14 @@ def test_killed_while_packages_are_unpacked(lab: Lab, scene: Scene) -> None:
 def test_dpkg_killed_in_the_middle_of_its_work(lab: Lab, scene: Scene, then: str) -> None:
     machine = lab["one"]
     untouched = view_of(machine)
-    thread, reports = apply_aside(scene, PERL)
-    machine.wait_until_succeeds(f"ls /usr/share/perl/*/*.dpkg-new && pkill -9 -f '{UNPACKING}'")
+    thread, reports = apply_aside(scene, LARGE)
+    machine.succeed(f"until ls {CODES}/*.dpkg-new; do sleep 0.01; done 2>/dev/null; pkill -9 -f '{UNPACKING}'")
     thread.join(timeout=60)
-    assert "package:cowsay: `apt-get` ended with exit status" in error_of(reports[0], "one")
-    machine.fails("/usr/games/cowsay moo")
+    assert "package:iso-codes: `apt-get` ended with exit status" in error_of(reports[0], "one")
     if then == "apply":
-        assert "failed at package:cowsay" in scene.plan(one=PERL).hosts["one"].note
-        assert scene.apply(one=PERL).succeeded
-        machine.succeed("/usr/games/cowsay moo")
+        assert "failed at package:iso-codes" in scene.plan(one=LARGE).hosts["one"].note
+        assert scene.apply(one=LARGE).succeeded
+        machine.succeed(f"ls {CODES}/iso_639-3.json")
         assert machine.succeed("dpkg --audit") == ""
     assert scene.remove().succeeded
     assert changes(untouched, view_of(machine)) == []
