@@ -26,7 +26,7 @@ from fedikit.lab.keys import kept_key
 from fedikit.lab.lock import held_lock
 from fedikit.lab.machine import Machine
 from fedikit.lab.network import ACME_NUMBER, Network, bridge_name, claim_network
-from fedikit.lab.requirements import require_host
+from fedikit.lab.requirements import raise_limits, require_host
 from fedikit.lab.state import State, lab_name, load_state, save_state
 from fedikit.lab.teardown import cgroup_of, container_name, storage_of, take_down
 from fedikit.model.deployment import Deployment
@@ -104,6 +104,7 @@ class Lab:
     def up(self) -> None:
         """Boots what is wanted and does not run; machines that run are kept. Writes the environment file."""
         require_host()
+        raise_limits()
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         with held_lock(self.directory / "lock", seconds=_LOCK_SECONDS):
             self._claim()

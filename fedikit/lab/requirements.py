@@ -8,6 +8,7 @@ from fedikit.errors import FedikitError
 from fedikit.lab.cgroup import cgroup_root
 from fedikit.lab.tool import run_tool
 
+_WATCHERS = 4096
 _PACKAGE_OF_TOOL = {
     "mmdebstrap": "mmdebstrap",
     "systemd-nspawn": "systemd-container",
@@ -60,3 +61,10 @@ def _succeeds(*command: str) -> bool:
     except FedikitError:
         return False
     return True
+
+
+def raise_limits() -> None:
+    """Lets the kernel serve many machines, until this one boots anew: its usual 128 watchers are enough for ten."""
+    limit = Path("/proc/sys/fs/inotify/max_user_instances")
+    if int(limit.read_text()) < _WATCHERS:
+        limit.write_text(f"{_WATCHERS}\n")

@@ -3,16 +3,18 @@
 import json
 import secrets
 import subprocess
+import threading
 import time
 
 import pytest
 
 from fedikit import agent, ssh
-from fedikit.apply import Report
+from fedikit.apply import Report, apply_plan
 from fedikit.events import Event, ItemStarted
 from fedikit.lab import Lab, Machine
 from fedikit.model.host import Ssh
 from fedikit.model.item import File, Item, Job
+from fedikit.planning import make_plan
 from fedikit.status import read_status
 from tests.failure.proxy import Proxy
 from tests.failure.scene import Scene, error_of, ssh_to
@@ -88,18 +90,33 @@ def test_a_network_that_swallows_everything_is_noticed(lab: Lab, monkeypatch: py
     wait_until_done(lab)
 
 
+def test_a_host_that_does_not_answer_though_its_network_does_is_noticed(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssh, "SILENCE_SECONDS", 2)
+    with Proxy(lab["one"], swallows=True) as proxy:
+        error = error_of(apply_through(lab, proxy, WORK, until="job:slow"), "one")
+    assert "the connection was lost; the host goes on by itself" in error
+    wait_until_done(lab)
+
+
 def test_a_deployer_that_stops_sending_does_not_hold_the_host_for_ever(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start = "from fedikit_host.main import main\n"
-    impatient = start + "import fedikit_host.main as m;m.PATIENCE_SECONDS=2\n"
+    impatient = start + "import fedikit_host.main as m;m.PATIENCE_SECONDS=4\n"
     monkeypatch.setattr(agent, "BOOT", agent.BOOT.replace(start, impatient))
-    monkeypatch.setattr(ssh, "SILENCE_SECONDS", 4)
-    other: list[Item] = [File(path="/etc/other", content="x\n")]
-    with Proxy(lab["one"], limit=1_000_000, swallows=True) as proxy:
-        error = error_of(apply_through(lab, proxy, [LARGE]), "one")
-        assert "the connection was lost; nothing was changed there, unless it had got its whole order" in error
-        assert Scene(lab, "one").apply(one=other).succeeded
+    reports: list[Report] = []
+    with Proxy(lab["one"], limit=1_500_000, swallows=True) as proxy:
+        stuck = threading.Thread(target=lambda: reports.append(apply_through(lab, proxy, [LARGE])))
+        stuck.start()
+        lab["one"].wait_until_succeeds("ls /var/lib/fedikit/store/*.part")
+        other = Scene(lab, "one").wants(one=[File(path="/etc/other", content="x\n")])
+        assert "is being changed by" in error_of(apply_plan(make_plan(other)), "one")
+        lab["one"].wait_until_succeeds("flock --nonblock /var/lib/fedikit/lock true")
+        assert apply_plan(make_plan(other)).succeeded
+    stuck.join(timeout=30)
+    assert "nothing was changed there, unless it had got its whole order" in error_of(reports[0], "one")
     lab["one"].fails("test -e /etc/large")
 
 

@@ -60,11 +60,11 @@ def test_an_edition_made_after_a_failed_apply_is_saved_too(lab: Lab, scene: Scen
     assert lab["one"].succeed(f"cat {saved} /etc/app.conf") == "mine\na = 2\n"
 
 
-def test_what_a_failed_apply_left_is_no_edition_of_anybody(lab: Lab, scene: Scene) -> None:
+def test_what_a_failed_apply_did_not_come_to_is_no_edition_of_anybody(lab: Lab, scene: Scene) -> None:
     assert scene.apply(one=[FILE]).succeeded
     second = File(path="/etc/app.conf", content="a = 2\n")
-    assert not scene.apply(one=[second, Job(name="bad", run=("false",))]).succeeded
-    for wanted in (FILE, File(path="/etc/app.conf", content="a = 3\n")):
+    assert not scene.apply(one=[Job(name="bad", run=("false",)), second]).succeeded
+    for wanted in (second, File(path="/etc/app.conf", content="a = 3\n")):
         assert change_of(scene, wanted).action == "update"
         assert not change_of(scene, wanted).drift
 
