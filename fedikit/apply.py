@@ -21,10 +21,10 @@ from fedikit.events import (
 from fedikit.leaks import scrub
 from fedikit.model.value import HostName, Value
 from fedikit.plan import HostPlan, Plan
-from fedikit.planning import request_for
+from fedikit.planning import load_images, request_for
 from fedikit.secrets import Vault, secrets_of
 from fedikit.shown import Shown
-from fedikit.store import Deb, Store
+from fedikit.store import Deb, Images, Store
 from fedikit.wire import lower
 
 PIECE = 256 * 1024
@@ -90,6 +90,7 @@ class _Applying:
         self.tell = tell
         self.name = new_run()
         self.store = Store()
+        self.images = Images(self.store)
         self.vault = Vault.of(plan.deployment)
 
     def run(self) -> dict[str, HostReport]:
@@ -120,12 +121,14 @@ class _Applying:
         return graph
 
     def _fetch(self) -> None:
-        """Brings the packages that a host lacks into the deployer's store; those that are there are verified."""
+        """Brings what a host lacks into the deployer's store: packages and images; what is there is verified."""
         debs = {deb.sha256: deb for host in self.plan.hosts.values() for deb in self._lacking(host) if deb.uri}
         if debs:
             from fedikit.store import fetch
 
             fetch(debs.values(), store=self.store, tell=self.tell)
+        for image in {image: None for host in self.plan.hosts.values() for image in host.images}:
+            self.images.bring(image.reference, image.manifest, image.parts, self.tell)
 
     def _lacking(self, planned: HostPlan) -> list[Deb]:
         in_store = self.plan.stored_on(planned.host)
@@ -159,7 +162,7 @@ class _Applying:
     def _secret_values(self) -> list[str]:
         """What a command may have repeated in its last words."""
         try:
-            return [self.vault.value(secret) for secret in secrets_of(self.plan.deployment).values()]
+            return [self.vault.value(secret) for secret in secrets_of(self.plan.deployment)]
         except SecretError:
             return []
 
@@ -175,7 +178,7 @@ class _Applying:
     def _prepare_again(self, host: str, planned: HostPlan) -> Prepared:
         """Contacts the host anew for a plan that was saved or has waited; refuses if it has moved."""
         state, options = self.plan.deployment.hosts[host], self.plan.model_dump(include={"purge", "drift", "to"})
-        freight = lower(state.items, self.vault)
+        freight = lower(state.items, self.vault, self.images)
         conversation = Conversation(host, state.connection)
         try:
             answer = conversation.ask(
@@ -183,6 +186,7 @@ class _Applying:
             )
             if answer["basis"] != planned.basis:
                 raise StalePlan(host, "has changed since it was planned; nothing was done", hint="plan again")
+            load_images(answer, freight, self.images)
         except BaseException:
             conversation.close()
             raise
@@ -193,12 +197,9 @@ class _Applying:
     def _blobs(self, prepared: Prepared, planned: HostPlan) -> dict[str, int]:
         """The size of each content that the host lacks, by SHA-256."""
         in_store = set(prepared.answer.get("store", ()))
-        blobs = {sha256: len(prepared.freight.contents[sha256]) for sha256 in self._known_contents(prepared)}
+        known = {sha256: prepared.freight.size_of(sha256) for sha256 in prepared.answer.get("contents", ())}
+        blobs = {sha256: size for sha256, size in known.items() if size is not None}
         return blobs | {deb.sha256: deb.size for deb in planned.debs if deb.sha256 not in in_store}
-
-    def _known_contents(self, prepared: Prepared) -> list[str]:
-        contents = prepared.answer.get("contents", ())
-        return [sha256 for sha256 in contents if sha256 in prepared.freight.contents]
 
     def _order(self, host: str, planned: HostPlan, prepared: Prepared, blobs: dict[str, int]) -> dict[str, Any]:
         asked_for = prepared.answer.get("secrets", ())

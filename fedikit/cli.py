@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fedikit.model.schema import Document
     from fedikit.plan import Plan
     from fedikit.progress import TerminalProgress
+    from fedikit.store import StoredImage
 
 CONFIGURATION = "configuration.json"
 COLLECT_AFTER = 100_000
@@ -74,6 +75,9 @@ def options(*names: str) -> Callable[[Any], Any]:
         "environment": click.option(
             "--environment", "-e", required=True, type=click.Path(), help="The provider's file: hosts and policies."
         ),
+        "lock": click.option(
+            "--lock", type=click.Path(dir_okay=False), help="Use exactly the images and packages of this lock."
+        ),
         "json": click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, and nothing else."),
         "limit": click.option("--limit", multiple=True, metavar="HOST", help="Only these hosts; may be given again."),
         "yes": click.option("--yes", "-y", is_flag=True, help="Do it without asking."),
@@ -101,9 +105,14 @@ def load(environment: str, configuration: str | None) -> "tuple[Environment, Con
     return load_environment(Path(environment)), load_configuration(Path(configuration or CONFIGURATION))
 
 
-def deployment_of(environment: str, configuration: str | None) -> "Deployment":
+def deployment_of(environment: str, configuration: str | None, lock: str | None = None) -> "Deployment":
     wanted_in, wanted = load(environment, configuration)
-    return wanted_in.deployment(wanted)
+    deployment = wanted_in.deployment(wanted)
+    if lock is None:
+        return deployment
+    from fedikit.lock import load_lock
+
+    return deployment.locked(load_lock(Path(lock)))
 
 
 def environment_of(path: str) -> "Environment":
@@ -148,11 +157,12 @@ def finish(succeeded: bool) -> NoReturn:
 
 
 @main.command()
-@options("configuration", "environment", "limit", "purge", "drift", "json")
+@options("configuration", "environment", "lock", "limit", "purge", "drift", "json")
 @click.option("--out", type=click.Path(dir_okay=False), help="Save the plan, to be applied with apply --plan.")
 def plan(
     configuration: str | None,
     environment: str,
+    lock: str | None,
     limit: tuple[str, ...],
     purge: bool,
     drift: Any,
@@ -162,7 +172,7 @@ def plan(
     """Say what would change. Changes nothing."""
     from fedikit.planning import make_plan
 
-    deployment = deployment_of(environment, configuration)
+    deployment = deployment_of(environment, configuration, lock)
     get_ready_to_present()
     made = make_plan(deployment, limit=limit, purge=purge, drift=drift, tell=listener())
     made.close()
@@ -173,17 +183,17 @@ def plan(
 
 
 @main.command()
-@options("configuration", "environment", "limit", "purge", "drift", "yes", "json")
+@options("configuration", "environment", "lock", "limit", "purge", "drift", "yes", "json")
 @click.option("--plan", "plan_file", type=click.Path(dir_okay=False), help="Apply this saved plan, nothing else.")
 def apply(
-    configuration: str | None, environment: str, limit: tuple[str, ...], purge: bool, drift: Any, yes: bool,
+    configuration: str | None, environment: str, lock: str | None, limit: tuple[str, ...], purge: bool, drift: Any, yes: bool,
     as_json: bool, plan_file: str | None,
 ) -> None:  # fmt: skip
     """Make the hosts as the configuration says."""
     from fedikit.plan import load_plan
     from fedikit.planning import make_plan
 
-    deployment = deployment_of(environment, configuration)
+    deployment = deployment_of(environment, configuration, lock)
     get_ready_to_present()
     tell = listener()
     if plan_file:
@@ -292,6 +302,19 @@ def schema(what: "Document") -> None:
     click.echo(json.dumps(schema_of(load_catalogue(), what), indent=2))
 
 
+@main.command()
+@options("configuration", "environment")
+@click.option("--out", type=click.Path(dir_okay=False), default="fedikit.lock", show_default=True, help="Where to.")
+def lock(configuration: str | None, environment: str, out: str) -> None:
+    """Write down exactly which images and packages are deployed now, for plan and apply with --lock."""
+    from fedikit.lock import make_lock, save_lock
+
+    made = make_lock(deployment_of(environment, configuration), tell=listener())
+    save_lock(made, Path(out))
+    packages = len({name for locked in made.packages.values() for name in locked})
+    click.echo(f"{out}: {len(made.images)} images, {packages} packages")
+
+
 @main.group()
 def secret() -> None:
     """The master key, and what is derived from it."""
@@ -301,9 +324,14 @@ def secret() -> None:
 @options("environment")
 def init(environment: str) -> None:
     """Make the environment's master key, in a file only its owner can read."""
+    from fedikit.errors import SecretError
     from fedikit.secrets import MasterKey
 
-    path = Path(environment_of(environment).secrets.path)
+    reference = environment_of(environment).secrets.master_key
+    kind, _, place = reference.partition(":")
+    if kind != "file":
+        raise SecretError(f"the master key comes from {reference}", hint="make it there: 64 hexadecimal digits")
+    path = Path(place)
     MasterKey.create(path)
     click.echo(f"{path} is made. Keep a copy in a safe place: every secret of the environment comes from it.")
 
@@ -318,6 +346,71 @@ def show(name: str, configuration: str | None, environment: str) -> None:
 
     deployment = deployment_of(environment, configuration)
     known = secrets_of(deployment)
-    if name not in known:
-        raise SecretError(f"{name} is no secret of this deployment", hint=f"it uses: {', '.join(known) or 'none'}")
-    click.echo(Vault.of(deployment).value(known[name]))
+    shown = [secret for secret in known if secret.name == name]
+    if not shown:
+        names = ", ".join(sorted({secret.name for secret in known}))
+        raise SecretError(f"{name} is no secret of this deployment", hint=f"it uses: {names or 'none'}")
+    for secret in shown:
+        click.echo(Vault.of(deployment).value(secret))
+
+
+@main.group()
+def store() -> None:
+    """Container images in this deployer's store, from which hosts get them."""
+
+
+@store.command()
+@click.argument("image")
+@click.argument("file", type=click.Path(exists=True, path_type=Path))
+def add(image: str, file: Path) -> None:
+    """Take in IMAGE, such as ghcr.io/mastodon/mastodon:v4.7.4, from an OCI archive or layout, or a Docker archive."""
+    from fedikit.store import Images
+
+    tell = listener()
+    added = Images().add(image, file, tell)
+    tell.close()
+    click.echo(line_of(added))
+
+
+@store.command()
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.option("--architecture", type=click.Choice(["amd64", "arm64"]), help="The hosts'; this machine's if absent.")
+def fetch(images: tuple[str, ...], architecture: str | None) -> None:
+    """Fetch images from their registries, or containers-storage:IMAGE from Podman's store on this machine."""
+    from fedikit.store import Images
+    from fedikit.store.build import own_architecture
+
+    tell = listener()
+    fetched = [Images().fetch(image, architecture or own_architecture(), tell) for image in images]
+    tell.close()
+    for image in fetched:
+        click.echo(line_of(image))
+
+
+@store.command("list")
+@options("json")
+def list_images(as_json: bool) -> None:
+    """List the images: name, digest, title, size, since when."""
+    from fedikit.store import Images
+
+    known = Images().known()
+    if as_json:
+        click.echo(json.dumps([image.as_record() for image in known], indent=1))
+    else:
+        click.echo("\n".join(line_of(image) for image in known) or "There are no images in the store.")
+
+
+@store.command()
+@click.option("--days", type=click.FloatRange(min=0), required=True, help="Keep what was used in the last N days.")
+def prune(days: float) -> None:
+    """Remove packages and images that were not used for some days."""
+    from fedikit.store import Images
+
+    click.echo(f"{Images().prune(days) / 1e6:.1f} MB are free again.")
+
+
+def line_of(image: "StoredImage") -> str:
+    """An image in one line."""
+    told = image.as_record()
+    size, title = f"{told['size'] / 1e6:.1f} MB", f"  {told['title']}" if told["title"] else ""
+    return f"{image.reference}  {image.digest[:19]}  {size}  {', '.join(told['builds'])}  since {image.since}{title}"

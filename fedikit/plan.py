@@ -29,6 +29,14 @@ class PlannedChange(Value):
     version: str = ""
 
 
+class ImageParts(Value):
+    """What is to be sent of a container image, by SHA-256."""
+
+    reference: str
+    manifest: str
+    parts: tuple[str, ...]
+
+
 class HostPlan(Value):
     """What would change on one host."""
 
@@ -42,6 +50,8 @@ class HostPlan(Value):
     """The generation to go back to, in a rollback."""
     debs: tuple[Deb, ...] = ()
     """The packages to be installed, with what they depend on."""
+    images: tuple[ImageParts, ...] = ()
+    """The parts of container images that the host lacks."""
     leaving_packages: tuple[str, ...] = ()
     bytes_to_send: int = 0
     kept: tuple[str, ...] = ()

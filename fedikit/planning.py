@@ -13,10 +13,10 @@ from fedikit.hosts import on_hosts
 from fedikit.model.deployment import Deployment
 from fedikit.model.environment import Environment
 from fedikit.model.host import HostState
-from fedikit.plan import Drift, HostPlan, Plan, PlannedChange, Purpose
+from fedikit.plan import Drift, HostPlan, ImageParts, Plan, PlannedChange, Purpose
 from fedikit.secrets import Vault
-from fedikit.store import Deb, Store
-from fedikit.wire import Freight, lower
+from fedikit.store import Deb, Images, Store
+from fedikit.wire import Freight, lower, parts_of_images
 
 
 def make_plan(
@@ -85,6 +85,7 @@ class _Planning:
         self.tell = tell
         self.vault = Vault.of(deployment)
         self.store = Store()
+        self.images = Images(self.store)
         self.open: dict[str, Prepared] = {}
 
     def plan(self, limit: Sequence[str]) -> Plan:
@@ -110,10 +111,11 @@ class _Planning:
         return planned.model_copy(update={"seconds": seconds})
 
     def _ask(self, host: str, state: HostState) -> HostPlan:
-        freight = lower(state.items, self.vault)
+        freight = lower(state.items, self.vault, self.images)
         conversation = Conversation(host, state.connection)
         try:
             answer = conversation.ask(self.request(freight))
+            load_images(answer, freight, self.images)
             planned = self._read_answer(host, answer, freight)
         except BaseException:
             conversation.close()
@@ -128,7 +130,7 @@ class _Planning:
         return request_for(self.purpose, self.deployment, freight, self.vault, self.options)
 
     def _read_answer(self, host: str, answer: dict[str, Any], freight: Freight) -> HostPlan:
-        debs = self._debs(answer)
+        debs = self._debs(host, answer)
         in_store = set(answer.get("store", ()))
         return HostPlan(
             host=host,
@@ -138,32 +140,58 @@ class _Planning:
             generation=answer["generation"],
             target=answer.get("target"),
             debs=debs,
+            images=self._images(answer, freight),
             leaving_packages=tuple(answer.get("leaving_packages", ())),
             bytes_to_send=sum(deb.size for deb in debs if deb.sha256 not in in_store)
-            + sum(len(freight.contents[sha256]) for sha256 in answer.get("contents", ()) if sha256 in freight.contents),
+            + sum(freight.size_of(sha256) or 0 for sha256 in answer.get("contents", ())),
             kept=tuple(answer["kept"]),
             last_run=(answer["last_run"] or {}).get("run", ""),
             unfinished=answer["unfinished"],
             note=_note(answer),
         )
 
-    def _debs(self, answer: dict[str, Any]) -> tuple[Deb, ...]:
+    def _debs(self, host: str, answer: dict[str, Any]) -> tuple[Deb, ...]:
         """What has to be installed for the wanted packages: from the host's own store, or resolved here."""
         if not answer.get("packages"):
             return ()
         own = _from_own_store(answer)
         if own is not None:
             return own
-        from fedikit.store import resolve
+        from fedikit.store import locked_debs, resolve
 
-        return resolve(
-            answer["packages"],
+        lock = self.deployment.lock
+        debs = resolve(
+            dict.fromkeys(answer["packages"]) if lock else answer["packages"],
             status=zlib.decompress(b64decode(answer["dpkg_status"])),
             codename=answer["codename"],
             architecture=answer["architecture"],
             store=self.store,
             tell=self.tell,
         )
+        if lock:  # another version of what is there is no lack for apt: it is named by the host alone
+            return locked_debs([*answer["packages"], *(deb.name for deb in debs)], lock.packages.get(host, {}))
+        return debs
+
+    def _images(self, answer: dict[str, Any], freight: Freight) -> tuple[ImageParts, ...]:
+        """What the host lacks of images; if not all of it is in the store, their registries must answer now."""
+        lacking = set(answer.get("contents", ()))
+        found = [
+            ImageParts(reference=reference, manifest=manifest, parts=tuple(part for part in parts if part in lacking))
+            for reference, manifest, parts in parts_of_images(answer.get("items", freight.items))
+            if manifest in lacking or not lacking.isdisjoint(parts)
+        ]
+        self.images.ask(
+            (image.reference, f"sha256:{image.manifest}")
+            for image in found
+            if not all(self.store.has(part) for part in image.parts)
+        )
+        return tuple(found)
+
+
+def load_images(answer: dict[str, Any], freight: Freight, images: Images) -> None:
+    """In a rollback: what the store has of the images of that generation."""
+    for _, manifest, _ in parts_of_images(answer.get("items", ())):
+        freight.files |= images.sizes_of(manifest)
 
 
 def request_for(

@@ -7,6 +7,7 @@ from pydantic import Field
 from fedikit.contact import Conversation
 from fedikit.errors import FedikitError, HostError
 from fedikit.hosts import on_hosts
+from fedikit.model.deployment import Deployment
 from fedikit.model.environment import Environment
 from fedikit.model.value import HostName, Value
 from fedikit.shown import Shown
@@ -49,6 +50,9 @@ class HostStatus(Value):
     neighbours: tuple[str, ...] = ()
     """Other deployments on this host."""
     python: str = ""
+    codename: str = ""
+    """Of its Debian release, such as trixie."""
+    architecture: str = ""
     error: str = ""
 
 
@@ -63,9 +67,9 @@ class Status(Shown, Value):
         return any(host.error for host in self.hosts.values())
 
 
-def read_status(environment: Environment, *, limit: Sequence[str] = ()) -> Status:
+def read_status(environment: Environment | Deployment, *, limit: Sequence[str] = ()) -> Status:
     """Asks every host; one that cannot be asked has its reason in its part."""
-    deployment = environment.empty()
+    deployment = environment if isinstance(environment, Deployment) else environment.empty()
 
     def ask(host: str) -> HostStatus:
         try:

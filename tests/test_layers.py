@@ -19,7 +19,7 @@ ROWS: list[set[str]] = [
     {"wire", "shell", "hosts"},
     {"contact", "verify"},
     {"plan", "status"},
-    {"planning"},
+    {"planning", "lock"},
     {"apply"},
     {"show", "progress"},
     {"runbook"},

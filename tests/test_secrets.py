@@ -150,7 +150,7 @@ BAD_REFERENCES = {
     "command:": "cannot run",
     "command:cat 'short": "No closing quotation",
     "command:echo hunter2; cat key": "not 64 or more hexadecimal digits",  # no shell reads it
-    "master.key": "no way to name a master key",
+    "master.key": "no way to name the master key",
 }
 
 
@@ -166,7 +166,7 @@ def test_a_bad_reference_is_an_error_that_shows_no_contents(reference: str, mess
 
 
 def test_a_command_that_hangs_ends_at_the_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fedikit.secrets._COMMAND_DEADLINE", 0.2)
+    monkeypatch.setattr("fedikit.secrets.reading._COMMAND_DEADLINE", 0.2)
     with pytest.raises(SecretError, match="within"):
         MasterKey.load("command:sleep 30", base=tmp_path)
 

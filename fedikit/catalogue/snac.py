@@ -23,6 +23,7 @@ from fedikit.model import (
     SecretText,
     Settings,
     SignsIn,
+    Subdomain,
     SystemService,
     WebFinger,
     WebSite,
@@ -36,7 +37,7 @@ PORT = 8001
 class SnacSettings(Settings):
     """The small social network server."""
 
-    subdomain: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")] = "snac"
+    subdomain: Subdomain = "snac"
     """What stands before the domain in its web address. Cannot change once there are users."""
     title: Annotated[str, Field(max_length=100)] = ""
     """The server's title, as other software shows it."""

@@ -13,8 +13,11 @@ from typing import Any
 from .compare import Change, Comparison, Wish, foreign_owners, mended_items, package_candidates
 from .eyes import ABSENT
 from .hands import Hands
+from .image import clear_storage
+from .image import ids as image_ids
+from .image import leave as leave_images
 from .kinds import kind_of
-from .ledger import Ledger, Record
+from .ledger import Ledger, Record, neighbours
 from .package import install, leave, purge_remains
 from .trouble import Trouble, trouble_from
 from .unit import bring_back, settle
@@ -45,6 +48,7 @@ class Convergence:
         self._bring_units_back()
         self._make_wanted(debs, tell)
         self._note_accounts(debs)
+        self._let_images_go()
         self._let_packages_go(tell)
         self._settle_units()
         self._finish(about)
@@ -63,6 +67,9 @@ class Convergence:
         for deb in debs:
             if not self.hands.package(deb["name"])["installed"]:
                 self.ledger.debs[deb["name"]] = {"version": deb["version"], "sha256": deb["sha256"]}
+        for image in [change.item for change in making if change.kind == "image"]:
+            if image["config"] not in image_ids(self.hands):
+                self.ledger.images[image["config"]] = image["reference"]
         if debs and self.ledger.accounts_before is None:
             self.ledger.accounts_before = self._accounts()
         if making or self.comparison.leaving:
@@ -114,6 +121,29 @@ class Convergence:
         if self._returning:
             self.ledger.save()
 
+    def _let_images_go(self) -> None:
+        """Images leave that we brought and that neither this nor the state before it needs."""
+        if leaving := self.ledger.images.keys() - self._images_in_use():
+            for id in leave_images(self.hands, leaving):
+                del self.ledger.images[id]
+            self.ledger.save()
+
+    def _images_in_use(self) -> set[str]:
+        """Those of the wanted state, of the one to go back to, and of other deployments; without Podman none stays."""
+        others = [Ledger(self.ledger.home, name) for name in neighbours(self.ledger.home, self.ledger.deployment)]
+        items = self.wish.items + [entry["item"] for other in others for entry in other.entries.values()]
+        if "podman" not in self.comparison.leaving_packages:
+            items = items + self._items_before()
+        return {item["config"] for item in items if item["kind"] == "image"}
+
+    def _items_before(self) -> list[Record]:
+        """The newest generation in which something else was wanted."""
+        for number in reversed(self.ledger.generations()):
+            items: list[Record] = self.ledger.read_generation(number)["items"]
+            if items != self.wish.items:
+                return items
+        return []
+
     def _let_packages_go(self, tell: Tell) -> None:
         """Packages leave last, when nothing of ours uses them; with their configuration, unless data is kept."""
         leaving = [change for change in self.comparison.leaving if change.kind == "package"]
@@ -124,6 +154,8 @@ class Convergence:
                 removed = leave(self.hands, candidates, purge=purge)
                 if purge:
                     purge_remains(self.hands, candidates)
+                if "podman" in candidates:
+                    clear_storage(self.hands)
             self._forget_packages([change.id for change in leaving], removed, candidates, purge=purge)
 
     def _forget_packages(self, ids: list[str], removed: set[str], candidates: set[str], *, purge: bool) -> None:

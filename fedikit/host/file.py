@@ -14,6 +14,15 @@ def differing(item: Item, state: State, fields: tuple[str, ...]) -> list[str]:
     return [f"{name} {state.get(name)} → {item[name]}" for name in fields if state.get(name) != item[name]]
 
 
+def observed(eyes: Eyes, item: Item, *, sealed: bool = False) -> State:
+    """What lies there, its owner and group named as the item names them: by name, or by number."""
+    state = eyes.file_state(item["path"], sealed=sealed)
+    for field, database in (("owner", "passwd"), ("group", "group")):
+        if field in state and item[field].isdigit():
+            state[field] = str(eyes.number_of(database, state[field]) or state[field])
+    return state
+
+
 def restore(hands: Hands, path: str, work: Work) -> None:
     """Puts back the file or link that was there before fedikit."""
     prior = work.prior
@@ -28,7 +37,7 @@ def restore(hands: Hands, path: str, work: Work) -> None:
 
 class FileKind:
     def observe(self, eyes: Eyes, item: Item) -> State:
-        return eyes.file_state(item["path"], sealed="seal" in item)
+        return observed(eyes, item, sealed="seal" in item)
 
     def differences(self, item: Item, state: State, done: str) -> list[str]:
         if state == ABSENT:
@@ -44,7 +53,7 @@ class FileKind:
         return f"a {state['type']} is in its place" if state["type"] in ("directory", "other") else ""
 
     def converge(self, hands: Hands, item: Item, work: Work) -> None:
-        if self.differences(item, hands.file_state(item["path"], sealed="seal" in item), ""):
+        if self.differences(item, self.observe(hands, item), ""):
             content = work.content(item)
             hands.write(item["path"], content, owner=item["owner"], group=item["group"], mode=item["mode"])
 
@@ -77,7 +86,7 @@ class SymlinkKind:
 
 class DirectoryKind:
     def observe(self, eyes: Eyes, item: Item) -> State:
-        return eyes.file_state(item["path"])
+        return observed(eyes, item)
 
     def differences(self, item: Item, state: State, done: str) -> list[str]:
         return ["absent"] if state == ABSENT else differing(item, state, PERMISSIONS)

@@ -70,7 +70,9 @@ class Hands(Eyes):
         os.chmod(self.real(path), int(mode, 8))
 
     def _numbers(self, owner: str, group: str) -> tuple[int, int]:
-        uid, gid = self.number_of("passwd", owner), self.number_of("group", group)
+        """The user's and the group's numbers; some belong to users of containers, and have no name here."""
+        uid = int(owner) if owner.isdigit() else self.number_of("passwd", owner)
+        gid = int(group) if group.isdigit() else self.number_of("group", group)
         if uid is None or gid is None:
             missing = f"user {owner}" if uid is None else f"group {group}"
             raise Trouble(f"there is no {missing} on this host", hint="list the item that brings it before this one")

@@ -2,9 +2,12 @@
 
 from typing import Any, Protocol
 
+from .bucket import BucketKind
+from .database import DatabaseKind
 from .eyes import Eyes, State
 from .file import DirectoryKind, FileKind, SymlinkKind
 from .hands import Hands
+from .image import ImageKind
 from .job import JobKind
 from .package import PackageKind
 from .unit import UnitKind
@@ -39,6 +42,9 @@ KINDS: dict[str, Kind] = {
     "user": UserKind(),
     "unit": UnitKind(),
     "job": JobKind(),
+    "bucket": BucketKind(),
+    "image": ImageKind(),
+    "database": DatabaseKind(),
 }
 
 

@@ -33,6 +33,7 @@ class Ledger:
                apply has gone through, then "held", or "kept" for data that left the configuration), `done` (the
                fingerprint of a unit or job that has been acted upon), `was` (while "making": what was wanted before)
     debs       by package name: what fedikit brought here, wanted or as a dependency
+    images     by id: the names of the container images that fedikit brought here
     accounts   users and groups that came with those packages
     """
 
@@ -43,6 +44,7 @@ class Ledger:
         stored = read_record(self._file("ledger.json")) or {}
         self.entries: dict[str, Record] = stored.get("entries", {})
         self.debs: dict[str, Record] = stored.get("debs", {})
+        self.images: dict[str, str] = stored.get("images", {})
         self.accounts: dict[str, list[str]] = stored.get("accounts", {"passwd": [], "group": []})
         self.accounts_before: dict[str, list[str]] | None = stored.get("accounts_before")
         self.generation: int = stored.get("generation", 0)
@@ -55,6 +57,7 @@ class Ledger:
             "generation": self.generation,
             "entries": self.entries,
             "debs": self.debs,
+            "images": self.images,
             "accounts": self.accounts,
             "accounts_before": self.accounts_before,
         }

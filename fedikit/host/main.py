@@ -24,12 +24,13 @@ from .compare import Change, Comparison, Wish, compare
 from .converge import Convergence
 from .eyes import Eyes
 from .hands import Hands
+from .image import for_this_machine, lacking_layers, lacking_parts
 from .ledger import HOME, Ledger, Record, describe, lock, lock_holder, neighbours
+from .room import require_room
 from .trouble import Trouble, trouble_from
 from .work import Work
 
 DIFF_LIMIT = 64 * 1024
-SPARE_BYTES = 8 * 1024 * 1024
 PATIENCE_SECONDS = 120
 """How long an agent waits for its order, and for each piece of it; a deployer that comes later starts a new one."""
 
@@ -100,7 +101,7 @@ class Contact:
 
     def _wish(self, ledger: Ledger, target: int | None) -> Wish:
         items = self.request["items"] if target is None else ledger.read_generation(target)["items"]
-        return Wish(items, self.request.get("purge", False), self.request.get("keep_drift", False))
+        return Wish(for_this_machine(items), self.request.get("purge", False), self.request.get("keep_drift", False))
 
     # The answer
 
@@ -162,10 +163,10 @@ class Contact:
         blobs = Blobs(os.path.join(self.home, "store"))
         making = [change for change in comparison.wanted if change.action in ("create", "update", "run", "adopt")]
         packages = [change.item for change in making if change.kind == "package" and change.action != "adopt"]
+        contents = {change.item["sha256"] for change in making if "sha256" in change.item}
+        contents |= lacking_parts(self.eyes, [change.item for change in making if change.kind == "image"])
         needs: Record = {
-            "contents": sorted(
-                {c.item["sha256"] for c in making if "sha256" in c.item and not blobs.has(c.item["sha256"])}
-            ),
+            "contents": sorted(sha256 for sha256 in contents if not blobs.has(sha256)),
             "secrets": [change.id for change in making if "seal" in change.item and change.action != "adopt"],
             "leaving_packages": comparison.leaving_packages,
         }
@@ -177,14 +178,18 @@ class Contact:
 
     def _about_packages(self, blobs: Blobs) -> Record:
         """What is needed to resolve packages for this host elsewhere."""
-        release = dict(
-            line.split("=", 1) for line in self.eyes.read("/etc/os-release").decode().splitlines() if "=" in line
-        )
         return {
+            **self._release(),
             "dpkg_status": b2a_base64(zlib.compress(self.eyes.dpkg_status.lstrip()), newline=False).decode(),
+            "store": sorted(blobs.names()),
+        }
+
+    def _release(self) -> Record:
+        lines = self.eyes.read("/etc/os-release").decode().splitlines()
+        release = dict(line.split("=", 1) for line in lines if "=" in line)
+        return {
             "codename": release.get("VERSION_CODENAME", "").strip('"'),
             "architecture": self.eyes.ask(["dpkg", "--print-architecture"]).strip(),
-            "store": sorted(blobs.names()),
         }
 
     def _status(self, ledger: Ledger) -> Record:
@@ -202,6 +207,7 @@ class Contact:
             "busy": describe(holder) if (holder := lock_holder(self.home)) else "",
             "neighbours": neighbours(self.home, ledger.deployment),
             "python": "{}.{}.{}".format(*sys.version_info),
+            **self._release(),
         }
 
     # The order
@@ -214,7 +220,7 @@ class Contact:
             comparison = compare(hands, wish, ledger)
             self._refuse_if_moved(order, comparison)
             blobs = Blobs(os.path.join(self.home, "store"))
-            self._take_in(order["blobs"], blobs)
+            self._take_in(order["blobs"], blobs, comparison)
             convergence = Convergence(hands, wish, comparison, ledger, Work(blobs, order["secrets"], wish.purge))
             return self._in_a_session_of_its_own(lambda: self._converge(convergence, order, ledger))
 
@@ -225,15 +231,11 @@ class Contact:
             names = ", ".join(change.id for change in comparison.blocked)
             raise Trouble(f"cannot be changed as planned: {names}; nothing was done", code="blocked")
 
-    def _take_in(self, announced: list[Record], blobs: Blobs) -> None:
+    def _take_in(self, announced: list[Record], blobs: Blobs, comparison: Comparison) -> None:
         os.makedirs(blobs.directory, mode=0o700, exist_ok=True)
-        disk = os.statvfs(self.home)
-        wanted, free = sum(blob["size"] for blob in announced), disk.f_bavail * disk.f_frsize
-        if wanted + SPARE_BYTES > free:
-            raise Trouble(
-                f"{wanted / 1e6:.1f} MB are to be sent, {free / 1e6:.1f} MB are free in {HOME}; nothing was done",
-                code="disk", hint="free some space there and run the same command again",
-            )  # fmt: skip
+        images = [c.item for c in comparison.wanted if c.kind == "image" and c.action in ("create", "update")]
+        layers = [layer for image in images for layer in lacking_layers(self.eyes, image)]
+        require_room(self.root, sum(blob["size"] for blob in announced), layers)
         for blob in announced:
             blobs.add(blob["sha256"], self._patiently(self.channel.blob(blob["size"])))
 

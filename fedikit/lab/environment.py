@@ -11,9 +11,18 @@ from pathlib import Path
 
 from fedikit.lab.acme import DIRECTORY_PORT, HOST
 from fedikit.lab.keys import write_private
+from fedikit.lab.supply import mirrors
 
 FILE = "environment.toml"
-_PLACEMENT = {"hello": "hello", "cowsay": "cowsay", "snac": "social"}
+_PLACEMENT = {
+    "hello": "hello",
+    "cowsay": "cowsay",
+    "snac": "social",
+    "mastodon": "mastodon",
+    "peertube": "peertube",
+    "pixelfed": "pixelfed",
+}
+_GARAGE = "garage"
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,7 @@ def write_environment(directory: Path, hosts: Iterable[LabHost], *, name_server:
 def environment_text(hosts: Iterable[LabHost], name_server: str | None) -> str:
     """The environment file of those hosts."""
     hosts = tuple(hosts)
-    tables = {f"hosts.{host.name}": _host(host) for host in hosts}
+    tables: dict[str, Mapping[str, str | int]] = {f"hosts.{host.name}": _host(host) for host in hosts}
     if name_server is not None:
         tables["policies.web"] = {
             "means": "caddy",
@@ -44,8 +53,11 @@ def environment_text(hosts: Iterable[LabHost], name_server: str | None) -> str:
             "acme_root": "acme-ca.pem",
         }
         tables["network"] = {"dns": name_server, "trust": "pebble-root.pem"}
-    tables["secrets"] = {"master_key": "file:master.key"}
     names = {host.name for host in hosts}
+    if _GARAGE in names:
+        tables["policies.bucket"] = {"means": "garage", "host": _GARAGE, "capacity_gigabytes": 1}
+        tables["policies.container.mirrors"] = mirrors()
+    tables["secrets"] = {"master_key": "file:master.key"}
     tables["placement"] = {application: name for application, name in _PLACEMENT.items() if name in names}
     head = '# Written by `fedikit lab up`, removed by `fedikit lab down`.\nname = "lab"\n'
     return head + "".join(_table(name, values) for name, values in tables.items())
@@ -60,9 +72,14 @@ def _host(host: LabHost) -> dict[str, str]:
     }
 
 
-def _table(name: str, values: Mapping[str, str]) -> str:
-    lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+def _table(name: str, values: Mapping[str, str | int]) -> str:
+    lines = "".join(f"{_key(key)} = {json.dumps(value)}\n" for key, value in values.items())
     return f"\n[{name}]\n{lines}"
+
+
+def _key(name: str) -> str:
+    """A key as TOML wants it: quoted, unless it is a plain word."""
+    return name if name.replace("_", "").replace("-", "").isalnum() else json.dumps(name)
 
 
 def _keep_master_key(path: Path) -> None:

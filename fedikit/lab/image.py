@@ -1,4 +1,4 @@
-"""The base image: one Debian tree that all machines share and none can write to.
+"""The base image: one Debian tree that all machines of a kind share and none can write to.
 
 It is built once for each recipe, from the mirrors that the deployer's own apt uses, and kept in the cache.
 """
@@ -95,20 +95,20 @@ def cache_directory() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fedikit"
 
 
-def image_directory(codename: str = CODENAME) -> Path:
-    """Where the base image of a Debian release is, or will be."""
-    return cache_directory() / "lab" / f"base-{_recipe_key(codename)}"
+def image_directory(codename: str = CODENAME, *, more: tuple[str, ...] = ()) -> Path:
+    """Where the base image of a Debian release is, or will be; `more` are packages beyond the usual ones."""
+    return cache_directory() / "lab" / f"base-{_recipe_key(codename, more)}"
 
 
-def build_image(codename: str = CODENAME, *, tell: Tell = tell_nobody) -> Path:
+def build_image(codename: str = CODENAME, *, more: tuple[str, ...] = (), tell: Tell = tell_nobody) -> Path:
     """The directory of the base image; builds it when this recipe was never built here."""
-    directory = image_directory(codename)
+    directory = image_directory(codename, more=more)
     if directory.is_dir():
         return directory
     directory.parent.mkdir(parents=True, exist_ok=True)
     with held_lock(directory.parent / "build.lock", seconds=_BUILD_SECONDS):
         if not directory.is_dir():
-            _build(directory, codename, tell)
+            _build(directory, codename, more, tell)
     return directory
 
 
@@ -117,20 +117,21 @@ def packages_of(codename: str) -> tuple[str, ...]:
     return (*PACKAGES, *_AUTHORITY.get(codename, ()))
 
 
-def _recipe_key(codename: str) -> str:
-    recipe = [codename, os.uname().machine, packages_of(codename), _MASKED, _FILES, _WORLDLY, _ADD_ADMIN]
+def _recipe_key(codename: str, more: tuple[str, ...]) -> str:
+    recipe = [codename, os.uname().machine, (*packages_of(codename), *more), _MASKED, _FILES, _WORLDLY, _ADD_ADMIN]
     return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:16]
 
 
-def _build(directory: Path, codename: str, tell: Tell) -> None:
+def _build(directory: Path, codename: str, more: tuple[str, ...], tell: Tell) -> None:
     tell(StepStarted(step="lab image"))
-    tell(Waiting(what=f"the base image of Debian {codename} (once, about half a minute)"))
+    addition = f" with {more[0]}" if more else ""
+    tell(Waiting(what=f"the base image of Debian {codename}{addition} (once, about half a minute)"))
     started = time.monotonic()
     for abandoned in directory.parent.glob("building-*"):
         shutil.rmtree(abandoned, ignore_errors=True)
     unfinished = Path(tempfile.mkdtemp(prefix="building-", dir=directory.parent))
     try:
-        _bootstrap(unfinished / "tree", codename, tell)
+        _bootstrap(unfinished / "tree", codename, more, tell)
         _furnish(unfinished / "tree")
         (unfinished / "tree").rename(directory)
     finally:
@@ -138,9 +139,10 @@ def _build(directory: Path, codename: str, tell: Tell) -> None:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _bootstrap(tree: Path, codename: str, tell: Tell) -> None:
+def _bootstrap(tree: Path, codename: str, more: tuple[str, ...], tell: Tell) -> None:
     sources = "".join(f"{source.line(ARCHIVE_KEYRING)}\n" for source in debian_sources(codename))
-    command = [*_ALONE, "mmdebstrap", "--variant=minbase", f"--include={','.join(packages_of(codename))}"]
+    packages = ",".join((*packages_of(codename), *more))
+    command = [*_ALONE, "mmdebstrap", "--variant=minbase", f"--include={packages}"]
     command += [f"--aptopt={option}" for option in _fetching_options()]
     command += [f"--customize-hook={_ADD_ADMIN}", codename, str(tree), "-"]
     status, said = _follow(command, sources, tell)

@@ -6,9 +6,10 @@ records, so that a lab of which only half came up, or half went down, can always
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,6 +20,10 @@ from fedikit.lab import environment
 from fedikit.lab.acme import NAME as ACME
 from fedikit.lab.acme import PORTS, Acme
 from fedikit.lab.authority import kept_authority
+from fedikit.lab.client import NAME as CLIENT
+from fedikit.lab.client import NUMBER as CLIENT_NUMBER
+from fedikit.lab.client import PACKAGES as CLIENT_PACKAGES
+from fedikit.lab.client import Client, furnish_client
 from fedikit.lab.container import Container
 from fedikit.lab.furnish import Identity
 from fedikit.lab.image import CODENAME, build_image, image_directory
@@ -32,6 +37,7 @@ from fedikit.lab.teardown import cgroup_of, container_name, storage_of, take_dow
 from fedikit.model.deployment import Deployment
 
 USUAL_MACHINES = ("hello", "cowsay", "social")
+_ROLES = {CLIENT: CLIENT_NUMBER, ACME: ACME_NUMBER}  # the lab's own machines, no targets
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _LOCK_SECONDS = 900
 _TRUST_FILE = "pebble-root.pem"
@@ -46,20 +52,21 @@ class Lab:
         machines: Sequence[str] = USUAL_MACHINES,
         *,
         acme: bool = True,
+        client: bool = False,
         disk: Mapping[str, int] | None = None,
         codename: str = CODENAME,
         tell: Tell = tell_nobody,
     ) -> None:
         """Nothing is done yet.
 
-        `disk` limits what machines can write, in megabytes; `acme` adds that machine; `codename` is the Debian
-        release of all of them, bookworm (without acme) or trixie.
+        `disk` limits what machines can write, in megabytes; `acme` and `client` add those machines; `codename` is
+        the Debian release of all of them, bookworm (without acme) or trixie.
         """
         self.directory = Path(directory).resolve()
         self.name = lab_name(self.directory)
         self._disk = dict(disk or {})
         self._wanted = tuple(dict.fromkeys(_valid(name) for name in (*machines, *self._disk)))
-        self._has_acme = acme
+        self._roles = [role for role, is_wanted in ((CLIENT, client), (ACME, acme)) if is_wanted]
         self._codename = codename
         self._tell = tell
         self._state = load_state(self.directory)
@@ -87,7 +94,7 @@ class Lab:
     @property
     def machines(self) -> tuple[str, ...]:
         """The names of all machines that the lab knows, `acme` last."""
-        return tuple(sorted(self._state.machines, key=lambda name: (name == ACME, name)))
+        return tuple(sorted(self._state.machines, key=lambda name: (name == ACME, name == CLIENT, name)))
 
     @property
     def environment_file(self) -> Path:
@@ -101,6 +108,13 @@ class Lab:
             raise FedikitError("the lab has no ACME authority", hint="fedikit lab up, without --no-acme")
         return Acme(self._network.address(ACME_NUMBER), kept_authority(self.directory))
 
+    @property
+    def client(self) -> Client:
+        """The lab's browser."""
+        if CLIENT not in self._state.machines:
+            raise FedikitError("the lab has no client", hint="boot it with client=True")
+        return Client(self[CLIENT])
+
     def up(self) -> None:
         """Boots what is wanted and does not run; machines that run are kept. Writes the environment file."""
         require_host()
@@ -108,8 +122,9 @@ class Lab:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         with held_lock(self.directory / "lock", seconds=_LOCK_SECONDS):
             self._claim()
-            build_image(self._codename, tell=self._tell)
-            machines = [self[name] for name in (*self._wanted, *([ACME] if self._has_acme else []))]
+            machines = [self[name] for name in (*self._wanted, *self._roles)]
+            for packages in sorted({_packages_beside(machine.name) for machine in machines} | {()}):
+                build_image(self._codename, more=packages, tell=self._tell)
             with ThreadPoolExecutor(max_workers=len(machines) or 1) as pool:
                 list(pool.map(self._bring_up, machines))
             self._serve_names()
@@ -157,8 +172,7 @@ class Lab:
             self._machines.clear()
         for name in self._wanted:
             state = state.with_machine(name)
-        if self._has_acme:
-            state = replace(state, machines={**state.machines, ACME: ACME_NUMBER})
+        state = replace(state, machines={**state.machines, **{role: _ROLES[role] for role in self._roles}})
         self._remember(state)
 
     def _remember(self, state: State) -> None:
@@ -191,14 +205,20 @@ class Lab:
             self._container(name),
             key_file=self.directory / "id_ed25519",
             disk=self._disk.get(name),
-            furnish_more=self.acme.furnish if name == ACME else None,
+            furnish_more=self._role_of(name),
         )
+
+    def _role_of(self, name: str) -> Callable[[Path], None] | None:
+        """What makes a machine more than a usual one."""
+        if name == CLIENT:
+            return partial(furnish_client, deployer=self._network.address(1))
+        return self.acme.furnish if name == ACME else None
 
     def _container(self, name: str) -> Container:
         return Container(
             name=container_name(self.name, name),
             hostname=name,
-            base=image_directory(self._codename),
+            base=image_directory(self._codename, more=_packages_beside(name)),
             directory=storage_of(self.name) / name,
             cgroup=cgroup_of(self.name) / name,
             bridge=self._network.bridge,
@@ -228,13 +248,18 @@ class Lab:
         with_acme = any(host.name == ACME for host in hosts)
         environment.write_environment(
             self.directory,
-            [host for host in hosts if host.name != ACME],
+            [host for host in hosts if host.name not in _ROLES],
             name_server=self._network.address(ACME_NUMBER) if with_acme else None,
         )
 
 
+def _packages_beside(name: str) -> tuple[str, ...]:
+    """The packages of a machine beside the usual ones."""
+    return CLIENT_PACKAGES if name == CLIENT else ()
+
+
 def _valid(name: str) -> str:
-    if not _NAME.fullmatch(name) or name == ACME:
-        hint = "small letters, digits and hyphens, 32 at most; `acme` is the lab's own"
+    if not _NAME.fullmatch(name) or name in _ROLES:
+        hint = "small letters, digits and hyphens, 32 at most; `acme` and `client` are the lab's own"
         raise FedikitError(f"no machine of the lab can be called {name!r}", hint=hint)
     return name

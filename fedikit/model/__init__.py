@@ -1,6 +1,8 @@
 """The model: what is wanted, as pure values. Imports nothing of fedikit but its errors."""
 
 from fedikit.model.application import Application, Catalogue, Checks, Context, Person, Settings
+from fedikit.model.bucket import GaragePolicy, S3Policy
+from fedikit.model.cache import CachePolicy
 from fedikit.model.check import (
     Check,
     DnsResolves,
@@ -13,14 +15,19 @@ from fedikit.model.check import (
     WebFinger,
 )
 from fedikit.model.configuration import INITIAL_PASSWORD, Configuration, InitialUser, configuration_model
+from fedikit.model.container import ContainerPolicy
+from fedikit.model.database import MariaPolicy, PostgresPolicy
 from fedikit.model.deployment import Deployment, Network, Parallel, Secrets
 from fedikit.model.environment import Environment, Policies
 from fedikit.model.function import TypedFunction
 from fedikit.model.host import Connection, DnsRecord, HostState, Local, Ssh
 from fedikit.model.item import (
+    Bucket,
     Content,
+    Database,
     Directory,
     File,
+    Image,
     Item,
     Items,
     Job,
@@ -32,20 +39,48 @@ from fedikit.model.item import (
     User,
 )
 from fedikit.model.load import load_catalogue, load_configuration, load_environment
-from fedikit.model.policy import LoginShellPolicy, Place, Policy, Provision, ServicePolicy, Unfit
-from fedikit.model.request import Example, LoginShell, Request, Requests, Route, SystemService, WebSite
+from fedikit.model.mail import MailPolicy
+from fedikit.model.policy import Ask, ItemsPolicy, LoginShellPolicy, Place, Policy, Provision, ServicePolicy, Unfit
+from fedikit.model.request import (
+    CommandHealth,
+    Container,
+    Example,
+    HostItems,
+    HttpHealth,
+    LoginShell,
+    MountedFile,
+    OneOffJob,
+    Request,
+    Requests,
+    Route,
+    SystemService,
+    Variables,
+    Volume,
+    WebSite,
+)
+from fedikit.model.resource import Cache, MailRelay, MariaDatabase, ObjectBucket, PostgresDatabase
+from fedikit.model.text import Text, Told
+from fedikit.model.value import Subdomain
 from fedikit.model.web import WebPolicy
 
 __all__ = [
     "INITIAL_PASSWORD",
     "Application",
+    "Ask",
+    "Bucket",
+    "Cache",
+    "CachePolicy",
     "Catalogue",
     "Check",
     "Checks",
+    "CommandHealth",
     "Configuration",
     "Connection",
+    "Container",
+    "ContainerPolicy",
     "Content",
     "Context",
+    "Database",
     "Deployment",
     "Directory",
     "DnsRecord",
@@ -53,17 +88,29 @@ __all__ = [
     "Environment",
     "Example",
     "File",
+    "GaragePolicy",
+    "HostItems",
     "HostState",
     "HttpAnswers",
+    "HttpHealth",
+    "Image",
     "InitialUser",
     "Item",
     "Items",
+    "ItemsPolicy",
     "Job",
     "Local",
     "LoginShell",
     "LoginShellPolicy",
+    "MailPolicy",
+    "MailRelay",
+    "MariaDatabase",
+    "MariaPolicy",
+    "MountedFile",
     "Network",
     "NodeInfo",
+    "ObjectBucket",
+    "OneOffJob",
     "Package",
     "PageShows",
     "Parallel",
@@ -71,10 +118,13 @@ __all__ = [
     "Place",
     "Policies",
     "Policy",
+    "PostgresDatabase",
+    "PostgresPolicy",
     "Provision",
     "Request",
     "Requests",
     "Route",
+    "S3Policy",
     "SecretRef",
     "SecretText",
     "Secrets",
@@ -83,13 +133,18 @@ __all__ = [
     "ShellCommandPrints",
     "SignsIn",
     "Ssh",
+    "Subdomain",
     "Symlink",
     "SystemService",
+    "Text",
     "TlsIsValid",
+    "Told",
     "TypedFunction",
     "Unfit",
     "Unit",
     "User",
+    "Variables",
+    "Volume",
     "WebFinger",
     "WebPolicy",
     "WebSite",

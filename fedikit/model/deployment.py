@@ -6,10 +6,12 @@ from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
+from fedikit.errors import ConfigurationError, Mistake
 from fedikit.model.check import Check
 from fedikit.model.diagram import counted, mermaid
 from fedikit.model.host import DnsRecord, HostState
-from fedikit.model.value import Certificates, FileReference, HostName, IpAddress, Value, Written, digest_of
+from fedikit.model.lock import Lock
+from fedikit.model.value import Certificates, HostName, IpAddress, SecretReference, Value, Written, digest_of
 
 
 class Network(Written):
@@ -28,16 +30,21 @@ class Network(Written):
 class Secrets(Written):
     """Where secrets come from."""
 
-    master_key: FileReference = Field(
+    master_key: SecretReference = Field(
         "file:master.key",
-        description="The key from which all secrets are derived, as file:PATH; PATH is relative to this file.",
-        examples=["file:master.key"],
+        description="The key from which all secrets are derived: file:PATH, command:COMMAND or env:NAME.",
+        examples=["file:master.key", "command:pass show fedikit"],
     )
-
-    @property
-    def path(self) -> str:
-        """Where the master key lies."""
-        return self.master_key.removeprefix("file:")
+    versions: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        default_factory=dict,
+        description="By the name of a secret, its version: raise it to rotate the secret.",
+        examples=[{"mastodon/database": 2}],
+    )
+    given: dict[str, SecretReference] = Field(
+        default_factory=dict,
+        description="Where secrets are that somebody else made, by their name.",
+        examples=[{"mail/password": "file:mail.password"}],
+    )
 
 
 class Parallel(Written):
@@ -60,6 +67,8 @@ class Deployment(Value):
     network: Network = Network()
     secrets: Secrets = Secrets()
     parallel: Parallel = Parallel()
+    lock: Lock | None = None
+    """Exactly what it is made of, if that was locked."""
     _given: dict[str, SecretStr] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
@@ -85,6 +94,19 @@ class Deployment(Value):
             exclude={"secrets": True, "parallel": True, "hosts": {"__all__": {"connection": {"identity_file"}}}},
         )
         return digest_of(dump)
+
+    def locked(self, lock: Lock) -> "Deployment":
+        """The same deployment, of exactly the images and packages of a lock. Raises ConfigurationError if some lack."""
+        places = [(name, item) for name, state in self.hosts.items() for item in state.items]
+        if lacking := {f"{host} {item.id}" for host, item in places if lock.lacks(host, item)}:
+            mistakes = [Mistake(name, "is not in the lock") for name in sorted(lacking)]
+            raise ConfigurationError("the lock", mistakes, hint="write it anew: fedikit lock")
+        hosts = {
+            name: state.model_copy(update={"items": tuple(lock.applied(name, item) for item in state.items)})
+            for name, state in self.hosts.items()
+        }
+        deployment = self.model_copy(update={"hosts": hosts, "lock": lock})
+        return deployment.with_given(self.given)
 
     def mermaid(self) -> str:
         """The deployment as a Mermaid diagram."""

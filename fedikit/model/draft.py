@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from fedikit.errors import Mistake
 from fedikit.model.check import Check
 from fedikit.model.host import DnsRecord
-from fedikit.model.item import Item
+from fedikit.model.item import Item, SecretRef, SecretText, content_of
 from fedikit.model.policy import Place, Provision
 
 _JOINED = {"user": ("groups", "authorized_keys"), "unit": ("restart_on", "reload_on")}
@@ -21,16 +21,25 @@ class Draft:
         self.mistakes: set[Mistake] = set()
         self._items: dict[str, dict[str, Item]] = {host: {} for host in self.applications}
         self._wanted_by: dict[tuple[str, str], str] = {}
-        self._led_by: dict[str, Place] = {}
+        self._led_by: dict[str, tuple[str, str]] = {}
+        self._listening: dict[tuple[str, int], str] = {}
 
     def items(self, host: str) -> tuple[Item, ...]:
         """What is wanted on a host so far, in the order in which it is made."""
         return tuple(self._items[host].values())
 
+    def secrets(self) -> set[SecretRef]:
+        """The secrets in what is wanted so far."""
+        contents = [content_of(item) for items in self._items.values() for item in items.values()]
+        texts = [content for content in contents if isinstance(content, SecretText)]
+        return {part for text in texts for part in text.parts if isinstance(part, SecretRef)}
+
     def add(self, place: Place, provision: Provision) -> None:
         """Takes in what fulfils one request at one place."""
         for item in provision.items:
             self._want(place, item)
+        for port, listener in provision.ports.items():
+            self._take(place, port, listener)
         for record in provision.dns:
             self._lead(place, record)
         self.checks += provision.checks
@@ -50,11 +59,17 @@ class Draft:
             items[item.id] = joined
 
     def _lead(self, place: Place, record: DnsRecord) -> None:
-        leader = self._led_by.setdefault(record.name, place)
-        if leader != place:
-            other = f"{leader.application} on {leader.host}"
+        application, host = leader = self._led_by.setdefault(record.name, (place.application, place.host))
+        if leader != (place.application, place.host):
+            other = f"{application} on {host}"
             self.note(f"placement.{place.application}", f"wants {record.name} on {place.host}, which leads to {other}")
         self.dns[record] = None
+
+    def _take(self, place: Place, port: int, listener: str) -> None:
+        other = self._listening.setdefault((place.host, port), listener)
+        if other != listener:
+            message = f"brings {listener}, which listens at port {port} of {place.host}, and so does {other}"
+            self.note(f"placement.{place.application}", message)
 
 
 def joint(first: Item, second: Item) -> Item | None:

@@ -6,14 +6,22 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, model_validator
 
 from fedikit.errors import ConfigurationError, Mistake
+from fedikit.model.bucket import BucketPolicy
+from fedikit.model.cache import CachePolicy
 from fedikit.model.configuration import Configuration
+from fedikit.model.container import ContainerPolicy
+from fedikit.model.database import MariaPolicy, PostgresPolicy
 from fedikit.model.deployment import Deployment, Network, Parallel, Secrets, cycle_of
 from fedikit.model.draft import Draft
 from fedikit.model.function import TypedFunction
 from fedikit.model.host import Connection, HostNames, HostState
+from fedikit.model.mail import MailPolicy
 from fedikit.model.mistake import did_you_mean
-from fedikit.model.policy import LoginShellPolicy, Place, Policy, ServicePolicy, Unfit
-from fedikit.model.request import Request
+from fedikit.model.policy import ItemsPolicy, LoginShellPolicy, Place, Policy, ServicePolicy, Unfit
+from fedikit.model.request import HostItems, OneOffJob, Request, Requests
+from fedikit.model.resource import Resource
+from fedikit.model.rotation import misplaced_versions, rotated, rotated_check
+from fedikit.model.text import Fact
 from fedikit.model.value import HostName, Written
 from fedikit.model.web import WebPolicy
 
@@ -29,11 +37,29 @@ class Policies(Written):
     """How services are run."""
     web: WebPolicy | None = Field(None, title="Web sites")
     """How web sites are served. If absent, no application that has one can be deployed."""
+    container: ContainerPolicy = Field(ContainerPolicy(), title="Containers")
+    """How containers are run, those that always run and those that do one job."""
+    postgresql: PostgresPolicy = Field(PostgresPolicy(), title="PostgreSQL databases")
+    """Where PostgreSQL databases are."""
+    mariadb: MariaPolicy = Field(MariaPolicy(), title="MariaDB databases")
+    """Where MariaDB databases are."""
+    cache: CachePolicy = Field(CachePolicy(), title="Caches")
+    """By which means caches are run."""
+    bucket: BucketPolicy | None = Field(None, title="Buckets")
+    """Where objects are kept. If absent, no application that stores media can be deployed."""
+    mail: MailPolicy = Field(MailPolicy(), title="Mail")
+    """How mail is sent."""
 
     def policy_for(self, request: Request) -> Policy[Any] | None:
         """The policy that answers requests of this kind."""
-        policy: Policy[Any] | None = getattr(self, request.kind.replace("-", "_"))
-        return policy
+        match request:
+            case OneOffJob():
+                return self.container
+            case HostItems():
+                return ItemsPolicy()
+            case _:
+                policy: Policy[Any] | None = getattr(self, request.kind.replace("-", "_"))
+                return policy
 
 
 class Environment(Written):
@@ -77,6 +103,7 @@ class Environment(Written):
         self._note_misplaced(configuration, draft)
         for application in configuration.enabled():
             self._add(application, configuration, draft)
+        self._note_misplaced_versions(configuration, draft)
         if draft.mistakes:
             raise ConfigurationError(f"environment {self.name}", sorted(draft.mistakes))
         return self._deployment(draft).with_given(configuration.given)
@@ -89,32 +116,52 @@ class Environment(Written):
             if not self.placement.get(name):
                 draft.note(f"placement.{name}", "is missing: the application is enabled, but placed on no host")
 
+    def _note_misplaced_versions(self, configuration: Configuration, draft: Draft) -> None:
+        resting = configuration.catalogue.keys() - configuration.enabled().keys()
+        draft.mistakes.update(misplaced_versions(draft.secrets(), self.secrets.versions, resting))
+
     def _add(self, name: str, configuration: Configuration, draft: Draft) -> None:
         application, settings = configuration.catalogue[name], configuration.settings(name)
         requests = application.typed_requests(configuration.context)(settings)
         for host in self.placement.get(name, ()):
             draft.applications[host].append(name)
-            place = Place(application=name, host=host, connection=self.hosts[host])
-            for request in requests.values():
-                self._fulfil(request, place, draft)
+            self._fulfil_all(requests, Place(application=name, host=host, hosts=self.hosts), draft)
         draft.checks += application.typed_checks(configuration.context)(settings)
 
-    def _fulfil(self, request: Request, place: Place, draft: Draft) -> None:
+    def _fulfil_all(self, requests: Requests, place: Place, draft: Draft) -> None:
+        """In their order; what one policy tells of a resource, the requests after it may use."""
+        facts: dict[tuple[str, str], Fact] = {}
+        for request in requests.values():
+            told = self._fulfil(request, place.model_copy(update={"facts": facts}), draft)
+            if isinstance(request, Resource):
+                known = told or dict.fromkeys(request.FACTS, "")  # what is wrong with it is noted: go on to the rest
+                facts |= {(request.label, name): fact for name, fact in known.items()}
+
+    def _fulfil(self, request: Request, place: Place, draft: Draft) -> Mapping[str, Fact]:
+        """Takes what fulfils a request into the draft, and returns what is told of it."""
         policy = self.policies.policy_for(request)
         if policy is None:
             draft.note(f"policies.{request.kind}", f"is missing, but {place.application} asks for it")
-            return
+            return {}
         try:
-            draft.add(place, policy.typed(place)(request))
+            provision = policy.typed(place)(request)
         except Unfit as unfit:
             draft.mistakes.update(unfit.mistakes)
+            return {}
+        for ask in provision.asks:
+            if ask.host in self.hosts:
+                self._fulfil(ask.request, place.at(ask.host), draft)
+            else:
+                draft.note(f"policies.{request.kind}.host", f'names "{ask.host}", which is no host')
+        draft.add(place, provision)
+        return provision.facts
 
     def _deployment(self, draft: Draft) -> Deployment:
         return Deployment(
             name=self.name,
             hosts={name: self._state(name, draft) for name in self.hosts},
             dns=tuple(draft.dns),
-            checks=tuple(draft.checks),
+            checks=tuple(rotated_check(check, self.secrets.versions) for check in draft.checks),
             network=self.network,
             secrets=self.secrets,
             parallel=self.parallel,
@@ -122,7 +169,8 @@ class Environment(Written):
 
     def _state(self, host: str, draft: Draft) -> HostState:
         applications = tuple(draft.applications[host])
-        return HostState(connection=self.hosts[host], items=draft.items(host), applications=applications)
+        items = tuple(rotated(item, self.secrets.versions) for item in draft.items(host))
+        return HostState(connection=self.hosts[host], items=items, applications=applications)
 
 
 def broken_references(data: Any) -> list[Mistake]:

@@ -70,10 +70,11 @@ class Ssh(Written):
     def public_addresses(self) -> tuple[str, ...]:
         """The IP addresses that the names of its web sites lead to; none when only a name is known."""
         address = self.public_address or self.address
-        return (address,) if _is_ip_address(address) else ()
+        return (address,) if is_ip_address(address) else ()
 
 
-def _is_ip_address(text: str) -> bool:
+def is_ip_address(text: str) -> bool:
+    """Whether it is an IPv4 or IPv6 address, not a name."""
     try:
         ipaddress.ip_address(text)
     except ValueError:

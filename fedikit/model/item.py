@@ -8,9 +8,33 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from fedikit.model.value import AbsolutePath, Mode, PackageName, UnixName, Value
+from fedikit.model.value import (
+    AbsolutePath,
+    BucketName,
+    DatabaseName,
+    Digest,
+    DomainName,
+    HttpUrl,
+    ImageReference,
+    Mode,
+    Owner,
+    PackageName,
+    UnixName,
+    Value,
+)
 
-SecretFormat = Literal["password", "hex32", "hex64"]
+SecretFormat = Literal[
+    "password",
+    "hex32",
+    "hex64",
+    "hex128",
+    "letters32",
+    "laravel-key",
+    "vapid-private",
+    "vapid-public",
+    "garage-key-id",
+    "garage-key-secret",
+]
 
 
 class SecretRef(Value):
@@ -19,9 +43,14 @@ class SecretRef(Value):
     name: Annotated[str, Field(pattern=r"^[a-z0-9]+([./-][a-z0-9]+)*$")]
     """Its label, such as `snac/initial-user`; the same label always yields the same secret."""
     format: SecretFormat = "password"
-    """password: 24 letters and digits; hex32, hex64: that many hexadecimal digits."""
+    """password: 24 letters and digits; hex32, hex64, hex128: that many hexadecimal digits; letters32: that many letters
+    and digits; the others as the software that they are named after wants them."""
     version: Annotated[int, Field(ge=1)] = 1
     """Raised to rotate the secret."""
+    permanent: bool = False
+    """Data is lost, or strangers' trust, if it ever changes: its version cannot be raised."""
+    given: bool = False
+    """Somebody else made it, and the environment says where it is; it cannot be derived."""
 
 
 class SecretText(Value):
@@ -31,7 +60,7 @@ class SecretText(Value):
 
 
 Content = str | SecretText
-ItemId = Annotated[str, Field(pattern=r"^(package|file|directory|symlink|user|unit|job):.+$")]
+ItemId = Annotated[str, Field(pattern=r"^(package|file|directory|symlink|user|unit|job|image|database|bucket):.+$")]
 
 
 class Package(Value):
@@ -54,8 +83,8 @@ class File(Value):
     path: AbsolutePath
     content: Content
     mode: Mode = "0644"
-    owner: UnixName = "root"
-    group: UnixName = "root"
+    owner: Owner = "root"
+    group: Owner = "root"
 
     @property
     def id(self) -> str:
@@ -68,8 +97,8 @@ class Directory(Value):
     kind: Literal["directory"] = "directory"
     path: AbsolutePath
     mode: Mode = "0755"
-    owner: UnixName = "root"
-    group: UnixName = "root"
+    owner: Owner = "root"
+    group: Owner = "root"
     data: bool = False
     """It bears data: kept, and reported as kept, when it leaves the configuration, unless purged."""
 
@@ -150,7 +179,93 @@ class Job(Value):
         return f"job:{self.name}"
 
 
-Item = Annotated[Package | File | Directory | Symlink | User | Unit | Job, Field(discriminator="kind")]
+class Image(Value):
+    """A container image in the host's container store (Podman's)."""
+
+    kind: Literal["image"] = "image"
+    reference: ImageReference
+    """Its whole name with its tag, such as `docker.io/dxflrs/garage:v2.5.0`."""
+    digest: Digest | None = None
+    """Exactly this manifest, as a lock says; what the deployer's store has under the reference if absent."""
+
+    @property
+    def id(self) -> str:
+        return f"image:{self.reference}"
+
+
+class Database(Value):
+    """A database, and the one user who owns it. The server is a package, listed before."""
+
+    kind: Literal["database"] = "database"
+    engine: Literal["postgresql", "mariadb"]
+    name: DatabaseName
+    user: DatabaseName
+    password: SecretText
+    collation: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.@-]+$")]
+    """PostgreSQL: the locale, such as C.UTF-8; MariaDB: the collation, such as utf8mb4_unicode_ci. Encoded in UTF-8."""
+    extensions: tuple[Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")], ...] = ()
+    """PostgreSQL's extensions in it."""
+    clients: tuple[Annotated[str, Field(pattern=r"^[0-9a-fA-F.:]+$")], ...] = ()
+    """IP addresses of other hosts from which the user connects (MariaDB keeps users by where they come from)."""
+    data: Literal[True] = True
+    """Kept, and reported as kept, when it leaves the configuration, unless purged."""
+
+    @property
+    def id(self) -> str:
+        return f"database:{self.engine}/{self.name}"
+
+
+class Bucket(Value):
+    """A bucket of Garage on this host, with the one key that may use it."""
+
+    kind: Literal["bucket"] = "bucket"
+    name: BucketName
+    access: SecretText
+    """The key's id and its secret, with a space between."""
+    websites: tuple[DomainName, ...] = ()
+    """Host names under which everybody may read its objects; nobody may if there is none."""
+    origins: tuple[Annotated[str, Field(pattern=r"^(\*|https?://[A-Za-z0-9.:-]+)$")], ...] = ()
+    """Web sites whose scripts may read its objects (CORS); `*` stands for all."""
+    max_bytes: Annotated[int, Field(ge=1)] | None = None
+    """How much fits in; as much as the disk holds if absent."""
+    admin: HttpUrl = "http://127.0.0.1:3903"
+    """Where Garage's admin API answers on this host."""
+    s3: HttpUrl = "http://127.0.0.1:3900"
+    """Where Garage's S3 API answers on this host."""
+    region: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] = "garage"
+    """The region that Garage says it is in."""
+    token_file: AbsolutePath = "/etc/garage/admin-token"  # noqa: S105 - the name of a file
+    """The file on this host that holds the token for it."""
+    data: Literal[True] = True
+    """Kept, and reported as kept, when it leaves the configuration, unless purged."""
+
+    @property
+    def id(self) -> str:
+        return f"bucket:{self.name}"
+
+
+Item = Annotated[
+    Package | File | Directory | Symlink | User | Unit | Job | Image | Database | Bucket, Field(discriminator="kind")
+]
+
+
+def content_of(item: Item) -> Content | None:
+    """What an item carries: a file's text, a job's standard input, what opens a database or a bucket."""
+    match item:
+        case File():
+            return item.content
+        case Job():
+            return item.stdin
+        case Database():
+            return item.password
+        case Bucket():
+            return item.access
+        case _:
+            return None
+
+
+CONTENT_FIELDS = {"content", "stdin", "password", "access"}
+"""The fields that `content_of` tells of; they do not travel with the item."""
 
 
 def watched_by(item: Item) -> tuple[str, ...]:

@@ -14,7 +14,6 @@ from pydantic import ValidationError
 from fedikit.errors import ConfigurationError, Mistake
 from fedikit.model.application import Application, Catalogue
 from fedikit.model.configuration import Configuration, configuration_model
-from fedikit.model.deployment import Secrets
 from fedikit.model.document import Malformed, parse_json, parse_toml
 from fedikit.model.environment import Environment, broken_references
 from fedikit.model.host import Connection, Ssh
@@ -151,8 +150,15 @@ def _read_certificates(document: Any, directory: Path) -> list[Mistake]:
 def _anchored(environment: Environment, directory: Path) -> Environment:
     """The same environment, with key files named by absolute paths."""
     hosts = {name: _anchored_host(host, directory) for name, host in environment.hosts.items()}
-    secrets = Secrets(master_key=f"file:{_beside(environment.secrets.path, directory)}")
-    return environment.model_copy(update={"hosts": hosts, "secrets": secrets})
+    secrets = environment.secrets
+    given = {name: _anchored_reference(reference, directory) for name, reference in secrets.given.items()}
+    anchored = {"master_key": _anchored_reference(secrets.master_key, directory), "given": given}
+    return environment.model_copy(update={"hosts": hosts, "secrets": secrets.model_copy(update=anchored)})
+
+
+def _anchored_reference(reference: str, directory: Path) -> str:
+    kind, _, place = reference.partition(":")
+    return f"file:{_beside(place, directory)}" if kind == "file" else reference
 
 
 def _anchored_host(host: Connection, directory: Path) -> Connection:

@@ -1,15 +1,18 @@
 """Policies: how a hosting provider makes one kind of request available on a host, and by which means."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
+
+from pydantic import Field
 
 from fedikit.errors import ConfigurationError, Mistake
 from fedikit.model.check import Check, ShellCommandPrints
 from fedikit.model.function import TypedFunction
 from fedikit.model.host import Connection, DnsRecord
 from fedikit.model.item import Items, Package, Unit, User
-from fedikit.model.request import LoginShell, SystemService, WebSite
-from fedikit.model.value import HostName, PublicKey, UnixName, Value, Written
+from fedikit.model.request import HostItems, LoginShell, Request, SystemService
+from fedikit.model.text import Fact
+from fedikit.model.value import HostName, Port, PublicKey, UnixName, Value, Written
 
 
 class Unfit(ConfigurationError):
@@ -19,7 +22,7 @@ class Unfit(ConfigurationError):
         super().__init__("environment", [Mistake(path, message)])
 
 
-RequestT = TypeVar("RequestT", LoginShell, SystemService, WebSite)
+RequestT = TypeVar("RequestT")
 
 
 class Place(Value):
@@ -27,12 +30,37 @@ class Place(Value):
 
     application: str
     host: HostName
-    connection: Connection
+    hosts: dict[HostName, Connection]
+    """Every host of the environment."""
+    facts: dict[tuple[str, str], Fact] = Field(default_factory=dict)
+    """What policies told of the application's resources there so far."""
+
+    @property
+    def connection(self) -> Connection:
+        """How the host is reached."""
+        return self.hosts[self.host]
+
+    def at(self, host: str) -> "Place":
+        """The same application, on another host."""
+        return self.model_copy(update={"host": host})
+
+
+class Ask(Value):
+    """A request that a policy makes in turn, of the same host or another."""
+
+    host: HostName
+    request: Request
 
 
 class Provision(Items):
-    """What fulfils a request: items for the host, names that lead there, and checks that show it."""
+    """What fulfils a request: items for the host, further requests, names that lead there, and checks that show it."""
 
+    asks: tuple[Ask, ...] = ()
+    """What else it takes, fulfilled before the items, in this order."""
+    facts: dict[str, Fact] = Field(default_factory=dict)
+    """What the application may know of the resource."""
+    ports: dict[Port, str] = Field(default_factory=dict)
+    """The host's ports that are taken by it, and what listens there."""
     dns: tuple[DnsRecord, ...] = ()
     checks: tuple[Check, ...] = ()
 
@@ -40,7 +68,7 @@ class Provision(Items):
 class Policy(ABC, Generic[RequestT]):
     """A way to fulfil one kind of request."""
 
-    fulfils: ClassVar[type[Value]]
+    fulfils: ClassVar[Any]
     """The type of the requests."""
 
     @abstractmethod
@@ -102,3 +130,12 @@ class ServicePolicy(Written, Policy[SystemService]):
         packages = tuple(Package(name=name) for name in request.packages)
         unit = Unit(name=request.unit, restart_on=tuple(file.id for file in request.files))
         return Provision(items=(*packages, *request.directories, *request.files, *request.setup, unit))
+
+
+class ItemsPolicy(Written, Policy[HostItems]):
+    """Puts items on the host, just as they are."""
+
+    fulfils: ClassVar = HostItems
+
+    def provide(self, request: HostItems, place: Place) -> Provision:
+        return Provision(items=request.items)

@@ -7,8 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from fedikit.model.item import Directory, File, Job
-from fedikit.model.value import DomainName, PackageName, Port, Value
+from fedikit.model.item import Directory, File, Item, Job
+from fedikit.model.resource import Cache, MailRelay, MariaDatabase, ObjectBucket, PostgresDatabase
+from fedikit.model.text import Text
+from fedikit.model.value import AbsolutePath, DomainName, ImageReference, PackageName, Port, Value
 
 
 class Example(Value):
@@ -73,6 +75,120 @@ class WebSite(Value):
     """Headers that every answer gets."""
 
 
-Request = Annotated[LoginShell | SystemService | WebSite, Field(discriminator="kind")]
+VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+UnitName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+
+
+class Variables(Value):
+    """Environment variables that several containers of an application share."""
+
+    name: UnitName
+    values: dict[VariableName, Text]
+    """One line each, as the software reads them; nothing is quoted."""
+
+
+class Volume(Value):
+    """A directory of the host that bears a container's data."""
+
+    name: UnitName
+    """Its name; the policy decides where it lies."""
+    mount: AbsolutePath
+    """Where the container sees it."""
+    owner: Annotated[int, Field(ge=0)] = 0
+    """The number of the user, and of the group, that it belongs to."""
+
+
+class MountedFile(Value):
+    """A file that a container sees, read-only."""
+
+    mount: AbsolutePath
+    content: Text
+    owner: Annotated[int, Field(ge=0)] = 0
+    """The number of the only user who may read it."""
+
+
+class HttpHealth(Value):
+    """Healthy is what answers an HTTP request of its host with success."""
+
+    kind: Literal["http"] = "http"
+    port: Port
+    path: Annotated[str, Field(pattern=r"^/[^\s\"'\\]*$")] = "/"
+    domain: DomainName | None = None
+    """The Host header, for software that answers to its own name only."""
+
+
+class CommandHealth(Value):
+    """Healthy is that in which a command succeeds."""
+
+    kind: Literal["command"] = "command"
+    command: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Container(Value):
+    """A container that always runs, in the host's own network."""
+
+    kind: Literal["container"] = "container"
+    name: UnitName
+    """Its name, and that of its systemd unit."""
+    image: ImageReference
+    command: tuple[str, ...] = ()
+    """The image's own if empty."""
+    variables: Variables | None = None
+    """Environment variables, shared with others; a change restarts it."""
+    environment: dict[VariableName, str] = Field(default_factory=dict)
+    """Further ones, of its own; never secrets."""
+    user: Annotated[str, Field(pattern=r"^[0-9]+(:[0-9]+)?$")] | None = None
+    """Numbers of the user and group that it runs as; the image's own if absent."""
+    volumes: tuple[Volume, ...] = ()
+    files: tuple[MountedFile, ...] = ()
+    ports: tuple[Port, ...] = ()
+    """The ports at which it listens."""
+    health: Annotated[HttpHealth | CommandHealth, Field(discriminator="kind")] | None = None
+    """When it counts as started."""
+    start_seconds: Annotated[int, Field(ge=1)] = 300
+    """How long it may take until it is healthy."""
+    stop_seconds: Annotated[int, Field(ge=1)] = 30
+    """How long it may take to end."""
+
+
+class OneOffJob(Value):
+    """A command that runs once for each version of its image, and again when its own words change."""
+
+    kind: Literal["job"] = "job"
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9 -]*$")]
+    image: ImageReference
+    run: Annotated[tuple[str, ...], Field(min_length=1)]
+    """The command, in a container; never holds a secret."""
+    check: tuple[str, ...] = ()
+    """Succeeds when the effect is there already; gets the same standard input; changes nothing."""
+    stdin: Text = ""
+    variables: Variables | None = None
+    user: Annotated[str, Field(pattern=r"^[0-9]+(:[0-9]+)?$")] | None = None
+    volumes: tuple[Volume, ...] = ()
+    deadline: Annotated[int, Field(ge=1, le=3600)] = 900
+    """Seconds that it may take."""
+
+
+class HostItems(Value):
+    """Items, just as they are: for what no other request has a word for."""
+
+    kind: Literal["items"] = "items"
+    items: tuple[Item, ...]
+
+
+Request = Annotated[
+    LoginShell
+    | SystemService
+    | WebSite
+    | Container
+    | OneOffJob
+    | PostgresDatabase
+    | MariaDatabase
+    | Cache
+    | ObjectBucket
+    | MailRelay
+    | HostItems,
+    Field(discriminator="kind"),
+]
 Requests = dict[str, Request]
-"""An application's requests by the name it gives each."""
+"""An application's requests by the name it gives each, in the order in which they are fulfilled."""

@@ -58,6 +58,8 @@ HostName = Annotated[
         pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", description="A short name of small letters, digits and dashes."
     ),
 ]
+Subdomain = HostName
+"""What stands before the domain in a web address."""
 DomainName = Annotated[
     str,
     Field(
@@ -71,6 +73,13 @@ UnixName = Annotated[
     str,
     Field(
         pattern=r"^[a-z_][a-z0-9_-]{0,30}$", description="A user or group of a host: small letters, digits, - and _."
+    ),
+]
+Owner = Annotated[
+    str,
+    Field(
+        pattern=r"^([a-z_][a-z0-9_-]{0,30}|[0-9]{1,9})$",
+        description="A user or group of a host, or the number of one that only a container knows.",
     ),
 ]
 AbsolutePath = Annotated[
@@ -98,15 +107,45 @@ EmailAddress = Annotated[
         description="An e-mail address.",
     ),
 ]
+HttpUrl = Annotated[
+    str,
+    Field(
+        pattern=r"^https?://[A-Za-z0-9.:\[\]-]+$", description="A server's address: http:// or https://, and no path."
+    ),
+]
 HttpsUrl = Annotated[
     str, Field(pattern=r"^https://[A-Za-z0-9._~:/?#@!&=%+,;-]+$", description="An address that starts with https://.")
+]
+ImageReference = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$",
+        description="A container image's whole name: registry, repository and tag.",
+    ),
+]
+Digest = Annotated[
+    str, Field(pattern=r"^sha256:[0-9a-f]{64}$", description="The digest of a container image's manifest.")
+]
+DatabaseName = Annotated[
+    str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$", description="A database or its user: small letters, digits and _.")
+]
+BucketName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+        description="A bucket: 3 to 63 small letters, digits, dashes and dots.",
+    ),
 ]
 PublicKey = Annotated[
     str,
     Field(pattern=r"^[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [^\n]*)?$", description="An OpenSSH public key, as in a .pub file."),
 ]
-FileReference = Annotated[
-    str, Field(pattern=r"^file:[^\x00\n]+$", description="The place of a secret as file:PATH, never the secret itself.")
+SecretReference = Annotated[
+    str,
+    Field(
+        pattern=r"^(file|command|env):[^\x00\n]+$",
+        description="Where a secret is found, as file:PATH, command:COMMAND or env:NAME; never the secret itself.",
+    ),
 ]
 
 

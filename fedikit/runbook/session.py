@@ -179,7 +179,7 @@ class Run:
 
     def _hide_secrets_of(self, deployment: "Deployment") -> None:
         vault = Vault.of(deployment)
-        self.hide(vault.value(ref) for ref in secrets_of(deployment).values())
+        self.hide(vault.value(ref) for ref in secrets_of(deployment))
 
     def _refuse_leaks(self) -> None:
         leaks = find_leaks([self.record], self._hidden) if self.record else []

@@ -3,6 +3,19 @@
 from fedikit.store.artifact import Store, default_directory
 from fedikit.store.debian import Deb, resolve
 from fedikit.store.download import fetch
+from fedikit.store.images import Images, StoredImage
+from fedikit.store.locked import locked_debs
 from fedikit.store.sources import Source, debian_sources
 
-__all__ = ["Deb", "Source", "Store", "debian_sources", "default_directory", "fetch", "resolve"]
+__all__ = [
+    "Deb",
+    "Images",
+    "Source",
+    "Store",
+    "StoredImage",
+    "debian_sources",
+    "default_directory",
+    "fetch",
+    "locked_debs",
+    "resolve",
+]

@@ -76,7 +76,7 @@ def test_an_application_maps_its_settings_to_requests() -> None:
 # A policy is how a hosting provider makes such a request available: here, as a user with packages.
 
 
-PLACE = Place(application="hello", host="greeter", connection=Local())
+PLACE = Place(application="hello", host="greeter", hosts={"greeter": Local()})
 
 
 def test_a_policy_turns_a_login_shell_into_a_user_with_packages() -> None:

@@ -100,7 +100,7 @@ def test_of_keys_an_environment_keeps_the_absolute_place(
 
     assert isinstance(environment.hosts["social"], Ssh)
     assert environment.hosts["social"].identity_file == str(tmp_path / "keys/lab")
-    assert environment.secrets.path == str(tmp_path / "master.key")
+    assert environment.secrets.master_key == f"file:{tmp_path}/master.key"
 
 
 def test_the_same_files_elsewhere_come_to_the_same_deployment(sample: Data, tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 
 
 def test_the_applications_that_come_with_fedikit_come_in_by_the_same_door() -> None:
-    assert sorted(load_catalogue()) == ["cowsay", "hello", "snac"]
+    assert sorted(load_catalogue()) == ["cowsay", "hello", "mastodon", "peertube", "pixelfed", "snac"]
 
 
 def test_an_installed_application_can_be_chosen(install: Callable[[str], None], sample: Data, write: Write) -> None:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
-from fedikit.model import load_environment
+from fedikit.model import Policies, load_environment
 from fedikit.model.schema import Document, keys_at, schema
 
 Data = dict[str, Any]
@@ -79,7 +79,7 @@ def test_a_bad_configuration_does_not_follow_it(catalogue: Data, sample: Data, p
         ("hosts", {"Social": {"type": "local"}}),
         ("hosts", {"social": {"address": "10.0.0.1"}}),
         ("hosts", {"social": {"type": "local", "port": 22}}),
-        ("placement", {"mastodon": "social"}),
+        ("placement", {"friendica": "social"}),
         ("secrets", {"master_key": "the key itself"}),
     ],
 )
@@ -91,7 +91,7 @@ def test_a_bad_environment_does_not_follow_it(catalogue: Data, provider: Data, p
 def test_it_tells_the_keys_at_a_path(catalogue: Data) -> None:
     described = schema(catalogue, "environment")
 
-    assert keys_at(described, ("policies",)) == ["login-shell", "service", "web"]
+    assert keys_at(described, ("policies",)) == sorted(Policies.model_json_schema(by_alias=True)["properties"])
     assert keys_at(described, ("hosts", "any", "user")) == []
     assert keys_at(described, ("hosts", "any"))[:3] == ["address", "after", "host_key"]
 

@@ -5,7 +5,7 @@ from fedikit.model.request import Request
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBxmvDXEmd4pbRRnqlLS0D5oB9c7PSaZ4hUJ4mSH4hYT"
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
-PLACE = Place(application="probe", host="social", connection=Ssh(address="192.0.2.1", host_key=HOST_KEY))
+PLACE = Place(application="probe", host="social", hosts={"social": Ssh(address="192.0.2.1", host_key=HOST_KEY)})
 SITE = WebSite(domain="one.test", routes=(Route(port=8001),))
 
 

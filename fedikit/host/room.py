@@ -1,0 +1,50 @@
+"""Whether there is room on the host for what is to be sent, and for what it becomes there."""
+
+import os
+from typing import Any
+
+from .ledger import HOME
+from .trouble import Trouble
+
+Item = dict[str, Any]
+CONTAINERS = "/var/lib/containers"
+SPARE_BYTES = 8 * 1024 * 1024
+UNPACKED = 4
+"""How much of a layer's size Podman needs: unpacked it is some three times as large, and there is a copy on the way."""
+
+
+def require_room(root: str, sent: int, layers: list[Item]) -> None:
+    """Trouble if what is sent, or what these layers of images become, does not fit."""
+    root = root.rstrip("/")
+    unpacked = sum({layer["sha256"]: layer["size"] for layer in layers}.values()) * UNPACKED
+    home, containers = _existing(root + HOME), _existing(root + CONTAINERS)
+    if unpacked and os.stat(home).st_dev == os.stat(containers).st_dev:
+        _require(
+            home, HOME, sent + unpacked, f"{_mb(sent)} are to be sent, {_mb(unpacked)} more come of unpacking images"
+        )
+    else:
+        _require(home, HOME, sent, f"{_mb(sent)} are to be sent")
+        if unpacked:
+            _require(containers, CONTAINERS, unpacked, f"the images become about {_mb(unpacked)}")
+
+
+def _require(place: str, name: str, wanted: int, words: str) -> None:
+    disk = os.statvfs(place)
+    free = disk.f_bavail * disk.f_frsize
+    if wanted + SPARE_BYTES > free:
+        raise Trouble(
+            f"{words}, {_mb(free)} are free in {name}; nothing was done",
+            code="disk",
+            hint="free some space there and run the same command again",
+        )
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
+
+
+def _existing(path: str) -> str:
+    """The path, or the nearest directory above it that is there."""
+    while not os.path.exists(path):
+        path = os.path.dirname(path) or "/"
+    return path

@@ -1,0 +1,144 @@
+"""Container images that the lab builds for itself, since it may be where no registry can be reached.
+
+Each is built when it is first wanted and kept in the cache by its recipe. A build that is killed leaves nothing that
+counts.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fedikit.errors import FedikitError
+from fedikit.events import StepFinished, StepStarted, Tell, Waiting, tell_nobody
+from fedikit.lab import garage
+from fedikit.lab.image import CODENAME, cache_directory
+from fedikit.lab.layout import Layout
+from fedikit.lab.lock import held_lock
+from fedikit.lab.standins import (
+    LEFT_OUT,
+    OPTIONS,
+    Program,
+    put_debian,
+    put_packages,
+    put_program,
+    read_program,
+)
+
+GARAGE = f"built.lab/garage:v{garage.VERSION}"
+STAND_INS = {
+    "contract.lab/mastodon:v4.7.4": ("Mastodon", "mastodon"),
+    "contract.lab/mastodon-streaming:v4.7.4": ("Mastodon streaming", "mastodon_streaming"),
+    "contract.lab/peertube:v8.3.1": ("PeerTube", "peertube"),
+    "contract.lab/pixelfed:v0.14.4": ("Pixelfed", "pixelfed"),
+}
+_LOCK_SECONDS = 3600
+_FORM = 1  # a new number has everything built anew
+
+
+@dataclass(frozen=True, kw_only=True)
+class Build:
+    """One image and how it is made: on which other, and with what laid over that."""
+
+    name: str
+    what: str
+    """What a person who waits is told, with how long it takes."""
+    recipe: object
+    put: Callable[[Layout, Path, Tell], None]
+    on: "Build | None" = None
+
+    @property
+    def key(self) -> str:
+        """Tells this recipe from every other."""
+        recipe = [_FORM, os.uname().machine, self.recipe, self.on.key if self.on else ""]
+        return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:16]
+
+    @property
+    def directory(self) -> Path:
+        """Where the image is, or will be."""
+        return cache_directory() / "lab" / "images" / f"{self.name}-{self.key}"
+
+
+def lab_image(name: str, *, tell: Tell = tell_nobody) -> Path:
+    """The OCI image layout that holds the image of that name; builds it when this recipe was never built here."""
+    return built(_build_of(name), tell=tell)
+
+
+def built(build: Build, *, tell: Tell) -> Path:
+    """The directory of an image, which is built if it is not there."""
+    if build.directory.is_dir():
+        return build.directory
+    if os.geteuid() != 0:
+        raise FedikitError("the lab's images are built from Debian trees, and that takes root", hint="run it as root")
+    shelf = build.directory.parent
+    shelf.mkdir(parents=True, exist_ok=True)
+    tell(Waiting(what=build.what))
+    with held_lock(shelf / "build.lock", seconds=_LOCK_SECONDS):
+        for abandoned in shelf.glob("building-*"):
+            shutil.rmtree(abandoned, ignore_errors=True)
+        return _built(build, tell).directory
+
+
+def build_of_program(name: str, program: Program) -> Build:
+    """A contract image: the program over its packages, and these over the Debian that all have in common."""
+    return Build(
+        name=name,
+        what=f"the contract image of {program.application} (once, some seconds)",
+        recipe=program.recipe,
+        put=lambda layout, room, tell: put_program(layout, room, program),
+        on=_packages(program.packages) if program.packages else _debian(),
+    )
+
+
+def _build_of(name: str) -> Build:
+    if name == GARAGE:
+        what = f"Garage {garage.VERSION} from its source (once, about {garage.MINUTES} minutes)"
+        recipe = [garage.VERSION, garage.TARGET, garage.SETTINGS]
+        return Build(name="garage", what=what, recipe=recipe, put=garage.put_garage)
+    if name not in STAND_INS:
+        known = ", ".join([GARAGE, *STAND_INS])
+        raise FedikitError(f"the lab builds no image called {name!r}", hint=f"it builds {known}")
+    application, module = STAND_INS[name]
+    return build_of_program(module, read_program(application, module))
+
+
+def _debian() -> Build:
+    what = f"the Debian {CODENAME} of the contract images (once, about half a minute)"
+    return Build(name="debian", what=what, recipe=[CODENAME, OPTIONS, LEFT_OUT], put=put_debian)
+
+
+def _packages(packages: tuple[str, ...]) -> Build:
+    names = " ".join(packages)
+    return Build(
+        name=f"debian-{packages[0]}",
+        what=f"the packages {names} for contract images (once, some seconds)",
+        recipe=packages,
+        put=lambda layout, room, tell: put_packages(layout, room, packages, tell),
+        on=_debian(),
+    )
+
+
+def _built(build: Build, tell: Tell) -> Layout:
+    """Builds what lies below first. The lock is held."""
+    if build.directory.is_dir():
+        return Layout(build.directory)
+    below = _built(build.on, tell) if build.on else None
+    step = f"lab image {build.name}"
+    tell(StepStarted(step=step))
+    tell(Waiting(what=build.what))
+    started = time.monotonic()
+    room = Path(tempfile.mkdtemp(prefix="building-", dir=build.directory.parent))
+    try:
+        place = room / "layout"
+        layout = Layout.on(below, place) if below else Layout.new(place)
+        build.put(layout, room, tell)
+        place.rename(build.directory)
+    finally:
+        tell(StepFinished(step=step, seconds=time.monotonic() - started, failed=not build.directory.is_dir()))
+        shutil.rmtree(room, ignore_errors=True)
+    return Layout(build.directory)

@@ -1,0 +1,99 @@
+"""Buckets: in the environment's own Garage, or at any provider who speaks S3."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from fedikit.model.garage import TOKEN_FILE, bracketed, garage
+from fedikit.model.host import is_ip_address
+from fedikit.model.item import Bucket, SecretRef, SecretText
+from fedikit.model.policy import Ask, Place, Policy, Provision, Unfit
+from fedikit.model.request import HostItems, Route, WebSite
+from fedikit.model.resource import ObjectBucket
+from fedikit.model.value import DomainName, HostName, HttpUrl, OneLine, Written
+
+REGION = "garage"
+WEB_PORT = 3902
+
+
+class GaragePolicy(Written, Policy[ObjectBucket]):
+    """Keeps objects in Garage on a host of the environment."""
+
+    fulfils: ClassVar = ObjectBucket
+    means: Literal["garage"] = "garage"
+    """Garage, run here."""
+    host: HostName = Field(description="The host on which Garage runs.")
+    capacity_gigabytes: Annotated[int, Field(ge=1)] = 100
+    """How much of the host's disk it may fill."""
+
+    def provide(self, request: ObjectBucket, place: Place) -> Provision:
+        host = place.hosts[self.host]
+        if not is_ip_address(host.address):
+            raise Unfit(f"hosts.{self.host}.address", "should be an IP address: applications reach Garage by it")
+        endpoint = f"http://{bracketed(host.address)}:3900"
+        name = f"{place.application}/bucket-key"
+        key = SecretRef(name=name, format="garage-key-id"), SecretRef(name=name, format="garage-key-secret")
+        bucket = Bucket(
+            name=request.name,
+            access=SecretText(parts=(key[0], " ", key[1])),
+            websites=(request.public_at,) if request.public_at else (),
+            origins=request.origins,
+            max_bytes=request.max_gigabytes * 10**9 if request.max_gigabytes else None,
+            s3=endpoint,
+            token_file=TOKEN_FILE,
+        )
+        asks = [*garage(host.address, self.host, self.capacity_gigabytes), HostItems(items=(bucket,))]
+        if request.public_at:
+            asks.append(WebSite(domain=request.public_at, routes=(Route(port=WEB_PORT),)))
+        return Provision(
+            items=(),
+            asks=tuple(Ask(host=self.host, request=ask) for ask in asks),
+            facts={
+                "endpoint": endpoint,
+                "region": REGION,
+                "bucket": request.name,
+                "key-id": key[0],
+                "key-secret": key[1],
+                "public-url": f"https://{request.public_at}",
+                "public-host": request.public_at or "",
+            },
+        )
+
+
+class S3Policy(Written, Policy[ObjectBucket]):
+    """Uses buckets that a provider of S3 has made already."""
+
+    fulfils: ClassVar = ObjectBucket
+    means: Literal["s3"] = "s3"
+    """Any provider who speaks S3; the secret key is the secret s3/secret-key."""
+    endpoint: HttpUrl = Field(description="The address of the S3 API.")
+    region: OneLine = Field(description="The provider's region.")
+    access_key: OneLine = Field(description="The id of the key.")
+    prefix: str = Field(
+        "", pattern=r"^[a-z0-9-]*$", description="What stands before an application's name in its bucket's."
+    )
+    media: dict[str, DomainName] = Field(
+        default_factory=dict,
+        description="By bucket, the host name under which everybody may read its objects.",
+    )
+
+    def provide(self, request: ObjectBucket, place: Place) -> Provision:
+        name = self.prefix + request.name
+        public = self.media.get(name)
+        if request.public_at and not public:
+            raise Unfit(f"policies.bucket.media.{name}", f"is missing: {place.application} shows what is there")
+        return Provision(
+            items=(),
+            facts={
+                "endpoint": self.endpoint,
+                "region": self.region,
+                "bucket": name,
+                "key-id": self.access_key,
+                "key-secret": SecretRef(name="s3/secret-key", given=True),
+                "public-url": f"https://{public}",
+                "public-host": public or "",
+            },
+        )
+
+
+BucketPolicy = Annotated[GaragePolicy | S3Policy, Field(discriminator="means")]

@@ -1,0 +1,44 @@
+"""Mail: through a relay that the provider names."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from fedikit.model.item import SecretRef
+from fedikit.model.policy import Place, Policy, Provision
+from fedikit.model.resource import MailRelay
+from fedikit.model.value import EmailAddress, OneLine, Port, Written
+
+PASSWORD = "mail/password"  # noqa: S105 - the label of a secret
+
+
+class MailPolicy(Written, Policy[MailRelay]):
+    """Sends mail through a relay; where none is named, applications send none."""
+
+    fulfils: ClassVar = MailRelay
+    host: str | None = Field(
+        None, pattern=r"^[A-Za-z0-9.-]+$", description="The relay's name or address; no mail if absent."
+    )
+    port: Port = Field(587, description="The port at which it takes mail.")
+    encryption: Literal["starttls", "tls", "none"] = Field("starttls", description="How the connection is protected.")
+    user: OneLine = Field(
+        "", description="Who signs in there; nobody if empty. The password is the secret mail/password."
+    )
+    sender: EmailAddress | None = Field(
+        None, description="From whom all mail comes; noreply@ each application's own domain if absent."
+    )
+
+    def provide(self, request: MailRelay, place: Place) -> Provision:
+        sender = self.sender or f"{request.sender_name}@{request.domain}"
+        return Provision(
+            items=(),
+            facts={
+                "host": self.host or "",
+                "port": str(self.port),
+                "user": self.user,
+                "password": SecretRef(name=PASSWORD, given=True) if self.host and self.user else "",
+                "sender": sender,
+                "encryption": self.encryption,
+                "enabled": "yes" if self.host else "no",
+            },
+        )

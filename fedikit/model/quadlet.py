@@ -1,0 +1,68 @@
+"""Quadlet: a container described in a file, of which systemd makes a unit (podman-systemd.unit)."""
+
+import json
+from collections.abc import Mapping
+
+from fedikit.model.request import CommandHealth, Container, HttpHealth
+
+
+def quadlet(container: Container, image: str, mounts: Mapping[str, str]) -> str:
+    """The text of its file. `mounts` are paths of the host, and where the container sees each."""
+    sections = {
+        "Unit": [
+            f"Description={container.name}, a container",
+            "Wants=network-online.target",
+            "After=network-online.target",
+            "StartLimitIntervalSec=0",
+        ],
+        "Container": _container(container, image, mounts),
+        "Service": _service(container),
+        "Install": ["WantedBy=multi-user.target"],
+    }
+    return "\n".join("\n".join([f"[{name}]", *lines, ""]) for name, lines in sections.items())
+
+
+def _container(container: Container, image: str, mounts: Mapping[str, str]) -> list[str]:
+    lines = [f"Image={image}", f"ContainerName={container.name}", "Pull=never", "Network=host"]
+    if container.command:
+        lines.append(f"Exec={' '.join(map(_quoted, container.command))}")
+    if container.user:
+        user, _, group = container.user.partition(":")
+        lines += [f"User={user}", *([f"Group={group}"] if group else [])]
+    if container.variables:
+        lines.append(f"EnvironmentFile=/etc/fedikit/{container.variables.name}.env")
+    lines += [f"Environment={_quoted(f'{name}={value}')}" for name, value in container.environment.items()]
+    lines += [f"Volume={path}:{seen}" for path, seen in mounts.items()]
+    lines.append(f"StopTimeout={container.stop_seconds}")
+    if isinstance(container.health, CommandHealth):
+        lines += [f"HealthCmd={json.dumps(container.health.command)}", "HealthInterval=30s"]
+        lines += [
+            f"HealthStartPeriod={container.start_seconds}s",
+            "HealthStartupCmd=" + json.dumps(container.health.command),
+        ]
+        lines += ["HealthStartupInterval=1s", "Notify=healthy"]
+    return lines
+
+
+def _service(container: Container) -> list[str]:
+    lines = ["Restart=always", "RestartSec=2", f"TimeoutStartSec={container.start_seconds}"]
+    lines.append(f"TimeoutStopSec={container.stop_seconds + 10}")
+    if isinstance(container.health, HttpHealth):
+        health = container.health
+        url = f"http://127.0.0.1:{health.port}{health.path}"
+        wait = (
+            "/usr/bin/python3",
+            "-I",
+            "/etc/fedikit/await-http",
+            url,
+            health.domain or "-",
+            str(container.start_seconds),
+        )
+        lines.append(f"ExecStartPost={' '.join(map(_quoted, wait))}")
+    return lines
+
+
+def _quoted(word: str) -> str:
+    """One word as systemd reads it: no specifier and no variable is meant."""
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{escaped}"' if escaped != word or not word or set(word) & set(" '\t;") else word

@@ -1,0 +1,159 @@
+"""Resources: databases, caches, buckets and mail relays that an application asks for.
+
+What the policy knows of one, such as its host, is an attribute of the request: it stands for the fact until told.
+"""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from fedikit.model.text import Told
+from fedikit.model.value import BucketName, DatabaseName, DomainName, Port, Value
+
+
+class Resource(Value):
+    """What every resource has."""
+
+    kind: str
+    FACTS: ClassVar[tuple[str, ...]]
+    """What its policy tells of it."""
+
+    @property
+    def label(self) -> str:
+        """By which texts refer to it."""
+        return f"{self.kind} {getattr(self, 'name', '')}".rstrip()
+
+    def told(self, fact: str, words: dict[str, str] | None = None) -> Told:
+        """Stands for a fact."""
+        return Told(resource=self.label, fact=fact, words=words or {})
+
+
+class _Served(Resource):
+    """Something that answers at a host and a port."""
+
+    @property
+    def host(self) -> Told:
+        return self.told("host")
+
+    @property
+    def port(self) -> Told:
+        return self.told("port")
+
+    @property
+    def user(self) -> Told:
+        return self.told("user")
+
+    @property
+    def password(self) -> Told:
+        return self.told("password")
+
+
+class PostgresDatabase(_Served):
+    """A PostgreSQL database in UTF-8, with a user of the same name who owns it."""
+
+    FACTS: ClassVar = ("host", "port", "user", "password")
+
+    kind: Literal["postgresql"] = "postgresql"
+    name: DatabaseName
+    """Its name, and its user's."""
+    extensions: tuple[str, ...] = ()
+    """Extensions that shall be in it."""
+    collation: str = "C.UTF-8"
+    """The locale by which it sorts and tells letters."""
+
+
+class MariaDatabase(_Served):
+    """A MariaDB database in UTF-8 (utf8mb4), with a user of the same name who owns it."""
+
+    FACTS: ClassVar = ("host", "port", "user", "password")
+
+    kind: Literal["mariadb"] = "mariadb"
+    name: DatabaseName
+    """Its name, and its user's."""
+    collation: str = "utf8mb4_unicode_ci"
+    """By which it sorts and compares."""
+
+
+class Cache(_Served):
+    """A server that speaks the protocol of Redis, of the application's own. It keeps what it holds over a restart."""
+
+    FACTS: ClassVar = ("host", "port", "password")
+
+    kind: Literal["cache"] = "cache"
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+    """Its name."""
+    at: Port
+    """The port at 127.0.0.1 at which it answers."""
+    max_megabytes: Annotated[int, Field(ge=1)] | None = None
+    """Memory that it may take; as much as it likes if absent."""
+
+
+class ObjectBucket(Resource):
+    """A bucket for objects (S3), with a key that may read and write it."""
+
+    FACTS: ClassVar = ("endpoint", "region", "bucket", "key-id", "key-secret", "public-url", "public-host")
+
+    kind: Literal["bucket"] = "bucket"
+    name: BucketName
+    """Its name."""
+    public_at: DomainName | None = None
+    """The media host: a domain of its own, under which everybody may read the objects; nobody may if absent."""
+    origins: tuple[str, ...] = ("*",)
+    """Web sites whose scripts may read them (CORS)."""
+    max_gigabytes: Annotated[int, Field(ge=1)] | None = None
+    """How much fits in."""
+
+    @property
+    def endpoint(self) -> Told:
+        """The address of the S3 API, with its scheme; buckets are in the path."""
+        return self.told("endpoint")
+
+    @property
+    def region(self) -> Told:
+        return self.told("region")
+
+    @property
+    def bucket(self) -> Told:
+        """What the bucket is called there."""
+        return self.told("bucket")
+
+    @property
+    def key_id(self) -> Told:
+        return self.told("key-id")
+
+    @property
+    def key_secret(self) -> Told:
+        return self.told("key-secret")
+
+    @property
+    def public_url(self) -> Told:
+        """What stands before an object's key in its public address, without a final slash."""
+        return self.told("public-url")
+
+    @property
+    def public_host(self) -> Told:
+        return self.told("public-host")
+
+
+class MailRelay(_Served):
+    """A server that takes mail for delivery. Where the provider has none, mail is off."""
+
+    FACTS: ClassVar = ("host", "port", "user", "password", "sender", "encryption", "enabled")
+
+    kind: Literal["mail"] = "mail"
+    sender_name: Annotated[str, Field(pattern=r"^[a-z0-9.+-]+$")] = "noreply"
+    """What stands before the @ in the sender's address."""
+    domain: DomainName
+    """What stands after it."""
+
+    @property
+    def sender(self) -> Told:
+        return self.told("sender")
+
+    def if_enabled(self, yes: str, no: str) -> Told:
+        """One word where there is mail, another where there is none."""
+        return self.told("enabled", {"yes": yes, "no": no})
+
+    def by_encryption(self, *, none: str, starttls: str, tls: str) -> Told:
+        """A word for each way in which the connection is protected."""
+        return self.told("encryption", {"none": none, "starttls": starttls, "tls": tls})

@@ -1,0 +1,63 @@
+"""Rotation: secrets at the versions that the environment names."""
+
+from collections.abc import Iterable, Mapping
+
+from fedikit.errors import Mistake
+from fedikit.model.check import Check, SignsIn
+from fedikit.model.item import Bucket, Content, Database, File, Item, Job, SecretRef, SecretText
+from fedikit.model.mistake import did_you_mean
+
+Versions = Mapping[str, int]
+
+
+def rotated(item: Item, versions: Versions) -> Item:
+    """The item with its secrets at these versions."""
+    match item:
+        case File():
+            return item.model_copy(update={"content": _raised(item.content, versions)})
+        case Job():
+            return item.model_copy(update={"stdin": _raised(item.stdin, versions)})
+        case Database():
+            return item.model_copy(update={"password": _raised(item.password, versions)})
+        case Bucket():
+            return item.model_copy(update={"access": _raised(item.access, versions)})
+        case _:
+            return item
+
+
+def rotated_check(check: Check, versions: Versions) -> Check:
+    """The check with its secret at these versions."""
+    if isinstance(check, SignsIn) and check.secret.name in versions:
+        return check.model_copy(update={"secret": _at(check.secret, versions)})
+    return check
+
+
+def misplaced_versions(used: Iterable[SecretRef], versions: Versions, resting: Iterable[str]) -> list[Mistake]:
+    """Versions of secrets that there are none of, or that must never change.
+
+    `resting` are applications that are not enabled: their secrets are not known now, and may have versions.
+    """
+    permanent = {secret.name for secret in used if secret.permanent}
+    known = {secret.name for secret in used}
+    unknown = {name for name in versions if name not in known and name.split("/")[0] not in set(resting)}
+    mistakes = [Mistake(_path(name), f"is no secret here{did_you_mean(name, sorted(known))}") for name in unknown]
+    changed = [name for name in sorted(permanent) if versions.get(name, 1) > 1]
+    return mistakes + [
+        Mistake(_path(name), "must never change: what is encrypted or signed with it would be lost") for name in changed
+    ]
+
+
+def _path(name: str) -> str:
+    return f'secrets.versions."{name}"'
+
+
+def _raised(content: Content, versions: Versions) -> Content:
+    if not isinstance(content, SecretText):
+        return content
+    return SecretText(
+        parts=tuple(_at(part, versions) if isinstance(part, SecretRef) else part for part in content.parts)
+    )
+
+
+def _at(secret: SecretRef, versions: Versions) -> SecretRef:
+    return secret.model_copy(update={"version": versions.get(secret.name, secret.version)})

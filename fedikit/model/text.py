@@ -1,0 +1,63 @@
+"""Texts in requests: what an application cannot know itself stands in them by name, and is filled in later."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
+
+from fedikit.model.item import Content, SecretRef, SecretText
+from fedikit.model.value import Value
+
+Fact = str | SecretRef
+"""What a policy says of a resource that it provides: plain words, or a secret."""
+
+
+class Told(Value):
+    """Stands for a fact that the policy tells which provides a resource, such as the host of a database."""
+
+    resource: str
+    """The label of the resource."""
+    fact: str
+    words: dict[str, str] = Field(default_factory=dict)
+    """Other words for what the policy says; as it says it if absent."""
+
+
+Part = str | SecretRef | Told
+Text = Annotated[Part | tuple[Part, ...], Field(description="Words, secrets and facts, joined.")]
+Facts = Mapping[tuple[str, str], Fact]
+"""What is known, by resource and fact."""
+
+
+class Untold(Exception):
+    """A fact that no policy told; the resource was not asked for, or only later."""
+
+    def __init__(self, told: Told) -> None:
+        super().__init__(f"{told.resource} was not asked for before its {told.fact} is used")
+
+
+def filled(text: Text, facts: Facts) -> Content:
+    """The text with all facts in it; raises Untold."""
+    parts = [_known(part, facts) for part in (text if isinstance(text, tuple) else (text,))]
+    if any(isinstance(part, SecretRef) for part in parts):
+        return SecretText(parts=tuple(parts))
+    return "".join(part for part in parts if isinstance(part, str))
+
+
+def joined(*contents: Content) -> Content:
+    """Contents, one after the other."""
+    parts = tuple(
+        part for content in contents for part in (content.parts if isinstance(content, SecretText) else (content,))
+    )
+    if any(isinstance(part, SecretRef) for part in parts):
+        return SecretText(parts=parts)
+    return "".join(part for part in parts if isinstance(part, str))
+
+
+def _known(part: Part, facts: Facts) -> Fact:
+    if not isinstance(part, Told):
+        return part
+    try:
+        fact = facts[part.resource, part.fact]
+    except KeyError:
+        raise Untold(part) from None
+    return part.words.get(fact, fact) if isinstance(fact, str) else fact

@@ -1,0 +1,72 @@
+"""Reading a secret that somebody keeps: in a private file, behind a command, in an environment variable."""
+
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+from fedikit.errors import SecretError
+
+_COMMAND_DEADLINE = 60
+
+
+def read_text(what: str, reference: str, *, base: Path, hint: str) -> str:
+    """The text that a reference names: `file:PATH`, `command:pass show fedikit` or `env:NAME`.
+
+    A path is relative to `base`, where a command also runs, without a shell. `what` it is stands in errors, and the
+    hint where there is nothing. Raises SecretError.
+    """
+    kind, _, rest = reference.partition(":")
+    match kind:
+        case "file":
+            return _read_private_file(what, base / Path(rest).expanduser(), hint)
+        case "command":
+            return _read_command(what, rest, base)
+        case "env":
+            return os.environ.get(rest, "")
+        case _:
+            raise SecretError(f"{kind!r} is no way to name {what}", hint="write file:PATH, command:COMMAND or env:NAME")
+
+
+def read_secret(name: str, reference: str, *, base: Path) -> str:
+    """A secret that somebody else made: one line."""
+    text = read_text(f"the secret {name}", reference, base=base, hint=f"put it there: {reference}").strip("\r\n")
+    if not text or not text.isprintable():
+        raise SecretError(f"the secret {name} ({reference}) is not one line of text", hint="put it there as one line")
+    return text
+
+
+def _read_private_file(what: str, path: Path, hint: str) -> str:
+    try:
+        with path.open() as file:
+            mode = os.fstat(file.fileno()).st_mode & 0o777
+            if mode & 0o177:
+                message = f"{what} {path} may be read by others (mode {mode:04o})"
+                raise SecretError(message, hint=f"chmod 600 {shlex.quote(str(path))}")
+            return file.read()
+    except OSError as error:
+        message = f"{what} {path} cannot be read: {error.strerror}"
+        raise SecretError(message, hint=hint) from error
+    except UnicodeDecodeError:  # which would carry the contents along
+        raise SecretError(f"{what} {path} is no text", hint=hint) from None
+
+
+def _read_command(what: str, command: str, base: Path) -> str:
+    try:
+        answer = subprocess.run(
+            shlex.split(command),
+            cwd=base,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_COMMAND_DEADLINE,
+        )
+    except subprocess.TimeoutExpired:  # which would carry the output along
+        message = f"{what} did not come from `{command}` within {_COMMAND_DEADLINE} s"
+        raise SecretError(message, hint=f"try it yourself in {base}") from None
+    except (OSError, ValueError, IndexError) as error:
+        raise SecretError(f"{what}'s command `{command}` cannot run: {error}") from error
+    if answer.returncode:
+        said = answer.stderr.decode(errors="replace").splitlines()[-5:]
+        message = f"{what}'s command `{command}` ended with {answer.returncode}"
+        raise SecretError("\n  | ".join([message, *said]), hint=f"try it yourself in {base}")
+    return answer.stdout.decode(errors="replace")

@@ -1,0 +1,86 @@
+"""The vault: hands out the secrets of one environment, and seals contents that hold some."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from fedikit.errors import SecretError
+from fedikit.model.deployment import Deployment
+from fedikit.model.item import Content, SecretRef, SecretText, content_of
+from fedikit.secrets.forms import FORMS
+from fedikit.secrets.master import CREATE_HINT, MasterKey
+from fedikit.secrets.reading import read_secret
+
+
+class Vault:
+    """Hands out the secrets of one environment: those that the operator gave, and else derived ones."""
+
+    def __init__(self, master: MasterKey | None, given: Mapping[str, SecretStr]) -> None:
+        self._master = master
+        self._given = dict(given)
+        self._reference = ""
+        self._elsewhere: dict[str, str] = {}
+
+    @classmethod
+    def of(cls, deployment: Deployment) -> "Vault":
+        """The vault of a deployment; its master key is read when it is first needed."""
+        vault = cls(None, deployment.given)
+        vault._reference = deployment.secrets.master_key
+        vault._elsewhere = dict(deployment.secrets.given)
+        return vault
+
+    def __repr__(self) -> str:
+        return f"Vault({self._master!r}, {len(self._given)} given)"
+
+    @property
+    def has_master(self) -> bool:
+        """Whether there is a master key that can be read."""
+        try:
+            self._key_for("")
+        except SecretError:
+            return False
+        return True
+
+    def value(self, ref: SecretRef) -> str:
+        """The secret itself. Raises SecretError if it was not given and there is no master key."""
+        if ref.name in self._elsewhere and ref.name not in self._given:
+            self._given[ref.name] = SecretStr(read_secret(ref.name, self._elsewhere[ref.name], base=Path.cwd()))
+        if ref.name in self._given:
+            return self._given[ref.name].get_secret_value()
+        if ref.given:
+            hint = f'tell where it is in the environment: [secrets.given] "{ref.name}" = "file:PATH"'
+            raise SecretError(f"the secret {ref.name} is not given, and cannot be derived", hint=hint)
+        key = self._key_for(f"the secret {ref.name}")
+        form = FORMS[ref.format]
+        return form.spelt(key.derive(f"fedikit/{ref.name}/{form.label}/{ref.version}", form.length))
+
+    def text(self, content: Content) -> str:
+        """A content with its secrets filled in."""
+        if isinstance(content, str):
+            return content
+        return "".join(part if isinstance(part, str) else self.value(part) for part in content.parts)
+
+    def seal_key(self) -> bytes:
+        """The key of the seals, which stand for secret contents where a plain hash would betray them."""
+        return self._key_for("the seal of secret contents").derive("fedikit/seal", 32)
+
+    def seal(self, text: str) -> str:
+        """HMAC-SHA256 (hex) of a text under the seal key."""
+        return hmac.new(self.seal_key(), text.encode(), hashlib.sha256).hexdigest()
+
+    def _key_for(self, purpose: str) -> MasterKey:
+        if self._master is None and self._reference:
+            self._master = MasterKey.load(self._reference, base=Path.cwd())
+        if self._master is None:
+            raise SecretError(f"{purpose} needs a master key, the environment names none", hint=CREATE_HINT)
+        return self._master
+
+
+def secrets_of(deployment: Deployment) -> tuple[SecretRef, ...]:
+    """The secrets that a deployment uses; a pair of keys is two of the same name."""
+    items = [item for host in deployment.hosts.values() for item in host.items]
+    texts = [content for item in items if isinstance(content := content_of(item), SecretText)]
+    return tuple(dict.fromkeys(part for text in texts for part in text.parts if isinstance(part, SecretRef)))

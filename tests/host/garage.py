@@ -1,0 +1,200 @@
+"""A stand-in for Garage: its admin API and its S3, as far as the agent uses them."""
+
+# ruff: noqa: A002, N802, N803 - calls and their arguments are named as the API names them
+
+import json
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
+
+Record = dict[str, Any]
+TOKEN = "the-admin-token"
+
+
+class No(Exception):
+    """An answer that is not a success."""
+
+
+class GarageStandIn:
+    """Keeps buckets, keys and objects in memory; `asked` notes every call, `is_ready` is False before a layout."""
+
+    def __init__(self) -> None:
+        self.buckets: dict[str, Record] = {}
+        self.keys: dict[str, Record] = {}
+        self.buried: set[str] = set()
+        self.objects: dict[str, set[str]] = {}
+        self.asked: list[str] = []
+        self.is_ready = True
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"garage": self}))
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    def bucket(self, name: str) -> Record:
+        return next((found for found in self.buckets.values() if name in found["globalAliases"]), {})
+
+    def secret_of(self, name: str) -> list[str]:
+        """Ids and secrets of the keys that may do everything with a bucket."""
+        ids = [key["accessKeyId"] for key in self.bucket(name)["keys"] if all(key["permissions"].values())]
+        return [f"{id} {self.keys[id]['secretAccessKey']}" for id in ids]
+
+    # The admin API's calls, by their names
+
+    def call(self, name: str, query: dict[str, str], body: Record) -> Any:
+        return getattr(self, f"_{name}")(**query, **body)
+
+    def _by(self, table: dict[str, Record], id: str, error: str) -> Record:
+        if id not in table:
+            raise No(404, error, f"not found: {id}")
+        return table[id]
+
+    def _GetBucketInfo(self, globalAlias: str) -> Record:
+        return self.bucket(globalAlias) or self._by({}, globalAlias, "NoSuchBucket")
+
+    def _GetKeyInfo(self, id: str, showSecretKey: str) -> Record:
+        key = self._by(self.keys, id, "NoSuchAccessKey")
+        buckets = [
+            {"id": bucket["id"], "permissions": entry["permissions"]}
+            for bucket in self.buckets.values()
+            for entry in bucket["keys"]
+            if entry["accessKeyId"] == id
+        ]
+        return {**key, "buckets": buckets}
+
+    def _ListKeys(self) -> list[Record]:
+        return [{"id": id, "name": key["name"]} for id, key in self.keys.items()]
+
+    def _ListBucketsInfo(self, limit: str) -> list[Record]:
+        return list(self.buckets.values())[: int(limit)]
+
+    def _UpdateKey(self, id: str, name: str) -> None:
+        self.keys[id]["name"] = name
+        for entry in (entry for bucket in self.buckets.values() for entry in bucket["keys"]):
+            entry["name"] = self.keys[entry["accessKeyId"]]["name"]
+
+    def _CreateBucket(self, globalAlias: str) -> Record:
+        id = f"{len(self.buckets):064x}"
+        self.objects[id] = set()
+        self.buckets[id] = {
+            "id": id, "globalAliases": [globalAlias], "websiteAccess": False, "keys": [],
+            "quotas": {"maxSize": None, "maxObjects": None},
+        }  # fmt: skip
+        return self.buckets[id]
+
+    def _ImportKey(self, accessKeyId: str, secretAccessKey: str, name: str) -> Record:
+        if accessKeyId in self.buried | self.keys.keys():
+            raise No(409, "KeyAlreadyExists", f"Key {accessKeyId} already exists in data store.")
+        self.keys[accessKeyId] = {"accessKeyId": accessKeyId, "secretAccessKey": secretAccessKey, "name": name}
+        return self.keys[accessKeyId]
+
+    def _CreateKey(self, name: str) -> Record:
+        return self._ImportKey(f"GK{len(self.keys):024x}", "5" * 64, name)
+
+    def _DeleteKey(self, id: str) -> None:
+        self.keys.pop(id)
+        self.buried.add(id)
+        for bucket in self.buckets.values():
+            bucket["keys"] = [entry for entry in bucket["keys"] if entry["accessKeyId"] != id]
+
+    def _allow(self, bucketId: str, accessKeyId: str, permissions: Record, answer: bool) -> Record:
+        bucket = self.buckets[bucketId]
+        key = self._by(self.keys, accessKeyId, "NoSuchAccessKey")
+        bucket["keys"] = [entry for entry in bucket["keys"] if entry["accessKeyId"] != accessKeyId]
+        rights = dict.fromkeys(permissions, answer)
+        bucket["keys"].append({"accessKeyId": accessKeyId, "name": key["name"], "permissions": rights})
+        return bucket
+
+    def _AllowBucketKey(self, **body: Any) -> Record:
+        return self._allow(**body, answer=True)
+
+    def _DenyBucketKey(self, **body: Any) -> Record:
+        return self._allow(**body, answer=False)
+
+    def _AddBucketAlias(self, bucketId: str, globalAlias: str) -> None:
+        if self.bucket(globalAlias):
+            raise No(400, "InvalidRequest", f"Alias {globalAlias} already exists and points to different bucket")
+        self.buckets[bucketId]["globalAliases"].append(globalAlias)
+
+    def _RemoveBucketAlias(self, bucketId: str, globalAlias: str) -> None:
+        self.buckets[bucketId]["globalAliases"].remove(globalAlias)
+
+    def _UpdateBucket(self, id: str, websiteAccess: Record, **settings: Any) -> None:
+        bucket = self.buckets[id]
+        bucket |= {"websiteAccess": websiteAccess["enabled"], **settings}
+        if not settings["corsRules"]:
+            del bucket["corsRules"]
+
+    def _CleanupIncompleteUploads(self, **body: Any) -> Record:
+        return {"uploadsDeleted": 0}
+
+    def _DeleteBucket(self, id: str) -> None:
+        if self.objects[id]:
+            raise No(409, "BucketNotEmpty", "Tried to delete a non-empty bucket")
+        del self.buckets[id]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    garage: GarageStandIn
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    def do_DELETE(self) -> None:
+        self._serve()
+
+    def log_message(self, *_: Any) -> None:
+        """Says nothing."""
+
+    def _serve(self) -> None:
+        url, body = urlsplit(self.path), self.rfile.read(int(self.headers["Content-Length"]))
+        try:
+            if url.path.startswith("/v2/"):
+                self._say(200, self._admin(url.path.removeprefix("/v2/"), dict(parse_qsl(url.query)), body))
+            else:
+                self._say(200, self._s3(url.path, body))
+        except No as no:
+            status, code, message = no.args
+            self._say(status, json.dumps({"code": code, "message": message}))
+
+    def _say(self, status: int, text: str) -> None:
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def _admin(self, name: str, query: dict[str, str], body: bytes) -> str:
+        self.garage.asked.append(name)
+        if self.headers["Authorization"] != f"Bearer {TOKEN}":
+            raise No(403, "AccessDenied", "Forbidden: Invalid `Authorization` token")
+        if not self.garage.is_ready:
+            raise No(500, "InternalError", "Internal error: Layout not ready")
+        return json.dumps(self.garage.call(name, query, json.loads(body or b"{}")))
+
+    def _s3(self, path: str, body: bytes) -> str:
+        assert re.fullmatch(r"AWS4-HMAC-SHA256 Credential=GK\w+/\d{8}/garage/s3/.+", self.headers["Authorization"])
+        bucket, _, key = unquote(path).lstrip("/").partition("/")
+        objects = self.garage.objects[self.garage.bucket(bucket)["id"]]
+        if self.command == "DELETE":
+            objects.discard(key)
+        elif self.command == "POST":
+            objects -= {found.text or "" for found in ElementTree.fromstring(body).iter("Key")}
+        keys = "".join(f"<Contents><Key>{escape(_as_url(key))}</Key></Contents>" for key in sorted(objects)[:1000])
+        return f'<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{keys}</ListBucketResult>'
+
+
+def _as_url(key: str) -> str:
+    return "".join(
+        letter if letter.isalnum() else "".join(f"%{byte:02X}" for byte in letter.encode()) for letter in key
+    )

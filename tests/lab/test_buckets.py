@@ -1,0 +1,275 @@
+"""Buckets in a real Garage: made, read by everybody, rotated, mended, emptied; and a cluster of three nodes."""
+
+import hashlib
+import json
+import shlex
+import subprocess
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from fedikit.apply import apply_plan
+from fedikit.events import tell_nobody
+from fedikit.host.exchange import Answer, Place, ask
+from fedikit.host.s3 import Access, list_keys, sign
+from fedikit.lab import Lab, Machine
+from fedikit.lab.images import lab_image
+from fedikit.model.garage_layout import LAYOUT_SCRIPT
+from fedikit.model.item import Bucket, Directory, File, Item, Job, SecretRef, SecretText, Unit
+from fedikit.planning import make_plan
+from fedikit.secrets import Vault
+from tests.failure.scene import Scene
+
+pytestmark = pytest.mark.lab
+
+TOKEN = SecretText(parts=(SecretRef(name="garage/admin-token", format="hex64"),))
+SETTINGS = """\
+metadata_dir = "/var/lib/garage/meta"
+data_dir = "/var/lib/garage/data"
+db_engine = "lmdb"
+replication_factor = {copies}
+rpc_bind_addr = "{address}:3901"
+rpc_public_addr = "{address}:3901"
+rpc_secret = "{rpc}"
+[s3_api]
+api_bind_addr = "0.0.0.0:3900"
+s3_region = "garage"
+[s3_web]
+bind_addr = "0.0.0.0:3902"
+root_domain = ".web.invalid"
+[admin]
+api_bind_addr = "127.0.0.1:3903"
+admin_token_file = "/etc/garage/admin-token"
+"""
+UNIT = "[Service]\nExecStart=/usr/local/bin/garage server\n[Install]\nWantedBy=multi-user.target\n"
+SERVED = "media.example.org"
+CLOSED = "another.example.org"
+
+
+def put_garage_on(machine: Machine) -> None:
+    """Copies Garage's program out of its image."""
+    layout = lab_image("built.lab/garage:v2.5.0", tell=tell_nobody)
+    (manifest,) = json.loads((layout / "index.json").read_text())["manifests"]
+    (layer,) = json.loads(_blob(layout, manifest["digest"]).read_text())["layers"]
+    with tarfile.open(_blob(layout, layer["digest"])) as archive:
+        (member,) = (member for member in archive if member.name.lstrip("./") == "garage")
+        program = archive.extractfile(member)
+        assert program
+        write = "cat > /usr/local/bin/garage && chmod 755 /usr/local/bin/garage"
+        command = ["ssh", *machine.ssh_options(), f"root@{machine.address}", write]
+        subprocess.run(command, input=program.read(), check=True, timeout=60)
+
+
+def _blob(layout: Path, digest: str) -> Path:
+    return layout / "blobs" / digest.replace(":", "/")
+
+
+def garage_items() -> tuple[Item, ...]:
+    """What runs Garage on a machine that has its program."""
+    settings = SETTINGS.format(copies=1, address="127.0.0.1", rpc="ab" * 32)
+    layout = ("python3", "-I", "-c", LAYOUT_SCRIPT)
+    watched = ("file:/etc/garage.toml", "file:/etc/garage/admin-token", "file:/etc/systemd/system/garage.service")
+    return (
+        Directory(path="/etc/garage", mode="0700"),
+        File(path="/etc/garage.toml", content=settings),
+        File(path="/etc/garage/admin-token", content=TOKEN, mode="0600"),
+        File(path="/etc/systemd/system/garage.service", content=UNIT),
+        Unit(name="garage.service", restart_on=watched),
+        Job(
+            name="garage layout",
+            run=(*layout, "make", "here", "1000000000"),
+            check=(*layout, "check", "here", "1000000000"),
+            stdin=TOKEN,
+        ),
+    )
+
+
+def bucket(name: str = "media", version: int = 1, **fields: Any) -> Bucket:
+    parts = [SecretRef(name=f"{name}/key", format=form, version=version) for form in ("garage-key-id", "hex64")]
+    return Bucket(name=name, access=SecretText(parts=(parts[0], " ", parts[1])), **fields)
+
+
+class GarageFront:
+    """The S3 and web sides of the Garage on a machine, as an application and a visitor see them."""
+
+    def __init__(self, machine: Machine, vault: Vault) -> None:
+        self.machine = machine
+        self.vault = vault
+
+    def access(self, wanted: Bucket) -> Access:
+        id, secret = self.vault.text(wanted.access).split(" ")
+        return Access(f"http://{self.machine.address}:3900", "garage", id, secret)
+
+    def call(self, wanted: Bucket, request: str, body: bytes = b"") -> Answer:
+        access, payload = self.access(wanted), hashlib.sha256(body).hexdigest()
+        headers = {
+            "host": Place.of(access.address).written,
+            "x-amz-content-sha256": payload,
+            "x-amz-date": time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()),
+        }
+        signed = headers | {"Authorization": sign(access, request, headers, payload)}
+        return ask(access.address, request, headers=signed, body=body, seconds=20)
+
+    def put(self, wanted: Bucket, *keys: str) -> None:
+        def upload(key: str) -> int:
+            return self.call(wanted, f"PUT /{wanted.name}/{quote(key, safe='/~')}", b"a picture").status
+
+        with ThreadPoolExecutor(8) as pool:
+            assert set(pool.map(upload, keys)) == {200}
+
+    def visit(self, host: str, path: str, origin: str = "https://example.org") -> httpx.Response:
+        headers = {"host": host, "origin": origin}
+        return httpx.get(f"http://{self.machine.address}:3902{path}", headers=headers, timeout=20)
+
+
+@pytest.fixture(scope="module")
+def lab(lab_directory: Callable[[str], Path]) -> Iterator[Lab]:
+    with Lab(lab_directory("buckets"), ["one"], acme=False) as lab:
+        put_garage_on(lab["one"])
+        yield lab
+
+
+@pytest.fixture
+def scene(lab: Lab) -> Iterator[Scene]:
+    scene = Scene(lab, "one")
+    yield scene
+    lab["one"].succeed("systemctl disable --now garage; rm -rf /var/lib/garage /var/lib/fedikit /etc/garage*")
+
+
+@pytest.fixture
+def garage(scene: Scene) -> GarageFront:
+    return GarageFront(scene.lab["one"], Vault.of(scene.wants()))
+
+
+def reasons(scene: Scene, *items: Item) -> dict[str, list[str]]:
+    plan = scene.plan(one=[*garage_items(), *items])
+    return {change.id: list(change.reasons) for change in plan.hosts["one"].changes}
+
+
+def apply(scene: Scene, *items: Item) -> None:
+    report = scene.apply(one=[*garage_items(), *items])
+    assert report.succeeded, report
+
+
+def test_one_apply_starts_garage_and_makes_its_buckets(scene: Scene, garage: GarageFront) -> None:
+    wanted = bucket(websites=(SERVED,), origins=("https://example.org", "https://b.example.org"), max_bytes=10**6)
+    assert reasons(scene, wanted)["bucket:media"] == ["there is no /etc/garage/admin-token, which Garage is asked with"]
+    apply(scene, wanted, bucket("private"))
+    assert reasons(scene, wanted, bucket("private")) == {}
+    garage.put(wanted, "cat.jpg")
+    garage.put(bucket("private"), "cat.jpg")
+    assert garage.visit(SERVED, "/cat.jpg").content == b"a picture"
+    assert garage.visit("private", "/cat.jpg").status_code == 404
+    for origin, told in [("https://b.example.org", "https://b.example.org"), ("https://evil.example", None)]:
+        assert garage.visit(SERVED, "/cat.jpg", origin).headers.get("access-control-allow-origin") == told
+    assert garage.call(bucket("private"), "GET /media?list-type=2").status == 403
+
+
+def test_what_somebody_changes_in_garage_is_mended(scene: Scene) -> None:
+    wanted = bucket(websites=(SERVED,), origins=("*",), max_bytes=10**6)
+    apply(scene, wanted)
+    cli = "/usr/local/bin/garage bucket"
+    machine = scene.lab["one"]
+    machine.succeed(f"{cli} website --deny media && {cli} set-quotas --max-size 5MB media")
+    machine.succeed(f"{cli} alias media {CLOSED} && {cli} unalias {SERVED}")
+    key = machine.succeed("/usr/local/bin/garage key list | grep 'fedikit media' | cut -d' ' -f1").strip()
+    machine.succeed(f"{cli} deny --write media --key {key}")
+    assert reasons(scene, wanted)["bucket:media"] == [
+        f"is not called {SERVED}", f"is also called {CLOSED}", "nobody may read it → everybody",
+        "quota 5000000 bytes → 1000000 bytes", "its key has not all rights",
+    ]  # fmt: skip
+    apply(scene, wanted)
+    assert reasons(scene, wanted) == {}
+
+
+def test_a_bucket_that_is_closed_again_is_closed(scene: Scene, garage: GarageFront) -> None:
+    wanted = bucket(websites=(SERVED,), origins=("*",), max_bytes=10**6)
+    apply(scene, wanted)
+    garage.put(wanted, "cat.jpg")
+    apply(scene, bucket())
+    assert garage.visit(SERVED, "/cat.jpg").status_code == 404
+    assert reasons(scene, bucket()) == {}
+
+
+def test_a_rotated_key_opens_and_the_former_does_not(scene: Scene, garage: GarageFront) -> None:
+    apply(scene, bucket())
+    garage.put(bucket(), "cat.jpg")
+    apply(scene, bucket(version=2))
+    assert garage.call(bucket(version=2), "GET /media/cat.jpg") == (200, b"a picture")
+    assert garage.call(bucket(), "GET /media/cat.jpg").status == 403
+    back = scene.apply(one=[*garage_items(), bucket()])
+    assert "never takes an id again that was deleted" in back.hosts["one"].error
+
+
+def test_a_plan_tells_of_a_garage_that_is_stopped(scene: Scene) -> None:
+    apply(scene, bucket())
+    scene.lab["one"].succeed("systemctl stop garage")
+    assert reasons(scene, bucket()) == {
+        "unit:garage.service": ["inactive → active"],
+        "bucket:media": ["Garage does not answer at http://127.0.0.1:3903"],
+    }
+    apply(scene, bucket())
+    assert reasons(scene, bucket()) == {}
+
+
+def test_a_purge_empties_the_bucket(scene: Scene, garage: GarageFront) -> None:
+    wanted = bucket(websites=(SERVED,))
+    apply(scene, wanted)
+    odd = ["a b+c&d<é>.jpg", "line\nbreak", "carriage\rreturn", "bell\x07", "100%", "tilde~", "'quote\""]
+    garage.put(wanted, *odd, *(f"many/{number}" for number in range(1010)))
+    assert garage.call(wanted, "POST /media/unfinished?uploads=").status == 200
+    assert len(list_keys(garage.access(wanted), "media")) == 1000
+    scene.apply(one=garage_items())
+    assert len(list_keys(garage.access(wanted), "media")) == 1000
+    report = apply_plan(make_plan(scene.wants(one=garage_items()), purge=True))
+    assert report.succeeded, report
+    left = scene.lab["one"].succeed("garage bucket list; garage key list")
+    assert "media" not in left
+
+
+SEEDS = {name: hashlib.sha256(name.encode()).digest() for name in ("one", "two", "three")}
+
+
+def node_of(machine: Machine) -> str:
+    return f"{Ed25519PrivateKey.from_private_bytes(SEEDS[machine.name]).public_key().public_bytes_raw().hex()}"
+
+
+def test_three_nodes_become_one_cluster(lab_directory: Callable[[str], Path]) -> None:
+    with Lab(lab_directory("cluster"), [*SEEDS], acme=False) as lab:
+        machines = [lab[name] for name in SEEDS]
+        for machine in machines:
+            start_node(machine)
+        nodes = [f"{node_of(machine)}@{machine.address}:3901" for machine in machines]
+        command = shlex.join(["python3", "-I", "-c", LAYOUT_SCRIPT])
+        for machine, act, status in [
+            (machines[0], "check", 1), (machines[0], "make", 0), (machines[1], "make", 0), (machines[1], "check", 0),
+        ]:  # fmt: skip
+            result = machine.run(f"{command} {act} here 1000000000 {shlex.join(nodes)}", stdin="the token\n")
+            assert result.exit_status == status, result
+        roles = machines[2].succeed("garage layout show")
+        assert all(node_of(machine)[:16] in roles for machine in machines)
+        assert "Current cluster layout version: 1" in roles
+
+
+def start_node(machine: Machine) -> None:
+    """Starts Garage with a node id that is fixed beforehand."""
+    put_garage_on(machine)
+    settings = SETTINGS.format(copies=3, address=machine.address, rpc="cd" * 32)
+    key = (SEEDS[machine.name] + bytes.fromhex(node_of(machine))).hex()
+    script = (
+        f"import pathlib; folder = pathlib.Path('/var/lib/garage/meta'); key = bytes.fromhex('{key}');"
+        "(folder / 'node_key').write_bytes(key); (folder / 'node_key.pub').write_bytes(key[32:])"
+    )
+    machine.succeed(
+        "mkdir -p /var/lib/garage/meta /etc/garage && (umask 077; echo the token > /etc/garage/admin-token)"
+    )
+    machine.succeed(f"printf %s {shlex.quote(settings)} > /etc/garage.toml && python3 -c {shlex.quote(script)}")
+    machine.succeed("systemd-run --unit garage /usr/local/bin/garage server")
