@@ -186,8 +186,8 @@ def plan(
 @options("configuration", "environment", "lock", "limit", "purge", "drift", "yes", "json")
 @click.option("--plan", "plan_file", type=click.Path(dir_okay=False), help="Apply this saved plan, nothing else.")
 def apply(
-    configuration: str | None, environment: str, lock: str | None, limit: tuple[str, ...], purge: bool, drift: Any, yes: bool,
-    as_json: bool, plan_file: str | None,
+    configuration: str | None, environment: str, lock: str | None, limit: tuple[str, ...], purge: bool, drift: Any,
+    yes: bool, as_json: bool, plan_file: str | None,
 ) -> None:  # fmt: skip
     """Make the hosts as the configuration says."""
     from fedikit.plan import load_plan
@@ -340,18 +340,11 @@ def init(environment: str) -> None:
 @click.argument("name")
 @options("configuration", "environment")
 def show(name: str, configuration: str | None, environment: str) -> None:
-    """Print one secret of the deployment, such as initial-user/password."""
-    from fedikit.errors import SecretError
-    from fedikit.secrets import Vault, secrets_of
+    """Print one secret of the deployment, such as initial-user/password. The hosts that use it note who saw it."""
+    from fedikit.disclosure import disclose
 
-    deployment = deployment_of(environment, configuration)
-    known = secrets_of(deployment)
-    shown = [secret for secret in known if secret.name == name]
-    if not shown:
-        names = ", ".join(sorted({secret.name for secret in known}))
-        raise SecretError(f"{name} is no secret of this deployment", hint=f"it uses: {names or 'none'}")
-    for secret in shown:
-        click.echo(Vault.of(deployment).value(secret))
+    for value in disclose(deployment_of(environment, configuration), name):
+        click.echo(value)
 
 
 @main.group()

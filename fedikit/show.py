@@ -17,6 +17,7 @@ from fedikit.status import HostStatus, Status
 if TYPE_CHECKING:
     from fedikit.verify import Verdict
 
+NOTES_SHOWN = 5
 SIGNS = {
     "create": ("+", "green"),
     "update": ("~", "yellow"),
@@ -258,6 +259,8 @@ def _status(status: Status) -> Iterator[RenderableType]:
             current = "*" if generation.number == host.generation else " "
             words = f"{generation.time}  {plural(generation.items, 'item'):<9} {generation.note}, by {generation.who}"
             yield Text(f"  {current} generation {generation.number:<3} {words}", style="" if current == "*" else "dim")
+        for note in host.notes[-NOTES_SHOWN:]:
+            yield Text(f"    {note.time}  {note.who} {note.note}", style="dim")
 
 
 def _host_status(host: HostStatus) -> Iterable[str | tuple[str, str]]:

@@ -37,6 +37,14 @@ class LastRun(Value):
     """The generation that a rollback was going to."""
 
 
+class Note(Value):
+    """Something that a person did with the deployment beside changing it; UTC time."""
+
+    time: str
+    who: str
+    note: str
+
+
 class HostStatus(Value):
     """One host's own record of a deployment."""
 
@@ -46,6 +54,8 @@ class HostStatus(Value):
     items: dict[str, str] = Field(default_factory=dict)
     """The state of each item that fedikit owns: held, making, kept."""
     last_run: LastRun | None = None
+    notes: tuple[Note, ...] = ()
+    """Who saw which secret, the latest last."""
     busy: str = ""
     neighbours: tuple[str, ...] = ()
     """Other deployments on this host."""

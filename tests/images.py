@@ -82,7 +82,7 @@ def list_of(*images: SmallImage) -> bytes:
 def write_layout(folder: Path, images: Mapping[str, SmallImage]) -> Path:
     """An OCI layout with these images, by their names in it."""
     blobs = folder / "blobs" / "sha256"
-    blobs.mkdir(parents=True)
+    blobs.mkdir(parents=True, exist_ok=True)
     (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
     entries = []
     for name, image in images.items():

@@ -18,7 +18,7 @@ ROWS: list[set[str]] = [
     {"ssh"},
     {"wire", "shell", "hosts"},
     {"contact", "verify"},
-    {"plan", "status"},
+    {"plan", "status", "disclosure"},
     {"planning", "lock"},
     {"apply"},
     {"show", "progress"},

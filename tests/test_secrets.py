@@ -4,17 +4,24 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import subprocess
 import sys
+from base64 import b64decode, urlsafe_b64decode
 from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import SecretBytes, SecretStr
 
 from fedikit.errors import SecretError
+from fedikit.model import Deployment, File, HostState, Local, Secrets
 from fedikit.model.item import SecretFormat, SecretRef, SecretText
-from fedikit.secrets import MasterKey, Vault
+from fedikit.secrets import MasterKey, Vault, secrets_of
+from fedikit.secrets.forms import FORMS, _vapid_private
 
 KEY = bytes(range(32))
 TEXT = KEY.hex()
@@ -68,6 +75,144 @@ def test_passwords_have_24_unambiguous_characters_each_as_likely_as_the_other(va
     mean = 24_000 / 57
     chi_squared = sum((count - mean) ** 2 / mean for count in counts.values())
     assert chi_squared < 94  # 56 degrees of freedom: fair letters are beyond it once in a thousand keys
+
+
+# The forms that each software wants
+
+
+SHAPES: dict[SecretFormat, str] = {
+    "password": r"[A-HJ-NP-Za-km-z2-9]{24}",
+    "hex32": r"[0-9a-f]{32}",
+    "hex64": r"[0-9a-f]{64}",
+    "hex128": r"[0-9a-f]{128}",
+    "letters32": r"[A-Za-z0-9]{32}",
+    "laravel-key": r"base64:[A-Za-z0-9+/]{43}=",
+    "vapid-private": r"[A-Za-z0-9_-]{43}=",
+    "vapid-public": r"[A-Za-z0-9_-]{87}=",
+    "garage-key-id": r"GK[0-9a-f]{24}",
+    "garage-key-secret": r"[0-9a-f]{64}",
+}
+
+
+@pytest.mark.parametrize(("format_", "shape"), SHAPES.items(), ids=list(SHAPES))
+def test_a_secret_has_the_form_that_its_software_wants(format_: SecretFormat, shape: str, vault: Vault) -> None:
+    values = {vault.value(SecretRef(name=f"probe/{n}", format=format_)) for n in range(50)}
+
+    assert len(values) == 50
+    assert [value for value in values if not re.fullmatch(shape, value)] == []
+
+
+def test_every_form_has_a_shape_here() -> None:
+    assert set(SHAPES) == set(FORMS) == set(get_args(SecretFormat))
+
+
+@pytest.mark.parametrize("version", [1, 2, 7])
+def test_the_halves_of_a_vapid_pair_fit_together(version: int, vault: Vault) -> None:
+    private, public = (
+        urlsafe_b64decode(vault.value(SecretRef(name="mastodon/vapid", format=half, version=version)))
+        for half in ("vapid-private", "vapid-public")
+    )
+
+    key = ec.derive_private_key(int.from_bytes(private, "big"), ec.SECP256R1())
+    assert public == key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    assert (len(private), len(public), public[0]) == (32, 65, 4)
+
+
+def test_a_small_private_key_keeps_its_leading_zeros() -> None:
+    small = urlsafe_b64decode(_vapid_private(bytes(47) + b"\x05"))
+
+    assert small == (6).to_bytes(32, "big")
+
+
+def test_a_laravel_key_has_32_bytes(vault: Vault) -> None:
+    value = vault.value(SecretRef(name="pixelfed/app-key", format="laravel-key"))
+
+    assert len(b64decode(value.removeprefix("base64:"))) == 32
+
+
+def test_the_halves_of_a_garage_key_are_of_one_derivation_and_tell_nothing_of_each_other(vault: Vault) -> None:
+    id_, secret = (vault.value(SecretRef(name="a/key", format=half)) for half in ("garage-key-id", "garage-key-secret"))
+
+    assert id_ == f"GK{hkdf('fedikit/a/key/garage-key/1', 12).hex()}"
+    assert secret == hkdf("fedikit/a/key/garage-key/1", 44)[12:].hex()
+
+
+# Secrets that somebody else made
+
+
+GIVEN = SecretRef(name="mail/password", given=True)
+
+
+def vault_of(given: dict[str, str]) -> Vault:
+    """The vault of a deployment with these secrets elsewhere, and no master key."""
+    host = HostState(connection=Local(), items=())
+    return Vault.of(Deployment(name="home", hosts={"here": host}, secrets=Secrets(master_key="env:NONE", given=given)))
+
+
+def test_a_given_secret_comes_from_a_file_a_command_or_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mail password"
+    path.write_text("s3cret word\n")
+    path.chmod(0o600)
+    monkeypatch.setenv("FEDIKIT_TEST_SECRET", "s3cret word")
+
+    for reference in (f"file:{path}", f"command:cat '{path}'", "env:FEDIKIT_TEST_SECRET"):
+        assert vault_of({"mail/password": reference}).value(GIVEN) == "s3cret word"
+
+
+def test_a_given_secret_goes_before_a_derived_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEDIKIT_TEST_SECRET", "older than fedikit")
+
+    vault = vault_of({"mastodon/database": "env:FEDIKIT_TEST_SECRET"})
+
+    assert vault.value(SecretRef(name="mastodon/database")) == "older than fedikit"
+
+
+def test_what_the_operator_wrote_goes_before_what_the_provider_keeps_elsewhere() -> None:
+    host = HostState(connection=Local(), items=())
+    deployment = Deployment(name="home", hosts={"here": host}, secrets=Secrets(given={"mail/password": "env:NONE"}))
+
+    assert Vault.of(deployment.with_given({"mail/password": SecretStr("mine")})).value(GIVEN) == "mine"
+
+
+def test_a_missing_one_says_where_to_put_it(vault: Vault) -> None:
+    with pytest.raises(SecretError, match="mail/password is not given, and cannot be derived") as caught:
+        vault.value(GIVEN)
+
+    assert caught.value.hint == ('tell where it is in the environment: [secrets.given] "mail/password" = "file:PATH"')
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("file:missing", "missing cannot be read: No such file"),
+        ("file:open", "may be read by others"),
+        ("file:lines", "is not one line of text"),
+        ("file:empty", "is not one line of text"),
+        ("env:FEDIKIT_NOT_SET", "is not one line of text"),
+        ("command:false", "the secret mail/password's command `false` ended with 1"),
+    ],
+)
+def test_one_that_is_not_where_it_should_be_is_an_error_that_shows_no_contents(
+    reference: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, content, mode in (("open", "hunter2", 0o644), ("lines", "hunter2\nhunter3", 0o600), ("empty", "", 0o600)):
+        (tmp_path / name).write_text(content)
+        (tmp_path / name).chmod(mode)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SecretError, match=re.escape(message)) as caught:
+        vault_of({"mail/password": reference}).value(GIVEN)
+    assert "hunter" not in str(caught.value)
+    assert caught.value.hint
+
+
+def test_the_secrets_of_a_deployment_are_named_once_and_pairs_by_both_halves() -> None:
+    halves = [SecretRef(name="a/key", format=half) for half in ("garage-key-id", "garage-key-secret")]
+    file = File(path="/etc/probe", content=SecretText(parts=(halves[0], " ", halves[1], halves[0], GIVEN)))
+    state = HostState(connection=Local(), items=(file,))
+
+    assert secrets_of(Deployment(name="home", hosts={"here": state})) == (*halves, GIVEN)
 
 
 def test_what_the_operator_gave_wins(vault: Vault) -> None:

@@ -114,8 +114,13 @@ class Peertube(Application[PeertubeSettings]):
 
 
 def _root_password(person: Person) -> SecretRef:
-    """PeerTube's own administrator is always called root; he is the initial user only if that one is called so."""
-    return SecretRef(name=INITIAL_PASSWORD if person.username == "root" else "peertube/root")
+    """PeerTube's own administrator is always called root; he is the initial user only if that one is called so.
+
+    PeerTube takes the password at its first start only, so another version of it would not open anything.
+    """
+    if person.username == "root":
+        return SecretRef(name=INITIAL_PASSWORD)
+    return SecretRef(name="peertube/root", permanent=True)
 
 
 def _account(domain: str, person: Person) -> Job:
@@ -157,7 +162,7 @@ def _database(database: PostgresDatabase) -> dict[str, Text]:
         "PEERTUBE_DB_NAME": database.name,
         "PEERTUBE_DB_USERNAME": database.user,
         "PEERTUBE_DB_PASSWORD": database.password,
-        "PEERTUBE_DB_SSL": "false",
+        "PEERTUBE_DB_SSL": database.if_encrypted("true", "false"),
     }
 
 

@@ -49,8 +49,13 @@ SET_PASSWORD = LARAVEL + (
     "$user = App\\User::whereEmail($argv[1])->firstOrFail(); "
     "$user->password = bcrypt(stream_get_contents(STDIN)); $user->save();"
 )
+# What is run again with a new image looks first: upstream's commands fail where something is there already
 HAS_KEYS = "test -f storage/oauth-private.key && test -f storage/oauth-public.key"
-CREATE = 'php artisan user:create --name="$1" --username="$2" --email="$3" --is_admin=true --confirm_email=1 '
+MAKE_KEYS = f"{HAS_KEYS} || exec php artisan passport:keys"
+MAKE_USER = (
+    'php -r "$4" "$3" || '
+    'exec php artisan user:create --name="$1" --username="$2" --email="$3" --is_admin=true --confirm_email=1 '
+)
 UNUSED_PASSWORD = '--password="$(head -c 24 /dev/urandom | base64)"'  # noqa: S105 - the real one is set afterwards
 
 
@@ -99,7 +104,7 @@ class Pixelfed(Application[PixelfedSettings]):
             "mail": mail,
             "migrate": _task("migrations", variables, (*ARTISAN, "migrate", "--force")),
             "actor": _task("instance actor", variables, (*ARTISAN, "instance:actor")),
-            "keys": _task("keys", variables, (*ARTISAN, "passport:keys"), check=("sh", "-c", HAS_KEYS)),
+            "keys": _task("keys", variables, ("sh", "-c", MAKE_KEYS), check=("sh", "-c", HAS_KEYS)),
             "web": Container(
                 name="pixelfed-web",
                 image=IMAGE,
@@ -167,8 +172,8 @@ def _php(code: str, *arguments: str) -> tuple[str, ...]:
 
 
 def _account(person: Person) -> tuple[str, ...]:
-    command = CREATE + UNUSED_PASSWORD
-    return ("sh", "-c", command, "user:create", person.display_name, person.username, person.email)
+    person_told = (person.display_name, person.username, person.email)
+    return ("sh", "-c", MAKE_USER + UNUSED_PASSWORD, "owner", *person_told, USER_EXISTS)
 
 
 def _server(domain: str, settings: PixelfedSettings, person: Person) -> dict[str, Text]:

@@ -1,7 +1,7 @@
 """Buckets of Garage, each with the one key that may use it.
 
-A bucket's names, its readers and its quota are wholly ours. Of its keys, those named `fedikit BUCKET SEAL` are ours, the
-others are left alone. The seal's beginning tells which secret it is without asking for it: a key's secret never changes in
+A bucket's names, its readers and its quota are wholly ours. Of its keys, ours are named `fedikit BUCKET SEAL`; others
+are left alone. The seal's beginning tells which secret it is without asking for it: a key's secret never changes in
 Garage, and no key id is taken a second time once the key was deleted.
 """
 

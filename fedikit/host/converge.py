@@ -25,6 +25,7 @@ from .work import Work
 
 Tell = Callable[[dict[str, Any]], None]
 MAKING = ("create", "update", "run", "adopt")
+UNIT_FILES = ("/etc/systemd/system/", "/etc/containers/systemd/")
 PEOPLE = 1000
 """The first number of users who are people, or our own."""
 
@@ -39,6 +40,7 @@ class Convergence:
         self.ledger = ledger
         self.work = work
         self._returning = [change for change in comparison.leaving if _is_returning(change, ledger)]
+        self._units_files = [change for change in comparison.leaving if _is_units_file(change)]
 
     def run(self, debs: list[Record], about: Record, tell: Tell) -> None:
         """Does everything; raises `Trouble`, with the item's id, at the first thing that cannot be done."""
@@ -110,16 +112,19 @@ class Convergence:
             with _told(change, tell=tell) as result:
                 self.work.entry = entry
                 result["kept"] = kind_of(change.item).remove(self.hands, change.item, self.work)
-            if change not in self._returning:
+            if change not in self._returning + self._units_files:
                 del self.ledger.entries[change.id]
         self.ledger.save()
 
     def _bring_units_back(self) -> None:
+        """Has systemd forget the units whose files are gone; a generator's would stay until it reads all anew."""
+        if not (owed := self._returning + self._units_files):
+            return
+        self.hands.run(["systemctl", "daemon-reload"])
         bring_back(self.hands, [change.item for change in self._returning])
-        for change in self._returning:
+        for change in owed:
             del self.ledger.entries[change.id]
-        if self._returning:
-            self.ledger.save()
+        self.ledger.save()
 
     def _let_images_go(self) -> None:
         """Images leave that we brought and that neither this nor the state before it needs."""
@@ -262,6 +267,11 @@ class Convergence:
         home = self.ledger.home
         names = os.listdir(os.path.join(home, "deployments"))
         return set().union(*(contents_of(Ledger(home, name)) for name in names))
+
+
+def _is_units_file(change: Change) -> bool:
+    """Whether it is a file that leaves, and of which systemd or a generator of it makes a unit."""
+    return change.kind == "file" and change.action != "keep" and change.item["path"].startswith(UNIT_FILES)
 
 
 def _is_returning(change: Change, ledger: Ledger) -> bool:

@@ -29,6 +29,7 @@ class Engine(Protocol):
     title: str
     package: str
     unit: str
+    data: str
 
     def is_installed(self, eyes: Eyes) -> bool: ...
     def has_data(self, eyes: Eyes) -> bool: ...
@@ -83,7 +84,8 @@ class DatabaseKind:
     def remove(self, hands: Hands, item: Item, work: Work) -> str:
         engine = ENGINES[item["engine"]]
         if not engine.is_installed(hands):
-            return ""
+            is_left = engine.has_data(hands)
+            return f"{engine.title} is not installed any more; what is left lies in {engine.data}" if is_left else ""
         state = _await_answer(hands, item)
         if _is_foreign(item, state, work):
             return "was not made by fedikit, and stays"

@@ -42,9 +42,10 @@ class ImageKind:
         return f"this host needs it for {item['lacks']}, the deployer's store has it for {', '.join(item['builds'])}"
 
     def converge(self, hands: Hands, item: Item, work: Work) -> None:
-        if item["config"] not in ids(hands):
-            _load(hands, item, work.blobs)
-        hands.run(["podman", "tag", item["config"], item["reference"]])
+        if self.differences(item, self.observe(hands, item), ""):
+            if item["config"] not in ids(hands):
+                _load(hands, item, work.blobs)
+            hands.run(["podman", "tag", item["config"], item["reference"]])
         if differences := self.differences(item, self.observe(hands, item), ""):
             raise Trouble(
                 f"is not as wanted after Podman took it: {', '.join(differences)}",

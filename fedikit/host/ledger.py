@@ -6,6 +6,7 @@
     /var/lib/fedikit/deployments/NAME/ledger.json    the entries of one deployment
     /var/lib/fedikit/deployments/NAME/generations/N.json
     /var/lib/fedikit/deployments/NAME/last-run.json  how the last apply ended
+    /var/lib/fedikit/deployments/NAME/notes.json     who saw which secret, and when
 
 An entry is written before its item is touched and dropped after its item is gone, so that a killed agent never
 leaves a thing that nobody owns. Files are replaced whole and flushed to the disk.
@@ -23,6 +24,7 @@ from .trouble import Trouble
 Record = dict[str, Any]
 HOME = "/var/lib/fedikit"
 GENERATIONS_KEPT = 10
+NOTES_KEPT = 1000
 NO_GENERATION: Record = {"number": 0, "items": [], "debs": {}}
 
 
@@ -102,6 +104,18 @@ class Ledger:
 
     def note_run(self, record: Record) -> None:
         write_record(self._file("last-run.json"), record)
+
+    # What people did beside
+
+    def note(self, record: Record) -> None:
+        """Adds a note; nothing is noted of a deployment that is not here."""
+        if os.path.isdir(self.directory):
+            notes = [*self.notes(), record][-NOTES_KEPT:]
+            write_record(self._file("notes.json"), {"notes": notes})
+
+    def notes(self) -> list[Record]:
+        notes: list[Record] = (read_record(self._file("notes.json")) or {}).get("notes", [])
+        return notes
 
     # Leaving
 

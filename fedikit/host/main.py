@@ -77,6 +77,10 @@ class Contact:
         if self.request["op"] == "status":
             self.channel.send(self._status(ledger))
             return 0
+        if self.request["op"] == "note":
+            ledger.note({"time": now(), "who": self.request["who"], "note": self.request["note"]})
+            self.channel.send({"event": "noted"})
+            return 0
         target = self._target(ledger)
         wish = self._wish(ledger, target)
         comparison = compare(self.eyes, wish, ledger)
@@ -205,6 +209,7 @@ class Contact:
             "items": {id: entry["state"] for id, entry in ledger.entries.items()},
             "last_run": ledger.last_run(),
             "busy": describe(holder) if (holder := lock_holder(self.home)) else "",
+            "notes": ledger.notes(),
             "neighbours": neighbours(self.home, ledger.deployment),
             "python": "{}.{}.{}".format(*sys.version_info),
             **self._release(),

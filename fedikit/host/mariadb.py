@@ -48,13 +48,14 @@ class MariaDB:
     title = "MariaDB"
     package = "mariadb-server"
     unit = "mariadb.service"
+    data = "/var/lib/mysql"
 
     def is_installed(self, eyes: Eyes) -> bool:
         return eyes.exists("/usr/sbin/mariadbd")
 
     def has_data(self, eyes: Eyes) -> bool:
         """Whether a server's data lies there, be the server installed or not."""
-        return eyes.exists("/var/lib/mysql/mysql")
+        return eyes.exists(f"{self.data}/mysql")
 
     def look(self, eyes: Eyes, item: Item) -> State | None:
         """What there is; None if the server does not answer."""

@@ -13,7 +13,6 @@ from .sql import MARK, identifier, literal
 
 Item = dict[str, Any]
 PROGRAMS = "/usr/lib/postgresql"
-DATA = "/var/lib/postgresql"
 SUPERUSER = "postgres"
 PSQL = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--dbname", "dbname=postgres connect_timeout=10"]
 ITERATIONS = 4096
@@ -56,13 +55,14 @@ class PostgreSQL:
     title = "PostgreSQL"
     package = "postgresql"
     unit = "postgresql@*.service"
+    data = "/var/lib/postgresql"
 
     def is_installed(self, eyes: Eyes) -> bool:
         return bool(_psql_of(eyes))
 
     def has_data(self, eyes: Eyes) -> bool:
         """Whether a cluster lies there, be its server installed or not."""
-        versions = os.listdir(eyes.real(DATA)) if eyes.exists(DATA) else []
+        versions = os.listdir(eyes.real(self.data)) if eyes.exists(self.data) else []
         return any(version.replace(".", "").isdigit() for version in versions)
 
     def look(self, eyes: Eyes, item: Item) -> State | None:

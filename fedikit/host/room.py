@@ -33,7 +33,7 @@ def _require(place: str, name: str, wanted: int, words: str) -> None:
     free = disk.f_bavail * disk.f_frsize
     if wanted + SPARE_BYTES > free:
         raise Trouble(
-            f"{words}, {_mb(free)} are free in {name}; nothing was done",
+            f"{words}, {free / 1e6:.1f} MB are free in {name}; nothing was done",
             code="disk",
             hint="free some space there and run the same command again",
         )

@@ -68,9 +68,7 @@ class UnitKind:
 
 
 def bring_back(hands: Hands, items: list[Item]) -> None:
-    """Restarts units that ran before fedikit, now that their files are as they were."""
-    if items:
-        hands.run(["systemctl", "daemon-reload"])
+    """Restarts units that ran before fedikit, now that their files are as they were, and systemd has read them."""
     for item in items:
         start(hands, "restart", item["name"])
 

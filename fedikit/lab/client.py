@@ -87,6 +87,7 @@ class Client:
             from selenium.webdriver.remote.client_config import ClientConfig
             from selenium.webdriver.remote.command import Command
             from selenium.webdriver.remote.file_detector import LocalFileDetector
+            from selenium.webdriver.remote.remote_connection import RemoteConnection
             from urllib3.exceptions import HTTPError
         except ImportError as error:
             hint = "pip install 'fedikit[dev]'"
@@ -100,7 +101,9 @@ class Client:
         config = ClientConfig(remote_server_addr=server, proxy=direct, timeout=_COMMAND_SECONDS)
         try:
             driver = webdriver.Remote(server, options=options, file_detector=LocalFileDetector(), client_config=config)
-            driver.command_executor.add_command(Command.UPLOAD_FILE, "POST", _UPLOAD_PATH)
+            assert isinstance(driver.command_executor, RemoteConnection)
+            upload = (Command.UPLOAD_FILE, "POST", _UPLOAD_PATH)
+            driver.command_executor.add_command(*upload)  # type: ignore[no-untyped-call]  # as Selenium left it
             return driver
         except (WebDriverException, HTTPError) as error:
             said = self.machine.run(f"journalctl --unit={_UNIT} --lines=10 --no-pager --output=cat").stdout

@@ -33,6 +33,7 @@ from fedikit.lab.machine import Machine
 from fedikit.lab.network import ACME_NUMBER, Network, bridge_name, claim_network
 from fedikit.lab.requirements import raise_limits, require_host
 from fedikit.lab.state import State, lab_name, load_state, save_state
+from fedikit.lab.supply import supply_images
 from fedikit.lab.teardown import cgroup_of, container_name, storage_of, take_down
 from fedikit.model.deployment import Deployment
 
@@ -125,6 +126,7 @@ class Lab:
             machines = [self[name] for name in (*self._wanted, *self._roles)]
             for packages in sorted({_packages_beside(machine.name) for machine in machines} | {()}):
                 build_image(self._codename, more=packages, tell=self._tell)
+            supply_images(self._wanted, tell=self._tell)
             with ThreadPoolExecutor(max_workers=len(machines) or 1) as pool:
                 list(pool.map(self._bring_up, machines))
             self._serve_names()

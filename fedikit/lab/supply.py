@@ -3,8 +3,10 @@
 With FEDIKIT_LAB_IMAGES=upstream the lab runs what the recipes name, fetched from their registries as anywhere else.
 """
 
+import json
 import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from fedikit.catalogue import mastodon, peertube, pixelfed
 from fedikit.events import Tell
@@ -42,4 +44,13 @@ def supply_images(machines: Iterable[str], *, tell: Tell) -> None:
     for image in wanted:
         name = f"{_STAND_INS[image]}:{image.rpartition(':')[2]}"
         layout = lab_image(name, tell=tell)
-        images.add_once(name, layout, tell)
+        known = images.find(name)
+        if not (known and known.is_called(_digest(layout))):
+            images.add(name, layout, tell)
+
+
+def _digest(layout: Path) -> str:
+    """By which the one image of a layout is called."""
+    index = json.loads((layout / "index.json").read_text())
+    digest: str = index["manifests"][0]["digest"]
+    return digest

@@ -54,7 +54,7 @@ class GaragePolicy(Written, Policy[ObjectBucket]):
                 "bucket": request.name,
                 "key-id": key[0],
                 "key-secret": key[1],
-                "public-url": f"https://{request.public_at}",
+                "public-url": f"https://{request.public_at}" if request.public_at else "",
                 "public-host": request.public_at or "",
             },
         )
@@ -90,7 +90,7 @@ class S3Policy(Written, Policy[ObjectBucket]):
                 "bucket": name,
                 "key-id": self.access_key,
                 "key-secret": SecretRef(name="s3/secret-key", given=True),
-                "public-url": f"https://{public}",
+                "public-url": f"https://{public}" if public else "",
                 "public-host": public or "",
             },
         )

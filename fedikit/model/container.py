@@ -9,7 +9,7 @@ from fedikit.model.policy import Place, Policy, Provision, Unfit
 from fedikit.model.quadlet import quadlet
 from fedikit.model.request import Container, HttpHealth, OneOffJob, Variables, Volume
 from fedikit.model.text import Untold, filled, joined
-from fedikit.model.value import AbsolutePath, Written
+from fedikit.model.value import AbsolutePath, ImageRepository, Written
 
 FOLDER = "/etc/fedikit"
 QUADLETS = "/etc/containers/systemd"
@@ -39,7 +39,7 @@ class ContainerPolicy(Written, Policy[Container | OneOffJob]):
 
     fulfils: ClassVar = Container | OneOffJob
     volumes: AbsolutePath = Field("/srv", description="The directory below which containers keep their data.")
-    mirrors: dict[str, str] = Field(
+    mirrors: dict[str, ImageRepository] = Field(
         default_factory=dict,
         title="Mirrors",
         description="Other repositories to take images from, by the repository that an application names.",

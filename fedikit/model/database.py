@@ -55,7 +55,8 @@ class PostgresPolicy(Written, Policy[PostgresDatabase]):
             reload_on=tuple(item.id for item in opening if item.id.startswith(f"file:{CLIENTS}/")),
         )
         items = (Package(name="postgresql"), *opening, units, database)
-        return _provision(server, place, items, {"port": "5432", "user": request.name, "password": password})
+        facts = {"port": "5432", "user": request.name, "password": password, "encrypted": "yes" if opening else "no"}
+        return _provision(server, place, items, facts)
 
 
 class MariaPolicy(Written, Policy[MariaDatabase]):

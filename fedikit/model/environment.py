@@ -25,6 +25,9 @@ from fedikit.model.text import Fact
 from fedikit.model.value import HostName, Written
 from fedikit.model.web import WebPolicy
 
+_ON_A_HOST = ("postgresql", "mariadb", "bucket")
+"""Policies that may name a host for what all share."""
+
 
 class Policies(Written):
     """How each kind of request is made available."""
@@ -83,7 +86,7 @@ class Environment(Written):
 
     @model_validator(mode="after")
     def _references_hold(self) -> "Environment":
-        if mistakes := broken_references(self.model_dump(include={"hosts", "placement"})):
+        if mistakes := broken_references(self.model_dump(include={"hosts", "placement", "policies"})):
             raise ConfigurationError(f"environment {self.name}", mistakes)
         return self
 
@@ -123,6 +126,8 @@ class Environment(Written):
     def _add(self, name: str, configuration: Configuration, draft: Draft) -> None:
         application, settings = configuration.catalogue[name], configuration.settings(name)
         requests = application.typed_requests(configuration.context)(settings)
+        for request in requests.values():  # also where it is placed on no host, so that all mistakes come at once
+            self._answering(request, name, draft)
         for host in self.placement.get(name, ()):
             draft.applications[host].append(name)
             self._fulfil_all(requests, Place(application=name, host=host, hosts=self.hosts), draft)
@@ -139,9 +144,8 @@ class Environment(Written):
 
     def _fulfil(self, request: Request, place: Place, draft: Draft) -> Mapping[str, Fact]:
         """Takes what fulfils a request into the draft, and returns what is told of it."""
-        policy = self.policies.policy_for(request)
+        policy = self._answering(request, place.application, draft)
         if policy is None:
-            draft.note(f"policies.{request.kind}", f"is missing, but {place.application} asks for it")
             return {}
         try:
             provision = policy.typed(place)(request)
@@ -155,6 +159,13 @@ class Environment(Written):
                 draft.note(f"policies.{request.kind}.host", f'names "{ask.host}", which is no host')
         draft.add(place, provision)
         return provision.facts
+
+    def _answering(self, request: Request, application: str, draft: Draft) -> Policy[Any] | None:
+        """The policy that answers the request; a missing one is noted."""
+        policy = self.policies.policy_for(request)
+        if policy is None:
+            draft.note(f"policies.{request.kind}", f"is missing, but {application} asks for it")
+        return policy
 
     def _deployment(self, draft: Draft) -> Deployment:
         return Deployment(
@@ -178,9 +189,11 @@ def broken_references(data: Any) -> list[Mistake]:
     hosts = _group(data, "hosts")
     after = {f"hosts.{name}.after": _names(_group(host).get("after")) for name, host in hosts.items()}
     placed = {f"placement.{name}": _names(where) for name, where in _group(data, "placement").items()}
+    policies = _group(data, "policies")
+    served = {f"policies.{kind}.host": _names(_group(policies.get(kind)).get("host")) for kind in _ON_A_HOST}
     unknown = [
         Mistake(path, f'names "{name}", which is no host{did_you_mean(name, list(hosts))}')
-        for path, names in (after | placed).items()
+        for path, names in (after | placed | served).items()
         for name in names
         if name not in hosts
     ]

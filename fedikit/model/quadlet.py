@@ -35,11 +35,9 @@ def _container(container: Container, image: str, mounts: Mapping[str, str]) -> l
     lines += [f"Volume={path}:{seen}" for path, seen in mounts.items()]
     lines.append(f"StopTimeout={container.stop_seconds}")
     if isinstance(container.health, CommandHealth):
-        lines += [f"HealthCmd={json.dumps(container.health.command)}", "HealthInterval=30s"]
-        lines += [
-            f"HealthStartPeriod={container.start_seconds}s",
-            "HealthStartupCmd=" + json.dumps(container.health.command),
-        ]
+        command = _plain(json.dumps(container.health.command))
+        lines += [f"HealthCmd={command}", "HealthInterval=30s"]
+        lines += [f"HealthStartPeriod={container.start_seconds}s", f"HealthStartupCmd={command}"]
         lines += ["HealthStartupInterval=1s", "Notify=healthy"]
     return lines
 
@@ -62,7 +60,12 @@ def _service(container: Container) -> list[str]:
     return lines
 
 
+def _plain(text: str) -> str:
+    """Text in which systemd shall find no specifier and no variable."""
+    return text.replace("%", "%%").replace("$", "$$")
+
+
 def _quoted(word: str) -> str:
-    """One word as systemd reads it: no specifier and no variable is meant."""
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    """One word as systemd reads it."""
+    escaped = _plain(word.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n"))
     return f'"{escaped}"' if escaped != word or not word or set(word) & set(" '\t;") else word

@@ -131,8 +131,8 @@ class Container(Value):
     name: UnitName
     """Its name, and that of its systemd unit."""
     image: ImageReference
-    command: tuple[str, ...] = ()
-    """The image's own if empty."""
+    command: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """The image's own if empty. No word is empty: Podman's generator would drop all that come after it."""
     variables: Variables | None = None
     """Environment variables, shared with others; a change restarts it."""
     environment: dict[VariableName, str] = Field(default_factory=dict)

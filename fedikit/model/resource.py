@@ -51,7 +51,7 @@ class _Served(Resource):
 class PostgresDatabase(_Served):
     """A PostgreSQL database in UTF-8, with a user of the same name who owns it."""
 
-    FACTS: ClassVar = ("host", "port", "user", "password")
+    FACTS: ClassVar = ("host", "port", "user", "password", "encrypted")
 
     kind: Literal["postgresql"] = "postgresql"
     name: DatabaseName
@@ -60,6 +60,10 @@ class PostgresDatabase(_Served):
     """Extensions that shall be in it."""
     collation: str = "C.UTF-8"
     """The locale by which it sorts and tells letters."""
+
+    def if_encrypted(self, yes: str, no: str) -> Told:
+        """One word where the server takes encrypted connections only, another where it is on the same host."""
+        return self.told("encrypted", {"yes": yes, "no": no})
 
 
 class MariaDatabase(_Served):

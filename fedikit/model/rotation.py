@@ -8,6 +8,8 @@ from fedikit.model.item import Bucket, Content, Database, File, Item, Job, Secre
 from fedikit.model.mistake import did_you_mean
 
 Versions = Mapping[str, int]
+SHARED = {"initial-user/password", "mail/password", "garage/rpc", "garage/admin-token", "s3/secret-key"}
+"""Secrets that no application alone has, and that there may be or not."""
 
 
 def rotated(item: Item, versions: Versions) -> Item:
@@ -39,12 +41,10 @@ def misplaced_versions(used: Iterable[SecretRef], versions: Versions, resting: I
     """
     permanent = {secret.name for secret in used if secret.permanent}
     known = {secret.name for secret in used}
-    unknown = {name for name in versions if name not in known and name.split("/")[0] not in set(resting)}
+    unknown = {name for name in versions.keys() - known - SHARED if name.split("/")[0] not in set(resting)}
     mistakes = [Mistake(_path(name), f"is no secret here{did_you_mean(name, sorted(known))}") for name in unknown]
     changed = [name for name in sorted(permanent) if versions.get(name, 1) > 1]
-    return mistakes + [
-        Mistake(_path(name), "must never change: what is encrypted or signed with it would be lost") for name in changed
-    ]
+    return mistakes + [Mistake(_path(name), "must never change: what rests on it would be lost") for name in changed]
 
 
 def _path(name: str) -> str:

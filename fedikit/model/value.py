@@ -123,6 +123,13 @@ ImageReference = Annotated[
         description="A container image's whole name: registry, repository and tag.",
     ),
 ]
+ImageRepository = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+$",
+        description="A container image's name without its tag: registry and repository.",
+    ),
+]
 Digest = Annotated[
     str, Field(pattern=r"^sha256:[0-9a-f]{64}$", description="The digest of a container image's manifest.")
 ]

@@ -103,6 +103,7 @@ def test_without_a_server_a_database_is_absent_and_its_data_are_not_forgotten(tm
     state = KIND.observe(hands, item)
     assert "is not installed" in KIND.differences(item, state, "")[0]
     assert KIND.conflict(item, state) == ""
+    assert "what is left lies in /var/lib/" in KIND.remove(hands, item, work_on(item))
     assert hands.questions == []
 
 

@@ -34,6 +34,7 @@ IMAGE: dict[str, Any] = {
     "entrypoint": ["/usr/bin/tini", "--"],
     "cmd": [],
     "packages": ["python3", "python3-psycopg2", "python3-redis", "ruby", "ruby-pg", "tini", "ca-certificates"],
+    "owned": ["/opt/mastodon/tmp", "/opt/mastodon/public/system"],
 }
 COMMANDS: dict[str, tuple[str, ...]] = {
     "/usr/local/bin/bundle": ("bundle",),

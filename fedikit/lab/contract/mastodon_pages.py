@@ -34,7 +34,7 @@ def home_page(csrf: str, *, title: str, name: str, token: str) -> str:
         title,
         f"""<div class="app-holder" id="mastodon"><main class="columns-area">
 <h1>{escape(title)}</h1><p class="navigation-bar"><strong>@{escape(name)}</strong></p>
-<form class="compose-form"><div class="flash-message" hidden></div>
+<form class="compose-form"><div class="notification-bar" role="alert" hidden></div>
 <div class="autosuggest-textarea"><textarea class="autosuggest-textarea__textarea" placeholder="What's on your mind?"
 aria-label="What's on your mind?"></textarea></div><div class="compose-form__uploads"></div>
 <div class="compose-form__buttons"><button type="button" class="compose-form__upload-button icon-button">Add images

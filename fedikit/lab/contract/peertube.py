@@ -39,6 +39,7 @@ IMAGE: dict[str, Any] = {
     "entrypoint": ["/usr/local/bin/entrypoint.sh"],
     "cmd": ["node", "dist/server"],
     "packages": ["python3", "python3-psycopg2", "python3-redis", "ca-certificates"],
+    "owned": ["/data", "/config"],
 }
 COMMANDS: dict[str, tuple[str, ...]] = {
     "/usr/local/bin/entrypoint.sh": ("entrypoint",),
@@ -129,7 +130,7 @@ class Site:
     def _webfinger(self, request: Request) -> Answer:
         resource = request.query.get("resource", "")
         name, _, host = resource.removeprefix("acct:").partition("@")
-        known = name == "peertube" or self._store.ask('select from "user" where username = %s', name)
+        known = name == "peertube" or self._store.ask('select id from "user" where username = %s', name)
         if host != self._settings.host or not known:
             return json_answer({}, 404)
         href = f"{self._settings.url}/accounts/{name}"

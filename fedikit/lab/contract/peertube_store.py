@@ -57,11 +57,11 @@ class Store:
         for extension in _EXTENSIONS:
             self._demand_extension(extension)
         self.ask(_SCHEMA)
-        if not self.ask('select from "oAuthClient"'):
+        if not self.ask('select id from "oAuthClient"'):
             identity = "".join(secrets.choice(_CLIENT_ID) for _ in range(32))
             secret = "".join(secrets.choice(_ALPHANUMERIC) for _ in range(32))
             self.ask('insert into "oAuthClient" ("clientId", "clientSecret") values (%s, %s)', identity, secret)
-        if not self.ask('select from "user" limit 1'):
+        if not self.ask('select id from "user" limit 1'):
             self._create_root()
 
     def client(self) -> Row:
@@ -124,7 +124,7 @@ class Store:
         self.create_user({**root, "role": ADMINISTRATOR, "videoQuota": -1, "channelName": "root_channel"})
 
     def _demand_extension(self, name: str) -> None:
-        if self.ask("select from pg_extension where extname = %s", name):
+        if self.ask("select extname from pg_extension where extname = %s", name):
             return
         try:
             self.ask(f"create extension if not exists {name}")

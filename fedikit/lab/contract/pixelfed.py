@@ -5,6 +5,7 @@ Started as `python3 -m contract.pixelfed PROGRAM ARGUMENTS…`, where the progra
 
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -39,6 +40,7 @@ FILES: dict[str, str] = {
     "/var/www/html/vendor/autoload.php": "pixelfed_autoload.php",
 }
 _PHP = "/usr/bin/php"
+_DATABASE_SECONDS = 30
 _KEYS = ("storage/oauth-private.key", "storage/oauth-public.key")
 _Options = dict[str, str]
 
@@ -51,12 +53,31 @@ def main(arguments: list[str]) -> int:
 
 def _enter(command: list[str]) -> int:
     """The entrypoint: with AUTORUN_ENABLED=true it prepares the instance first, then becomes the command."""
-    if Environment().flag("AUTORUN_ENABLED"):
-        for step in (["storage:link"], ["migrate", "--force"]):
-            status = _artisan(step)
-            if status:
-                return status
+    environment = Environment()
+    if environment.flag("AUTORUN_ENABLED"):
+        _prepare(read_settings(environment), environment)
     return _become(command)
+
+
+def _prepare(settings: Settings, environment: Environment) -> None:
+    """What is not switched off by a variable of its own."""
+    if environment.flag("AUTORUN_LARAVEL_STORAGE_LINK", True):
+        _link_storage(settings, {})
+    if environment.flag("AUTORUN_LARAVEL_MIGRATION", True):
+        _await_database(Store(settings))
+        _migrate(settings, {"force": ""})
+
+
+def _await_database(store: Store) -> None:
+    deadline = time.monotonic() + _DATABASE_SECONDS
+    while True:
+        try:
+            store.ask("select 1")
+            return
+        except Refused:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(1)
 
 
 def _serve(arguments: list[str]) -> int:

@@ -111,7 +111,7 @@ def _post(post: dict[str, Any]) -> str:
 def _draw(title: str, body: str, *, token: str = "", user: str = "") -> str:
     outside = '<a href="/login">Login</a>'
     inside = (
-        f'<a href="/i/web">Home</a> · <a href="/i/web/compose">Create New Post</a> · <span>{escape(user)}</span>'
+        f'<a href="/i/web">Home</a> <a href="/i/web/compose">Create New Post</a> <span>{escape(user)}</span>'
         f'<form method="POST" action="/logout"><input type="hidden" name="_token" value="{token}">'
         "<button>Logout</button></form>"
     )

@@ -39,11 +39,10 @@ class Settings:
     name: str
     url: str
     domain: str
-    session_domain: str
     is_production: bool
     demands_confirmed_email: bool
     accepts_registrations: bool
-    uses_secure_cookies: bool
+    photo_kilobytes: int
     database: dict[str, object] = field(repr=False)
     redis: dict[str, object] = field(repr=False)
     horizon_prefix: str
@@ -65,11 +64,10 @@ def read_settings(given: Environment) -> Settings:
         name=given.optional("APP_NAME", "Pixelfed"),
         url=url,
         domain=domain,
-        session_domain=domain,
         is_production=given.optional("APP_ENV", "production") == "production",
         demands_confirmed_email=given.flag("ENFORCE_EMAIL_VERIFICATION", True),
         accepts_registrations=given.flag("OPEN_REGISTRATION", True),
-        uses_secure_cookies=given.flag("SESSION_SECURE_COOKIE", True),
+        photo_kilobytes=given.number("MAX_PHOTO_SIZE", 15_000),
         database=_database(given),
         redis=_redis(given),
         horizon_prefix=given.optional("HORIZON_PREFIX", "horizon:"),

@@ -18,7 +18,6 @@ from .shared import Answer, Application, Request, cookie, html, json_answer, pla
 _COOKIE = "pxfs"
 _PUBLISHED = Path("public/storage")
 _KINDS = ("image/jpeg", "image/png", "image/gif", "image/webp", "video/mp4")
-_BIGGEST = 15_000_000
 _EXPIRED = 419  # Laravel's own: the CSRF token does not fit the session
 _Handler = Callable[..., Answer]
 
@@ -101,7 +100,7 @@ class Site:
         if not session or request.fields().get("_token") != session["token"]:
             return plain("Page Expired", _EXPIRED)
         self._store.end_session(session["id"])
-        return redirect("/").having(cookie(_COOKIE, "", lifetime=0))
+        return redirect("/").having(self._cookie({"id": ""}, lifetime=0))
 
     def _home(self, request: Request) -> Answer:
         def show(session: Row, user: Row) -> Answer:
@@ -131,10 +130,10 @@ class Site:
     def _upload(self, request: Request) -> Answer:
         def keep(session: Row, user: Row) -> Answer:
             upload = request.files().get("file")
-            if not upload or upload.kind not in _KINDS or not 0 < len(upload.content) <= _BIGGEST:
-                return json_answer(
-                    {"message": "The file must be a picture or a video of at most 15000 kilobytes."}, 422
-                )
+            most = self._settings.photo_kilobytes
+            if not upload or upload.kind not in _KINDS or not 0 < len(upload.content) <= most * 1000:
+                told = f"The file must be a picture or a video of at most {most} kilobytes."
+                return json_answer({"message": told}, 422)
             month = hashlib.sha256(datetime.now(UTC).strftime("%Y-.-%m").encode()).hexdigest()
             folder = f"public/m/_v2/{user['profile_id']}/{month[:9]}-{month[9:15]}/{secrets.token_urlsafe(9)}"
             path = f"{folder}/{secrets.token_hex(20)}{mimetypes.guess_extension(upload.kind)}"
@@ -209,9 +208,10 @@ class Site:
         )
         return found[0] if found else None
 
-    def _cookie(self, session: Row) -> tuple[str, str]:
-        name, value = cookie(_COOKIE, session["id"], lifetime=SESSION_SECONDS)
-        return name, f"{value}; Domain={self._settings.session_domain}"
+    def _cookie(self, session: Row, *, lifetime: int = SESSION_SECONDS) -> tuple[str, str]:
+        """The session's cookie, for SESSION_DOMAIN: a browser takes away only what has the same domain."""
+        name, value = cookie(_COOKIE, session["id"], lifetime=lifetime)
+        return name, f"{value}; Domain={self._settings.domain}"
 
     def _posts(self, condition: str = "true", *values: object) -> list[Row]:
         found = self._store.posts(condition, *values)

@@ -18,6 +18,10 @@ _STYLE = """\
 :root { --accent: #563acc; color-scheme: light dark }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0; background: light-dark(#f3f4f8, #191b22) }
 .contract-notice { margin: 0; padding: .4rem 1rem; background: #fff3c4; color: #4d3800; text-align: center }
+header, header nav { display: flex; gap: 1rem; align-items: center; background: light-dark(#fff, #282c37) }
+header { padding: .6rem 1rem }
+header form { display: contents }
+header button { margin: 0 }
 main { max-width: 38rem; margin: 2rem auto; padding: 0 1rem }
 article, form, section { background: light-dark(#fff, #282c37); border-radius: 8px; padding: 1rem; margin: 0 0 1rem }
 label { display: block; margin: .6rem 0 .2rem }

@@ -27,7 +27,10 @@ class Mastodon:
         return not self._is_let_in(email, password)
 
     def publish_picture(self, picture: Path, text: str, *, media: str) -> str:
-        """Posts a picture with a text; returns the address below `media` from where the browser has loaded it."""
+        """Posts a picture with a text; returns the address below `media` from where the browser has loaded it.
+
+        The post is known by its text, which no earlier one may have.
+        """
         browser = self.browser
         browser.open(f"{self.site}/home")
         browser.fill(".compose-form .autosuggest-textarea__textarea", text, "the field for a post")

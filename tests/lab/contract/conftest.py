@@ -126,16 +126,16 @@ def postgresql() -> Iterator[dict[str, str]]:
             server = subprocess.Popen(serve, user="postgres", stderr=log, cwd=home)
         wait_until(lambda: "ready to accept" in (home / "log").read_text(), "PostgreSQL to be ready")
         yield {"host": "127.0.0.1", "port": str(port), "user": "owner", "password": "owner password"}
-        server.send_signal(signal.SIGINT)
+        server.send_signal(signal.SIGQUIT)
         server.wait(SECONDS)
 
 
 @pytest.fixture
 def database(postgresql: dict[str, str]) -> dict[str, str]:
-    """An empty database of a test's own: also gives its name."""
-    name = f"test_{time.time_ns()}"
-    ask_postgresql({**postgresql, "dbname": "postgres"}, f"CREATE DATABASE {name}")
-    return {**postgresql, "dbname": name}
+    """A database, emptied: also gives its name."""
+    place = {**postgresql, "dbname": "postgres"}
+    ask_postgresql(place, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    return place
 
 
 @pytest.fixture(scope="session")

@@ -272,11 +272,10 @@ def test_an_administrator_adds_changes_and_deletes_users(root: Client) -> None:
     assert root.ask("DELETE", "/api/v1/users/1")[0] == 400
 
 
-@pytest.mark.parametrize("wrong", WRONG_USERS, ids=lambda wrong: next(iter(wrong)))
-def test_a_user_must_be_well_formed(root: Client, wrong: dict[str, object]) -> None:
-    status, text = root.ask("POST", "/api/v1/users", json.dumps({**USER, **wrong}).encode())
-    assert status == 400
-    assert next(iter(wrong)) in text
+def test_a_user_must_be_well_formed(root: Client) -> None:
+    for wrong in WRONG_USERS:
+        status, text = root.ask("POST", "/api/v1/users", json.dumps({**USER, **wrong}).encode())
+        assert (status, next(iter(wrong)) in text) == (400, True), wrong
 
 
 def test_who_is_no_administrator_adds_nobody(root: Client) -> None:
@@ -333,6 +332,7 @@ def test_a_video_that_was_not_moved_is_moved_by_the_next_start(peertube: Program
     log = peertube.directory / "peertube-0.log"
     wait_until(lambda: "Cannot process job move-to-object-storage: PUT" in log.read_text(), "the failure to be told")
     assert first.told("GET", path)["files"] == []
+    peertube.stop()
     second = start(peertube)
     second.token = first.token
     wait_until(lambda: second.told("GET", path)["state"]["id"] == 1, "the video to be moved")

@@ -20,6 +20,7 @@ from tests.lab.contract.conftest import PACKAGE, Program, Stored, free_port, wai
 WORKDIR = str(IMAGE["workdir"])
 DOMAIN = "pixelfed.fediversity.test"
 MEDIA = "https://media.fediversity.test"
+FORM = "application/x-www-form-urlencoded"
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 FIRST = ("Testy McTestface", "test", "test@fediversity.test", "correct horse")
 COMPLETE = {
@@ -107,7 +108,7 @@ class Visitor:
     def log_in(self, password: str) -> tuple[int, str, str]:
         self.ask("GET", "/login")
         body = f"_token={self.token}&email={FIRST[2]}&password={password.replace(' ', '+')}"
-        return self.ask("POST", "/login", body.encode(), Content_Type="application/x-www-form-urlencoded")
+        return self.ask("POST", "/login", body.encode(), Content_Type=FORM)
 
 
 @pytest.fixture(scope="session")
@@ -180,13 +181,17 @@ def create_user(
     return artisan(program, "user:create", *options, "--is_admin=true", "--confirm_email=1")
 
 
-def post_picture(visitor: Visitor, caption: str) -> str:
-    """Posts as the page's script does; tells the path of the post."""
+def upload(visitor: Visitor) -> tuple[int, str, str]:
     visitor.ask("GET", "/i/web/compose")
     head = b'--edge\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\nContent-Type: image/png\r\n\r\n'
     body = head + PICTURE + b"\r\n--edge--\r\n"
     form = "multipart/form-data; boundary=edge"
-    status, text, _ = visitor.ask("POST", "/api/compose/v0/media/upload", body, Content_Type=form)
+    return visitor.ask("POST", "/api/compose/v0/media/upload", body, Content_Type=form)
+
+
+def post_picture(visitor: Visitor, caption: str) -> str:
+    """Posts as the page's script does; tells the path of the post."""
+    status, text, _ = upload(visitor)
     assert status == 200, text
     given = json.dumps({"media": [json.loads(text)], "caption": caption}).encode()
     status, text, _ = visitor.ask("POST", "/api/compose/v0/publish", given, Content_Type="application/json")
@@ -233,6 +238,17 @@ def test_an_unknown_console_command_is_an_error(make_program: MakeProgram) -> No
 def test_the_entrypoint_becomes_its_command(make_program: MakeProgram) -> None:
     done = make_program(FILES, WORKDIR, {}).run("pixelfed", "entrypoint", "echo", "here")
     assert (done.returncode, done.stdout) == (0, "here\n")
+
+
+def test_autorun_prepares_the_instance_before_the_command(pixelfed: Program, mariadb: Path) -> None:
+    ask_mariadb(mariadb, "drop table pixelfed.users, pixelfed.migrations, pixelfed.profiles, pixelfed.statuses")
+    ask_mariadb(mariadb, "drop table pixelfed.media, pixelfed.sessions, pixelfed.instance_actors")
+    run = ("pixelfed", "entrypoint", "echo", "here")
+    assert pixelfed.run(*run, AUTORUN_ENABLED="true", AUTORUN_LARAVEL_MIGRATION="false").returncode == 0
+    assert ask_mariadb(mariadb, "show tables from pixelfed") == ""
+    done = pixelfed.run(*run, AUTORUN_ENABLED="true")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "here")
+    assert ask_mariadb(mariadb, "select count(*) from pixelfed.users") == "0"
 
 
 def test_migrating_in_production_takes_force_and_is_idempotent(pixelfed: Program) -> None:
@@ -319,11 +335,13 @@ def test_logging_in_takes_the_password_and_the_token(visitor: Visitor) -> None:
     assert visitor.ask("GET", "/i/web")[2] == "/login"
     visitor.token = "guessed"
     body = f"_token=guessed&email={FIRST[2]}&password=correct+horse".encode()
-    assert visitor.ask("POST", "/login", body, Content_Type="application/x-www-form-urlencoded")[0] == 419
+    assert visitor.ask("POST", "/login", body, Content_Type=FORM)[0] == 419
     assert visitor.log_in("correct horse")[2] == "/i/web"
     page = visitor.ask("GET", "/i/web")[1]
     assert "Welcome back, Testy McTestface" in page
     assert "Contract image: stands in for Pixelfed in the lab" in page
+    assert visitor.ask("POST", "/logout", f"_token={visitor.token}".encode(), Content_Type=FORM)[2] == "/"
+    assert visitor.cookies == {"pxfs": ""}
 
 
 def test_five_wrong_passwords_lock_the_login(visitor: Visitor) -> None:
@@ -348,6 +366,15 @@ def test_a_picture_moves_to_the_bucket_once_horizon_works(pixelfed: Program, vis
     assert visitor.ask("GET", local)[0] == 404
     assert "A &lt;picture&gt;" in visitor.ask("GET", "/test")[1]
     assert artisan(pixelfed, "horizon:status").returncode == 0
+
+
+def test_a_picture_may_not_be_larger_than_the_settings_say(pixelfed: Program) -> None:
+    port = free_port()
+    pixelfed.start("pixelfed", "frankenphp", says=f":{port}", CADDY_HTTP_PORT=str(port), MAX_PHOTO_SIZE="0")
+    visitor = Visitor(port)
+    visitor.log_in("correct horse")
+    status, text, _ = upload(visitor)
+    assert (status, "at most 0 kilobytes" in text) == (422, True)
 
 
 def test_horizon_tries_three_times_and_says_why(pixelfed: Program, visitor: Visitor) -> None:

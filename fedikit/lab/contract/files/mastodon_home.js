@@ -44,7 +44,7 @@ const draw = (status) => {
 const composing = (form) => {
   const [text, file, button, uploads] = ['textarea', 'input[type=file]', 'button[type=submit]', '.compose-form__uploads']
     .map((selector) => form.querySelector(selector));
-  const problem = form.querySelector('.flash-message');
+  const problem = form.querySelector('.notification-bar');
   let attached = [];
   let busy = 0;
 

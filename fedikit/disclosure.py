@@ -1,0 +1,56 @@
+"""Showing a secret to a person: the hosts that hold it write down who saw it, before it is seen."""
+
+from fedikit.contact import Conversation, deployer_name
+from fedikit.errors import FedikitError, SecretError
+from fedikit.hosts import on_hosts
+from fedikit.model.deployment import Deployment
+from fedikit.model.item import SecretText, content_of
+from fedikit.secrets import Vault, secrets_of
+
+
+def disclose(deployment: Deployment, name: str) -> tuple[str, ...]:
+    """The secret of that name, both halves of a pair, once every host that holds it has noted who sees it.
+
+    Hosts on which nothing is deployed yet have no ledger to note it in. Raises SecretError if there is no such secret,
+    or if a host that holds it cannot be told.
+    """
+    shown = [secret for secret in secrets_of(deployment) if secret.name == name]
+    if not shown:
+        names = ", ".join(sorted({secret.name for secret in secrets_of(deployment)}))
+        raise SecretError(f"{name} is no secret of this deployment", hint=f"it uses: {names or 'none'}")
+    vault = Vault.of(deployment)
+    values = tuple(vault.value(secret) for secret in shown)
+    _note(deployment, name, _holders(deployment, name))
+    return values
+
+
+def _holders(deployment: Deployment, name: str) -> list[str]:
+    contents = {host: map(content_of, state.items) for host, state in deployment.hosts.items()}
+    return [
+        host
+        for host, texts in contents.items()
+        if any(
+            getattr(part, "name", "") == name for text in texts if isinstance(text, SecretText) for part in text.parts
+        )
+    ]
+
+
+def _note(deployment: Deployment, name: str, hosts: list[str]) -> None:
+    def tell(host: str) -> str:
+        request = {
+            "op": "note",
+            "deployment": deployment.name,
+            "who": deployer_name(),
+            "note": f"saw the secret {name}",
+        }
+        try:
+            with Conversation(host, deployment.hosts[host].connection) as conversation:
+                conversation.ask(request)
+        except FedikitError as error:
+            return str(error)
+        return ""
+
+    silent = [reason for reason in on_hosts(deployment, hosts, tell).values() if reason] if hosts else []
+    if silent:
+        reasons = "\n".join([f"the secret {name} is not shown, for this cannot be noted where it is used", *silent])
+        raise SecretError(reasons, hint="see that the host can be reached, then ask again")

@@ -1,0 +1,187 @@
+"""The services, as their users see them: seven machines, targets without a way out, a browser as the judge.
+
+These tests follow each other: they deploy, use, change and remove the same machines.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fedikit.lab import Lab
+from fedikit.model import Deployment, load_configuration, load_environment
+from tests.checks.journeys import Browser, Mastodon, PeerTube, Pixelfed
+from tests.checks.picture import changes, picture_of
+from tests.checks.pictures import picture, video
+
+DOMAIN = "fediversity.test"
+EMAIL = f"test@{DOMAIN}"
+TARGETS = ("garage", "mastodon", "peertube", "pixelfed")
+UNITS = {
+    "garage": ("garage", "caddy"),
+    "mastodon": ("mastodon-web", "mastodon-streaming", "mastodon-sidekiq", "redis-server@mastodon", "caddy"),
+    "peertube": ("peertube", "redis-server@peertube", "caddy"),
+    "pixelfed": ("pixelfed-web", "pixelfed-worker", "pixelfed-scheduler", "mariadb", "redis-server@pixelfed", "caddy"),
+}
+CONFIGURATION: dict[str, Any] = {
+    "domain": DOMAIN,
+    "initialUser": {"displayName": "Testy McTestface", "username": "test", "email": EMAIL},
+    "mastodon": {"enable": True},
+    "peertube": {"enable": True},
+    "pixelfed": {"enable": True},
+}
+CONTAINER_REMAINS = "find /var/lib/containers -mindepth 1"
+
+pytestmark = pytest.mark.lab
+
+
+class Services:
+    """The command line, with the configuration of all three applications."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.configuration = lab.directory / "configuration.json"
+        self.wants()
+        lab.announce(self.deployment)
+        lab.set_dns({DOMAIN: lab["garage"].address})  # addresses of people need a domain that receives mail
+        self.before = {name: picture_of(lab, name) for name in TARGETS}
+
+    @property
+    def deployment(self) -> Deployment:
+        return load_environment(self.lab.environment_file).deployment(load_configuration(self.configuration))
+
+    def wants(self, **settings: dict[str, Any]) -> None:
+        chosen = {name: CONFIGURATION[name] | more for name, more in settings.items()}
+        self.configuration.write_text(json.dumps(CONFIGURATION | chosen))
+
+    def succeed(self, verb: str, *arguments: str) -> str:
+        files = [] if verb == "remove" else [str(self.configuration)]
+        where = ["-e", str(self.lab.environment_file)]
+        command = [sys.executable, "-m", "fedikit", *verb.split(), *arguments, *files, *where]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def planned(self) -> dict[str, dict[str, str]]:
+        """What would change, by host and item."""
+        hosts = json.loads(self.succeed("plan", "--json"))["hosts"]
+        planned = {name: {c["id"]: c["action"] for c in host["changes"]} for name, host in hosts.items()}
+        return {name: changes for name, changes in planned.items() if changes}
+
+    def password(self) -> str:
+        return self.succeed("secret show", "initial-user/password").strip()
+
+    def starts(self) -> dict[str, str]:
+        """When each of our units last came up."""
+        show = "systemctl show --property ActiveEnterTimestampMonotonic --value"
+        places = [(host, unit) for host, units in UNITS.items() for unit in units]
+        return {f"{host} {unit}": self.lab[host].succeed(f"{show} {unit}.service").strip() for host, unit in places}
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    with Lab(tmp_path_factory.mktemp("services"), machines=TARGETS, client=True) as lab:
+        yield Services(lab)
+
+
+@pytest.fixture
+def browser(services: Services, tmp_path: Path) -> Iterator[Browser]:
+    with services.lab.client.session(trust=services.lab.acme_root()) as driver:
+        yield Browser(driver, tmp_path / "pictures")
+
+
+@pytest.fixture
+def picture_file(tmp_path: Path) -> Path:
+    file = tmp_path / "picture.png"
+    file.write_bytes(picture())
+    return file
+
+
+def test_all_is_deployed_and_everything_runs(services: Services) -> None:
+    services.succeed("apply", "--yes")
+
+    for host, units in UNITS.items():
+        services.lab[host].succeed("systemctl is-active " + " ".join(f"{unit}.service" for unit in units))
+
+
+def test_every_check_holds(services: Services) -> None:
+    """Names, certificates of the lab's authority, health, nodeinfo, accounts."""
+    results = json.loads(services.succeed("verify", "--json"))["results"]
+
+    assert len(results) >= 20
+    assert [result["name"] for result in results if not result["passed"]] == []
+
+
+def test_a_picture_on_mastodon(services: Services, browser: Browser, picture_file: Path) -> None:
+    mastodon = Mastodon(browser, f"https://mastodon.{DOMAIN}")
+    media = f"https://media.mastodon.{DOMAIN}/"
+
+    assert mastodon.is_refused(EMAIL, "not the password")
+    mastodon.sign_in(EMAIL, services.password())
+
+    assert mastodon.publish_picture(picture_file, "A day at the sea", media=media).startswith(media)
+
+
+def test_a_film_on_peertube(services: Services, browser: Browser, tmp_path: Path) -> None:
+    peertube = PeerTube(browser, f"https://peertube.{DOMAIN}")
+    media = f"https://media.peertube.{DOMAIN}/"
+    film = tmp_path / "film.mp4"
+    film.write_bytes(video())
+
+    assert peertube.is_refused("test", "not the password")
+    peertube.sign_in("test", services.password())
+
+    assert peertube.publish_video(film, "A day at the sea", media=media).startswith(media)
+
+
+def test_a_picture_on_pixelfed(services: Services, browser: Browser, picture_file: Path) -> None:
+    pixelfed = Pixelfed(browser, f"https://pixelfed.{DOMAIN}")
+    media = f"https://media.pixelfed.{DOMAIN}/"
+
+    assert pixelfed.is_refused(EMAIL, "not the password")
+    pixelfed.sign_in(EMAIL, services.password())
+
+    assert pixelfed.publish_picture(picture_file, "A day at the sea", media=media).startswith(media)
+
+
+def test_a_second_plan_changes_nothing(services: Services) -> None:
+    assert services.planned() == {}
+
+
+def test_a_changed_setting_restarts_only_what_it_must(services: Services) -> None:
+    before = services.starts()
+    services.wants(peertube={"title": "Films of ours"})
+
+    services.succeed("apply", "--yes")
+
+    after = services.starts()
+    assert {unit for unit in after if after[unit] != before[unit]} == {"peertube peertube"}
+    assert services.planned() == {}
+
+
+def test_a_disabled_application_goes_and_leaves_its_data(services: Services) -> None:
+    before = services.starts()
+    services.wants(pixelfed={"enable": False}, peertube={"title": "Films of ours"})
+
+    report = services.succeed("apply", "--yes")
+
+    assert "database:mariadb/pixelfed" in report
+    assert "bucket:pixelfed" in report
+    services.lab["pixelfed"].fails("systemctl is-active pixelfed-web.service pixelfed-worker.service caddy.service")
+    services.lab["pixelfed"].succeed("test -d /srv/pixelfed-storage && test -d /var/lib/mysql/pixelfed")
+    after = services.starts()
+    touched = {unit for unit in after if after[unit] != before[unit]}
+    assert {unit for unit in touched if not unit.startswith("pixelfed")} == set()
+
+
+def test_removal_with_purge_leaves_every_machine_as_it_was(services: Services) -> None:
+    services.succeed("remove", "--yes", "--purge")
+
+    assert {name: changes(services.before[name], picture_of(services.lab, name)) for name in TARGETS} == {
+        name: [] for name in TARGETS
+    }
+    assert {name: services.lab[name].run(CONTAINER_REMAINS).stdout for name in TARGETS} == dict.fromkeys(TARGETS, "")

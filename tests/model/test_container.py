@@ -1,0 +1,268 @@
+"""Containers and their one-off jobs, as the policy that runs them by Podman makes them."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from pydantic import ValidationError
+
+from fedikit.errors import ConfigurationError
+from fedikit.model import (
+    Container,
+    ContainerPolicy,
+    Directory,
+    Environment,
+    File,
+    HttpHealth,
+    Job,
+    MountedFile,
+    OneOffJob,
+    Provision,
+    SecretRef,
+    SecretText,
+    Unit,
+    Variables,
+    Volume,
+)
+from fedikit.model.container import AWAIT_SCRIPT
+from tests.model.example import ids, only, place, probing, probing_several, refusal, text
+
+IMAGE = "registry.example.org/probe:v1.2"
+KEY = SecretRef(name="probe/key", format="hex64")
+VARIABLES = Variables(name="probe", values={"NAME": 'the "best" one', "KEY": KEY, "EMPTY": "", "URL": ("at ", KEY)})
+DATA = Volume(name="probe-data", mount="/data", owner=991)
+FULL = Container(
+    name="probe-web",
+    image=IMAGE,
+    variables=VARIABLES,
+    volumes=(DATA,),
+    files=(MountedFile(mount="/etc/probe/server.toml", content=("key = ", KEY), owner=991),),
+    ports=(3000,),
+    health=HttpHealth(port=3000),
+)
+JOB = OneOffJob(
+    name="first user",
+    image=IMAGE,
+    run=("make", "user", ""),
+    check=("has", "user"),
+    stdin=KEY,
+    variables=VARIABLES,
+    user="991:992",
+    volumes=(DATA,),
+    deadline=60,
+)
+
+
+def provided(request: Container | OneOffJob, policy: ContainerPolicy | None = None) -> Provision:
+    return (policy or ContainerPolicy()).typed(place())(request)
+
+
+def test_a_container_comes_with_all_that_it_needs_before_its_unit() -> None:
+    assert [item.id for item in provided(FULL).items] == [
+        "package:podman",
+        f"image:{IMAGE}",
+        "directory:/etc/fedikit",
+        "file:/etc/fedikit/probe.env",
+        "directory:/srv/probe-data",
+        "directory:/etc/fedikit/probe-web",
+        "file:/etc/fedikit/probe-web/server.toml",
+        "file:/etc/fedikit/await-http",
+        "directory:/etc/containers/systemd",
+        "file:/etc/containers/systemd/probe-web.container",
+        "unit:probe-web.service",
+    ]
+
+
+def test_it_restarts_when_anything_that_it_reads_changes() -> None:
+    unit = provided(FULL).items[-1]
+
+    assert isinstance(unit, Unit)
+    assert set(unit.restart_on) == {
+        f"image:{IMAGE}",
+        "file:/etc/fedikit/probe.env",
+        "file:/etc/fedikit/probe-web/server.toml",
+        "file:/etc/containers/systemd/probe-web.container",
+    }
+
+
+def file_of(provision: Provision, path: str) -> File:
+    (file,) = (item for item in provision.items if item.id == f"file:{path}")
+    assert isinstance(file, File)
+    return file
+
+
+def test_variables_stand_one_a_line_and_unquoted_where_only_root_reads_them() -> None:
+    file = file_of(provided(FULL), "/etc/fedikit/probe.env")
+
+    assert text(file.content) == ('NAME=the "best" one\nKEY=<probe/key hex64 1>\nEMPTY=\nURL=at <probe/key hex64 1>\n')
+    assert (file.mode, file.owner) == ("0600", "root")
+
+
+def test_a_mounted_file_is_for_the_containers_user_alone() -> None:
+    file = file_of(provided(FULL), "/etc/fedikit/probe-web/server.toml")
+
+    assert (file.mode, file.owner, file.group) == ("0400", "991", "991")
+    assert file.content == SecretText(parts=("key = ", KEY))
+
+
+def test_data_lies_below_the_providers_directory_and_is_kept() -> None:
+    policy = ContainerPolicy(volumes="/srv/disk two")
+
+    assert Directory(path="/srv/disk two/probe-data", mode="0750", owner="991", group="991", data=True) in (
+        provided(FULL, policy).items
+    )
+
+
+@pytest.mark.parametrize("value", ["one\ntwo", ("one", "\n", KEY)])
+def test_a_value_of_several_lines_is_refused_with_its_name(value: str | tuple[str | SecretRef, ...]) -> None:
+    lines = Container(name="probe", image=IMAGE, variables=Variables(name="probe", values={"FINE": "", "MOTTO": value}))
+
+    assert refusal(only({"probe": "spare"}), probing(web=lines)) == [
+        ("applications.probe", "gives the variable MOTTO more than one line")
+    ]
+
+
+def test_a_variable_with_another_name_is_none() -> None:
+    with pytest.raises(ValidationError, match="A=B"):
+        Variables(name="probe", values={"A=B": ""})
+
+
+# Jobs
+
+
+def test_a_job_runs_in_a_container_that_leaves_nothing() -> None:
+    job = provided(JOB).items[-1]
+
+    start = (
+        "podman run --rm --interactive --replace --name=probe-first-user --pull=never --network=host "
+        "--env-file=/etc/fedikit/probe.env --user=991:992 --volume=/srv/probe-data:/data"
+    ).split()
+    assert job == Job(
+        name="probe first user",
+        run=(*start, IMAGE, "make", "user", ""),
+        check=(*start, IMAGE, "has", "user"),
+        stdin=SecretText(parts=(KEY,)),
+        inputs=(f"image:{IMAGE}",),
+        deadline=60,
+    )
+
+
+def test_a_job_without_a_check_has_none() -> None:
+    job = provided(OneOffJob(name="setup", image=IMAGE, run=("true",))).items[-1]
+
+    assert isinstance(job, Job)
+    assert (job.check, job.stdin) == ((), "")
+
+
+# Images
+
+
+@pytest.mark.parametrize(
+    ("mirrors", "reference"),
+    [
+        ({}, "registry.example.org/probe:v1.2"),
+        ({"registry.example.org/probe": "mirror.lab:5000/copies/probe"}, "mirror.lab:5000/copies/probe:v1.2"),
+        ({"registry.example.org": "mirror.lab/x"}, "registry.example.org/probe:v1.2"),
+    ],
+)
+@pytest.mark.parametrize("request_", [FULL, JOB], ids=["container", "job"])
+def test_a_mirror_replaces_the_repository_and_keeps_the_tag(
+    mirrors: dict[str, str], reference: str, request_: Container | OneOffJob
+) -> None:
+    items = provided(request_, ContainerPolicy(mirrors=mirrors)).items
+
+    assert items[1].id == f"image:{reference}"
+    assert reference in items[-1].model_dump_json()
+    quadlets = [item for item in items if isinstance(item, File) and item.path.endswith(".container")]
+    assert all(f"Image={reference}\n" in text(item.content) for item in quadlets)
+
+
+@pytest.mark.parametrize("mirror", ["registry.example.org", "registry.example.org/probe:v1", "two words/x"])
+def test_a_mirror_that_is_no_repository_is_refused_where_it_is_written(mirror: str) -> None:
+    with pytest.raises(ValidationError, match=r"policies\.container\.mirrors"):
+        Environment.model_validate(
+            {"name": "a", "hosts": {"a": {"type": "local"}}, "policies": {"container": {"mirrors": {IMAGE: mirror}}}}
+        )
+
+
+# Ports
+
+
+def listening(name: str, *ports: int) -> Container:
+    return Container(name=name, image=IMAGE, ports=ports)
+
+
+def test_two_that_listen_at_the_same_port_of_a_host_are_refused_and_named() -> None:
+    both = probing_several(alpha={"web": listening("alpha-web", 3000)}, beta={"web": listening("beta-web", 80, 3000)})
+
+    assert refusal(only({"alpha": "spare", "beta": "spare"}), both) == [
+        ("placement.beta", "brings beta-web, which listens at port 3000 of spare, and so does alpha-web")
+    ]
+    assert only({"alpha": "spare", "beta": "six"}).deployment(both)
+
+
+def test_a_container_that_two_applications_share_is_no_conflict() -> None:
+    both = probing_several(alpha={"web": listening("web", 3000)}, beta={"web": listening("web", 3000)})
+
+    deployment = only({"alpha": "spare", "beta": "spare"}).deployment(both)
+
+    assert ids(deployment.hosts["spare"]).count("unit:web.service") == 1
+
+
+# What waits until a container answers
+
+
+class Server(HTTPServer):
+    """Answers the third request, and only to its own name over (what it takes for) HTTPS."""
+
+    asked = 0
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.asked += 1
+        knows = self.headers["Host"] == "probe.test" and self.headers["X-Forwarded-Proto"] == "https"
+        self.send_response(200 if knows and self.server.asked >= 3 else 503)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_request(self, *arguments: object) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def waiting(server: Server, domain: str, seconds: str) -> subprocess.CompletedProcess[str]:
+    words = (f"http://127.0.0.1:{server.server_port}/health", domain, seconds)
+    command = [sys.executable, "-I", "-c", AWAIT_SCRIPT, *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_it_waits_until_the_server_answers_to_its_name(server: Server) -> None:
+    assert waiting(server, "probe.test", "20").returncode == 0
+    assert server.asked == 3
+
+
+def test_it_waits_no_longer_than_it_may(server: Server) -> None:
+    done = waiting(server, "-", "0.3")
+
+    assert done.returncode == 1
+    assert "did not answer within 0.3 s: HTTP Error 503" in done.stderr
+
+
+def test_a_container_is_refused_where_it_is_malformed() -> None:
+    with pytest.raises(ConfigurationError, match=r"image: .*should be a container image's whole name"):
+        ContainerPolicy().typed(place())({"name": "probe", "image": "probe"})
