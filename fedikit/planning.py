@@ -175,11 +175,12 @@ class _Planning:
     def _images(self, answer: dict[str, Any], freight: Freight) -> tuple[ImageParts, ...]:
         """What the host lacks of images; if not all of it is in the store, their registries must answer now."""
         lacking = set(answer.get("contents", ()))
-        found = [
-            ImageParts(reference=reference, manifest=manifest, parts=tuple(part for part in parts if part in lacking))
-            for reference, manifest, parts in parts_of_images(answer.get("items", freight.items))
-            if manifest in lacking or not lacking.isdisjoint(parts)
-        ]
+        found: list[ImageParts] = []
+        builds = sorted(parts_of_images(answer.get("items", freight.items)), key=lambda b: -len(lacking & set(b[2])))
+        for reference, manifest, parts in builds:
+            if own := tuple(part for part in parts if part in lacking):
+                found.append(ImageParts(reference=reference, manifest=manifest, parts=own))
+                lacking -= set(own)  # what several share is one's, the one's that has most to send
         self.images.ask(
             (image.reference, f"sha256:{image.manifest}")
             for image in found

@@ -93,7 +93,7 @@ def code_in(text: str) -> list[str]:
     return re.findall(r"`([^`\n]+)`", text)
 
 
-PAGES = [Page(path) for path in [*sorted(PROJECT.glob("*.md")), *sorted((PROJECT / "docs").glob("*.md"))]]
+PAGES = [Page(path) for path in [*sorted(PROJECT.glob("*.md")), *sorted((PROJECT / "docs").rglob("*.md"))]]
 
 
 def page(name: str) -> Page:

@@ -1,5 +1,6 @@
 """The documentation knows the model: every kind of item, request, check, application and key, with its default."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any, get_args
@@ -10,7 +11,8 @@ from pydantic import BaseModel
 from fedikit.model import Item, Request, load_catalogue
 from fedikit.model.check import Check
 from fedikit.model.item import SecretRef, SecretText
-from fedikit.model.request import Example, Route
+from fedikit.model.request import CommandHealth, Example, HttpHealth, MountedFile, Route, Variables, Volume
+from fedikit.model.resource import Resource
 from fedikit.model.schema import schema
 from tests.pages import code_in, page, rows_of
 
@@ -62,10 +64,24 @@ def test_every_request_is_documented_with_its_fields_and_defaults(model: type[Ba
     assert f"Class `{model.__name__}`" in section
 
 
-@pytest.mark.parametrize("model", [Example, Route], ids=lambda model: model.__name__)
+PARTS = [Example, Route, Variables, Volume, MountedFile, HttpHealth, CommandHealth]
+
+
+@pytest.mark.parametrize("model", PARTS, ids=lambda model: model.__name__)
 def test_the_parts_of_requests_are_documented(model: type[BaseModel]) -> None:
     (sentence,) = re.findall(rf"`{model.__name__}` has (.+?)\.\n", APPLICATIONS.prose, re.DOTALL)
-    assert set(model.model_fields) <= set(code_in(sentence))
+    assert set(model.model_fields) - {"kind"} <= set(code_in(sentence))
+
+
+RESOURCES = [model for model in kinds_of(Request) if issubclass(model, Resource)]
+
+
+@pytest.mark.parametrize("model", RESOURCES, ids=kind)
+def test_what_is_told_of_a_resource_is_documented(model: type[Resource]) -> None:
+    told = APPLICATIONS.section(kind(model)).partition("It tells ")[2]
+    words = {fact.replace("-", "_") for fact in model.FACTS} & set(dir(model))
+    words |= {name for name in dir(model) if name.startswith(("if_", "by_"))}
+    assert words == {re.split(r"\W", code)[0] for code in code_in(told)}
 
 
 def test_every_check_is_documented_with_its_fields() -> None:
@@ -88,7 +104,7 @@ def written_defaults() -> dict[str, str]:
 
 
 def shown(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else f'"{value}"'
+    return json.dumps(value)
 
 
 def test_every_application_and_setting_is_documented_and_no_other() -> None:

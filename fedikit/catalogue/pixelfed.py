@@ -50,6 +50,10 @@ SET_PASSWORD = LARAVEL + (
     "$user->password = bcrypt(stream_get_contents(STDIN)); $user->save();"
 )
 # What is run again with a new image looks first: upstream's commands fail where something is there already
+SET_NAME = LARAVEL + (
+    "$user = App\\User::whereEmail($argv[1])->firstOrFail(); "
+    "foreach ([$user, $user->profile] as $one) { $one->name = $argv[2]; $one->save(); }"
+)
 HAS_KEYS = "test -f storage/oauth-private.key && test -f storage/oauth-public.key"
 MAKE_KEYS = f"{HAS_KEYS} || exec php artisan passport:keys"
 MAKE_USER = (
@@ -133,6 +137,7 @@ class Pixelfed(Application[PixelfedSettings]):
                 health=CommandHealth(command=("healthcheck-schedule",)),
             ),
             "owner": _task("owner", variables, _account(person), check=_php(USER_EXISTS, person.email)),
+            "name": _task("owner name", variables, _php(SET_NAME, person.email, person.display_name)),
             "password": _task(
                 "owner password",
                 variables,
@@ -199,6 +204,7 @@ def _server(domain: str, settings: PixelfedSettings, person: Person) -> dict[str
         "AP_OUTBOX": "true",
         "AP_SHAREDINBOX": "true",
         "LOG_CHANNEL": "stderr",
+        "CADDY_GLOBAL_OPTIONS": "default_bind 127.0.0.1",
         "MAX_PHOTO_SIZE": str(settings.max_photo_megabytes * 1000),
         "MAX_ALBUM_LENGTH": str(settings.max_album_photos),
     }

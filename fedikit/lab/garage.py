@@ -1,6 +1,6 @@
 """The lab's Garage: the real one, built from its published source, in an image that is like upstream's.
 
-The settings of the compiler cost Garage speed and nothing else: they halve the time of the build.
+The settings of the compiler make the build shorter; they cost Garage some speed and nothing else.
 """
 
 import os

@@ -63,6 +63,11 @@ class Build:
         """Where the image is, or will be."""
         return cache_directory() / "lab" / "images" / f"{self.name}-{self.key}"
 
+    @property
+    def bottom(self) -> str:
+        """The name of what lies lowest; builds with another bottom need not wait for each other."""
+        return self.on.bottom if self.on else self.name
+
 
 def lab_image(name: str, *, tell: Tell = tell_nobody) -> Path:
     """The OCI image layout that holds the image of that name; builds it when this recipe was never built here."""
@@ -78,8 +83,8 @@ def built(build: Build, *, tell: Tell) -> Path:
     shelf = build.directory.parent
     shelf.mkdir(parents=True, exist_ok=True)
     tell(Waiting(what=build.what))
-    with held_lock(shelf / "build.lock", seconds=_LOCK_SECONDS):
-        for abandoned in shelf.glob("building-*"):
+    with held_lock(shelf / f"{build.bottom}.lock", seconds=_LOCK_SECONDS):
+        for abandoned in shelf.glob(f"building-{build.bottom}-*"):
             shutil.rmtree(abandoned, ignore_errors=True)
         return _built(build, tell).directory
 
@@ -115,7 +120,7 @@ def _debian() -> Build:
 def _packages(packages: tuple[str, ...]) -> Build:
     names = " ".join(packages)
     return Build(
-        name=f"debian-{packages[0]}",
+        name="-".join(("debian", *packages)),
         what=f"the packages {names} for contract images (once, some seconds)",
         recipe=packages,
         put=lambda layout, room, tell: put_packages(layout, room, packages, tell),
@@ -124,7 +129,7 @@ def _packages(packages: tuple[str, ...]) -> Build:
 
 
 def _built(build: Build, tell: Tell) -> Layout:
-    """Builds what lies below first. The lock is held."""
+    """Builds what lies below first. The lock of its bottom is held."""
     if build.directory.is_dir():
         return Layout(build.directory)
     below = _built(build.on, tell) if build.on else None
@@ -132,7 +137,7 @@ def _built(build: Build, tell: Tell) -> Layout:
     tell(StepStarted(step=step))
     tell(Waiting(what=build.what))
     started = time.monotonic()
-    room = Path(tempfile.mkdtemp(prefix="building-", dir=build.directory.parent))
+    room = Path(tempfile.mkdtemp(prefix=f"building-{build.bottom}-", dir=build.directory.parent))
     try:
         place = room / "layout"
         layout = Layout.on(below, place) if below else Layout.new(place)

@@ -21,9 +21,8 @@ from fedikit.store import skopeo
 from fedikit.store.archive import source_of_file
 from fedikit.store.artifact import Store
 from fedikit.store.build import ARCHITECTURES, Build, architectures_in, read_build, sha256_of
+from fedikit.store.registry import Wanted, describe, in_registry, unreachable
 
-Wanted = tuple[str, str | None]
-"""An image's name, and the digest that it must have, if it matters."""
 PODMANS = "containers-storage:"
 """Stands before the name of an image that is in Podman's store on this machine."""
 _AT_A_TIME = 6
@@ -129,31 +128,12 @@ class Images:
             if not isinstance(error, FedikitError):
                 raise error
         if silent:
-            raise _unreachable({wanted: str(error) for wanted, error in silent.items()})
+            raise unreachable({wanted: str(error) for wanted, error in silent.items()})
         return [answer.result() for answer in asked.values()]
 
     def _ask_one(self, wanted: Wanted) -> StoredImage:
-        reference, digest = wanted
-        source = _in_registry(reference, digest)
-        found = skopeo.inspect(source)
-        own = f"sha256:{sha256_of(found)}"
-        if digest not in (None, own):
-            raise StoreError(f"it answered with {own}")
-        sources = {source: found}
-        if "manifests" in json.loads(found):
-            told = [_in_registry(reference, each) for each in architectures_in(found).values()]
-            sources = {source: skopeo.inspect(source) for source in told}
-        builds = [self._keep_description(source, manifest) for source, manifest in sources.items()]
-        if not builds:
-            raise StoreError(f"it has no build for Linux on {' or '.join(ARCHITECTURES)}")
-        return StoredImage(reference, own, _now(), {build.architecture: build for build in builds})
-
-    def _keep_description(self, source: str, manifest: bytes) -> Build:
-        configuration = skopeo.inspect(source, "config")
-        build = read_build(manifest, configuration)
-        self.store.add_bytes(manifest)
-        self.store.add_bytes(configuration)
-        return build
+        digest, builds = describe(*wanted, self.store)
+        return StoredImage(wanted[0], digest, _now(), builds)
 
     def fetch(self, reference: str, architecture: str, tell: Tell = tell_nobody) -> StoredImage:
         """Brings the image that its registry has under the name now, or Podman's store here, for one architecture."""
@@ -173,7 +153,7 @@ class Images:
         lacking = [sha256 for sha256 in parts if not self._is_whole(sha256)]
         if not lacking:
             return
-        source = _in_registry(reference, f"sha256:{manifest}")
+        source = in_registry(reference, f"sha256:{manifest}")
         total = sum(build.sizes[sha256] for sha256 in lacking) if build else 0
         with self.store.incoming() as folder:
             blobs = folder / "image" / "blobs" / "sha256"
@@ -186,7 +166,7 @@ class Images:
             try:
                 skopeo.copy(source, f"oci:{folder}/image:image", architecture=architecture, total=total, look=look)
             except StoreError as error:
-                raise _unreachable({(reference, f"sha256:{manifest}"): error.message}) from error
+                raise unreachable({(reference, f"sha256:{manifest}"): error.message}) from error
             for sha256 in lacking:
                 self.store.adopt(blobs / sha256, sha256)
 
@@ -266,31 +246,10 @@ class Images:
         return content
 
 
-def _in_registry(reference: str, digest: str | None) -> str:
-    repository = reference.rpartition(":")[0]
-    return f"docker://{repository}@{digest}" if digest else f"docker://{reference}"
-
-
 def _look(folder: Path, total: int, tell: Tell) -> None:
     arrived = skopeo.arrived_in(folder)
-    tell(Progress(what="images", done=min(arrived, total or arrived), total=total or arrived))
-
-
-def _unreachable(reasons: dict[Wanted, str]) -> StoreError:
-    """Says for each image what to do where its registry can be reached, and what here."""
-    lines = [
-        f"image {reference}{f' ({digest})' if digest else ''} is not in this deployer's store "
-        f"and its registry does not answer ({reason})"
-        for (reference, digest), reason in reasons.items()
-    ]
-    there, here = [], []
-    for reference, digest in reasons:
-        name = reference.rpartition("/")[2].replace(":", "-")
-        file, way = (name, f"--all {{}} dir:{name}") if digest else (f"{name}.tar", f"{{}} oci-archive:{name}.tar")
-        there.append(f"skopeo copy {way.format(_in_registry(reference, digest))}")
-        here.append(f"fedikit store add {reference} {file}")
-    hint = "\n    ".join(["on a machine that reaches it:", *there, "then here, with the files:", *here])
-    return StoreError("\n".join(lines), hint=hint)
+    if arrived:
+        tell(Progress(what="images", done=min(arrived, total or arrived), total=total or arrived))
 
 
 def _now() -> str:

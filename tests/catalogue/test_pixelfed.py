@@ -35,8 +35,9 @@ def test_three_processes_of_one_image_share_variables_and_storage(requests: Requ
     found = {name: request for name, request in requests.items() if isinstance(request, Container)}
 
     assert list(found) == ["web", "worker", "scheduler"]
-    assert len({(container.image, container.variables, container.volumes) for container in found.values()}) == 1
-    assert found["web"].volumes == (STORAGE,)
+    for container in found.values():
+        assert (container.image, container.variables) == (found["web"].image, found["web"].variables)
+        assert container.volumes == (STORAGE,)
 
 
 def test_each_process_has_the_health_check_that_is_its_own(requests: Requests) -> None:

@@ -18,6 +18,7 @@ from fedikit.lab import garage
 from fedikit.lab.bootstrap import follow
 from fedikit.lab.images import GARAGE, STAND_INS, Build, build_of_program, built, lab_image
 from fedikit.lab.layout import Config, Layout, mark_what_went
+from fedikit.lab.lock import held_lock
 from fedikit.lab.standins import HOME, Program, read_program
 
 PROGRAM = """\
@@ -141,7 +142,7 @@ def test_a_rust_that_is_new_enough_still_needs_a_c_compiler(monkeypatch: pytest.
 
 def test_a_compilation_tells_how_far_it_is_once_a_second_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([10.0, 10.0, 10.5, 11.2, 11.2])
-    monkeypatch.setattr(garage.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr("fedikit.lab.garage.time.monotonic", lambda: next(clock))
     told: list[Event] = []
     hear = garage._Counting(told.append)
     for line in ("Compiling cc v1.2.3", "Compiling shlex v1.0.0", "Compiling libc v1.0.0"):
@@ -205,14 +206,23 @@ def test_a_build_that_fails_leaves_nothing(cache: Path) -> None:
     with pytest.raises(FedikitError, match="no"):
         built(Build(name="none", what="none", recipe=1, put=put), tell=told.append)
     assert [event.failed for event in told if isinstance(event, StepFinished)] == [True]
-    assert [path.name for path in cache.iterdir()] == ["build.lock"]
+    assert [path.name for path in cache.iterdir()] == ["none.lock"]
 
 
 @pytest.mark.lab
 def test_what_a_killed_build_left_goes_with_the_next(cache: Path) -> None:
-    (cache / "building-killed/layout").mkdir(parents=True)
+    (cache / "building-one-killed/layout").mkdir(parents=True)
+    (cache / "building-garage-elsewhere").mkdir()
     layout = built(one_file("text"), tell=tell_nobody)
-    assert {path.name for path in cache.iterdir()} == {"build.lock", layout.name}
+    assert {path.name for path in cache.iterdir()} == {"one.lock", layout.name, "building-garage-elsewhere"}
+
+
+@pytest.mark.lab
+def test_contract_images_do_not_wait_for_garage(probe: Program, cache: Path) -> None:
+    cache.mkdir(parents=True)
+    assert build_of_program("probe", probe).bottom == "debian"
+    with held_lock(cache / "garage.lock", seconds=1):
+        assert built(one_file("text"), tell=tell_nobody).is_dir()
 
 
 @pytest.mark.lab

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 import time
 from collections.abc import Iterator
@@ -206,6 +207,27 @@ def test_a_layer_that_was_damaged_in_the_store_is_fetched_anew(images: Images, r
     images.store.path(image.layers[0]).write_bytes(b"rot")
     images.bring(reference, image.manifest, image.parts)
     assert images.store.path(image.layers[0]).read_bytes() == image.parts[image.layers[0]]
+
+
+# The command line
+
+
+def test_the_verbs_add_list_and_prune(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEDIKIT_CACHE", str(tmp_path))
+    archive = write_archive(tmp_path / "app.tar", SmallImage(BASE, title="App"))
+
+    def said(*words: str) -> str:
+        command = [sys.executable, "-m", "fedikit", "store", *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+
+    assert said("list") == "There are no images in the store.\n"
+    line = said("add", NAME, str(archive))
+    assert line.startswith(f"{NAME}  sha256:")
+    assert line.endswith("  App\n")
+    assert said("list") == line
+    assert json.loads(said("list", "--json"))[0]["builds"] == ["amd64"]
+    assert "MB are free again" in said("prune", "--days", "0")
+    assert said("list") == "There are no images in the store.\n"
 
 
 # What stays
