@@ -49,11 +49,11 @@ SET_PASSWORD = LARAVEL + (
     "$user = App\\User::whereEmail($argv[1])->firstOrFail(); "
     "$user->password = bcrypt(stream_get_contents(STDIN)); $user->save();"
 )
-# What is run again with a new image looks first: upstream's commands fail where something is there already
 SET_NAME = LARAVEL + (
     "$user = App\\User::whereEmail($argv[1])->firstOrFail(); "
     "foreach ([$user, $user->profile] as $one) { $one->name = $argv[2]; $one->save(); }"
 )
+# What is run again with a new image looks first: upstream's commands fail where something is there already
 HAS_KEYS = "test -f storage/oauth-private.key && test -f storage/oauth-public.key"
 MAKE_KEYS = f"{HAS_KEYS} || exec php artisan passport:keys"
 MAKE_USER = (

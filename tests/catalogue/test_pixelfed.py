@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from fedikit.catalogue.pixelfed import LARAVEL, PASSWORD_IS_SET, SET_PASSWORD, USER_EXISTS, Pixelfed, PixelfedSettings
+from fedikit.catalogue.pixelfed import (
+    LARAVEL,
+    PASSWORD_IS_SET,
+    SET_NAME,
+    SET_PASSWORD,
+    USER_EXISTS,
+    Pixelfed,
+    PixelfedSettings,
+)
 from fedikit.model import (
     CommandHealth,
     Container,
@@ -80,6 +88,7 @@ def test_tables_actor_and_keys_are_there_before_anything_runs_and_the_account_af
         "unit:pixelfed-worker.service",
         "unit:pixelfed-scheduler.service",
         "job:pixelfed owner",
+        "job:pixelfed owner name",
         "job:pixelfed owner password",
     ]
 
@@ -96,6 +105,12 @@ def test_its_secrets_have_the_forms_that_it_wants() -> None:
         "AWS_ACCESS_KEY_ID": "<pixelfed/bucket-key garage-key-id 1>",
         "AWS_SECRET_ACCESS_KEY": "<pixelfed/bucket-key garage-key-secret 1>",
     }
+
+
+def test_its_web_server_is_told_to_listen_on_the_host_alone() -> None:
+    told = variables(environment().deployment(configuration("pixelfed")), "pixelfed")
+
+    assert told["CADDY_GLOBAL_OPTIONS"] == "default_bind 127.0.0.1"
 
 
 def test_it_finds_its_bucket_and_its_own_name() -> None:
@@ -219,11 +234,13 @@ def test_the_account_is_an_administrators_with_a_password_that_nobody_knows(requ
 
 
 def test_the_password_travels_on_standard_input_only(requests: Requests) -> None:
-    job = requests["password"]
+    job, name = requests["password"], requests["name"]
     assert isinstance(job, OneOffJob)
+    assert isinstance(name, OneOffJob)
 
     assert job.stdin == SecretRef(name="initial-user/password")
     assert job.run == ("php", "-r", SET_PASSWORD, "test@fediversity.test")
     assert job.check == ("php", "-r", PASSWORD_IS_SET, "test@fediversity.test")
-    assert all(code.startswith(LARAVEL) for code in (USER_EXISTS, SET_PASSWORD, PASSWORD_IS_SET))
+    assert name.run == ("php", "-r", SET_NAME, "test@fediversity.test", "Testy McTestface")
+    assert all(code.startswith(LARAVEL) for code in (USER_EXISTS, SET_NAME, SET_PASSWORD, PASSWORD_IS_SET))
     assert all("STDIN" in code for code in (SET_PASSWORD, PASSWORD_IS_SET))
