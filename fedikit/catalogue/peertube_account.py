@@ -41,10 +41,16 @@ def is_there():
     return me["email"] == email and me["role"]["id"] == ADMINISTRATOR
 
 
+def find(name, token):
+    found = ask("GET", "/api/v1/users?search=" + urllib.parse.quote(name), token=token)["data"]
+    return next((user for user in found if user["username"] == name), None)
+
+
 def make():
     token = sign_in("root", root_password)
-    found = ask("GET", "/api/v1/users?search=" + urllib.parse.quote(username), token=token)["data"]
-    known = next((user for user in found if user["username"] == username), None)
+    root, known = find("root", token), find(username, token)
+    if username != "root" and root["email"] == email:  # as PeerTube starts; no two users may have the same address
+        ask("PUT", f"/api/v1/users/{root['id']}", {"email": f"root@{domain}"}, token=token)
     wanted = {"email": email, "password": password}
     if known:
         role = {} if username == "root" else {"role": ADMINISTRATOR}
