@@ -24,6 +24,7 @@ from fedikit.model import (
     SecretRef,
     Settings,
     Subdomain,
+    Task,
     Text,
     Variables,
     WebFinger,
@@ -85,13 +86,17 @@ class Mastodon(Application[MastodonSettings]):
                 **_mail(mail),
             },
         )
-        password = SecretRef(name=INITIAL_PASSWORD)
         return {
             "database": database,
             "cache": cache,
             "media": media,
             "mail": mail,
-            "migrate": _task("migrations", variables, ("bundle", "exec", "rails", "db:migrate:setup")),
+            "migrate": OneOffJob(
+                name="migrations",
+                image=IMAGE,
+                run=("bundle", "exec", "rails", "db:migrate:setup"),
+                variables=variables,
+            ),
             "web": Container(
                 name="mastodon-web",
                 image=IMAGE,
@@ -118,16 +123,15 @@ class Mastodon(Application[MastodonSettings]):
                 environment={"SIDEKIQ_CONCURRENCY": str(settings.background_threads)},
                 stop_seconds=60,
             ),
-            "owner": _task("owner", variables, _account(person), check=_ruby(USER_EXISTS, person.email)),
-            "name": _task("owner name", variables, _ruby(SET_NAME, person.username, person.display_name)),
+            "owner": _task("owner", _account(person), check=_ruby(USER_EXISTS, person.email)),
+            "name": _task("owner name", _ruby(SET_NAME, person.username, person.display_name)),
             "password": _task(
                 "owner password",
-                variables,
                 _ruby(SET_PASSWORD, person.email),
                 check=_ruby(PASSWORD_IS_SET, person.email),
-                stdin=password,
+                stdin=SecretRef(name=INITIAL_PASSWORD),
             ),
-            "settings": _task("settings", variables, _ruby(SET_SETTINGS, *_shown(settings))),
+            "settings": _task("settings", _ruby(SET_SETTINGS, *_shown(settings))),
             "site": WebSite(
                 domain=domain,
                 routes=(Route(port=WEB_PORT), Route(path="/api/v1/streaming*", port=STREAMING_PORT)),
@@ -145,10 +149,8 @@ class Mastodon(Application[MastodonSettings]):
         ]
 
 
-def _task(
-    name: str, variables: Variables, run: tuple[str, ...], *, check: tuple[str, ...] = (), stdin: Text = ""
-) -> OneOffJob:
-    return OneOffJob(name=name, image=IMAGE, run=run, check=check, stdin=stdin, variables=variables)
+def _task(name: str, run: tuple[str, ...], *, check: tuple[str, ...] = (), stdin: Text = "") -> Task:
+    return Task(name=name, container="mastodon-web", run=run, check=check, stdin=stdin)
 
 
 def _ruby(code: str, *arguments: str) -> tuple[str, ...]:
@@ -157,7 +159,7 @@ def _ruby(code: str, *arguments: str) -> tuple[str, ...]:
 
 
 def _account(person: Person) -> tuple[str, ...]:
-    """Looks before it makes one, for tootctl does not, and a new image makes every job run again."""
+    """Looks before it makes one: tootctl does not."""
     return ("sh", "-c", MAKE_USER, "owner", USER_EXISTS, person.email, person.username)
 
 

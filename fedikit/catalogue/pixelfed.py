@@ -25,6 +25,7 @@ from fedikit.model import (
     SecretRef,
     Settings,
     Subdomain,
+    Task,
     Text,
     Variables,
     Volume,
@@ -53,7 +54,7 @@ SET_NAME = LARAVEL + (
     "$user = App\\User::whereEmail($argv[1])->firstOrFail(); "
     "foreach ([$user, $user->profile] as $one) { $one->name = $argv[2]; $one->save(); }"
 )
-# What is run again with a new image looks first: upstream's commands fail where something is there already
+# Each looks first: upstream's commands fail where something is there already
 HAS_KEYS = "test -f storage/oauth-private.key && test -f storage/oauth-public.key"
 MAKE_KEYS = f"{HAS_KEYS} || exec php artisan passport:keys"
 MAKE_USER = (
@@ -106,9 +107,9 @@ class Pixelfed(Application[PixelfedSettings]):
             "cache": cache,
             "media": media,
             "mail": mail,
-            "migrate": _task("migrations", variables, (*ARTISAN, "migrate", "--force")),
-            "actor": _task("instance actor", variables, (*ARTISAN, "instance:actor")),
-            "keys": _task("keys", variables, ("sh", "-c", MAKE_KEYS), check=("sh", "-c", HAS_KEYS)),
+            "migrate": _job("migrations", variables, (*ARTISAN, "migrate", "--force")),
+            "actor": _job("instance actor", variables, (*ARTISAN, "instance:actor")),
+            "keys": _job("keys", variables, ("sh", "-c", MAKE_KEYS)),
             "web": Container(
                 name="pixelfed-web",
                 image=IMAGE,
@@ -136,11 +137,10 @@ class Pixelfed(Application[PixelfedSettings]):
                 volumes=_STORAGE,
                 health=CommandHealth(command=("healthcheck-schedule",)),
             ),
-            "owner": _task("owner", variables, _account(person), check=_php(USER_EXISTS, person.email)),
-            "name": _task("owner name", variables, _php(SET_NAME, person.email, person.display_name)),
+            "owner": _task("owner", _account(person), check=_php(USER_EXISTS, person.email)),
+            "name": _task("owner name", _php(SET_NAME, person.email, person.display_name)),
             "password": _task(
                 "owner password",
-                variables,
                 _php(SET_PASSWORD, person.email),
                 check=_php(PASSWORD_IS_SET, person.email),
                 stdin=SecretRef(name=INITIAL_PASSWORD),
@@ -165,10 +165,12 @@ class Pixelfed(Application[PixelfedSettings]):
 _STORAGE = (Volume(name="pixelfed-storage", mount="/var/www/html/storage", owner=OWNER),)
 
 
-def _task(
-    name: str, variables: Variables, run: tuple[str, ...], *, check: tuple[str, ...] = (), stdin: Text = ""
-) -> OneOffJob:
-    return OneOffJob(name=name, image=IMAGE, run=run, check=check, stdin=stdin, variables=variables, volumes=_STORAGE)
+def _job(name: str, variables: Variables, run: tuple[str, ...]) -> OneOffJob:
+    return OneOffJob(name=name, image=IMAGE, run=run, variables=variables, volumes=_STORAGE)
+
+
+def _task(name: str, run: tuple[str, ...], *, check: tuple[str, ...] = (), stdin: Text = "") -> Task:
+    return Task(name=name, container="pixelfed-web", run=run, check=check, stdin=stdin)
 
 
 def _php(code: str, *arguments: str) -> tuple[str, ...]:

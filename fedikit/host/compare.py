@@ -11,7 +11,7 @@ from .ledger import Ledger, Record, neighbours
 from .package import dispensable, parse_status
 
 Item = dict[str, Any]
-SHARED_KINDS = ("package", "directory")
+SHARED_KINDS = ("package", "directory", "image")
 
 
 class Wish(NamedTuple):

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from .bystander import bring_back as bring_bystanders_back
+from .bystander import noted
 from .compare import Change, Comparison, Wish, foreign_owners, mended_items, package_candidates
 from .eyes import ABSENT
 from .hands import Hands
@@ -69,6 +71,7 @@ class Convergence:
         for deb in debs:
             if not self.hands.package(deb["name"])["installed"]:
                 self.ledger.debs[deb["name"]] = {"version": deb["version"], "sha256": deb["sha256"]}
+                self.ledger.bystanders |= noted(self.hands, {deb["name"]}, self.work.blobs)
         for image in [change.item for change in making if change.kind == "image"]:
             if image["config"] not in image_ids(self.hands):
                 self.ledger.images[image["config"]] = image["reference"]
@@ -159,6 +162,7 @@ class Convergence:
                 removed = leave(self.hands, candidates, purge=purge)
                 if purge:
                     purge_remains(self.hands, candidates)
+                    bring_bystanders_back(self.hands, self.ledger.bystanders, self.work.blobs)
                 if "podman" in candidates:
                     clear_storage(self.hands)
             self._forget_packages([change.id for change in leaving], removed, candidates, purge=purge)
@@ -285,6 +289,7 @@ def contents_of(ledger: Ledger) -> set[str]:
     records = [item for generation in generations for item in generation["items"]]
     records += [deb for generation in generations for deb in generation["debs"].values()]
     records += [*ledger.debs.values()]
+    records += [*ledger.bystanders.values()]
     for entry in ledger.entries.values():
         records += [entry["item"], entry.get("prior") or ABSENT]
     return {record["sha256"] for record in records if "sha256" in record}

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from .blobs import Blobs
 from .eyes import ABSENT, Eyes, State
 from .hands import Hands
 from .work import Work
@@ -25,11 +26,15 @@ def observed(eyes: Eyes, item: Item, *, sealed: bool = False) -> State:
 
 def restore(hands: Hands, path: str, work: Work) -> None:
     """Puts back the file or link that was there before fedikit."""
-    prior = work.prior
+    put_back(hands, path, work.prior, work.blobs)
+
+
+def put_back(hands: Hands, path: str, prior: State, blobs: Blobs) -> None:
+    """Makes a file or link what it was; removes it where there was none."""
     if prior["type"] == "symlink":
         hands.link(path, prior["target"])
     elif prior["type"] == "file":
-        content = work.blobs.read(prior["sha256"])
+        content = blobs.read(prior["sha256"])
         hands.write(path, content, owner=prior["owner"], group=prior["group"], mode=prior["mode"])
     else:
         hands.delete(path)

@@ -36,6 +36,7 @@ class Ledger:
                fingerprint of a unit or job that has been acted upon), `was` (while "making": what was wanted before)
     debs       by package name: what fedikit brought here, wanted or as a dependency
     images     by id: the names of the container images that fedikit brought here
+    bystanders by path: files of others that packages of ours take along when they are purged
     accounts   users and groups that came with those packages
     """
 
@@ -47,6 +48,7 @@ class Ledger:
         self.entries: dict[str, Record] = stored.get("entries", {})
         self.debs: dict[str, Record] = stored.get("debs", {})
         self.images: dict[str, str] = stored.get("images", {})
+        self.bystanders: dict[str, Record] = stored.get("bystanders", {})
         self.accounts: dict[str, list[str]] = stored.get("accounts", {"passwd": [], "group": []})
         self.accounts_before: dict[str, list[str]] | None = stored.get("accounts_before")
         self.generation: int = stored.get("generation", 0)
@@ -60,6 +62,7 @@ class Ledger:
             "entries": self.entries,
             "debs": self.debs,
             "images": self.images,
+            "bystanders": self.bystanders,
             "accounts": self.accounts,
             "accounts_before": self.accounts_before,
         }

@@ -28,6 +28,9 @@ APT_INSTALL = [
 ]  # fmt: skip
 
 
+PURGE_QUESTIONS = {"mariadb-server": "mariadb-server/postrm_remove_databases"}
+
+
 class PackageKind:
     def observe(self, eyes: Eyes, item: Item) -> State:
         return {"type": "package", **eyes.package(item["name"])}
@@ -90,6 +93,8 @@ def leave(hands: Hands, candidates: set[str], *, purge: bool) -> set[str]:
     leaving = dispensable(parse_status(hands.dpkg_status), candidates)
     if leaving:
         verb = "--purge" if purge else "--remove"
+        if purge:
+            _answer(hands, leaving)
         hands.run(["dpkg", "--force-remove-reinstreq", verb, *sorted(leaving)], seconds=900)
         hands.look_afresh()
     return leaving
@@ -100,8 +105,16 @@ def purge_remains(hands: Hands, candidates: set[str]) -> None:
     names = re.findall(rb"\nPackage: (.+)\nStatus: \S+ \S+ config-files\n", hands.dpkg_status)
     remains = {name.decode() for name in names} & candidates
     if remains:
+        _answer(hands, remains)
         hands.run(["dpkg", "--purge", *sorted(remains)], seconds=900)
         hands.look_afresh()
+
+
+def _answer(hands: Hands, leaving: set[str]) -> None:
+    """Tells debconf what packages ask when they are purged: nothing that came with them shall stay."""
+    for package in leaving & PURGE_QUESTIONS.keys():
+        answer = f"{package} {PURGE_QUESTIONS[package]} boolean true\n"
+        hands.run(["debconf-set-selections"], stdin=answer.encode())
 
 
 def parse_status(status: bytes) -> dict[str, Paragraph]:

@@ -7,7 +7,7 @@ from pydantic import Field
 from fedikit.model.item import Content, Directory, File, Image, Item, Job, Package, SecretText, Unit
 from fedikit.model.policy import Place, Policy, Provision, Unfit
 from fedikit.model.quadlet import quadlet
-from fedikit.model.request import Container, HttpHealth, OneOffJob, Variables, Volume
+from fedikit.model.request import Container, HttpHealth, OneOffJob, Task, Variables, Volume
 from fedikit.model.text import Untold, filled, joined
 from fedikit.model.value import AbsolutePath, ImageRepository, Written
 
@@ -34,10 +34,10 @@ sys.exit(f"{url} did not answer within {seconds} s: {last}")
 """
 
 
-class ContainerPolicy(Written, Policy[Container | OneOffJob]):
+class ContainerPolicy(Written, Policy[Container | OneOffJob | Task]):
     """Runs containers by Podman, under systemd. Needs Debian 13."""
 
-    fulfils: ClassVar = Container | OneOffJob
+    fulfils: ClassVar = Container | OneOffJob | Task
     volumes: AbsolutePath = Field("/srv", description="The directory below which containers keep their data.")
     mirrors: dict[str, ImageRepository] = Field(
         default_factory=dict,
@@ -46,9 +46,11 @@ class ContainerPolicy(Written, Policy[Container | OneOffJob]):
         examples=[{"docker.io/dxflrs/garage": "registry.example.org/garage"}],
     )
 
-    def provide(self, request: Container | OneOffJob, place: Place) -> Provision:
-        image = Image(reference=self._mirrored(request.image))
+    def provide(self, request: Container | OneOffJob | Task, place: Place) -> Provision:
         try:
+            if isinstance(request, Task):
+                return Provision(items=(_task(request, place),))
+            image = Image(reference=self._mirrored(request.image))
             items = (Package(name="podman"), image, *self._surroundings(request, place))
             if isinstance(request, OneOffJob):
                 return Provision(items=(*items, self._job(request, image, place)))
@@ -89,7 +91,7 @@ class ContainerPolicy(Written, Policy[Container | OneOffJob]):
             watched.append(f"file:{_variables_path(request.variables)}")
         folder = (Directory(path=f"{FOLDER}/{request.name}"),) if files else ()
         unit = Unit(name=f"{request.name}.service", restart_on=tuple(watched))
-        return (*folder, *files, *awaiting, Directory(path=QUADLETS), own, unit)
+        return (*folder, *files, *awaiting, own, unit)
 
     # Commands that run once
 
@@ -113,6 +115,17 @@ class ContainerPolicy(Written, Policy[Container | OneOffJob]):
             options.append(f"--user={request.user}")
         options += [f"--volume={self._path(volume)}:{volume.mount}" for volume in request.volumes]
         return ("podman", "run", *options)
+
+
+def _task(request: Task, place: Place) -> Job:
+    start = ("podman", "exec", "--interactive", request.container)
+    return Job(
+        name=f"{place.application} {request.name}",
+        run=(*start, *request.run),
+        check=(*start, *request.check) if request.check else (),
+        stdin=filled(request.stdin, place.facts),
+        deadline=request.deadline,
+    )
 
 
 def _variables_path(variables: Variables) -> str:

@@ -18,7 +18,7 @@ from fedikit.model.host import Connection, HostNames, HostState
 from fedikit.model.mail import MailPolicy
 from fedikit.model.mistake import did_you_mean
 from fedikit.model.policy import ItemsPolicy, LoginShellPolicy, Place, Policy, ServicePolicy, Unfit
-from fedikit.model.request import HostItems, OneOffJob, Request, Requests
+from fedikit.model.request import HostItems, OneOffJob, Request, Requests, Task
 from fedikit.model.resource import Resource
 from fedikit.model.rotation import misplaced_versions, rotated, rotated_check
 from fedikit.model.text import Fact
@@ -56,7 +56,7 @@ class Policies(Written):
     def policy_for(self, request: Request) -> Policy[Any] | None:
         """The policy that answers requests of this kind."""
         match request:
-            case OneOffJob():
+            case OneOffJob() | Task():
                 return self.container
             case HostItems():
                 return ItemsPolicy()

@@ -152,7 +152,7 @@ class Container(Value):
 
 
 class OneOffJob(Value):
-    """A command that runs once for each version of its image, and again when its own words change."""
+    """A command in a container of its own: once for each version of its image, and again when its words change."""
 
     kind: Literal["job"] = "job"
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9 -]*$")]
@@ -169,6 +169,22 @@ class OneOffJob(Value):
     """Seconds that it may take."""
 
 
+class Task(Value):
+    """A command in a container that runs already: once, and again when its own words change."""
+
+    kind: Literal["task"] = "task"
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9 -]*$")]
+    container: UnitName
+    """The container's name."""
+    run: Annotated[tuple[str, ...], Field(min_length=1)]
+    """The command; never holds a secret."""
+    check: tuple[str, ...] = ()
+    """Succeeds when the effect is there already; gets the same standard input; changes nothing."""
+    stdin: Text = ""
+    deadline: Annotated[int, Field(ge=1, le=3600)] = 300
+    """Seconds that it may take."""
+
+
 class HostItems(Value):
     """Items, just as they are: for what no other request has a word for."""
 
@@ -182,6 +198,7 @@ Request = Annotated[
     | WebSite
     | Container
     | OneOffJob
+    | Task
     | PostgresDatabase
     | MariaDatabase
     | Cache

@@ -14,12 +14,12 @@ echo "# files"
 find / -xdev \
     \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /var/tmp -o -path /var/log \
     -o -path /var/cache -o -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/lib/systemd \
-    -o -path /var/lib/private \) -prune -o \
+    -o -path /var/lib/ucf -o -path /var/lib/private \) -prune -o \
     \( -type f -o -type l -o -type d \) ! -name '*-' ! -name .sudo_as_admin_successful \
     -printf '%p %y %m %u %g %l\n' | sort
 echo "# contents"
 find /etc /root /home /opt /srv /usr/local /var/lib -xdev \
-    \( -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/lib/systemd \) -prune -o \
+    \( -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/lib/systemd -o -path /var/lib/ucf \) -prune -o \
     -type f ! -name '*-' ! -name ld.so.cache ! -name .sudo_as_admin_successful -print0 |
     sort -z | xargs -0 sha256sum
 """

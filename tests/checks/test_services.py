@@ -169,8 +169,9 @@ def test_a_disabled_application_goes_and_leaves_its_data(services: Services) -> 
 
     report = services.succeed("apply", "--yes")
 
-    assert "database:mariadb/pixelfed" in report
-    assert "bucket:pixelfed" in report
+    kept = [line.split()[:3] for line in report.splitlines() if "bears data" in line]
+    assert ["·", "database", "mariadb/pixelfed"] in kept
+    assert "bucket    pixelfed  bears data" in report
     services.lab["pixelfed"].fails("systemctl is-active pixelfed-web.service pixelfed-worker.service caddy.service")
     services.lab["pixelfed"].succeed("test -d /srv/pixelfed-storage && test -d /var/lib/mysql/pixelfed")
     after = services.starts()

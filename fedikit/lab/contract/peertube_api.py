@@ -16,6 +16,7 @@ VERSION = "8.3.1+contract"
 _ROLES = {ADMINISTRATOR: "Administrator", 1: "Moderator", USER: "User"}
 _NAME = re.compile(r"[a-z0-9_]+([a-z0-9_.-]+[a-z0-9_]+)?")
 _LONGEST_NAME = 50
+_LONGEST_DISPLAY_NAME = 120
 _PASSWORD_LENGTHS = range(8, 51)
 _LOGIN_RATE = (15, 300.0)
 _API_RATE = (50, 10.0)
@@ -58,6 +59,7 @@ class Api:
             ("GET", "/api/v1/users"): self._for_administrator(self._list_users),
             ("POST", "/api/v1/users"): self._for_administrator(self._create_user),
             ("GET", "/api/v1/users/me"): self._for_user(lambda _, user: json_answer(_told_user(user))),
+            ("PUT", "/api/v1/users/me"): self._for_user(self._change_own),
             ("PUT", "/api/v1/users/{id}"): self._for_administrator(self._change_user),
             ("DELETE", "/api/v1/users/{id}"): self._for_administrator(self._delete_user),
             ("GET", "/api/v1/videos"): lambda _: _listed(map(_told_video, self._videos.list())),
@@ -118,6 +120,14 @@ class Api:
         if wrong:
             return _problem(400, f"Incorrect request parameters: {', '.join(wrong)}")
         self._store.change_user(int(number), given)
+        return Answer(204)
+
+    def _change_own(self, request: Request, user: Row) -> Answer:
+        given: Any = request.json() or {}
+        name = given.get("displayName", user["displayName"])
+        if name is not None and not 1 <= len(name) <= _LONGEST_DISPLAY_NAME:
+            return _problem(400, "Incorrect request parameters: displayName")
+        self._store.change_user(user["id"], {"displayName": name})
         return Answer(204)
 
     def _delete_user(self, request: Request, user: Row, number: str) -> Answer:
@@ -228,7 +238,7 @@ def _told_user(user: Row) -> Row:
         "email": user["email"],
         "role": {"id": user["role"], "label": _ROLES[user["role"]]},
         "videoQuota": user["videoQuota"],
-        "account": {"name": user["username"], "displayName": user["username"]},
+        "account": {"name": user["username"], "displayName": user["displayName"] or user["username"]},
         "videoChannels": [{"id": user["id"], "name": user["channelName"]}],
     }
 

@@ -22,7 +22,7 @@ create table if not exists "oAuthClient" ("id" serial primary key, "clientId" te
   "clientSecret" text not null);
 create table if not exists "user" ("id" serial primary key, "username" text not null unique,
   "email" text not null unique, "password" text not null, "role" integer not null, "videoQuota" bigint not null,
-  "channelName" text not null unique);
+  "channelName" text not null unique, "displayName" text);
 create index if not exists user_username_trigram on "user" using gin ("username" gin_trgm_ops);
 create table if not exists "oAuthToken" ("id" serial primary key, "accessToken" text not null unique,
   "refreshToken" text not null unique, "userId" integer not null references "user" on delete cascade,
@@ -82,12 +82,14 @@ class Store:
         return int(added[0]["id"])
 
     def change_user(self, number: int, changes: Row) -> None:
-        """Sets a user's password, address or role."""
+        """Sets a user's password, address, role or displayed name."""
         if "password" in changes:
             changes = {**changes, "password": hash_password(changes["password"])}
         kept = {**self.ask('select * from "user" where id = %s', number)[0], **changes}
-        values = (kept["email"], kept["password"], kept["role"])
-        self.ask('update "user" set email = %s, password = %s, role = %s where id = %s', *values, number)
+        values = (kept["email"], kept["password"], kept["role"], kept["displayName"])
+        self.ask(
+            'update "user" set email = %s, password = %s, role = %s, "displayName" = %s where id = %s', *values, number
+        )
         if "password" in changes:
             self.ask('delete from "oAuthToken" where "userId" = %s', number)
 
