@@ -79,8 +79,7 @@ class MariaPolicy(Written, Policy[MariaDatabase]):
         )
         opening = (File(path=MARIADB, content="[mariadbd]\nbind-address = *\n"),) if is_remote else ()
         unit = Unit(name="mariadb.service", restart_on=tuple(item.id for item in opening))
-        data = Directory(path="/var/lib/mysql", owner="mysql", group="mysql", data=True)  # its package leaves that
-        items = (Package(name="mariadb-server"), data, *opening, unit, database)
+        items = (Package(name="mariadb-server"), *opening, unit, database)
         return _provision(server, place, items, {"port": "3306", "user": request.name, "password": password})
 
 

@@ -12,7 +12,7 @@ from fedikit.lab.shell import Result
 from fedikit.model.deployment import Secrets
 from fedikit.model.environment import Environment
 from fedikit.model.host import HostState, Ssh
-from fedikit.model.item import Database, Directory, Item, Package, SecretRef, SecretText, Unit
+from fedikit.model.item import Database, Item, Package, SecretRef, SecretText, Unit
 from fedikit.plan import HostPlan, Plan
 from fedikit.planning import make_plan
 from fedikit.secrets import Vault
@@ -22,7 +22,6 @@ pytestmark = pytest.mark.lab
 SERVERS = (
     Package(name="postgresql"),
     Package(name="mariadb-server"),
-    Directory(path="/var/lib/mysql", owner="mysql", group="mysql", data=True),  # Debian's package leaves it behind
     Unit(name="postgresql@17-main.service"),
     Unit(name="mariadb.service"),
 )
@@ -124,7 +123,7 @@ def test_databases_come_with_their_servers_and_leave_with_them_without_a_trace(l
     assert site.plan(*SERVERS, *apps).is_noop
     assert all(site.may_log_in(app) for app in apps)
     site.apply()
-    assert set(site.plan().kept) == {"directory:/var/lib/mysql", *(app.id for app in apps)}
+    assert set(site.plan().kept) == {app.id for app in apps}
     site.purge()
     assert site.machine.succeed(TRACES) == before
 

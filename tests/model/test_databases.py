@@ -63,7 +63,6 @@ def test_a_mariadb_database_on_its_own_host_opens_nothing() -> None:
 
     assert [item.id for item in provision.items] == [
         "package:mariadb-server",
-        "directory:/var/lib/mysql",
         "unit:mariadb.service",
         "database:mariadb/probe",
     ]
@@ -127,7 +126,6 @@ def test_both_hosts_get_their_part() -> None:
         "unit:postgresql@17-main.service",
         "database:postgresql/mastodon",
         "package:mariadb-server",
-        "directory:/var/lib/mysql",
         "file:/etc/mysql/mariadb.conf.d/90-fedikit.cnf",
         "unit:mariadb.service",
         "database:mariadb/pixelfed",
