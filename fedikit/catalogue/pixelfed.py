@@ -109,7 +109,7 @@ class Pixelfed(Application[PixelfedSettings]):
             "mail": mail,
             "migrate": _job("migrations", variables, (*ARTISAN, "migrate", "--force")),
             "actor": _job("instance actor", variables, (*ARTISAN, "instance:actor")),
-            "keys": _job("keys", variables, ("sh", "-c", MAKE_KEYS)),
+            "keys": _job("keys", variables, ("sh", "-c", MAKE_KEYS), check=("sh", "-c", HAS_KEYS)),
             "web": Container(
                 name="pixelfed-web",
                 image=IMAGE,
@@ -165,8 +165,8 @@ class Pixelfed(Application[PixelfedSettings]):
 _STORAGE = (Volume(name="pixelfed-storage", mount="/var/www/html/storage", owner=OWNER),)
 
 
-def _job(name: str, variables: Variables, run: tuple[str, ...]) -> OneOffJob:
-    return OneOffJob(name=name, image=IMAGE, run=run, variables=variables, volumes=_STORAGE)
+def _job(name: str, variables: Variables, run: tuple[str, ...], *, check: tuple[str, ...] = ()) -> OneOffJob:
+    return OneOffJob(name=name, image=IMAGE, run=run, check=check, variables=variables, volumes=_STORAGE)
 
 
 def _task(name: str, run: tuple[str, ...], *, check: tuple[str, ...] = (), stdin: Text = "") -> Task:

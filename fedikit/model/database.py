@@ -98,7 +98,7 @@ def _provision(server: str, place: Place, items: tuple[Item, ...], facts: dict[s
     """On this host, or asked of the one that all share."""
     if server == place.host:
         return Provision(items=items, facts={"host": "127.0.0.1", **facts})
-    asks = (Ask(host=server, request=HostItems(items=items)),)
+    asks = (Ask(host=server, request=HostItems(items=items), first=True),)
     return Provision(items=(), asks=asks, facts={"host": _address(server, place), **facts})
 
 

@@ -19,6 +19,7 @@ class Draft:
         self.dns: dict[DnsRecord, None] = {}
         self.checks: list[Check] = []
         self.mistakes: set[Mistake] = set()
+        self.served_by: dict[str, dict[str, None]] = {host: {} for host in self.applications}
         self._items: dict[str, dict[str, Item]] = {host: {} for host in self.applications}
         self._wanted_by: dict[tuple[str, str], str] = {}
         self._led_by: dict[str, tuple[str, str]] = {}
@@ -36,6 +37,7 @@ class Draft:
 
     def add(self, place: Place, provision: Provision) -> None:
         """Takes in what fulfils one request at one place."""
+        self.served_by[place.host] |= {ask.host: None for ask in provision.asks if ask.first}
         for item in provision.items:
             self._want(place, item)
         for port, listener in provision.ports.items():

@@ -107,6 +107,8 @@ class Environment(Written):
         for application in configuration.enabled():
             self._add(application, configuration, draft)
         self._note_misplaced_versions(configuration, draft)
+        if cycle := cycle_of({name: (*host.after, *draft.served_by[name]) for name, host in self.hosts.items()}):
+            draft.note("hosts", f"would wait for each other: {' before '.join(cycle)}")
         if draft.mistakes:
             raise ConfigurationError(f"environment {self.name}", sorted(draft.mistakes))
         return self._deployment(draft).with_given(configuration.given)
@@ -181,7 +183,12 @@ class Environment(Written):
     def _state(self, host: str, draft: Draft) -> HostState:
         applications = tuple(draft.applications[host])
         items = tuple(rotated(item, self.secrets.versions) for item in draft.items(host))
-        return HostState(connection=self.hosts[host], items=items, applications=applications)
+        return HostState(
+            connection=self.hosts[host],
+            items=items,
+            applications=applications,
+            served_by=tuple(draft.served_by[host]),
+        )
 
 
 def broken_references(data: Any) -> list[Mistake]:

@@ -103,8 +103,10 @@ class HostState(Items):
     connection: Connection
     applications: tuple[str, ...] = ()
     """Which applications are placed there."""
+    served_by: tuple[HostName, ...] = ()
+    """Hosts with servers that must be there first, such as a shared database's."""
 
     @property
     def after(self) -> tuple[str, ...]:
         """Hosts that are changed before this one."""
-        return self.connection.after
+        return tuple(dict.fromkeys(self.connection.after + self.served_by))

@@ -50,6 +50,8 @@ class Ask(Value):
 
     host: HostName
     request: Request
+    first: bool = False
+    """It must be fulfilled there before this host is changed."""
 
 
 class Provision(Items):

@@ -60,6 +60,7 @@ def copy(
                 time.sleep(_LOOK_EVERY)
         finally:
             _stop(process)
+        look()
         if process.returncode:
             raise StoreError(f"{source} could not be copied: {_last_words(said)}")
 

@@ -15,6 +15,7 @@ from fedikit.model import (
     OneOffJob,
     Request,
     SecretRef,
+    Task,
     WebSite,
 )
 from tests.model.example import configuration, environment, files, ids, variables
@@ -152,7 +153,7 @@ def test_what_it_keeps_in_its_database_is_given_as_words(context: Context) -> No
     settings = MastodonSettings(enable=True, registrations="approved", title='The "best"; $HOME', description="")
     job = Mastodon().typed_requests(context)(settings)["settings"]
 
-    assert isinstance(job, OneOffJob)
+    assert isinstance(job, OneOffJob | Task)
     assert job.run[:2] == ("bin/rails", "runner")
     assert job.run[3:] == (
         *("registrations_mode", "approved"),
@@ -190,7 +191,7 @@ def run(command: tuple[str, ...], home: Path) -> int:
 
 def test_the_account_is_made_as_owner_with_an_address_that_counts(requests: Requests, home: Path) -> None:
     owner = requests["owner"]
-    assert isinstance(owner, OneOffJob)
+    assert isinstance(owner, OneOffJob | Task)
 
     assert run(owner.check, home) == 1
     assert run(owner.run, home) == 0
@@ -201,7 +202,7 @@ def test_the_account_is_made_as_owner_with_an_address_that_counts(requests: Requ
 
 def test_a_new_image_makes_no_second_account(requests: Requests, home: Path) -> None:
     owner = requests["owner"]
-    assert isinstance(owner, OneOffJob)
+    assert isinstance(owner, OneOffJob | Task)
     run(owner.run, home)
 
     assert run(owner.run, home) == 0
@@ -210,7 +211,7 @@ def test_a_new_image_makes_no_second_account(requests: Requests, home: Path) -> 
 
 def test_an_account_that_cannot_be_made_is_a_failure(requests: Requests, home: Path) -> None:
     owner = requests["owner"]
-    assert isinstance(owner, OneOffJob)
+    assert isinstance(owner, OneOffJob | Task)
     (home / "bin/tootctl").write_text("#!/bin/sh\nexit 1\n")
 
     assert run(owner.run, home) == 1
@@ -218,8 +219,8 @@ def test_an_account_that_cannot_be_made_is_a_failure(requests: Requests, home: P
 
 def test_the_password_travels_on_standard_input_only(requests: Requests) -> None:
     password, name = requests["password"], requests["name"]
-    assert isinstance(password, OneOffJob)
-    assert isinstance(name, OneOffJob)
+    assert isinstance(password, OneOffJob | Task)
+    assert isinstance(name, OneOffJob | Task)
 
     assert password.stdin == SecretRef(name="initial-user/password")
     assert password.run == ("bin/rails", "runner", SET_PASSWORD, "test@fediversity.test")

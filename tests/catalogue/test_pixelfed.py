@@ -25,6 +25,7 @@ from fedikit.model import (
     OneOffJob,
     Request,
     SecretRef,
+    Task,
     Volume,
     WebSite,
 )
@@ -197,7 +198,7 @@ def run(command: tuple[str, ...], home: Path) -> int:
 @pytest.mark.parametrize("name", ["keys", "owner"])
 def test_it_is_made_once_and_a_new_image_does_not_make_it_again(name: str, requests: Requests, home: Path) -> None:
     job = requests[name]
-    assert isinstance(job, OneOffJob)
+    assert isinstance(job, OneOffJob | Task)
 
     assert run(job.check, home) == 1
     assert run(job.run, home) == 0
@@ -209,7 +210,7 @@ def test_it_is_made_once_and_a_new_image_does_not_make_it_again(name: str, reque
 @pytest.mark.parametrize("name", ["keys", "owner"])
 def test_what_cannot_be_made_is_a_failure(name: str, requests: Requests, home: Path) -> None:
     job = requests[name]
-    assert isinstance(job, OneOffJob)
+    assert isinstance(job, OneOffJob | Task)
     (home / "bin/php").write_text("#!/bin/sh\nexit 1\n")
 
     assert run(job.run, home) == 1
@@ -217,7 +218,7 @@ def test_what_cannot_be_made_is_a_failure(name: str, requests: Requests, home: P
 
 def test_the_account_is_an_administrators_with_a_password_that_nobody_knows(requests: Requests, home: Path) -> None:
     job = requests["owner"]
-    assert isinstance(job, OneOffJob)
+    assert isinstance(job, OneOffJob | Task)
     run(job.run, home)
 
     *words, password = (home / "called").read_text().rstrip("|\n").split("|")
@@ -235,8 +236,8 @@ def test_the_account_is_an_administrators_with_a_password_that_nobody_knows(requ
 
 def test_the_password_travels_on_standard_input_only(requests: Requests) -> None:
     job, name = requests["password"], requests["name"]
-    assert isinstance(job, OneOffJob)
-    assert isinstance(name, OneOffJob)
+    assert isinstance(job, OneOffJob | Task)
+    assert isinstance(name, OneOffJob | Task)
 
     assert job.stdin == SecretRef(name="initial-user/password")
     assert job.run == ("php", "-r", SET_PASSWORD, "test@fediversity.test")

@@ -62,7 +62,7 @@ def deployment() -> Deployment:
 def test_garage_is_brought_once_for_several_applications(deployment: Deployment) -> None:
     there = ids(deployment.hosts["objects"])
 
-    assert there[:13] == [
+    assert there[:12] == [
         "package:podman",
         "image:docker.io/dxflrs/garage:v2.5.0",
         "directory:/etc/fedikit",
@@ -72,7 +72,6 @@ def test_garage_is_brought_once_for_several_applications(deployment: Deployment)
         "file:/etc/fedikit/garage/garage.toml",
         "file:/etc/fedikit/garage/rpc-secret",
         "file:/etc/fedikit/garage/admin-token",
-        "directory:/etc/containers/systemd",
         "file:/etc/containers/systemd/garage.container",
         "unit:garage.service",
         "job:garage layout",

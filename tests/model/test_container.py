@@ -70,7 +70,6 @@ def test_a_container_comes_with_all_that_it_needs_before_its_unit() -> None:
         "directory:/etc/fedikit/probe-web",
         "file:/etc/fedikit/probe-web/server.toml",
         "file:/etc/fedikit/await-http",
-        "directory:/etc/containers/systemd",
         "file:/etc/containers/systemd/probe-web.container",
         "unit:probe-web.service",
     ]

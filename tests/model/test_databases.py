@@ -189,3 +189,16 @@ def test_only_files_hold_no_password() -> None:
     state = SHARED.deployment(configuration("mastodon", "peertube", "pixelfed")).hosts["spare"]
 
     assert not [item for item in state.items if isinstance(item, File) and isinstance(item.content, SecretText)]
+
+
+def test_an_application_waits_for_the_host_of_its_database() -> None:
+    shared = environment({"postgresql": {"host": "objects"}}).deployment(configuration("mastodon"))
+
+    assert {name: state.after for name, state in shared.hosts.items() if state.after} == {"mastodon": ("objects",)}
+
+
+def test_hosts_that_would_wait_for_each_other_are_refused() -> None:
+    crossed = environment({"postgresql": {"host": "pixelfed"}, "mariadb": {"host": "mastodon"}})
+
+    with pytest.raises(ConfigurationError, match="would wait for each other"):
+        crossed.deployment(configuration("mastodon", "pixelfed"))
