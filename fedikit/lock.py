@@ -45,10 +45,12 @@ def save_lock(lock: Lock, path: Path) -> None:
 def load_lock(path: Path) -> Lock:
     """Reads one; raises ConfigurationError."""
     try:
-        return Lock.model_validate_json(path.read_text())
-    except (OSError, ValidationError) as error:
-        mistake = Mistake("lock", "cannot be read as a lock of this version of fedikit")
-        raise ConfigurationError(str(path), [mistake], hint="write it anew: fedikit lock") from error
+        return Lock.model_validate_json(path.read_bytes())
+    except OSError as error:
+        reason = f"cannot be read: {(error.strerror or str(error)).lower()}"
+    except ValidationError:
+        reason = "cannot be read as a lock of this version of fedikit"
+    raise ConfigurationError(str(path), [Mistake("lock", reason)], hint="write it anew: fedikit lock")
 
 
 def _packages(deployment: Deployment, host: HostStatus, tell: Tell) -> Mapping[str, LockedPackage]:

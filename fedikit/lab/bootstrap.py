@@ -22,7 +22,7 @@ def bootstrap(tree: Path, codename: str, options: Iterable[str], *, moment: int,
     `options` are mmdebstrap's: the variant, the packages, what is left out.
     """
     sources = "".join(f"{source.line(ARCHIVE_KEYRING)}\n" for source in debian_sources(codename))
-    fetching = [f"--aptopt={option}" for option in fetching_options()]
+    fetching = [f"--aptopt={option}" for option in _fetching_options()]
 
     def hear(line: str) -> None:
         if line.startswith("I: "):
@@ -34,7 +34,7 @@ def bootstrap(tree: Path, codename: str, options: Iterable[str], *, moment: int,
     follow(command, given=sources, hear=hear, seconds=_SECONDS, hint=hint, environment=environment)
 
 
-def fetching_options() -> list[str]:
+def _fetching_options() -> list[str]:
     """What the deployer's own apt is told about fetching (proxies, dates), without which it may reach nothing."""
     dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, timeout=30, check=True)
     wanted = ("Acquire::http::", "Acquire::https::", "Acquire::Check-", "Acquire::Retries")

@@ -16,6 +16,7 @@ from fedikit.lab.layout import Config, Layout
 from fedikit.lab.tool import run_tool
 
 VERSION = "2.5.0"
+TITLE = f"Garage {VERSION}, built in the lab"
 MINUTES = 5
 TARGET = f"{os.uname().machine}-unknown-linux-gnu"
 # The image is empty otherwise, so that not even a C library is there.
@@ -43,7 +44,7 @@ def put_garage(layout: Layout, room: Path, tell: Tell) -> None:
     (room / "made/bin/garage").rename(tree / "garage")
     _require_whole(tree)
     layout.add_layer(tree, f"garage {VERSION}")
-    layout.configure(Config(title=f"Garage {VERSION}, built in the lab", cmd=("/garage", "server")))
+    layout.configure(Config(title=TITLE, cmd=("/garage", "server")))
 
 
 def require_rust() -> None:

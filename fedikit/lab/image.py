@@ -7,17 +7,15 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import tempfile
-import threading
 import time
 from pathlib import Path
 
-from fedikit.errors import FedikitError
 from fedikit.events import StepFinished, StepStarted, Tell, Waiting, tell_nobody
+from fedikit.lab.bootstrap import bootstrap
 from fedikit.lab.furnish import place_file, place_link
+from fedikit.lab.layout import MOMENT
 from fedikit.lab.lock import held_lock
-from fedikit.store.sources import ARCHIVE_KEYRING, debian_sources
 
 CODENAME = "trixie"
 PACKAGES = (
@@ -84,8 +82,6 @@ _FILES = {
 _WORLDLY = ("etc/apt/apt.conf.d/99mmdebstrap", "etc/apt/sources.list", "etc/resolv.conf")
 _ADD_ADMIN = 'chroot "$1" useradd --create-home --shell /bin/bash admin'
 _BUILD_SECONDS = 900
-# A killed build takes its processes and its mounts along.
-_ALONE = ("setpriv", "--pdeathsig=KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 
 def cache_directory() -> Path:
@@ -131,7 +127,7 @@ def _build(directory: Path, codename: str, more: tuple[str, ...], tell: Tell) ->
         shutil.rmtree(abandoned, ignore_errors=True)
     unfinished = Path(tempfile.mkdtemp(prefix="building-", dir=directory.parent))
     try:
-        _bootstrap(unfinished / "tree", codename, more, tell)
+        bootstrap(unfinished / "tree", codename, _options(codename, more), moment=MOMENT, tell=tell)
         _furnish(unfinished / "tree")
         (unfinished / "tree").rename(directory)
     finally:
@@ -139,48 +135,10 @@ def _build(directory: Path, codename: str, more: tuple[str, ...], tell: Tell) ->
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _bootstrap(tree: Path, codename: str, more: tuple[str, ...], tell: Tell) -> None:
-    sources = "".join(f"{source.line(ARCHIVE_KEYRING)}\n" for source in debian_sources(codename))
+def _options(codename: str, more: tuple[str, ...]) -> tuple[str, ...]:
+    """What mmdebstrap is told of a machine's tree."""
     packages = ",".join((*packages_of(codename), *more))
-    command = [*_ALONE, "mmdebstrap", "--variant=minbase", f"--include={packages}"]
-    command += [f"--aptopt={option}" for option in _fetching_options()]
-    command += [f"--customize-hook={_ADD_ADMIN}", codename, str(tree), "-"]
-    status, said = _follow(command, sources, tell)
-    if status != 0:
-        last = "\n".join(said[-15:])
-        raise FedikitError(
-            f"the lab's base image could not be built:\n{last}", hint="see that apt works here: apt-get update"
-        )
-
-
-def _follow(command: list[str], given: str, tell: Tell) -> tuple[int, list[str]]:
-    """How the command ended and what it said, which is told line by line; it ends at the latest with its time."""
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stderr is not None
-        watchdog = threading.Timer(_BUILD_SECONDS, process.kill)
-        watchdog.start()
-        try:
-            process.stdin.write(given)
-            process.stdin.close()
-            said = [_told(line.strip(), tell) for line in process.stderr]
-            return process.wait(), said
-        finally:
-            watchdog.cancel()
-            process.kill()
-
-
-def _told(line: str, tell: Tell) -> str:
-    if line.startswith("I: "):
-        tell(Waiting(what=f"the base image: {line[3:]}"))
-    return line
-
-
-def _fetching_options() -> list[str]:
-    """What the deployer's own apt is told about fetching (proxies, dates), without which it may reach nothing."""
-    dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, timeout=30, check=True)
-    wanted = ("Acquire::http::", "Acquire::https::", "Acquire::Check-", "Acquire::Retries")
-    return [line for line in dump.stdout.splitlines() if line.startswith(wanted)]
+    return ("--variant=minbase", f"--include={packages}", f"--customize-hook={_ADD_ADMIN}")
 
 
 def _furnish(tree: Path) -> None:

@@ -74,6 +74,16 @@ def lab_image(name: str, *, tell: Tell = tell_nobody) -> Path:
     return built(_build_of(name), tell=tell)
 
 
+def is_built(name: str) -> bool:
+    """Whether the image of that name is in the cache, by the recipe of today."""
+    return _build_of(name).directory.is_dir()
+
+
+def title_of(name: str) -> str:
+    """What the image of that name says that it is."""
+    return garage.TITLE if name == GARAGE else read_program(*STAND_INS[name]).config.title
+
+
 def built(build: Build, *, tell: Tell) -> Path:
     """The directory of an image, which is built if it is not there."""
     if build.directory.is_dir():

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fedikit.errors import FedikitError
@@ -17,6 +18,7 @@ _PACKAGE_OF_TOOL = {
     "unshare": "util-linux",
     "mkfs.ext4": "e2fsprogs",
 }
+_PACKAGE_OF_IMAGE_TOOL = {"skopeo": "skopeo", "umoci": "umoci"}
 _OVERLAY_PROBE = (
     "mount -t tmpfs lab /mnt && mkdir /mnt/base /mnt/upper /mnt/work /mnt/root && "
     "mount -t overlay -o lowerdir=/mnt/base,upperdir=/mnt/upper,workdir=/mnt/work lab /mnt/root"
@@ -30,7 +32,7 @@ _PACKAGE_OF_FILE = {"/usr/share/keyrings/debian-archive-keyring.gpg": "debian-ar
 
 def missing_tools() -> tuple[str, ...]:
     """The Debian packages that a lab needs and this machine lacks."""
-    tools = {package for tool, package in _PACKAGE_OF_TOOL.items() if shutil.which(tool) is None}
+    tools = _lacking(_PACKAGE_OF_TOOL)
     files = {package for path, package in _PACKAGE_OF_FILE.items() if not Path(path).exists()}
     return tuple(sorted(tools | files))
 
@@ -39,14 +41,27 @@ def require_host() -> None:
     """Passes on a machine that can hold a lab; otherwise raises FedikitError that says what to do."""
     if os.geteuid() != 0:
         raise FedikitError("the lab boots real machines, and that takes root", hint="run it as root (sudo -E)")
-    if packages := missing_tools():
-        wanted = " ".join(packages)
-        raise FedikitError(f"the lab lacks: {', '.join(packages)}", hint=f"apt-get install {wanted}")
+    _require_packages(missing_tools())
     if features := _missing_features():
         raise FedikitError(
             f"this machine's kernel does not offer the lab: {', '.join(features)}",
             hint="use a machine (or a container with more rights) whose kernel has them",
         )
+
+
+def require_image_tools() -> None:
+    """Passes where container images can be built and taken into the store; otherwise says what to install."""
+    _require_packages(sorted(_lacking(_PACKAGE_OF_IMAGE_TOOL)))
+
+
+def _require_packages(missing: Sequence[str]) -> None:
+    if missing:
+        raise FedikitError(f"the lab lacks: {', '.join(missing)}", hint=f"apt-get install {' '.join(missing)}")
+
+
+def _lacking(package_of: Mapping[str, str]) -> set[str]:
+    """The packages of those tools that are not here."""
+    return {package for tool, package in package_of.items() if shutil.which(tool) is None}
 
 
 def _missing_features() -> list[str]:

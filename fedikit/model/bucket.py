@@ -14,6 +14,11 @@ from fedikit.model.value import DomainName, HostName, HttpUrl, OneLine, Written
 
 REGION = "garage"
 WEB_PORT = 3902
+# What strangers uploaded is shown, never run.
+MEDIA_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; form-action 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 class GaragePolicy(Written, Policy[ObjectBucket]):
@@ -44,7 +49,7 @@ class GaragePolicy(Written, Policy[ObjectBucket]):
         )
         asks = [*garage(host.address, self.host, self.capacity_gigabytes), HostItems(items=(bucket,))]
         if request.public_at:
-            asks.append(WebSite(domain=request.public_at, routes=(Route(port=WEB_PORT),)))
+            asks.append(WebSite(domain=request.public_at, routes=(Route(port=WEB_PORT),), headers=MEDIA_HEADERS))
         return Provision(
             items=(),
             asks=tuple(Ask(host=self.host, request=ask) for ask in asks),

@@ -24,7 +24,7 @@ from fedikit.model.value import Value
 APPLICATIONS = "fedikit.applications"
 """The entry point group in which applications are found."""
 
-_CERTIFICATE_FILES = (("policies", "web", "acme_root"), ("network", "trust"))
+_CERTIFICATE_FILES = (("policies", "web", "acme_root"), ("policies", "web", "trust"), ("network", "trust"))
 ValueT = TypeVar("ValueT", bound=Value)
 
 

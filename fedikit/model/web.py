@@ -7,7 +7,7 @@ from pydantic import Field
 
 from fedikit.model.check import DnsResolves, TlsIsValid
 from fedikit.model.host import DnsRecord
-from fedikit.model.item import Directory, File, Package, Unit
+from fedikit.model.item import Directory, File, Item, Job, Package, Unit
 from fedikit.model.policy import Place, Policy, Provision, Unfit
 from fedikit.model.request import Route, WebSite
 from fedikit.model.value import Certificates, EmailAddress, HttpsUrl, Written
@@ -15,6 +15,8 @@ from fedikit.model.value import Certificates, EmailAddress, HttpsUrl, Written
 CADDYFILE = "/etc/caddy/Caddyfile"
 SITES = "/etc/caddy/sites"
 ACME_ROOT = "/etc/caddy/acme-root.pem"
+TRUST = "/usr/local/share/ca-certificates/fedikit.crt"
+UPDATE_TRUST = "update-ca-certificates"
 
 
 class WebPolicy(Written, Policy[WebSite]):
@@ -34,6 +36,12 @@ class WebPolicy(Written, Policy[WebSite]):
         title="ACME root",
         description="A PEM file, beside this one, with certificates by which hosts recognise a CA of your own.",
     )
+    trust: Certificates | None = Field(
+        None,
+        title="Trusted CAs",
+        description="A PEM file, beside this one, with certificates that hosts with web sites trust besides the "
+        "well-known CAs when they speak with other servers.",
+    )
     email: EmailAddress | None = Field(
         None, title="E-mail", description="Whom the CA may write to about the certificates."
     )
@@ -42,10 +50,20 @@ class WebPolicy(Written, Policy[WebSite]):
         files = (*self._server_files(), _site_file(request))
         unit = Unit(name="caddy.service", reload_on=tuple(file.id for file in files))
         return Provision(
-            items=(Package(name="caddy"), Directory(path=SITES), *files, unit),
+            items=(*self._trusted(), Package(name="caddy"), Directory(path=SITES), *files, unit),
             dns=_records(request, place),
             checks=tuple(_checks(request, place)),
         )
+
+    def _trusted(self) -> tuple[Item, ...]:
+        """What makes the host's programs trust further CAs."""
+        if not self.trust:
+            return ()
+        file = File(path=TRUST, content=self.trust)
+        # The job leaves before its file does, so it takes the file away itself
+        undo = ("sh", "-c", f"rm -f {TRUST} && {UPDATE_TRUST}")
+        job = Job(name="trusted certificates", run=(UPDATE_TRUST,), undo=undo, inputs=(file.id,))
+        return (Package(name="ca-certificates"), file, job)
 
     def _server_files(self) -> tuple[File, ...]:
         """What all sites of a host share."""

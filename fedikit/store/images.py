@@ -75,6 +75,14 @@ class Images:
         builds = {name: build for name, sha256 in known["builds"].items() if (build := self._build(sha256))}
         return StoredImage(reference, known["digest"], known["since"], builds) if builds else None
 
+    def _find_called(self, reference: str, digest: str | None) -> StoredImage | None:
+        """The image of that name that the digest calls, also if another one has the name by now."""
+        image = self.find(reference)
+        if image and image.is_called(digest):
+            return image
+        build = self._build(digest.removeprefix("sha256:")) if digest else None
+        return StoredImage(reference, str(digest), _now(), {build.architecture: build}) if build else None
+
     def known(self) -> list[StoredImage]:
         """All images, by name."""
         places = (self.store.directory / "images").glob("*.json")
@@ -95,8 +103,7 @@ class Images:
         found: dict[str, StoredImage] = {}
         unknown: list[Wanted] = []
         for reference, digest in images:
-            image = self.find(reference)
-            if image and image.is_called(digest):
+            if image := self._find_called(reference, digest):
                 found[reference] = image
             else:
                 unknown.append((reference, digest))
