@@ -1,6 +1,8 @@
 """Measures fedikit against raw SSH, pyinfra and Ansible; writes `bench/results.json`, prints a table with ratios.
 
-.venv/bin/python bench/run.py [--runs 5] [--only noop,first_apply,wire,model,demo] [--quick] [--out FILE]
+Times the services too, host by host, once; that goes to `bench/services.json`.
+
+.venv/bin/python bench/run.py [--runs 5] [--only noop,first_apply,wire,model,demo,services] [--quick] [--out FILE]
 """
 
 import argparse
@@ -17,12 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import measures
+import services
 import table
 import tools
 import wanted
 from machines import booted, target_of
 
-MEASURES = ("noop", "first_apply", "wire", "model", "demo")
+MEASURES = ("noop", "first_apply", "wire", "model", "demo", "services")
 ON_MACHINES = ("noop", "first_apply", "wire")
 MACHINES = 10
 RESULTS = Path(__file__).resolve().parent / "results.json"
@@ -38,6 +41,8 @@ def main(words: Sequence[str]) -> int:
             take_in(results, measure, figures)
             given.out.write_text(json.dumps(results, indent=1) + "\n")
     print(table.text(results))
+    if "services" in given.only:
+        print(services.text_of(json.loads(services.RESULTS.read_text())))
     return 0
 
 
@@ -63,6 +68,8 @@ def measured(given: argparse.Namespace, directory: Path) -> Any:
         yield "model", measures.measure_model(directory, given.runs, say)
     if "demo" in chosen:
         yield "demo", measures.measure_demo(given.runs, say)
+    if "services" in chosen:
+        yield "services", services.measured(directory, say)
 
 
 def measured_on_machines(chosen: list[str], given: argparse.Namespace, directory: Path) -> Any:
@@ -89,6 +96,9 @@ def take_in(results: dict[str, Any], measure: str, figures: measures.Figures) ->
             results["model_hosts_s"], results["model_1000_hosts_s"] = figures, figures["1000"]
         case "demo":
             results["demo_warm_s"], results["demo_readings"] = figures["demo_s"], figures["readings"]["demo"]
+        case "services":
+            services.RESULTS.write_text(json.dumps(figures, indent=1) + "\n")
+            results["services_s"] = figures["seconds"]
         case _:
             earlier = results.get(measure, {})
             figures["readings"] = earlier.get("readings", {}) | figures["readings"]

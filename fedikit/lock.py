@@ -46,11 +46,16 @@ def load_lock(path: Path) -> Lock:
     """Reads one; raises ConfigurationError."""
     try:
         return Lock.model_validate_json(path.read_bytes())
-    except OSError as error:
-        reason = f"cannot be read: {(error.strerror or str(error)).lower()}"
-    except ValidationError:
-        reason = "cannot be read as a lock of this version of fedikit"
-    raise ConfigurationError(str(path), [Mistake("lock", reason)], hint="write it anew: fedikit lock")
+    except (OSError, ValidationError) as error:
+        raise ConfigurationError(
+            str(path), [Mistake("lock", _reason(error))], hint="write it anew: fedikit lock"
+        ) from error
+
+
+def _reason(error: OSError | ValidationError) -> str:
+    if isinstance(error, OSError):
+        return f"cannot be read: {(error.strerror or str(error)).lower()}"
+    return "cannot be read as a lock of this version of fedikit"
 
 
 def _packages(deployment: Deployment, host: HostStatus, tell: Tell) -> Mapping[str, LockedPackage]:

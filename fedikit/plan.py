@@ -27,6 +27,8 @@ class PlannedChange(Value):
     after: str | None = None
     """The texts of a file, to draw a difference with; never of one with secrets."""
     version: str = ""
+    title: str = ""
+    """What a container image says that it is."""
 
 
 class ImageParts(Value):
@@ -35,6 +37,8 @@ class ImageParts(Value):
     reference: str
     manifest: str
     parts: tuple[str, ...]
+    size: int = 0
+    """All of these together, in bytes."""
 
 
 class HostPlan(Value):

@@ -134,7 +134,7 @@ class _Planning:
         in_store = set(answer.get("store", ()))
         return HostPlan(
             host=host,
-            changes=tuple(_planned(change, freight) for change in answer["changes"]),
+            changes=tuple(self._planned(change, freight) for change in answer["changes"]),
             same=answer["same"],
             basis=answer["basis"],
             generation=answer["generation"],
@@ -149,6 +149,16 @@ class _Planning:
             unfinished=answer["unfinished"],
             note=_note(answer),
         )
+
+    def _planned(self, change: dict[str, Any], freight: Freight) -> PlannedChange:
+        """A change with what people want to see of it: the text that a file would have, what an image is."""
+        kind, _, name = change["id"].partition(":")
+        if kind == "image":
+            known = self.images.find(name)
+            return PlannedChange.model_validate(change | {"title": known.title if known else ""})
+        item = next((item for item in freight.items if item["id"] == change["id"]), {})
+        content = freight.contents.get(item.get("sha256", "")) if kind == "file" else None
+        return PlannedChange.model_validate(change if content is None else change | {"after": content.decode()})
 
     def _debs(self, host: str, answer: dict[str, Any]) -> tuple[Deb, ...]:
         """What has to be installed for the wanted packages: from the host's own store, or resolved here."""
@@ -179,7 +189,8 @@ class _Planning:
         builds = sorted(parts_of_images(answer.get("items", freight.items)), key=lambda b: -len(lacking & set(b[2])))
         for reference, manifest, parts in builds:
             if own := tuple(part for part in parts if part in lacking):
-                found.append(ImageParts(reference=reference, manifest=manifest, parts=own))
+                size = sum(freight.size_of(part) or 0 for part in own)
+                found.append(ImageParts(reference=reference, manifest=manifest, parts=own, size=size))
                 lacking -= set(own)  # what several share is one's, the one's that has most to send
         self.images.ask(
             (image.reference, f"sha256:{image.manifest}")
@@ -225,13 +236,6 @@ def _from_own_store(answer: dict[str, Any]) -> tuple[Deb, ...] | None:
         Deb(name=name, version=deb["version"], sha256=deb["sha256"], size=0, architecture="", uri="", file_name="")
         for name, deb in known.items()
     )
-
-
-def _planned(change: dict[str, Any], freight: Freight) -> PlannedChange:
-    """A change with the text that the file would have, for its difference."""
-    item = next((item for item in freight.items if item["id"] == change["id"]), {})
-    content = freight.contents.get(item.get("sha256", "")) if item.get("kind") == "file" else None
-    return PlannedChange.model_validate(change if content is None else change | {"after": content.decode()})
 
 
 def _note(answer: dict[str, Any]) -> str:

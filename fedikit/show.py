@@ -3,7 +3,7 @@
 import difflib
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
@@ -124,7 +124,7 @@ def _lines_of_changes(host: HostPlan) -> Iterator[Text]:
         yield _package_line(host, [change for change in packages if change.action == action])
     for change in host.changes:
         if change not in packages:
-            yield _change_line(change)
+            yield _change_line(change, _sizes_of_images(host))
             yield from _difference(change)
 
 
@@ -135,7 +135,8 @@ def _package_line(host: HostPlan, changes: list[PlannedChange]) -> Text:
     if action in ("create", "update"):
         versions = {deb.name: deb.version for deb in host.debs}
         names = [f"{name} {versions[name]}" if name in versions else name for name in names]
-        note = f"({plural(len(host.debs), 'package')}, {megabytes(host.bytes_to_send)} to send)"
+        rest = host.bytes_to_send - sum(_sizes_of_images(host).values())
+        note = f"({plural(len(host.debs), 'package')}, {megabytes(rest)} to send)"
     elif action == "delete" and host.leaving_packages:
         others = len(set(host.leaving_packages) - set(names))
         note = f"(and {plural(others, 'package')} that came with it)" if others else ""
@@ -147,11 +148,20 @@ def _signed(action: str, kind: str, what: str, note: str) -> Text:
     return Text.assemble((f"{sign} {kind:<9} ", style), what, (f"  {note}" if note else "", "dim"))
 
 
-def _change_line(change: PlannedChange) -> Text:
+def _sizes_of_images(host: HostPlan) -> dict[str, int]:
+    """How much is to be sent, by the id of the image; of layers that several share, one has them all."""
+    sizes: Counter[str] = Counter()
+    for image in host.images:
+        sizes[f"image:{image.reference}"] += image.size
+    return sizes
+
+
+def _change_line(change: PlannedChange, sizes: Mapping[str, int]) -> Text:
     kind, _, name = change.id.partition(":")
     reasons = [reason for reason in change.reasons if reason not in ("absent", "content", "has not run")]
     counts = _counts(change)
-    words = [*([counts] if counts else []), *reasons]
+    words = [*filter(None, (change.title, counts)), *reasons]
+    words += [f"{megabytes(sizes[change.id])} to send"] if sizes.get(change.id) else []
     if change.drift and change.action != "keep":
         words.append("edited by hand; the edition is saved on the host" if kind == "file" else "changed by hand")
     if "content" in change.reasons and change.before is None and change.after is None:

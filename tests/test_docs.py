@@ -106,6 +106,12 @@ def test_the_sample_in_the_readme_is_the_sample() -> None:
     assert shown == (PROJECT / "configuration.sample.json").read_text()
 
 
+def test_the_sample_of_services_switches_on_the_three_that_the_readme_names() -> None:
+    enabled = load_configuration(PROJECT / "configuration.services.json").enabled()
+    assert set(enabled) == {"mastodon", "peertube", "pixelfed"}
+    assert "configuration.services.json" in README.text
+
+
 @pytest.mark.parametrize("block", [block for block in blocks("toml") if not block.tag], ids=str)
 def test_toml_is_an_environment_that_fits_the_sample(block: Block, tmp_path: Path) -> None:
     (tmp_path / "environment.toml").write_text(block.text)

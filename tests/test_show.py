@@ -3,7 +3,7 @@
 from fedikit.apply import HostReport, ItemReport, Report
 from fedikit.model.deployment import Deployment
 from fedikit.model.host import HostState, Local
-from fedikit.plan import HostPlan, Plan, PlannedChange
+from fedikit.plan import HostPlan, ImageParts, Plan, PlannedChange
 from fedikit.show import lines_of, mimebundle
 from fedikit.status import Generation, HostStatus, LastRun, Status
 from fedikit.store import Deb
@@ -43,6 +43,21 @@ def test_a_plan_names_each_change_and_counts_the_hosts() -> None:
 def test_a_secret_file_is_only_said_to_differ() -> None:
     change = PlannedChange(id="file:/etc/secret", action="update", reasons=("content",))
     assert "/etc/secret  content (secret)" in shown(plan_of(HostPlan(host="social", changes=(change,))))
+
+
+def test_an_image_says_what_it_is_and_what_of_it_is_to_be_sent() -> None:
+    packages = PlannedChange(id="package:caddy", action="create", reasons=("absent",))
+    title = "Contract image of Mastodon"
+    image = PlannedChange(id="image:contract.lab/mastodon:v4", action="create", reasons=("absent",), title=title)
+    shared = PlannedChange(id="image:contract.lab/streaming:v4", action="create", reasons=("absent",), title="Other")
+    parts = ImageParts(reference="contract.lab/mastodon:v4", manifest="0" * 64, parts=("1" * 64,), size=57_300_000)
+    changes, bytes_to_send = (packages, image, shared), 14_200_000 + 57_300_000
+    host = HostPlan(host="home", changes=changes, debs=(DEB,), images=(parts,), bytes_to_send=bytes_to_send)
+    assert shown(plan_of(host)).splitlines()[:3] == [
+        "home  + package   caddy 2.6  (1 package, 14.2 MB to send)",
+        "      + image     contract.lab/mastodon:v4  Contract image of Mastodon, 57.3 MB to send",
+        "      + image     contract.lab/streaming:v4  Other",
+    ]
 
 
 def test_drift_and_what_is_kept_are_told() -> None:

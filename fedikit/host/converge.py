@@ -1,7 +1,8 @@
 """Makes the host as it is wanted. May be killed anywhere and run again: the end is the same.
 
 Order: what is about to happen is written to the ledger; what leaves is removed, in the reverse order of its making;
-what is wanted is made, in its order; packages that nobody needs any more leave; then the generation is written.
+what is wanted is made, in its order; images that leave, and packages that nobody needs any more; then the generation is
+written. Images wait that long because what runs of them must be able to start again should the making fail.
 """
 
 import os
@@ -48,11 +49,12 @@ class Convergence:
         """Does everything; raises `Trouble`, with the item's id, at the first thing that cannot be done."""
         self._write_intents(debs)
         for change in self.comparison.leaving:
-            self._let_go(change, tell)
+            if change.kind != "image":
+                self._let_go(change, tell)
         self._bring_units_back()
         self._make_wanted(debs, tell)
         self._note_accounts(debs)
-        self._let_images_go()
+        self._let_images_go(tell)
         self._let_packages_go(tell)
         self._settle_units()
         self._finish(about)
@@ -129,8 +131,11 @@ class Convergence:
             del self.ledger.entries[change.id]
         self.ledger.save()
 
-    def _let_images_go(self) -> None:
-        """Images leave that we brought and that neither this nor the state before it needs."""
+    def _let_images_go(self, tell: Tell) -> None:
+        """Names of images leave, and images that we brought and that neither this nor the state before it needs."""
+        for change in self.comparison.leaving:
+            if change.kind == "image":
+                self._let_go(change, tell)
         if leaving := self.ledger.images.keys() - self._images_in_use():
             for id in leave_images(self.hands, leaving):
                 del self.ledger.images[id]

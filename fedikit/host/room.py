@@ -18,7 +18,7 @@ def require_room(root: str, sent: int, layers: list[Item]) -> None:
     root = root.rstrip("/")
     unpacked = sum({layer["sha256"]: layer["size"] for layer in layers}.values()) * UNPACKED
     home, containers = _existing(root + HOME), _existing(root + CONTAINERS)
-    if unpacked and os.stat(home).st_dev == os.stat(containers).st_dev:
+    if unpacked and _share_a_disk(home, containers):
         _require(
             home, HOME, sent + unpacked, f"{_mb(sent)} are to be sent, {_mb(unpacked)} more come of unpacking images"
         )
@@ -26,6 +26,12 @@ def require_room(root: str, sent: int, layers: list[Item]) -> None:
         _require(home, HOME, sent, f"{_mb(sent)} are to be sent")
         if unpacked:
             _require(containers, CONTAINERS, unpacked, f"the images become about {_mb(unpacked)}")
+
+
+def _share_a_disk(one: str, other: str) -> bool:
+    """Whether what fills one fills the other; parts of one Btrfs, or of an overlay, have different device numbers."""
+    figures = [(disk.f_frsize, disk.f_blocks, disk.f_bfree) for disk in (os.statvfs(one), os.statvfs(other))]
+    return os.stat(one).st_dev == os.stat(other).st_dev or figures[0] == figures[1]
 
 
 def _require(place: str, name: str, wanted: int, words: str) -> None:

@@ -2,14 +2,19 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from fedikit.errors import FedikitError
-from fedikit.events import Event, HostFinished, StepFinished, Waiting
+from fedikit.events import Event, HostFinished, Tell
+from fedikit.lab.acme import NAME as ACME
 from fedikit.lab.lab import USUAL_MACHINES, Lab
+from fedikit.lab.supply import supplies, supply_all
 from fedikit.model.load import load_configuration, load_environment
+from fedikit.progress import StandardError, TerminalProgress
 
 SAMPLE = Path("configuration.sample.json")
 
@@ -30,11 +35,13 @@ def lab() -> None:
 @lab.command()
 @click.argument("machines", nargs=-1, metavar="[MACHINE]…")
 @click.option("--no-acme", is_flag=True, help="Leave out the machine with the ACME authority and the DNS.")
+@click.option("--client", is_flag=True, help="Add the machine with a browser, which sees the lab as a visitor does.")
 @_DIRECTORY
-def up(machines: tuple[str, ...], no_acme: bool, directory: Path) -> None:
+def up(machines: tuple[str, ...], no_acme: bool, client: bool, directory: Path) -> None:
     """Boot machines (hello, cowsay and social unless named) and write the environment file."""
-    chosen = Lab(directory, machines or USUAL_MACHINES, acme=not no_acme, tell=_tell)
-    chosen.up()
+    with _told() as tell:
+        chosen = Lab(directory, machines or USUAL_MACHINES, acme=not no_acme, client=client, tell=tell)
+        chosen.up()
     click.echo(f"environment: {_short(chosen.environment_file)}")
     if not no_acme and not machines and SAMPLE.is_file():
         _announce(chosen, SAMPLE)
@@ -49,10 +56,19 @@ def announce(configuration: Path, directory: Path) -> None:
 
 
 def _announce(chosen: Lab, configuration: Path) -> None:
-    deployment = load_environment(chosen.environment_file).deployment(load_configuration(configuration))
+    loaded = load_configuration(configuration)
+    deployment = load_environment(chosen.environment_file).deployment(loaded)
     chosen.announce(deployment)
     for record in deployment.dns:
         click.echo(f"name: {record.name} leads to {record.address}")
+    _announce_mail(chosen, loaded.initial_user.email.rpartition("@")[2], {record.name for record in deployment.dns})
+
+
+def _announce_mail(chosen: Lab, domain: str, known: set[str]) -> None:
+    """Gives the domain of people's mail an address, for applications ask whether it has one; nothing answers there."""
+    if known and domain not in known:
+        chosen.set_dns({domain: chosen[ACME].address})
+        click.echo(f"name: {domain} leads to {chosen[ACME].address} (people's mail)")
 
 
 @lab.command()
@@ -75,6 +91,20 @@ def list_machines(directory: Path) -> None:
         click.echo("no machines; boot some with: fedikit lab up")
 
 
+@lab.command()
+@click.option("--build", is_flag=True, help="First build those that are not there.")
+def images(build: bool) -> None:
+    """Name the container images that the lab runs: what each is, and for what it stands."""
+    if build:
+        with _told() as tell:
+            supply_all(tell=tell)
+    for image in supplies():
+        state = "is there" if image.is_there else "is not there yet"
+        click.echo(f"{image.reference:<38} {image.title or '(untitled)':<36} {state}")
+        if image.recipe != image.reference:
+            click.echo(f"  in the place of {image.recipe}")
+
+
 @lab.command(context_settings={"ignore_unknown_options": True})
 @click.argument("machine")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
@@ -89,16 +119,22 @@ def ssh(machine: str, command: tuple[str, ...], user: str, directory: Path) -> N
     os.execv(program, [program, *chosen.ssh_options(), f"{user}@{chosen.address}", *command])  # noqa: S606 - as typed
 
 
-def _tell(event: Event) -> None:
-    match event:
-        case HostFinished(host=host, seconds=seconds, detail=detail):
-            click.echo(f"  {host:<16} {detail} ({seconds:.1f} s)")
-        case Waiting(what=what):
-            click.echo(f"  … {what}")
-        case StepFinished(step=step, seconds=seconds, failed=failed):
-            click.echo(f"  {step} {'failed' if failed else 'done'} ({seconds:.1f} s)")
-        case _:
-            pass
+@contextmanager
+def _told() -> Iterator[Tell]:
+    """A listener that draws what goes on; a machine that is up is a line of the output."""
+    progress = TerminalProgress(StandardError())
+
+    def tell(event: Event) -> None:
+        if not isinstance(event, HostFinished):
+            progress(event)
+            return
+        progress.close()
+        click.echo(f"  {event.host:<16} {event.detail} ({event.seconds:.1f} s)")
+
+    try:
+        yield tell
+    finally:
+        progress.close()
 
 
 def _short(path: Path) -> str:

@@ -18,6 +18,7 @@ _PLACEMENT = {
     "hello": "hello",
     "cowsay": "cowsay",
     "snac": "social",
+    "gotosocial": "gotosocial",
     "mastodon": "mastodon",
     "peertube": "peertube",
     "pixelfed": "pixelfed",

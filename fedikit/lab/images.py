@@ -32,6 +32,7 @@ from fedikit.lab.standins import (
 
 GARAGE = f"built.lab/garage:v{garage.VERSION}"
 STAND_INS = {
+    "contract.lab/gotosocial:0.22.2": ("GoToSocial", "gotosocial"),
     "contract.lab/mastodon:v4.7.4": ("Mastodon", "mastodon"),
     "contract.lab/mastodon-streaming:v4.7.4": ("Mastodon streaming", "mastodon_streaming"),
     "contract.lab/peertube:v8.3.1": ("PeerTube", "peertube"),

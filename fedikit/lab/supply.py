@@ -6,17 +6,21 @@ With FEDIKIT_LAB_IMAGES=upstream the lab runs what the recipes name, fetched fro
 import json
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from fedikit.catalogue import mastodon, peertube, pixelfed
+from fedikit.catalogue import gotosocial, mastodon, peertube, pixelfed
+from fedikit.errors import FedikitError
 from fedikit.events import Tell
-from fedikit.lab.images import lab_image
+from fedikit.lab.images import is_built, lab_image, title_of
+from fedikit.lab.requirements import require_image_tools
 from fedikit.model import garage
 from fedikit.store import Images
 
 CHOICE = "FEDIKIT_LAB_IMAGES"
 _STAND_INS = {
     garage.IMAGE: "built.lab/garage",
+    gotosocial.IMAGE: "contract.lab/gotosocial",
     mastodon.IMAGE: "contract.lab/mastodon",
     mastodon.STREAMING_IMAGE: "contract.lab/mastodon-streaming",
     peertube.IMAGE: "contract.lab/peertube",
@@ -24,29 +28,90 @@ _STAND_INS = {
 }
 _OF_MACHINES = {
     "garage": (garage.IMAGE,),
+    "gotosocial": (gotosocial.IMAGE,),
     "mastodon": (mastodon.IMAGE, mastodon.STREAMING_IMAGE),
     "peertube": (peertube.IMAGE,),
     "pixelfed": (pixelfed.IMAGE,),
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Supply:
+    """An image that the lab can run, in the place of the one that a recipe names."""
+
+    recipe: str
+    reference: str
+    title: str
+    """What it says that it is; nothing is known of an image of upstream's that is not there."""
+    is_there: bool
+    """Whether the deployer's store has it, as it would be built today."""
+
+
+def supplies() -> list[Supply]:
+    """All images that the lab can run."""
+    return [_supply_of(image, Images()) for image in _STAND_INS]
+
+
 def mirrors() -> Mapping[str, str]:
     """For the repositories that recipes name, those that the lab takes images from."""
-    if os.environ.get(CHOICE) == "upstream":
+    if _is_upstreams():
         return {}
     return {image.rpartition(":")[0]: stand_in for image, stand_in in _STAND_INS.items()}
 
 
 def supply_images(machines: Iterable[str], *, tell: Tell) -> None:
     """Sees to it that the deployer's store has what machines of these names run; builds it when it is first needed."""
-    wanted = [image for machine in machines for image in _OF_MACHINES.get(machine, ())] if mirrors() else []
+    if _is_upstreams():
+        return
+    for machine in machines:
+        for image in _OF_MACHINES.get(machine, ()):
+            _supply(_stand_in(image), tell)
+
+
+def supply_all(*, tell: Tell) -> None:
+    """Builds every image that the lab runs; raises one error for all that cannot be built."""
+    failed: list[FedikitError] = []
+    for image in supplies() if not _is_upstreams() else ():
+        try:
+            _supply(image.reference, tell)
+        except FedikitError as error:
+            failed.append(error)
+    if failed:
+        messages, hints = (dict.fromkeys(words) for words in zip(*((e.message, e.hint) for e in failed), strict=True))
+        raise FedikitError("\n".join(messages), hint="; ".join(filter(None, hints)))
+
+
+def _is_upstreams() -> bool:
+    return os.environ.get(CHOICE) == "upstream"
+
+
+def _stand_in(image: str) -> str:
+    """What the lab runs for an image that a recipe names."""
+    return f"{_STAND_INS[image]}:{image.rpartition(':')[2]}"
+
+
+def _supply_of(image: str, images: Images) -> Supply:
+    if _is_upstreams():
+        known = images.find(image)
+        return Supply(recipe=image, reference=image, title=known.title if known else "", is_there=known is not None)
+    name = _stand_in(image)
+    is_there = is_built(name) and _is_known(name, lab_image(name), images)
+    return Supply(recipe=image, reference=name, title=title_of(name), is_there=is_there)
+
+
+def _supply(name: str, tell: Tell) -> None:
     images = Images()
-    for image in wanted:
-        name = f"{_STAND_INS[image]}:{image.rpartition(':')[2]}"
-        layout = lab_image(name, tell=tell)
-        known = images.find(name)
-        if not (known and known.is_called(_digest(layout))):
-            images.add(name, layout, tell)
+    if not is_built(name):
+        require_image_tools()
+    layout = lab_image(name, tell=tell)
+    if not _is_known(name, layout, images):
+        require_image_tools()
+        images.add(name, layout, tell)
+
+
+def _is_known(name: str, layout: Path, images: Images) -> bool:
+    known = images.find(name)
+    return known is not None and known.is_called(_digest(layout))
 
 
 def _digest(layout: Path) -> str:

@@ -54,7 +54,7 @@ class GaragePolicy(Written, Policy[ObjectBucket]):
             items=(),
             asks=tuple(Ask(host=self.host, request=ask) for ask in asks),
             facts={
-                "endpoint": endpoint,
+                **_reached(endpoint),
                 "region": REGION,
                 "bucket": request.name,
                 "key-id": key[0],
@@ -90,7 +90,7 @@ class S3Policy(Written, Policy[ObjectBucket]):
         return Provision(
             items=(),
             facts={
-                "endpoint": self.endpoint,
+                **_reached(self.endpoint),
                 "region": self.region,
                 "bucket": name,
                 "key-id": self.access_key,
@@ -99,6 +99,12 @@ class S3Policy(Written, Policy[ObjectBucket]):
                 "public-host": public or "",
             },
         )
+
+
+def _reached(endpoint: str) -> dict[str, str]:
+    """How the S3 API is reached, in the words of all kinds of software."""
+    scheme, _, host = endpoint.partition("://")
+    return {"endpoint": endpoint, "endpoint-host": host, "encrypted": "yes" if scheme == "https" else "no"}
 
 
 BucketPolicy = Annotated[GaragePolicy | S3Policy, Field(discriminator="means")]

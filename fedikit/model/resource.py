@@ -95,7 +95,10 @@ class Cache(_Served):
 class ObjectBucket(Resource):
     """A bucket for objects (S3), with a key that may read and write it."""
 
-    FACTS: ClassVar = ("endpoint", "region", "bucket", "key-id", "key-secret", "public-url", "public-host")
+    FACTS: ClassVar = (
+        *("endpoint", "endpoint-host", "encrypted", "region", "bucket", "key-id", "key-secret"),
+        *("public-url", "public-host"),
+    )
 
     kind: Literal["bucket"] = "bucket"
     name: BucketName
@@ -111,6 +114,15 @@ class ObjectBucket(Resource):
     def endpoint(self) -> Told:
         """The address of the S3 API, with its scheme; buckets are in the path."""
         return self.told("endpoint")
+
+    @property
+    def endpoint_host(self) -> Told:
+        """The same without its scheme: for software that wants to know by another word whether it is encrypted."""
+        return self.told("endpoint-host")
+
+    def if_encrypted(self, yes: str, no: str) -> Told:
+        """One word where the S3 API is spoken over HTTPS, another where it is not."""
+        return self.told("encrypted", {"yes": yes, "no": no})
 
     @property
     def region(self) -> Told:

@@ -61,7 +61,7 @@ class WebPolicy(Written, Policy[WebSite]):
             return ()
         file = File(path=TRUST, content=self.trust)
         # The job leaves before its file does, so it takes the file away itself
-        undo = ("sh", "-c", f"rm -f {TRUST} && {UPDATE_TRUST}")
+        undo = ("sh", "-c", f"rm -f {TRUST} && {UPDATE_TRUST} --fresh")
         job = Job(name="trusted certificates", run=(UPDATE_TRUST,), undo=undo, inputs=(file.id,))
         return (Package(name="ca-certificates"), file, job)
 

@@ -115,7 +115,8 @@ def _are_done(downloads: Sequence[_Download]) -> bool:
         if download.process.poll():
             raise StoreError(
                 f"packages could not be fetched:\n{download.last_words()}",
-                hint="if one is gone from the mirror, FEDIKIT_LISTS_MAX_AGE=0 fetches newer lists",
+                hint="if one is gone from the mirror, FEDIKIT_LISTS_MAX_AGE=0 fetches newer lists; "
+                "if a lock names it, write the lock anew: fedikit lock",
             )
     return all(download.process.returncode == 0 for download in downloads)
 

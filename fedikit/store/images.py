@@ -43,14 +43,18 @@ class StoredImage:
         """Whether a digest stands for this image."""
         return digest in (None, self.digest, *(f"sha256:{build.manifest}" for build in self.builds.values()))
 
+    @property
+    def title(self) -> str:
+        """What the image says that it is, if it does."""
+        return next((build.title for build in self.builds.values() if build.title), "")
+
     def as_record(self) -> dict[str, Any]:
         """What there is to say of it; a layer that two builds share counts once."""
         sizes = {sha256: size for build in self.builds.values() for sha256, size in build.sizes.items()}
-        titles = [build.title for build in self.builds.values() if build.title]
         about = {"reference": self.reference, "digest": self.digest, "since": self.since}
         return {
             **about,
-            "title": titles[0] if titles else "",
+            "title": self.title,
             "size": sum(sizes.values()),
             "builds": sorted(self.builds),
         }

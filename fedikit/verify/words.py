@@ -3,6 +3,9 @@
 import ssl
 from collections.abc import Iterator
 
+# What servers send that have nothing to show for the name that they are asked for.
+_ALERTS_WITHOUT_CERTIFICATE = ("TLSV1_ALERT_INTERNAL_ERROR", "TLSV1_UNRECOGNIZED_NAME")
+
 
 class Unmet(Exception):
     """What a check wants is not so, or not yet: what was wanted and what was seen, in words."""
@@ -20,10 +23,15 @@ def in_words(error: BaseException, place: str) -> str:
             case ConnectionRefusedError():
                 return f"connection refused by {place}"
             case ssl.SSLError():
-                return f"no TLS with {place}: {(cause.reason or 'closed').replace('_', ' ').lower()}"
+                return f"no TLS with {place}: {_of_tls(cause.reason or 'closed')}"
             case OSError(strerror=str() as reason):
                 return f"{reason.lower()}: {place}"
     return f"{str(error) or type(error).__name__} ({place})"
+
+
+def _of_tls(reason: str) -> str:
+    plain = reason.replace("_", " ").lower()
+    return f"{plain}; it may have no certificate for the name yet" if reason in _ALERTS_WITHOUT_CERTIFICATE else plain
 
 
 def causes_of(error: BaseException) -> Iterator[BaseException]:

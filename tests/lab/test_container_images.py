@@ -106,6 +106,8 @@ def test_an_image_arrives_runs_and_leaves_no_trace(
     item = taken(images, ONE, small, tmp_path)
     plan = make_plan(scene.wants(one=[PODMAN, item]))
     assert plan.hosts["one"].bytes_to_send > sum(len(small.parts[layer]) for layer in small.layers)
+    assert [change.title for change in plan.hosts["one"].changes if change.id == item.id] == ["Small"]
+    assert [image.size for image in plan.hosts["one"].images] == [sum(map(len, small.parts.values()))]
     report = apply_plan(plan)
     assert report.succeeded, report
     assert names_on(lab) == {ONE: small.config}

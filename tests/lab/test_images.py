@@ -285,7 +285,7 @@ def test_contract_images_share_their_debian_and_say_what_they_are() -> None:
     layouts = {name: lab_image(name) for name in STAND_INS}
     assert len({layers_of(layout)[0] for layout in layouts.values()}) == 1
     counts = {name.split("/")[1].split(":")[0]: len(layers_of(layout)) for name, layout in layouts.items()}
-    assert counts == {"mastodon": 3, "mastodon-streaming": 2, "peertube": 2, "pixelfed": 3}
+    assert counts == {"gotosocial": 2, "mastodon": 3, "mastodon-streaming": 2, "peertube": 2, "pixelfed": 3}
     titles = [manifest_of(layout)["annotations"]["org.opencontainers.image.title"] for layout in layouts.values()]
     assert titles == [f"Contract image of {application}" for application, _ in STAND_INS.values()]
 

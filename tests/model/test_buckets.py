@@ -163,6 +163,8 @@ def test_a_public_bucket_is_one_and_its_facts_say_where() -> None:
     assert {ask.host for ask in provision.asks} == {"objects"}
     assert provision.facts == {
         "endpoint": "http://10.0.0.2:3900",
+        "endpoint-host": "10.0.0.2:3900",
+        "encrypted": "no",
         "region": "garage",
         "bucket": "probe",
         "key-id": KEY[0],

@@ -163,7 +163,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 
 
 def test_the_applications_that_come_with_fedikit_come_in_by_the_same_door() -> None:
-    assert sorted(load_catalogue()) == ["cowsay", "hello", "mastodon", "peertube", "pixelfed", "snac"]
+    assert sorted(load_catalogue()) == ["cowsay", "gotosocial", "hello", "mastodon", "peertube", "pixelfed", "snac"]
 
 
 def test_an_installed_application_can_be_chosen(install: Callable[[str], None], sample: Data, write: Write) -> None:

@@ -21,6 +21,8 @@ class BucketError(Exception):
         words = ": ".join(found[1] for found in (code, message) if found) or answer[:200]
         super().__init__(f"{act}: {status} {words}")
         self.status = status
+        region = re.search(r"<Region>([^<]*)</Region>", answer)
+        self.region = region[1] if region else ""
 
 
 @dataclass(frozen=True)

@@ -176,6 +176,13 @@ def storage() -> Iterator[Stored]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
+        def do_GET(self) -> None:
+            content, headers = stored.objects.get(self.path, (b"", {}))
+            self.send_response(200 if headers or self.path.endswith("/") else 404)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
         def log_message(self, *values: object) -> None:
             pass
 

@@ -1,0 +1,157 @@
+"""The database of GoToSocial's stand-in: accounts, users, applications, tokens and posts in PostgreSQL."""
+
+import importlib
+import math
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .forms import ADDRESS
+from .gotosocial_settings import Settings
+from .shared import Refused, hash_password, is_password
+
+Row = dict[str, Any]
+_NAME = re.compile(r"[a-z0-9_]{1,64}")
+_MOST_PASSWORD_BYTES = 72
+_LEAST_BITS = 60
+_ALPHABETS = (("a-z", 26), ("A-Z", 26), ("0-9", 10), ("^a-zA-Z0-9", 32))
+_SCHEMA = """
+create table if not exists bun_migrations (name text primary key, migrated_at timestamptz not null default now());
+create table if not exists instances (domain text primary key, title text not null default '');
+create table if not exists accounts (id text primary key, username text not null unique,
+  display_name text not null default '');
+create table if not exists users (id text primary key, account_id text not null unique references accounts,
+  email text not null unique, encrypted_password text not null, approved boolean not null, admin boolean not null,
+  disabled boolean not null default false, confirmed_at timestamptz);
+create table if not exists applications (client_id text primary key, client_secret text not null, name text not null,
+  redirect_uri text not null, scopes text not null);
+create table if not exists tokens (access text unique, code text unique, client_id text not null, redirect_uri text,
+  user_id text not null references users, scope text not null);
+create table if not exists statuses (id text primary key, account_id text not null references accounts, content text,
+  created_at timestamptz not null default now());
+create table if not exists media_attachments (id text primary key, account_id text not null references accounts,
+  status_id text references statuses, file_path text not null, file_content_type text not null);
+insert into bun_migrations (name) values ('20211113114307') on conflict do nothing;
+"""
+_USERS = "select users.*, username, display_name from users join accounts on accounts.id = account_id"
+
+
+class Invalid(Exception):
+    """Something that the instance does not take, in upstream's words."""
+
+
+class Store:
+    """The tables of one instance; each act is a transaction of its own.
+
+    As upstream's, the server keeps users in memory once it has seen them: what another process changes of them, it
+    learns when it starts.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._driver = importlib.import_module("psycopg2")
+        self._rows = importlib.import_module("psycopg2.extras").RealDictCursor
+        self._seen: dict[str, Row] = {}
+
+    def ask(self, statement: str, *values: object) -> list[Row]:
+        """The rows that a statement gives."""
+        with self._cursor() as cursor:
+            cursor.execute(statement, values)
+            return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+
+    def migrate(self) -> None:
+        """Brings the tables up to date; every command does."""
+        self.ask(_SCHEMA)
+
+    def begin(self) -> None:
+        """Makes what only the server makes when it starts: the instance's own entry."""
+        self.ask("insert into instances (domain) values (%s) on conflict do nothing", self._settings.host)
+
+    def create_user(self, name: str, email: str, password: str) -> None:
+        """Adds a user whose address counts as confirmed."""
+        if not _NAME.fullmatch(name):
+            raise Invalid(f"given username {name} was invalid: must contain only lowercase letters, numbers, and _")
+        if self.ask("select id from accounts where username = %s", name):
+            raise Invalid(f"username {name} is already in use")
+        if not ADDRESS.fits(email):
+            raise Invalid(f"mail: {email} is no address")
+        if self.ask("select id from users where email = %s", email):
+            raise Invalid(f"email address {email} is already in use")
+        check_password(password)
+        if not self.ask("select domain from instances"):
+            raise Invalid("db error getting instance application: sql: no rows in result set")
+        account, user = new_id(), new_id()
+        self.ask("insert into accounts (id, username) values (%s, %s)", account, name)
+        self.ask(
+            "insert into users (id, account_id, email, encrypted_password, approved, admin, confirmed_at) "
+            "values (%s, %s, %s, %s, true, false, now())",
+            *(user, account, email, hash_password(password)),
+        )
+
+    def change_user(self, name: str, column: str, value: object) -> None:
+        """Sets one column of a user, for this process at once."""
+        found = self.ask(f"{_USERS} where username = %s", name)
+        if not found:
+            raise Invalid("sql: no rows in result set")
+        self.ask(f"update users set {column} = %s where id = %s", value, found[0]["id"])  # noqa: S608 - our own words
+        self._remember(found[0]["id"], column, value)
+
+    def users(self) -> list[Row]:
+        """All users, with the names of their accounts."""
+        return self.ask(f"{_USERS} order by users.id")
+
+    def user(self, number: str) -> Row:
+        """A user by the id; as it was when the server first saw it."""
+        if number not in self._seen:
+            self._seen[number] = self.ask(f"{_USERS} where users.id = %s", number)[0]
+        return self._seen[number]
+
+    def user_with_password(self, email: str, password: str) -> Row | None:
+        """The user who may sign in with these."""
+        known = next((user for user in self._seen.values() if user["email"] == email), None)
+        found = [known] if known else self.ask(f"{_USERS} where email = %s", email)
+        if not found:
+            return None
+        user = self.user(found[0]["id"])
+        return user if password and is_password(password, user["encrypted_password"]) else None
+
+    def set_display_name(self, user: Row, name: str) -> Row:
+        """Renames an account; tells the user as it is then."""
+        self.ask("update accounts set display_name = %s where id = %s", name, user["account_id"])
+        self._remember(user["id"], "display_name", name)
+        return self.user(user["id"])
+
+    def _remember(self, number: str, column: str, value: object) -> None:
+        if number in self._seen:
+            self._seen[number] = {**self._seen[number], column: value}
+
+    @contextmanager
+    def _cursor(self) -> Iterator[Any]:
+        try:
+            connection = self._driver.connect(**self._settings.database)
+            try:
+                with connection, connection.cursor(cursor_factory=self._rows) as cursor:
+                    yield cursor
+            finally:
+                connection.close()
+        except self._driver.Error as error:
+            words = str(error).strip().splitlines() or ["no answer"]
+            raise Refused(f"the database of GTS_DB_ADDRESS refused: {words[0]}") from error
+
+
+def check_password(password: str) -> None:
+    """Raises Invalid for one that is too long, or too easy to guess."""
+    if len(password.encode()) > _MOST_PASSWORD_BYTES:
+        raise Invalid(f"password should be no more than {_MOST_PASSWORD_BYTES} bytes, provided password was longer")
+    base = sum(size for letters, size in _ALPHABETS if re.search(f"[{letters}]", password))
+    different = re.sub(r"(.)\1{2,}", r"\1\1", password)
+    bits = len(different) * math.log2(base) if base else 0
+    if bits < _LEAST_BITS:
+        raise Invalid(f"password is only {100 * bits // _LEAST_BITS:.0f}% strength, try including more characters")
+
+
+def new_id() -> str:
+    """An id as upstream's look: 26 capital letters and digits."""
+    return "01" + "".join(secrets.choice("0123456789ABCDEFGHJKMNPQRSTVWXYZ") for _ in range(24))

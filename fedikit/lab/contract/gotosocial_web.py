@@ -1,0 +1,231 @@
+"""The server of GoToSocial's stand-in: its API, its public pages, and media that it fetches from the bucket."""
+
+import dataclasses
+import mimetypes
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+
+from .gotosocial_oauth import OAuth
+from .gotosocial_settings import Settings
+from .gotosocial_store import Invalid, Row, Store, check_password, new_id
+from .shared import (
+    Answer,
+    Application,
+    BucketError,
+    Refused,
+    Request,
+    hash_password,
+    html,
+    is_password,
+    json_answer,
+    page,
+    plain,
+    serve,
+)
+
+VERSION = "0.22.2+contract"
+_KINDS = ("image/jpeg", "image/png", "image/gif", "image/webp", "video/mp4")
+_LOCAL = Path("storage")
+_Handler = Callable[..., Answer]
+_UserHandler = Callable[[Request, Row], Answer]
+
+
+def run_server(settings: Settings, store: Store) -> int:
+    """Serves the instance until told to stop."""
+    media = Media(settings)
+    media.demand()
+    site = Site(settings, store, media)
+    return serve(Application(site.routes(), guard=site.guard), *settings.listen)
+
+
+class Media:
+    """The files of the instance, in its bucket or, if it has none, in a directory."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._bucket = settings.bucket
+
+    def demand(self) -> None:
+        """Learns the bucket's region, as upstream's S3 client does; refuses to go on without the bucket."""
+        if self._bucket is None:
+            return
+        try:
+            self._bucket.get("")
+        except BucketError as error:
+            if error.region in ("", self._bucket.region):
+                raise Refused(f"the bucket of GTS_STORAGE_S3_BUCKET cannot be used: {error}") from error
+            self._bucket = dataclasses.replace(self._bucket, region=error.region)
+            self.demand()
+
+    def put(self, key: str, content: bytes, kind: str) -> None:
+        if self._bucket:
+            self._bucket.put(key, content, kind)
+        else:
+            (_LOCAL / key).parent.mkdir(parents=True, exist_ok=True)
+            (_LOCAL / key).write_bytes(content)
+
+    def get(self, key: str) -> bytes:
+        return self._bucket.get(key) if self._bucket else (_LOCAL / key).read_bytes()
+
+
+class Site:
+    """What visitors and programs may ask for."""
+
+    def __init__(self, settings: Settings, store: Store, media: Media) -> None:
+        self._settings = settings
+        self._store = store
+        self._media = media
+        self._oauth = OAuth(settings, store)
+
+    def routes(self) -> dict[tuple[str, str], _Handler]:
+        """The addresses that are answered."""
+        return {
+            ("GET", "/livez"): lambda _: Answer(200),
+            ("GET", "/readyz"): self._ready,
+            ("GET", "/"): lambda _: self._page(self._settings.host, "<section>A GoToSocial instance.</section>"),
+            ("GET", "/.well-known/nodeinfo"): self._nodeinfo_link,
+            ("GET", "/nodeinfo/2.0"): self._nodeinfo,
+            ("GET", "/.well-known/webfinger"): self._webfinger,
+            ("GET", "/api/v1/instance"): self._instance,
+            ("GET", "/api/v1/user"): self._for_user(lambda _, user: json_answer(_told_user(user))),
+            ("POST", "/api/v1/user/password_change"): self._for_user(self._change_password),
+            ("GET", "/api/v1/accounts/verify_credentials"): self._for_user(lambda _, user: self._account(user)),
+            ("PATCH", "/api/v1/accounts/update_credentials"): self._for_user(self._change_account),
+            ("POST", "/api/v1/media"): self._for_user(self._upload),
+            ("POST", "/api/v1/statuses"): self._for_user(self._publish),
+            ("GET", "/fileserver/{path...}"): self._file,
+            ("GET", "/@{name}/statuses/{id}"): self._status,
+            **self._oauth.routes(),
+        }
+
+    def guard(self, request: Request) -> Answer | None:
+        """Visitors who do not say what they are get no answer."""
+        if request.header("User-Agent"):
+            return None
+        return json_answer({"error": "I'm a teapot: no user-agent sent with request"}, 418)
+
+    def _ready(self, request: Request) -> Answer:
+        self._store.ask("select 1")
+        return Answer(200)
+
+    def _nodeinfo_link(self, request: Request) -> Answer:
+        href = f"{self._settings.url}/nodeinfo/2.0"
+        return json_answer({"links": [{"rel": "http://nodeinfo.diaspora.software/ns/schema/2.0", "href": href}]})
+
+    def _nodeinfo(self, request: Request) -> Answer:
+        return json_answer(
+            {
+                "version": "2.0",
+                "software": {"name": "gotosocial", "version": VERSION},
+                "protocols": ["activitypub"],
+                "services": {"inbound": [], "outbound": []},
+                "openRegistrations": self._settings.accepts_registrations,
+                "usage": {"users": {"total": len(self._store.users())}},
+                "metadata": {},
+            }
+        )
+
+    def _webfinger(self, request: Request) -> Answer:
+        resource = request.query.get("resource", "")
+        name, _, host = resource.removeprefix("acct:").partition("@")
+        known = self._store.ask("select id from accounts where username = %s", name)
+        if host not in (self._settings.host, self._settings.account_domain) or not known:
+            return json_answer({"error": "Not Found"}, 404)
+        href = f"{self._settings.url}/users/{name}"
+        links = [{"rel": "self", "type": "application/activity+json", "href": href}]
+        subject = f"acct:{name}@{self._settings.account_domain}"
+        return json_answer({"subject": subject, "links": links}, kind="application/jrd+json")
+
+    def _instance(self, request: Request) -> Answer:
+        told = {"uri": self._settings.url, "account_domain": self._settings.account_domain, "version": VERSION}
+        return json_answer(
+            {**told, "registrations": self._settings.accepts_registrations, "approval_required": True, "title": ""}
+        )
+
+    def _change_password(self, request: Request, user: Row) -> Answer:
+        form = request.fields()
+        old, new = form.get("old_password", ""), form.get("new_password", "")
+        if not is_password(old, user["encrypted_password"]):
+            return json_answer({"error": "Unauthorized: old password was incorrect"}, 401)
+        try:
+            check_password(new)
+        except Invalid as error:
+            return json_answer({"error": f"Bad Request: {error}"}, 400)
+        if new == old:
+            return json_answer({"error": "Bad Request: new password cannot be the same as previous password"}, 400)
+        self._store.change_user(user["username"], "encrypted_password", hash_password(new))
+        return json_answer({"status": "Accepted"}, 202)
+
+    def _account(self, user: Row) -> Answer:
+        url = f"{self._settings.url}/@{user['username']}"
+        told = {"id": user["account_id"], "username": user["username"], "display_name": user["display_name"]}
+        return json_answer({**told, "url": url, "role": {"name": "admin" if user["admin"] else "user"}})
+
+    def _change_account(self, request: Request, user: Row) -> Answer:
+        return self._account(self._store.set_display_name(user, request.fields().get("display_name", "")))
+
+    def _upload(self, request: Request, user: Row) -> Answer:
+        upload = request.files().get("file")
+        if not upload or upload.kind not in _KINDS:
+            return json_answer({"error": "Unprocessable Entity: unsupported file type"}, 422)
+        if len(upload.content) > self._settings.media_bytes:
+            return json_answer({"error": f"Bad Request: file is over {self._settings.media_bytes} bytes"}, 400)
+        number = new_id()
+        path = f"{user['account_id']}/attachment/original/{number}{mimetypes.guess_extension(upload.kind)}"
+        self._media.put(path, upload.content, upload.kind)
+        self._store.ask(
+            "insert into media_attachments (id, account_id, file_path, file_content_type) values (%s, %s, %s, %s)",
+            *(number, user["account_id"], path, upload.kind),
+        )
+        return json_answer({"id": number, "type": upload.kind.split("/")[0], "url": self._address(path)})
+
+    def _publish(self, request: Request, user: Row) -> Answer:
+        form, number = request.fields(), new_id()
+        self._store.ask(
+            "insert into statuses (id, account_id, content) values (%s, %s, %s)",
+            *(number, user["account_id"], form.get("status", "")),
+        )
+        self._store.ask(
+            "update media_attachments set status_id = %s where id = %s and account_id = %s and status_id is null",
+            *(number, form.get("media_ids[]"), user["account_id"]),
+        )
+        return json_answer({"id": number, "url": f"{self._settings.url}/@{user['username']}/statuses/{number}"})
+
+    def _status(self, request: Request, name: str, number: str) -> Answer:
+        found = self._store.ask(
+            "select content, display_name from statuses join accounts on accounts.id = account_id "
+            "where statuses.id = %s and username = %s",
+            *(number, name),
+        )
+        if not found:
+            return plain("Not Found", 404)
+        media = self._store.ask("select file_path from media_attachments where status_id = %s", number)
+        pictures = "".join(f'<img src="{escape(self._address(one["file_path"]))}" alt="">' for one in media)
+        who, text = escape(found[0]["display_name"] or name), escape(found[0]["content"])
+        return self._page(f"Post by {name}", f"<article class='status'><b>{who}</b><p>{text}</p>{pictures}</article>")
+
+    def _file(self, request: Request, path: str) -> Answer:
+        found = self._store.ask("select file_content_type from media_attachments where file_path = %s", path)
+        if not found:
+            return plain("Not Found", 404)
+        return Answer(200, self._media.get(path), found[0]["file_content_type"])
+
+    def _for_user(self, handler: _UserHandler) -> _Handler:
+        """The handler, for who bears a token: it gets the user as well."""
+
+        def answer(request: Request) -> Answer:
+            user = self._oauth.user(request)
+            return handler(request, user) if user else json_answer({"error": "Unauthorized: token not supplied"}, 401)
+
+        return answer
+
+    def _address(self, path: str) -> str:
+        return f"{self._settings.url}/fileserver/{path}"
+
+    def _page(self, title: str, body: str) -> Answer:
+        return html(page(title, f"<main>{body}</main>", stands_for="GoToSocial", accent="#b4540a"))
+
+
+def _told_user(user: Row) -> Row:
+    names = ("id", "email", "admin", "approved", "disabled")
+    return {**{name: user[name] for name in names}, "confirmed_at": user["confirmed_at"].isoformat()}

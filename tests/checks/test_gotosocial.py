@@ -1,0 +1,147 @@
+"""GoToSocial from its contract image: deployed, used by its API as an app would, given another password, removed."""
+
+import json
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from fedikit.lab import Lab
+from fedikit.model import load_configuration, load_environment
+from tests.checks.picture import changes, picture_of
+from tests.checks.pictures import picture
+
+DOMAIN, EMAIL = "fediversity.test", "test@fediversity.test"
+SITE = f"gotosocial.{DOMAIN}"
+TARGETS = ("garage", "gotosocial")
+HERE = "urn:ietf:wg:oauth:2.0:oob"
+CONFIGURATION = {
+    "domain": DOMAIN,
+    "initialUser": {"displayName": "Testy McTestface", "username": "test", "email": EMAIL},
+    "gotosocial": {"enable": True},
+}
+
+pytestmark = pytest.mark.lab
+
+
+class Deployer:
+    """The command line, with GoToSocial's configuration."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.configuration = lab.directory / "configuration.json"
+        self.configuration.write_text(json.dumps(CONFIGURATION))
+        lab.announce(load_environment(lab.environment_file).deployment(load_configuration(self.configuration)))
+
+    def succeed(self, verb: str, *arguments: str) -> str:
+        files = [] if verb == "remove" else [str(self.configuration)]
+        where = ["-e", str(self.lab.environment_file)]
+        command = [sys.executable, "-m", "fedikit", *verb.split(), *arguments, *files, *where]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def planned(self) -> list[str]:
+        """What would change."""
+        hosts = json.loads(self.succeed("plan", "--json"))["hosts"]
+        return [change["id"] for host in hosts.values() for change in host["changes"]]
+
+
+class App:
+    """Somebody's app, over HTTPS, with the certificate of the lab's authority."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.client = httpx.Client(
+            base_url=f"https://{lab['gotosocial'].address}",
+            verify=ssl.create_default_context(cadata=lab.acme_root()),
+            headers={"Host": SITE},
+            timeout=30,
+        )
+        self.cookies: dict[str, str] = {}
+        self.token = ""
+
+    def __enter__(self) -> "App":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.client.close()
+
+    def ask(self, method: str, path: str, **content: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        known = {"sni_hostname": SITE}
+        answer = self.client.request(method, path, headers=headers, extensions=known, **content)
+        for line in answer.headers.get_list("Set-Cookie"):
+            name, _, value = line.partition(";")[0].partition("=")
+            self.cookies[name] = value
+        return answer
+
+    def told(self, method: str, path: str, **content: Any) -> Any:
+        answer = self.ask(method, path, **content)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def sign_in(self, password: str) -> bool:
+        asked = {"client_name": "app", "redirect_uris": HERE, "scopes": "read write"}
+        app = self.told("POST", "/api/v1/apps", data=asked)
+        client = {"client_id": app["client_id"], "redirect_uri": HERE}
+        self.ask("GET", "/oauth/authorize", params={**client, "response_type": "code", "scope": "read write"})
+        if self.ask("POST", "/auth/sign_in", data={"username": EMAIL, "password": password}).status_code == 401:
+            return False
+        code = httpx.URL(self.ask("POST", "/oauth/authorize").headers["Location"]).params["code"]
+        form = {**client, "client_secret": app["client_secret"], "grant_type": "authorization_code", "code": code}
+        self.token = self.told("POST", "/oauth/token", data=form)["access_token"]
+        return True
+
+
+@pytest.fixture(scope="module")
+def deployer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployer]:
+    with Lab(tmp_path_factory.mktemp("gotosocial"), machines=TARGETS) as lab:
+        yield Deployer(lab)
+
+
+def test_the_whole_life_of_a_server(deployer: Deployer) -> None:
+    lab = deployer.lab
+    before = {name: picture_of(lab, name) for name in TARGETS}
+
+    deployer.succeed("apply", "--yes")
+
+    results = json.loads(deployer.succeed("verify", "--json"))["results"]
+    assert [result["name"] for result in results if not result["passed"]] == []
+    assert deployer.planned() == []
+
+    password = deployer.succeed("secret show", "initial-user/password").strip()
+    with App(lab) as app:
+        assert not app.sign_in("not the password")
+        assert app.sign_in(password)
+        assert app.told("GET", "/api/v1/user")["admin"] is True
+        assert app.told("GET", "/api/v1/accounts/verify_credentials")["display_name"] == "Testy McTestface"
+        assert_a_picture_comes_out_of_the_bucket(app)
+        by_hand = {"old_password": password, "new_password": "the user's own idea of it"}
+        app.told("POST", "/api/v1/user/password_change", data=by_hand)
+    found = lab["gotosocial"].run(f"grep -r -l -F '{password}' /etc /var/log; journalctl --grep '{password}' --quiet")
+    assert found.stdout == ""
+
+    path = lab.environment_file
+    path.write_text(path.read_text() + '\n[secrets.versions]\n"initial-user/password" = 2\n')
+    assert deployer.planned() == ["job:gotosocial initial user"]
+    deployer.succeed("apply", "--yes")
+    newer = deployer.succeed("secret show", "initial-user/password").strip()
+    assert newer != password
+    with App(lab) as app:
+        assert not app.sign_in(password)
+        assert app.sign_in(newer)
+    assert deployer.planned() == []
+
+    deployer.succeed("remove", "--yes", "--purge")
+    assert {name: changes(before[name], picture_of(lab, name)) for name in TARGETS} == {name: [] for name in TARGETS}
+
+
+def assert_a_picture_comes_out_of_the_bucket(app: App) -> None:
+    media = app.told("POST", "/api/v1/media", files={"file": ("a.png", picture(), "image/png")})
+    app.told("POST", "/api/v1/statuses", data={"status": "A day at the sea", "media_ids[]": media["id"]})
+    assert app.ask("GET", httpx.URL(media["url"]).path).content == picture()

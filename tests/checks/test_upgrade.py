@@ -1,0 +1,221 @@
+"""A new version of Mastodon's images: what it changes and what it leaves alone, and the way back.
+
+The new version is the contract image with another version in it: enough to be another image with another name.
+"""
+
+import re
+import shutil
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from fedikit.apply import apply_plan
+from fedikit.catalogue import mastodon
+from fedikit.lab import Lab
+from fedikit.lab.images import GARAGE, lab_image
+from fedikit.lab.layout import Layout
+from fedikit.model import (
+    Configuration,
+    Deployment,
+    Environment,
+    SecretRef,
+    configuration_model,
+    load_catalogue,
+    load_environment,
+)
+from fedikit.plan import Plan
+from fedikit.planning import make_plan, make_rollback
+from fedikit.secrets import Vault
+from fedikit.store import Images, Store, default_directory
+
+DOMAIN = "fediversity.test"
+SITE = f"mastodon.{DOMAIN}"
+EMAIL = f"test@{DOMAIN}"
+OLD, NEW = "v4.7.4", "v4.7.5"
+CONSTANTS = {"IMAGE": "mastodon", "STREAMING_IMAGE": "mastodon-streaming"}
+SETTINGS = "usr/lib/contract/contract/mastodon_settings.py"
+UNITS = ("mastodon-web", "mastodon-streaming", "mastodon-sidekiq")
+MIGRATIONS = "job:mastodon migrations"
+
+pytestmark = pytest.mark.lab
+
+
+class Instance:
+    """The deployment, and the server as its user meets it."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        lab.announce(self.deployment())
+        lab.set_dns({DOMAIN: lab["garage"].address})  # addresses of people need a domain that receives mail
+
+    def deployment(self) -> Deployment:
+        person = {"displayName": "Testy McTestface", "username": "test", "email": EMAIL}
+        chosen = {"domain": DOMAIN, "initialUser": person, "mastodon": {"enable": True}}
+        configuration: Configuration = configuration_model(load_catalogue()).model_validate(chosen)
+        return self.environment().deployment(configuration)
+
+    def environment(self) -> Environment:
+        return load_environment(self.lab.environment_file)
+
+    def planned(self) -> dict[str, dict[str, str]]:
+        """What would change, by host and item."""
+        plan = make_plan(self.deployment())
+        plan.close()
+        return changes_in(plan)
+
+    def migrations(self) -> int:
+        """How often they ran: Podman says so in the journal of the host."""
+        begun = "journalctl --output=cat | grep -c 'container start .*name=mastodon-migrations' || true"
+        return int(self.lab["mastodon"].succeed(begun))
+
+    def version(self) -> str:
+        with self.visitor() as visitor:
+            return str(visitor.get("/nodeinfo/2.0").json()["software"]["version"])
+
+    def visitor(self) -> httpx.Client:
+        """Somebody out there, for whom the lab's DNS and its authority are the world's."""
+        trust = ssl.create_default_context(cadata=self.lab.acme_root())
+        address = self.lab["mastodon"].address
+        return httpx.Client(transport=Directly(address, trust), base_url=f"https://{SITE}", timeout=30)
+
+    @contextmanager
+    def member(self) -> Iterator[httpx.Client]:
+        """The initial user, signed in through the form."""
+        password = Vault.of(self.deployment()).value(SecretRef(name="initial-user/password"))
+        with self.visitor() as visitor:
+            form = visitor.get("/auth/sign_in").text
+            token = found(r'name="authenticity_token" value="([^"]+)"', form)
+            fields = {"authenticity_token": token, "user[email]": EMAIL, "user[password]": password}
+            answer = visitor.post("/auth/sign_in", data=fields)
+            assert answer.status_code == 303, answer.text
+            token = found(r'"access_token": ?"([^"]+)"', visitor.get("/home").text)
+            visitor.headers["Authorization"] = f"Bearer {token}"
+            yield visitor
+
+    def publish(self, text: str) -> None:
+        with self.member() as member:
+            answer = member.post("/api/v1/statuses", json={"status": text})
+            assert answer.status_code == 200, answer.text
+
+    def posts(self) -> list[str]:
+        """The texts in the member's home timeline."""
+        with self.member() as member:
+            shown = member.get("/api/v1/timelines/home").json()
+        return [re.sub("<[^>]+>", "", post["content"]) for post in shown]
+
+
+class Directly(httpx.BaseTransport):
+    """Leads every name to one address."""
+
+    def __init__(self, address: str, trust: ssl.SSLContext) -> None:
+        self._address, self._inner = address, httpx.HTTPTransport(verify=trust)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        extensions = {**request.extensions, "sni_hostname": request.url.host}
+        url = request.url.copy_with(host=self._address)
+        sent = httpx.Request(request.method, url, headers=request.headers, stream=request.stream, extensions=extensions)
+        return self._inner.handle_request(sent)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    assert match, text
+    return match[1]
+
+
+def changes_in(plan: Plan) -> dict[str, dict[str, str]]:
+    planned = {name: {c.id: c.action for c in host.changes} for name, host in plan.hosts.items()}
+    return {name: changed for name, changed in planned.items() if changed}
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    with Lab(tmp_path_factory.mktemp("upgrade"), machines=("garage", "mastodon")) as lab:
+        yield Instance(lab)
+
+
+@pytest.fixture
+def new_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The recipe names the next version, and a store of its own has it."""
+    garage = lab_image(GARAGE)
+    layouts = {name: lab_image(f"contract.lab/{name}:{OLD}") for name in CONSTANTS.values()}
+    use_store(tmp_path / "new", monkeypatch)
+    Images().add(GARAGE, garage)
+    for constant, name in CONSTANTS.items():
+        Images().add(f"contract.lab/{name}:{NEW}", renewed(layouts[name], tmp_path / name))
+        monkeypatch.setattr(mastodon, constant, getattr(mastodon, constant).replace(OLD, NEW))
+
+
+def use_store(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another store of the deployer's: nothing is in there but the package lists."""
+    lists = default_directory() / "apt"
+    monkeypatch.setenv("FEDIKIT_CACHE", str(cache))
+    Store().directory.mkdir(parents=True)
+    (Store().directory / "apt").symlink_to(lists)
+
+
+def renewed(layout: Path, folder: Path) -> Path:
+    """The image with one more layer, in which it calls itself the next version."""
+    shutil.copytree(layout, folder)
+    below = folder.with_name(f"{folder.name}-below")
+    Layout(folder).unpack(below)
+    tree = folder.with_name(f"{folder.name}-tree")
+    (tree / SETTINGS).parent.mkdir(parents=True)
+    text = (below / SETTINGS).read_text()
+    (tree / SETTINGS).write_text(text.replace(OLD.removeprefix("v"), NEW.removeprefix("v")))
+    Layout(folder).add_layer(tree, NEW)
+    return folder
+
+
+def test_the_first_version_takes_a_post(instance: Instance) -> None:
+    report = apply_plan(make_plan(instance.deployment()))
+    assert report.succeeded, report
+
+    assert instance.version() == f"{OLD.removeprefix('v')}+contract"
+    instance.publish("Before the upgrade")
+
+
+def test_an_upgrade_touches_nothing_but_the_version(instance: Instance, new_version: None) -> None:
+    plan = make_plan(instance.deployment())
+    assert changes_in(plan) == {"mastodon": upgrade(OLD, NEW)}
+    migrations = instance.migrations()
+
+    report = apply_plan(plan)
+
+    assert report.succeeded, report
+    assert instance.version() == f"{NEW.removeprefix('v')}+contract"
+    assert instance.migrations() == migrations + 1
+    assert instance.posts() == ["Before the upgrade"]
+    assert instance.planned() == {}
+
+
+def test_the_way_back_needs_nothing_of_the_deployers_store(
+    instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_store(tmp_path / "empty", monkeypatch)
+    plan = make_rollback(instance.environment())
+    assert changes_in(plan) == {"mastodon": upgrade(NEW, OLD)}
+
+    report = apply_plan(plan)
+
+    assert report.succeeded, report
+    assert instance.version() == f"{OLD.removeprefix('v')}+contract"
+    assert instance.posts() == ["Before the upgrade"]
+
+
+def upgrade(old: str, new: str) -> dict[str, str]:
+    """What changes on Mastodon's host, and no more: the account's own tasks do not run again."""
+    return {
+        **{f"image:contract.lab/{name}:{old}": "delete" for name in CONSTANTS.values()},
+        **{f"image:contract.lab/{name}:{new}": "create" for name in CONSTANTS.values()},
+        **{f"file:/etc/containers/systemd/{name}.container": "update" for name in UNITS},
+        **{f"unit:{name}.service": "update" for name in UNITS},
+        MIGRATIONS: "run",
+    }
