@@ -15,6 +15,7 @@ from fedikit.model.value import Certificates, EmailAddress, HttpsUrl, Written
 CADDYFILE = "/etc/caddy/Caddyfile"
 SITES = "/etc/caddy/sites"
 ACME_ROOT = "/etc/caddy/acme-root.pem"
+ADMIN = "/var/lib/caddy/admin.sock"
 TRUST = "/usr/local/share/ca-certificates/fedikit.crt"
 UPDATE_TRUST = "update-ca-certificates"
 
@@ -47,10 +48,12 @@ class WebPolicy(Written, Policy[WebSite]):
     )
 
     def provide(self, request: WebSite, place: Place) -> Provision:
-        files = (*self._server_files(), _site_file(request))
-        unit = Unit(name="caddy.service", reload_on=tuple(file.id for file in files))
+        caddyfile = File(path=CADDYFILE, content=self._caddyfile())
+        files = (*self._acme_root(), _site_file(request))
+        # A reload is told to the running server where the new file says: it would not find it if that changes
+        unit = Unit(name="caddy.service", restart_on=(caddyfile.id,), reload_on=tuple(file.id for file in files))
         return Provision(
-            items=(*self._trusted(), Package(name="caddy"), Directory(path=SITES), *files, unit),
+            items=(*self._trusted(), Package(name="caddy"), Directory(path=SITES), caddyfile, *files, unit),
             dns=_records(request, place),
             checks=tuple(_checks(request, place)),
         )
@@ -65,15 +68,19 @@ class WebPolicy(Written, Policy[WebSite]):
         job = Job(name="trusted certificates", run=(UPDATE_TRUST,), undo=undo, inputs=(file.id,))
         return (Package(name="ca-certificates"), file, job)
 
-    def _server_files(self) -> tuple[File, ...]:
-        """What all sites of a host share."""
-        caddyfile = File(path=CADDYFILE, content=self._caddyfile())
-        return (File(path=ACME_ROOT, content=self.acme_root), caddyfile) if self.acme_root else (caddyfile,)
+    def _acme_root(self) -> tuple[File, ...]:
+        return (File(path=ACME_ROOT, content=self.acme_root),) if self.acme_root else ()
 
     def _caddyfile(self) -> str:
-        options = {"email": self.email, "acme_ca": self.acme_directory, "acme_ca_root": self.acme_root and ACME_ROOT}
+        """Its admin API is no port: who can connect to that can change what is served, and containers can."""
+        options = {
+            "admin": f"unix/{ADMIN}",
+            "email": self.email,
+            "acme_ca": self.acme_directory,
+            "acme_ca_root": self.acme_root and ACME_ROOT,
+        }
         lines = "".join(f"\t{name} {setting}\n" for name, setting in options.items() if setting)
-        return (f"{{\n{lines}}}\n\n" if lines else "") + f"import {SITES}/*.caddy\n"
+        return f"{{\n{lines}}}\n\nimport {SITES}/*.caddy\n"
 
 
 def _site_file(site: WebSite) -> File:

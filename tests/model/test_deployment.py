@@ -188,8 +188,8 @@ def test_two_web_sites_share_a_web_server_that_watches_both(provider: Data, samp
     items = Environment.model_validate(provider).deployment(probing(sample, **sites)).hosts["social"].items
 
     assert isinstance(items[-1], Unit)
+    assert items[-1].restart_on == ("file:/etc/caddy/Caddyfile",)
     assert items[-1].reload_on == (
-        "file:/etc/caddy/Caddyfile",
         "file:/etc/caddy/sites/one.test.caddy",
         "file:/etc/caddy/sites/two.test.caddy",
     )

@@ -15,7 +15,9 @@ def files(policy: WebPolicy, site: Request = SITE) -> dict[str, str]:
 
 
 def test_without_further_settings_caddy_asks_its_usual_ca() -> None:
-    assert files(WebPolicy())["/etc/caddy/Caddyfile"] == "import /etc/caddy/sites/*.caddy\n"
+    assert files(WebPolicy())["/etc/caddy/Caddyfile"] == (
+        "{\n\tadmin unix//var/lib/caddy/admin.sock\n}\n\nimport /etc/caddy/sites/*.caddy\n"
+    )
 
 
 def test_another_ca_is_asked_and_recognised_by_its_own_certificate() -> None:
@@ -24,6 +26,7 @@ def test_another_ca_is_asked_and_recognised_by_its_own_certificate() -> None:
     assert files(policy)["/etc/caddy/acme-root.pem"] == PEM
     assert files(policy)["/etc/caddy/Caddyfile"] == (
         "{\n"
+        "\tadmin unix//var/lib/caddy/admin.sock\n"
         "\temail admin@one.test\n"
         "\tacme_ca https://acme.lab:14000/dir\n"
         "\tacme_ca_root /etc/caddy/acme-root.pem\n"
