@@ -1,0 +1,59 @@
+"""The command line: every verb is one library call or one runbook.
+
+Exit status: 0 all well; 1 something failed, the report says what; 2 a mistake in what was given; others as
+`fedikit run --help` says.
+
+    given     what the verbs share of options, and what these name
+    printed   what they print, and how they end
+    verbs     those on a deployment
+    secret    those on secrets
+    store     those on images in the store
+"""
+
+import gc
+from importlib import import_module
+from typing import Any
+
+import click
+
+from fedikit import __version__
+from fedikit.errors import FedikitError
+
+COLLECT_AFTER = 100_000
+"""New objects between two searches for garbage: what is imported is none, and looking through it takes its time."""
+VERBS = ("apply", "lock", "plan", "remove", "rollback", "schema", "status", "verify")
+FOUND_IN = {
+    **dict.fromkeys(VERBS, "fedikit.cli.verbs"),
+    "secret": "fedikit.cli.secret",
+    "store": "fedikit.cli.store",
+    "lab": "fedikit.lab.cli",
+    "run": "fedikit.runbook.cli",
+    "runs": "fedikit.runbook.cli",
+}
+
+
+class Commands(click.Group):
+    """Imports each command only when it is called; turns our errors into words."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(FOUND_IN)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in FOUND_IN:
+            return None
+        command: click.Command = getattr(import_module(FOUND_IN[cmd_name]), cmd_name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except FedikitError as error:
+            click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+            ctx.exit(error.exit_status)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """Turns one small JSON file into running fediverse services on ordinary Debian machines over SSH."""
+    gc.set_threshold(COLLECT_AFTER)

@@ -1,0 +1,64 @@
+"""What the verbs are given: the options that they share, and the files that these name."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from fedikit.model.configuration import Configuration
+    from fedikit.model.deployment import Deployment
+    from fedikit.model.environment import Environment
+
+CONFIGURATION = "configuration.json"
+
+
+def options(*names: str) -> Callable[[Any], Any]:
+    """The options that several verbs share."""
+    known = {
+        "configuration": click.argument("configuration", required=False, type=click.Path()),
+        "environment": click.option(
+            "--environment", "-e", required=True, type=click.Path(), help="The provider's file: hosts and policies."
+        ),
+        "lock": click.option(
+            "--lock", type=click.Path(dir_okay=False), help="Use exactly the images and packages of this lock."
+        ),
+        "json": click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, and nothing else."),
+        "limit": click.option("--limit", multiple=True, metavar="HOST", help="Only these hosts; may be given again."),
+        "yes": click.option("--yes", "-y", is_flag=True, help="Do it without asking."),
+        "purge": click.option("--purge", is_flag=True, help="Data that left the configuration goes too, for good."),
+        "drift": click.option(
+            "--drift", type=click.Choice(["restore", "keep"]), default="restore", show_default=True,
+            help="Files of ours that somebody edited: restore (the edition is saved on the host) or keep them.",
+        ),
+    }  # fmt: skip
+
+    def decorate(command: Any) -> Any:
+        for name in reversed(names):
+            command = known[name](command)
+        return command
+
+    return decorate
+
+
+def load(environment: str, configuration: str | None) -> "tuple[Environment, Configuration]":
+    from fedikit.model.load import load_configuration, load_environment
+
+    return load_environment(Path(environment)), load_configuration(Path(configuration or CONFIGURATION))
+
+
+def deployment_of(environment: str, configuration: str | None, lock: str | None = None) -> "Deployment":
+    wanted_in, wanted = load(environment, configuration)
+    deployment = wanted_in.deployment(wanted)
+    if lock is None:
+        return deployment
+    from fedikit.lock import load_lock
+
+    return deployment.locked(load_lock(Path(lock)))
+
+
+def environment_of(path: str) -> "Environment":
+    from fedikit.model.load import load_environment
+
+    return load_environment(Path(path))

@@ -1,0 +1,39 @@
+"""The verbs on secrets."""
+
+from pathlib import Path
+
+import click
+
+from fedikit.cli.given import deployment_of, environment_of, options
+
+
+@click.group()
+def secret() -> None:
+    """The master key, and what is derived from it."""
+
+
+@secret.command()
+@options("environment")
+def init(environment: str) -> None:
+    """Make the environment's master key, in a file only its owner can read."""
+    from fedikit.errors import SecretError
+    from fedikit.secrets import MasterKey
+
+    reference = environment_of(environment).secrets.master_key
+    kind, _, place = reference.partition(":")
+    if kind != "file":
+        raise SecretError(f"the master key comes from {reference}", hint="make it there: 64 hexadecimal digits")
+    path = Path(place)
+    MasterKey.create(path)
+    click.echo(f"{path} is made. Keep a copy in a safe place: every secret of the environment comes from it.")
+
+
+@secret.command()
+@click.argument("name")
+@options("configuration", "environment")
+def show(name: str, configuration: str | None, environment: str) -> None:
+    """Print one secret of the deployment, such as initial-user/password. The hosts that use it note who saw it."""
+    from fedikit.disclosure import disclose
+
+    for value in disclose(deployment_of(environment, configuration), name):
+        click.echo(value)

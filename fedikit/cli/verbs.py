@@ -1,0 +1,176 @@
+"""The verbs on a deployment: plan, apply, remove, rollback, verify, status, lock, schema."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fedikit.cli.given import deployment_of, environment_of, options
+from fedikit.cli.printed import finish, get_ready_to_present, listener, present
+
+if TYPE_CHECKING:
+    from fedikit.apply import Report
+    from fedikit.model.schema import Document
+    from fedikit.plan import Plan
+    from fedikit.progress import TerminalProgress
+
+
+@click.command()
+@options("configuration", "environment", "lock", "limit", "purge", "drift", "json")
+@click.option("--out", type=click.Path(dir_okay=False), help="Save the plan, to be applied with apply --plan.")
+def plan(
+    configuration: str | None,
+    environment: str,
+    lock: str | None,
+    limit: tuple[str, ...],
+    purge: bool,
+    drift: Any,
+    as_json: bool,
+    out: str | None,
+) -> None:
+    """Say what would change. Changes nothing."""
+    from fedikit.planning import make_plan
+
+    deployment = deployment_of(environment, configuration, lock)
+    get_ready_to_present()
+    made = make_plan(deployment, limit=limit, purge=purge, drift=drift, tell=listener())
+    made.close()
+    if out:
+        made.save(out)
+    present(made, as_json=as_json)
+    finish(not made.has_errors)
+
+
+@click.command()
+@options("configuration", "environment", "lock", "limit", "purge", "drift", "yes", "json")
+@click.option("--plan", "plan_file", type=click.Path(dir_okay=False), help="Apply this saved plan, nothing else.")
+def apply(
+    configuration: str | None, environment: str, lock: str | None, limit: tuple[str, ...], purge: bool, drift: Any,
+    yes: bool, as_json: bool, plan_file: str | None,
+) -> None:  # fmt: skip
+    """Make the hosts as the configuration says."""
+    from fedikit.plan import load_plan
+    from fedikit.planning import make_plan
+
+    deployment = deployment_of(environment, configuration, lock)
+    get_ready_to_present()
+    tell = listener()
+    if plan_file:
+        made = load_plan(plan_file).of(deployment)
+    else:
+        made = make_plan(deployment, limit=limit, purge=purge, drift=drift, tell=tell)
+    act(made, yes=yes, as_json=as_json, tell=tell)
+
+
+@click.command()
+@options("environment", "limit", "purge", "yes", "json")
+def remove(environment: str, limit: tuple[str, ...], purge: bool, yes: bool, as_json: bool) -> None:
+    """Take away everything of this environment; data stays, unless purged."""
+    from fedikit.planning import make_removal
+
+    tell = listener()
+    act(
+        make_removal(environment_of(environment), limit=limit, purge=purge, tell=tell),
+        yes=yes,
+        as_json=as_json,
+        tell=tell,
+    )
+
+
+@click.command()
+@options("configuration", "environment", "limit", "yes", "json")
+@click.option(
+    "--to", type=int, metavar="N", help="Back to generation N of each host, instead of before the last apply."
+)
+def rollback(
+    configuration: str | None, environment: str, limit: tuple[str, ...], yes: bool, as_json: bool, to: int | None
+) -> None:
+    """Go back to what was there before the last apply. Give CONFIGURATION if it holds secrets."""
+    from fedikit.planning import make_rollback
+
+    tell = listener()
+    basis = deployment_of(environment, configuration) if configuration else environment_of(environment)
+    act(make_rollback(basis, limit=limit, to=to, tell=tell), yes=yes, as_json=as_json, tell=tell)
+
+
+def act(plan: "Plan", *, yes: bool, as_json: bool, tell: "TerminalProgress") -> None:
+    """Shows a plan, asks, applies it, and ends the process with the report."""
+    from fedikit.apply import apply_plan
+
+    if not as_json:
+        present(plan, as_json=False)
+    if not plan.has_changes:
+        if as_json:
+            present(plan, as_json=True)
+        finish(not plan.has_errors)
+    if not yes and not confirmed(plan):
+        plan.close()
+        click.echo("Nothing was changed.", err=True)
+        sys.exit(1)
+    report: Report = apply_plan(plan, tell=tell)
+    tell.close()
+    present(report, as_json=as_json)
+    finish(report.succeeded)
+
+
+def confirmed(plan: "Plan") -> bool:
+    """Asks on a terminal; without one nothing is changed unasked."""
+    if not sys.stdin.isatty():
+        click.echo("There is nobody to ask: give --yes to do it.", err=True)
+        return False
+    question = {"apply": "Change the hosts?", "remove": "Take it all away?", "rollback": "Go back?"}[plan.purpose]
+    return click.confirm(question, default=False, err=True)
+
+
+@click.command()
+@options("configuration", "environment", "limit", "json")
+@click.option("--junit", type=click.Path(dir_okay=False), help="Write the result as JUnit XML too, for CI.")
+def verify(
+    configuration: str | None, environment: str, limit: tuple[str, ...], as_json: bool, junit: str | None
+) -> None:
+    """Check the services from outside, as their users would see them."""
+    from fedikit.verify import verify_deployment
+
+    tell = listener()
+    verdict = verify_deployment(deployment_of(environment, configuration), limit=limit, tell=tell)
+    tell.close()
+    if junit:
+        Path(junit).write_text(verdict.junit())
+    present(verdict, as_json=as_json)
+    finish(verdict.passed)
+
+
+@click.command()
+@options("environment", "limit", "json")
+def status(environment: str, limit: tuple[str, ...], as_json: bool) -> None:
+    """Show generations, the last run, and who is at work, host by host."""
+    from fedikit.status import read_status
+
+    read = read_status(environment_of(environment), limit=limit)
+    present(read, as_json=as_json)
+    finish(not read.has_errors)
+
+
+@click.command()
+@click.argument("what", type=click.Choice(["configuration", "environment"]))
+def schema(what: "Document") -> None:
+    """Print the JSON Schema of a file, for an editor."""
+    from fedikit.model.load import load_catalogue
+    from fedikit.model.schema import schema as schema_of
+
+    click.echo(json.dumps(schema_of(load_catalogue(), what), indent=2))
+
+
+@click.command()
+@options("configuration", "environment")
+@click.option("--out", type=click.Path(dir_okay=False), default="fedikit.lock", show_default=True, help="Where to.")
+def lock(configuration: str | None, environment: str, out: str) -> None:
+    """Write down exactly which images and packages are deployed now, for plan and apply with --lock."""
+    from fedikit.lock import make_lock, save_lock
+
+    made = make_lock(deployment_of(environment, configuration), tell=listener())
+    save_lock(made, Path(out))
+    packages = len({name for locked in made.packages.values() for name in locked})
+    click.echo(f"{out}: {len(made.images)} images, {packages} packages")
