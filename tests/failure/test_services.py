@@ -410,6 +410,8 @@ def test_killed_at_its_work_and_applied_again_the_end_is_the_same(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine = services.lab["mastodon"]
+    machine.reset()  # the tests before have left images to go back to
+    services.succeed("apply", "--yes", "--limit", "mastodon")
     undisturbed = look_at(machine)
     machine.reset()
 

@@ -221,6 +221,6 @@ def test_what_does_not_fit_is_refused_before_anything_is_done(images: Images, tm
     with Lab(tmp_path / "lab", machines=(), acme=False, disk={"tiny": 100}) as lab:
         scene = Scene(lab, "tiny")
         error = error_of(scene.apply(tiny=[taken(images, ONE, big, tmp_path)]), "tiny")
-        assert "the images become about 120.0 MB" in error
+        assert "120.0 MB more come of unpacking images" in error
         assert "nothing was done" in error
         lab["tiny"].fails(f"ls {STORE}/*")
