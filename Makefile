@@ -5,6 +5,9 @@ FEDIKIT := .venv/bin/fedikit
 # Pytest is silent while a fixture works, and a first build takes minutes. What cannot be built fails its own tests.
 IMAGES := $(FEDIKIT) lab images --build || echo "the tests that need these images will fail" >&2
 
+# Where rustup puts cargo, also for shells that were not told
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
 .PHONY: help demo test check-services lint bench test-loop notebook clean
 help:
 	@echo "make demo            boot machines, deploy the sample, verify it, show where everything is (root)"
@@ -22,9 +25,9 @@ demo:
 
 test:
 	@scripts/prepare --root "make test" lab browser
+	@$(PYTHON) -m pytest --nbval --nbval-current-env --nbval-cell-timeout 60 --nbval-sanitize-with tests/nbval.cfg notebooks
 	@$(IMAGES)
 	@$(PYTHON) -m pytest
-	@$(PYTHON) -m pytest --nbval --nbval-current-env --nbval-cell-timeout 60 --nbval-sanitize-with tests/nbval.cfg notebooks
 
 check-services:
 	@scripts/prepare --root "make check-services" lab
