@@ -4,7 +4,7 @@ from fedikit.contact import Conversation, deployer_name
 from fedikit.errors import FedikitError, SecretError
 from fedikit.hosts import on_hosts
 from fedikit.model.deployment import Deployment
-from fedikit.model.item import SecretText, content_of
+from fedikit.model.item import secrets_in
 from fedikit.secrets import Vault, secrets_of
 
 
@@ -25,14 +25,8 @@ def disclose(deployment: Deployment, name: str) -> tuple[str, ...]:
 
 
 def _holders(deployment: Deployment, name: str) -> list[str]:
-    contents = {host: map(content_of, state.items) for host, state in deployment.hosts.items()}
-    return [
-        host
-        for host, texts in contents.items()
-        if any(
-            getattr(part, "name", "") == name for text in texts if isinstance(text, SecretText) for part in text.parts
-        )
-    ]
+    hosts = deployment.hosts.items()
+    return [host for host, state in hosts if any(secret.name == name for secret in secrets_in(state.items))]
 
 
 def _note(deployment: Deployment, name: str, hosts: list[str]) -> None:

@@ -79,7 +79,7 @@ def _lower_image(image: StoredImage, freight: Freight) -> Lowered:
 
 def _lower_one(item: Item, vault: Vault, freight: Freight) -> Lowered:
     content = content_of(item)
-    lowered = item.model_dump(mode="json", exclude={*CONTENT_FIELDS, "inputs"})
+    lowered = item.model_dump(mode="json", exclude={*CONTENT_FIELDS.values(), "inputs"})
     lowered["id"] = item.id
     if content or (content is not None and item.kind == "file"):
         lowered |= _lower_content(item.id, content, vault, freight)

@@ -6,14 +6,12 @@ from pydantic import Field
 
 from fedikit.model.item import Content, Directory, File, Image, Item, Job, Package, SecretText, Unit
 from fedikit.model.policy import Place, Policy, Provision, Unfit
-from fedikit.model.quadlet import quadlet
+from fedikit.model.quadlet import AWAIT, FOLDER, quadlet, variables_path
 from fedikit.model.request import Container, HttpHealth, OneOffJob, Task, Variables, Volume
 from fedikit.model.text import Untold, filled, joined
 from fedikit.model.value import AbsolutePath, ImageRepository, Written
 
-FOLDER = "/etc/fedikit"
 QUADLETS = "/etc/containers/systemd"
-AWAIT = f"{FOLDER}/await-http"
 AWAIT_SCRIPT = """\
 # Waits until a server on this host answers an HTTP request with success: URL, Host header (or -), seconds.
 import sys, time, urllib.request
@@ -88,7 +86,7 @@ class ContainerPolicy(Written, Policy[Container | OneOffJob | Task]):
         own = File(path=f"{QUADLETS}/{request.name}.container", content=quadlet(request, image.reference, mounts))
         watched = [image.id, *(file.id for file in files), own.id]
         if request.variables:
-            watched.append(f"file:{_variables_path(request.variables)}")
+            watched.append(f"file:{variables_path(request.variables)}")
         folder = (Directory(path=f"{FOLDER}/{request.name}"),) if files else ()
         unit = Unit(name=f"{request.name}.service", restart_on=tuple(watched))
         return (*folder, *files, *awaiting, own, unit)
@@ -110,7 +108,7 @@ class ContainerPolicy(Written, Policy[Container | OneOffJob | Task]):
     def _podman_run(self, request: OneOffJob, name: str) -> tuple[str, ...]:
         options = ["--rm", "--interactive", "--replace", f"--name={name}", "--pull=never", "--network=host"]
         if request.variables:
-            options.append(f"--env-file={_variables_path(request.variables)}")
+            options.append(f"--env-file={variables_path(request.variables)}")
         if request.user:
             options.append(f"--user={request.user}")
         options += [f"--volume={self._path(volume)}:{volume.mount}" for volume in request.volumes]
@@ -128,16 +126,12 @@ def _task(request: Task, place: Place) -> Job:
     )
 
 
-def _variables_path(variables: Variables) -> str:
-    return f"{FOLDER}/{variables.name}.env"
-
-
 def _variables_file(variables: Variables, place: Place) -> File:
     lines = [
         joined(f"{name}=", _one_line(name, filled(value, place.facts), place), "\n")
         for name, value in variables.values.items()
     ]
-    return File(path=_variables_path(variables), content=joined(*lines), mode="0600")
+    return File(path=variables_path(variables), content=joined(*lines), mode="0600")
 
 
 def _one_line(name: str, content: Content, place: Place) -> Content:

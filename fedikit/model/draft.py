@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from fedikit.errors import Mistake
 from fedikit.model.check import Check
 from fedikit.model.host import DnsRecord
-from fedikit.model.item import Item, SecretRef, SecretText, content_of
+from fedikit.model.item import Item, SecretRef, secrets_in
 from fedikit.model.policy import Place, Provision
 
 _JOINED = {"user": ("groups", "authorized_keys"), "unit": ("restart_on", "reload_on")}
@@ -31,9 +31,7 @@ class Draft:
 
     def secrets(self) -> set[SecretRef]:
         """The secrets in what is wanted so far."""
-        contents = [content_of(item) for items in self._items.values() for item in items.values()]
-        texts = [content for content in contents if isinstance(content, SecretText)]
-        return {part for text in texts for part in text.parts if isinstance(part, SecretRef)}
+        return set(secrets_in(item for items in self._items.values() for item in items.values()))
 
     def add(self, place: Place, provision: Provision) -> None:
         """Takes in what fulfils one request at one place."""

@@ -155,10 +155,7 @@ class Environment(Written):
             draft.mistakes.update(unfit.mistakes)
             return {}
         for ask in provision.asks:
-            if ask.host in self.hosts:
-                self._fulfil(ask.request, place.at(ask.host), draft)
-            else:
-                draft.note(f"policies.{request.kind}.host", f'names "{ask.host}", which is no host')
+            self._fulfil(ask.request, place.at(ask.host), draft)
         draft.add(place, provision)
         return provision.facts
 

@@ -2,11 +2,11 @@
 
 from fedikit.model.garage_layout import LAYOUT_SCRIPT
 from fedikit.model.item import Job, SecretRef, SecretText
+from fedikit.model.quadlet import FOLDER
 from fedikit.model.request import Container, HostItems, MountedFile, Request, Volume
 
 IMAGE = "docker.io/dxflrs/garage:v2.5.0"
-FOLDER = "/etc/fedikit/garage"
-TOKEN_FILE = f"{FOLDER}/admin-token"
+TOKEN_FILE = f"{FOLDER}/garage/admin-token"
 _GIGABYTE = 10**9
 _SETTINGS = """\
 metadata_dir = "/var/lib/garage/meta"

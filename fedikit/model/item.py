@@ -4,6 +4,7 @@ An item names what shall be, never how; the agent (`fedikit.host`) knows how. Th
 lists a host's items is the order in which they are made; they are removed in the reverse order.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -249,23 +250,19 @@ Item = Annotated[
 ]
 
 
+CONTENT_FIELDS = {"file": "content", "job": "stdin", "database": "password", "bucket": "access"}
+"""By kind of item, the field that holds its content; it does not travel with the item."""
+
+
 def content_of(item: Item) -> Content | None:
     """What an item carries: a file's text, a job's standard input, what opens a database or a bucket."""
-    match item:
-        case File():
-            return item.content
-        case Job():
-            return item.stdin
-        case Database():
-            return item.password
-        case Bucket():
-            return item.access
-        case _:
-            return None
+    return getattr(item, CONTENT_FIELDS[item.kind]) if item.kind in CONTENT_FIELDS else None
 
 
-CONTENT_FIELDS = {"content", "stdin", "password", "access"}
-"""The fields that `content_of` tells of; they do not travel with the item."""
+def secrets_in(items: Iterable[Item]) -> tuple[SecretRef, ...]:
+    """The secrets in what items carry, each once; a pair of keys is two of the same name."""
+    texts = [content for item in items if isinstance(content := content_of(item), SecretText)]
+    return tuple(dict.fromkeys(part for text in texts for part in text.parts if isinstance(part, SecretRef)))
 
 
 def watched_by(item: Item) -> tuple[str, ...]:

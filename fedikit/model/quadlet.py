@@ -3,7 +3,15 @@
 import json
 from collections.abc import Mapping
 
-from fedikit.model.request import CommandHealth, Container, HttpHealth
+from fedikit.model.request import CommandHealth, Container, HttpHealth, Variables
+
+FOLDER = "/etc/fedikit"
+AWAIT = f"{FOLDER}/await-http"
+
+
+def variables_path(variables: Variables) -> str:
+    """Where the host keeps what several containers share."""
+    return f"{FOLDER}/{variables.name}.env"
 
 
 def quadlet(container: Container, image: str, mounts: Mapping[str, str]) -> str:
@@ -30,7 +38,7 @@ def _container(container: Container, image: str, mounts: Mapping[str, str]) -> l
         user, _, group = container.user.partition(":")
         lines += [f"User={user}", *([f"Group={group}"] if group else [])]
     if container.variables:
-        lines.append(f"EnvironmentFile=/etc/fedikit/{container.variables.name}.env")
+        lines.append(f"EnvironmentFile={variables_path(container.variables)}")
     lines += [f"Environment={_quoted(f'{name}={value}')}" for name, value in container.environment.items()]
     lines += [f"Volume={path}:{seen}" for path, seen in mounts.items()]
     lines.append(f"StopTimeout={container.stop_seconds}")
@@ -51,7 +59,7 @@ def _service(container: Container) -> list[str]:
         wait = (
             "/usr/bin/python3",
             "-I",
-            "/etc/fedikit/await-http",
+            AWAIT,
             url,
             health.domain or "-",
             str(container.start_seconds),

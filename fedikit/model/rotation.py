@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from fedikit.errors import Mistake
 from fedikit.model.check import Check, SignsIn
-from fedikit.model.item import Bucket, Content, Database, File, Item, Job, SecretRef, SecretText
+from fedikit.model.item import CONTENT_FIELDS, Item, SecretRef, SecretText, content_of
 from fedikit.model.mistake import did_you_mean
 
 Versions = Mapping[str, int]
@@ -14,17 +14,11 @@ SHARED = {"initial-user/password", "mail/password", "garage/rpc", "garage/admin-
 
 def rotated(item: Item, versions: Versions) -> Item:
     """The item with its secrets at these versions."""
-    match item:
-        case File():
-            return item.model_copy(update={"content": _raised(item.content, versions)})
-        case Job():
-            return item.model_copy(update={"stdin": _raised(item.stdin, versions)})
-        case Database():
-            return item.model_copy(update={"password": _raised(item.password, versions)})
-        case Bucket():
-            return item.model_copy(update={"access": _raised(item.access, versions)})
-        case _:
-            return item
+    content = content_of(item)
+    if not isinstance(content, SecretText):
+        return item
+    parts = (_at(part, versions) if isinstance(part, SecretRef) else part for part in content.parts)
+    return item.model_copy(update={CONTENT_FIELDS[item.kind]: SecretText(parts=tuple(parts))})
 
 
 def rotated_check(check: Check, versions: Versions) -> Check:
@@ -49,14 +43,6 @@ def misplaced_versions(used: Iterable[SecretRef], versions: Versions, resting: I
 
 def _path(name: str) -> str:
     return f'secrets.versions."{name}"'
-
-
-def _raised(content: Content, versions: Versions) -> Content:
-    if not isinstance(content, SecretText):
-        return content
-    return SecretText(
-        parts=tuple(_at(part, versions) if isinstance(part, SecretRef) else part for part in content.parts)
-    )
 
 
 def _at(secret: SecretRef, versions: Versions) -> SecretRef:

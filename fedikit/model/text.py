@@ -37,17 +37,17 @@ class Untold(Exception):
 
 def filled(text: Text, facts: Facts) -> Content:
     """The text with all facts in it; raises Untold."""
-    parts = [_known(part, facts) for part in (text if isinstance(text, tuple) else (text,))]
-    if any(isinstance(part, SecretRef) for part in parts):
-        return SecretText(parts=tuple(parts))
-    return "".join(part for part in parts if isinstance(part, str))
+    return _content(tuple(_known(part, facts) for part in (text if isinstance(text, tuple) else (text,))))
 
 
 def joined(*contents: Content) -> Content:
     """Contents, one after the other."""
-    parts = tuple(
-        part for content in contents for part in (content.parts if isinstance(content, SecretText) else (content,))
-    )
+    some = (content.parts if isinstance(content, SecretText) else (content,) for content in contents)
+    return _content(tuple(part for parts in some for part in parts))
+
+
+def _content(parts: tuple[Fact, ...]) -> Content:
+    """Plain text, unless there is a secret in it."""
     if any(isinstance(part, SecretRef) for part in parts):
         return SecretText(parts=parts)
     return "".join(part for part in parts if isinstance(part, str))

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from fedikit.errors import SecretError
 from fedikit.model.deployment import Deployment
-from fedikit.model.item import Content, SecretRef, SecretText, content_of
+from fedikit.model.item import Content, SecretRef, secrets_in
 from fedikit.secrets.forms import FORMS
 from fedikit.secrets.master import CREATE_HINT, MasterKey
 from fedikit.secrets.reading import read_secret
@@ -81,6 +81,4 @@ class Vault:
 
 def secrets_of(deployment: Deployment) -> tuple[SecretRef, ...]:
     """The secrets that a deployment uses; a pair of keys is two of the same name."""
-    items = [item for host in deployment.hosts.values() for item in host.items]
-    texts = [content for item in items if isinstance(content := content_of(item), SecretText)]
-    return tuple(dict.fromkeys(part for text in texts for part in text.parts if isinstance(part, SecretRef)))
+    return secrets_in(item for host in deployment.hosts.values() for item in host.items)
