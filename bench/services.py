@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import fedikit
+from fedikit.display.progress import StandardError, TerminalProgress
 from fedikit.events import Event, HostFinished, ItemFinished, ItemStarted, Progress, StepFinished
 from fedikit.lab import Lab
 from fedikit.model import Deployment, load_configuration, load_environment
-from fedikit.progress import StandardError, TerminalProgress
 from fedikit.verify import verify_deployment
 
 TARGETS = ("garage", "mastodon", "peertube", "pixelfed")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from fedikit.display.progress import TerminalProgress
 from fedikit.lab import Lab
 from fedikit.lab.demo import CONFIGURATION, Demo
-from fedikit.progress import TerminalProgress
 
 DOCS = Path(__file__).resolve().parent
 WIDTH = 118

@@ -10,17 +10,21 @@
 Names are imported when they are first used.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fedikit.apply import Report, apply_plan
+    from fedikit.apply import apply_plan
     from fedikit.errors import ConfigurationError, FedikitError
     from fedikit.model.load import load_configuration, load_environment
-    from fedikit.plan import Plan, load_plan
-    from fedikit.planning import make_plan, make_removal, make_rollback
-    from fedikit.status import Status, read_status
-    from fedikit.verify import Verdict, verify_deployment
+    from fedikit.plan import make_plan, make_removal, make_rollback
+    from fedikit.results.plan import Plan, load_plan
+    from fedikit.results.report import Report
+    from fedikit.results.status import Status
+    from fedikit.status import read_status
+    from fedikit.results.verdict import Verdict
+    from fedikit.verify import verify_deployment
 
 __version__ = "0.1.0"
 __all__ = [
@@ -28,13 +32,16 @@ __all__ = [
     "load_environment", "load_plan", "make_plan", "make_removal", "make_rollback", "read_status", "verify_deployment",
 ]  # fmt: skip
 _ROOMS = {
-    "apply": ("Report", "apply_plan"),
+    "apply": ("apply_plan",),
     "errors": ("ConfigurationError", "FedikitError"),
     "model.load": ("load_configuration", "load_environment"),
-    "plan": ("Plan", "load_plan"),
-    "planning": ("make_plan", "make_removal", "make_rollback"),
-    "status": ("Status", "read_status"),
-    "verify": ("Verdict", "verify_deployment"),
+    "plan": ("make_plan", "make_removal", "make_rollback"),
+    "results.plan": ("Plan", "load_plan"),
+    "results.report": ("Report",),
+    "results.status": ("Status",),
+    "results.verdict": ("Verdict",),
+    "status": ("read_status",),
+    "verify": ("verify_deployment",),
 }
 
 
@@ -43,3 +50,12 @@ def __getattr__(name: str) -> Any:
         if name in names:
             return getattr(import_module(f"fedikit.{room}"), name)
     raise AttributeError(f"fedikit has no {name}")
+
+
+if "IPython" in sys.modules:
+    from IPython import get_ipython
+
+    from fedikit.display.notebook import register
+
+    if (shell := get_ipython()) is not None:
+        register(shell)

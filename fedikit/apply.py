@@ -4,9 +4,8 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
-from typing import Any, Literal
+from typing import Any
 
-from fedikit.contact import Conversation, Prepared, deployer_name, new_run
 from fedikit.errors import FedikitError, SecretError, StalePlan
 from fedikit.events import (
     HostFinished,
@@ -18,53 +17,16 @@ from fedikit.events import (
     Tell,
     tell_nobody,
 )
-from fedikit.leaks import scrub
-from fedikit.model.value import HostName, Value
-from fedikit.plan import HostPlan, Plan
-from fedikit.planning import load_images, request_for
+from fedikit.plan import load_images, request_for
+from fedikit.remote.payload import lower
+from fedikit.remote.session import Conversation, Prepared, deployer_name, new_run
+from fedikit.results.plan import HostPlan, Plan
+from fedikit.results.report import HostReport, ItemReport, Report
 from fedikit.secrets import Vault, secrets_of
-from fedikit.shown import Shown
+from fedikit.secrets.redaction import scrub
 from fedikit.store import Deb, Images, Store
-from fedikit.wire import lower
 
 PIECE = 256 * 1024
-
-
-class ItemReport(Value):
-    """What was done to one item."""
-
-    id: str
-    action: str
-    seconds: float
-    failed: bool = False
-    kept: str = ""
-    """What of it was left in place, in words."""
-    saved: str = ""
-    """Where on the host somebody's edition of the file was saved."""
-
-
-class HostReport(Value):
-    """What was done on one host."""
-
-    host: HostName
-    outcome: Literal["changed", "same", "failed", "skipped"]
-    items: tuple[ItemReport, ...] = ()
-    generation: int = 0
-    seconds: float = 0.0
-    error: str = ""
-
-
-class Report(Shown, Value):
-    """What was done everywhere."""
-
-    purpose: str
-    run: str
-    hosts: dict[HostName, HostReport]
-    seconds: float
-
-    @property
-    def succeeded(self) -> bool:
-        return all(host.outcome in ("changed", "same") for host in self.hosts.values())
 
 
 def apply_plan(plan: Plan, *, tell: Tell = tell_nobody) -> Report:

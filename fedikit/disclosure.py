@@ -1,10 +1,10 @@
 """Showing a secret to a person: the hosts that hold it write down who saw it, before it is seen."""
 
-from fedikit.contact import Conversation, deployer_name
 from fedikit.errors import FedikitError, SecretError
-from fedikit.hosts import on_hosts
 from fedikit.model.deployment import Deployment
 from fedikit.model.item import secrets_in
+from fedikit.remote.hosts import on_hosts
+from fedikit.remote.session import Conversation, deployer_name
 from fedikit.secrets import Vault, secrets_of
 
 

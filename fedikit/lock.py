@@ -11,7 +11,8 @@ from fedikit.events import Tell, tell_nobody
 from fedikit.model.deployment import Deployment
 from fedikit.model.item import Image, Package
 from fedikit.model.lock import Lock, LockedPackage
-from fedikit.status import HostStatus, read_status
+from fedikit.results.status import HostStatus
+from fedikit.status import read_status
 from fedikit.store import Images, Store, resolve
 
 NOTHING_INSTALLED = b""

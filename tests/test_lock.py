@@ -13,7 +13,7 @@ from fedikit.model.deployment import Deployment
 from fedikit.model.host import HostState, Ssh
 from fedikit.model.item import File, Image, Item, Package
 from fedikit.model.lock import Lock, LockedPackage
-from fedikit.status import HostStatus, Status
+from fedikit.results.status import HostStatus, Status
 from fedikit.store import Deb, locked_debs
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBxmvDXEmd4pbRRnqlLS0D5oB9c7PSaZ4hUJ4mSH4hYT"

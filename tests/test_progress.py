@@ -4,8 +4,8 @@ import io
 
 from rich.console import Console
 
+from fedikit.display.progress import TerminalProgress, lasting_line, live_line
 from fedikit.events import HostFinished, ItemStarted, Progress, StepStarted
-from fedikit.progress import TerminalProgress, lasting_line, live_line
 
 
 def test_a_terminal_has_one_living_line_and_keeps_what_ended() -> None:

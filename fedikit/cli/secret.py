@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from fedikit.cli.given import deployment_of, environment_of, options
+from fedikit.cli.options import deployment_of, environment_of, options
 
 
 @click.group()

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fedikit.cli.given import options
-from fedikit.cli.printed import listener
+from fedikit.cli.options import options
+from fedikit.cli.output import listener
 
 if TYPE_CHECKING:
     from fedikit.store import StoredImage

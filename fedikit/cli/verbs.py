@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fedikit.cli.given import deployment_of, environment_of, options
-from fedikit.cli.printed import finish, get_ready_to_present, listener, present
+from fedikit.cli.options import deployment_of, environment_of, options
+from fedikit.cli.output import finish, get_ready_to_present, listener, present
 
 if TYPE_CHECKING:
-    from fedikit.apply import Report
+    from fedikit.display.progress import TerminalProgress
     from fedikit.model.schema import Document
-    from fedikit.plan import Plan
-    from fedikit.progress import TerminalProgress
+    from fedikit.results.plan import Plan
+    from fedikit.results.report import Report
 
 
 @click.command()
@@ -31,7 +31,7 @@ def plan(
     out: str | None,
 ) -> None:
     """Say what would change. Changes nothing."""
-    from fedikit.planning import make_plan
+    from fedikit.plan import make_plan
 
     deployment = deployment_of(environment, configuration, lock)
     get_ready_to_present()
@@ -51,8 +51,8 @@ def apply(
     yes: bool, as_json: bool, plan_file: str | None,
 ) -> None:  # fmt: skip
     """Make the hosts as the configuration says."""
-    from fedikit.plan import load_plan
-    from fedikit.planning import make_plan
+    from fedikit.plan import make_plan
+    from fedikit.results.plan import load_plan
 
     deployment = deployment_of(environment, configuration, lock)
     get_ready_to_present()
@@ -68,7 +68,7 @@ def apply(
 @options("environment", "limit", "purge", "yes", "json")
 def remove(environment: str, limit: tuple[str, ...], purge: bool, yes: bool, as_json: bool) -> None:
     """Take away everything of this environment; data stays, unless purged."""
-    from fedikit.planning import make_removal
+    from fedikit.plan import make_removal
 
     tell = listener()
     act(
@@ -88,7 +88,7 @@ def rollback(
     configuration: str | None, environment: str, limit: tuple[str, ...], yes: bool, as_json: bool, to: int | None
 ) -> None:
     """Go back to what was there before the last apply. Give CONFIGURATION if it holds secrets."""
-    from fedikit.planning import make_rollback
+    from fedikit.plan import make_rollback
 
     tell = listener()
     basis = deployment_of(environment, configuration) if configuration else environment_of(environment)

@@ -40,7 +40,16 @@ from fedikit.model.item import (
 )
 from fedikit.model.load import load_catalogue, load_configuration, load_environment
 from fedikit.model.mail import MailPolicy
-from fedikit.model.policy import Ask, ItemsPolicy, LoginShellPolicy, Place, Policy, Provision, ServicePolicy, Unfit
+from fedikit.model.policy import (
+    Ask,
+    CannotFulfil,
+    ItemsPolicy,
+    LoginShellPolicy,
+    Place,
+    Policy,
+    Provision,
+    ServicePolicy,
+)
 from fedikit.model.request import (
     CommandHealth,
     Container,
@@ -60,7 +69,7 @@ from fedikit.model.request import (
     WebSite,
 )
 from fedikit.model.resource import Cache, MailRelay, MariaDatabase, ObjectBucket, PostgresDatabase
-from fedikit.model.text import Text, Told
+from fedikit.model.text import FactReference, Text
 from fedikit.model.value import Subdomain
 from fedikit.model.web import WebPolicy
 
@@ -140,9 +149,9 @@ __all__ = [
     "Task",
     "Text",
     "TlsIsValid",
-    "Told",
+    "FactReference",
     "TypedFunction",
-    "Unfit",
+    "CannotFulfil",
     "Unit",
     "User",
     "Variables",

@@ -7,7 +7,7 @@ from pydantic import Field
 from fedikit.model.garage import TOKEN_FILE, bracketed, garage
 from fedikit.model.host import is_ip_address
 from fedikit.model.item import Bucket, SecretRef, SecretText
-from fedikit.model.policy import Ask, Place, Policy, Provision, Unfit
+from fedikit.model.policy import Ask, CannotFulfil, Place, Policy, Provision
 from fedikit.model.request import HostItems, Route, WebSite
 from fedikit.model.resource import ObjectBucket
 from fedikit.model.value import DomainName, HostName, HttpUrl, OneLine, Written
@@ -34,7 +34,7 @@ class GaragePolicy(Written, Policy[ObjectBucket]):
     def provide(self, request: ObjectBucket, place: Place) -> Provision:
         host = place.hosts[self.host]
         if not is_ip_address(host.address):
-            raise Unfit(f"hosts.{self.host}.address", "should be an IP address: applications reach Garage by it")
+            raise CannotFulfil(f"hosts.{self.host}.address", "should be an IP address: applications reach Garage by it")
         endpoint = f"http://{bracketed(host.address)}:3900"
         name = f"{place.application}/bucket-key"
         key = SecretRef(name=name, format="garage-key-id"), SecretRef(name=name, format="garage-key-secret")
@@ -86,7 +86,7 @@ class S3Policy(Written, Policy[ObjectBucket]):
         name = self.prefix + request.name
         public = self.media.get(name)
         if request.public_at and not public:
-            raise Unfit(f"policies.bucket.media.{name}", f"is missing: {place.application} shows what is there")
+            raise CannotFulfil(f"policies.bucket.media.{name}", f"is missing: {place.application} shows what is there")
         return Provision(
             items=(),
             facts={

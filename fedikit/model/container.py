@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from fedikit.model.item import Content, Directory, File, Image, Item, Job, Package, SecretText, Unit
-from fedikit.model.policy import Place, Policy, Provision, Unfit
+from fedikit.model.policy import CannotFulfil, Place, Policy, Provision
 from fedikit.model.quadlet import AWAIT, FOLDER, quadlet, variables_path
 from fedikit.model.request import Container, HttpHealth, OneOffJob, Task, Variables, Volume
 from fedikit.model.text import Untold, filled, joined
@@ -57,7 +57,7 @@ class ContainerPolicy(Written, Policy[Container | OneOffJob | Task]):
                 ports=dict.fromkeys(request.ports, request.name),
             )
         except Untold as untold:
-            raise Unfit(f"applications.{place.application}", str(untold)) from None
+            raise CannotFulfil(f"applications.{place.application}", str(untold)) from None
 
     def _mirrored(self, reference: str) -> str:
         repository, _, tag = reference.rpartition(":")
@@ -138,7 +138,7 @@ def _one_line(name: str, content: Content, place: Place) -> Content:
     """Podman reads these files line by line and verbatim."""
     parts = content.parts if isinstance(content, SecretText) else (content,)
     if any(isinstance(part, str) and "\n" in part for part in parts):
-        raise Unfit(f"applications.{place.application}", f"gives the variable {name} more than one line")
+        raise CannotFulfil(f"applications.{place.application}", f"gives the variable {name} more than one line")
     return content
 
 

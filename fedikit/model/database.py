@@ -6,7 +6,7 @@ from pydantic import Field
 
 from fedikit.model.host import is_ip_address
 from fedikit.model.item import Database, Directory, File, Item, Package, SecretRef, SecretText, Unit
-from fedikit.model.policy import Ask, Place, Policy, Provision, Unfit
+from fedikit.model.policy import Ask, CannotFulfil, Place, Policy, Provision
 from fedikit.model.request import HostItems
 from fedikit.model.resource import MariaDatabase, PostgresDatabase
 from fedikit.model.value import HostName, Written
@@ -106,7 +106,7 @@ def _address(host: str, place: Place) -> str:
     """The IP address by which the hosts know each other."""
     address = place.hosts[host].address
     if not is_ip_address(address):
-        raise Unfit(
+        raise CannotFulfil(
             f"hosts.{host}.address", f"should be an IP address: {place.application} shares a server with others"
         )
     return address

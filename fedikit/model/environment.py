@@ -17,7 +17,7 @@ from fedikit.model.function import TypedFunction
 from fedikit.model.host import Connection, HostNames, HostState
 from fedikit.model.mail import MailPolicy
 from fedikit.model.mistake import did_you_mean
-from fedikit.model.policy import ItemsPolicy, LoginShellPolicy, Place, Policy, ServicePolicy, Unfit
+from fedikit.model.policy import CannotFulfil, ItemsPolicy, LoginShellPolicy, Place, Policy, ServicePolicy
 from fedikit.model.request import HostItems, OneOffJob, Request, Requests, Task
 from fedikit.model.resource import Resource
 from fedikit.model.rotation import misplaced_versions, rotated, rotated_check
@@ -151,7 +151,7 @@ class Environment(Written):
             return {}
         try:
             provision = policy.typed(place)(request)
-        except Unfit as unfit:
+        except CannotFulfil as unfit:
             draft.mistakes.update(unfit.mistakes)
             return {}
         for ask in provision.asks:

@@ -1,6 +1,6 @@
 """Items: the things on a host that fedikit can own, as they are wanted.
 
-An item names what shall be, never how; the agent (`fedikit.host`) knows how. The order in which a deployment
+An item names what shall be, never how; the agent (`fedikit.agent`) knows how. The order in which a deployment
 lists a host's items is the order in which they are made; they are removed in the reverse order.
 """
 

@@ -15,7 +15,7 @@ from fedikit.model.text import Fact
 from fedikit.model.value import HostName, Port, PublicKey, UnixName, Value, Written
 
 
-class Unfit(ConfigurationError):
+class CannotFulfil(ConfigurationError):
     """A request that this environment's policy or host cannot fulfil; `path` leads into the environment."""
 
     def __init__(self, path: str, message: str) -> None:
@@ -117,7 +117,7 @@ class LoginShellPolicy(Written, Policy[LoginShell]):
             groups = ("sudo",) if request.wheel else ()
             return (User(name=self.user, groups=groups, authorized_keys=self.authorized_keys),)
         if request.wheel:
-            raise Unfit(
+            raise CannotFulfil(
                 "policies.login-shell.user", f"is missing, but {place.application} wants a user who may use sudo"
             )
         return ()

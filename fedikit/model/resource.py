@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from fedikit.model.text import Told
+from fedikit.model.text import FactReference
 from fedikit.model.value import BucketName, DatabaseName, DomainName, Port, Value
 
 
@@ -23,28 +23,28 @@ class Resource(Value):
         """By which texts refer to it."""
         return f"{self.kind} {getattr(self, 'name', '')}".rstrip()
 
-    def told(self, fact: str, words: dict[str, str] | None = None) -> Told:
+    def told(self, fact: str, words: dict[str, str] | None = None) -> FactReference:
         """Stands for a fact."""
-        return Told(resource=self.label, fact=fact, words=words or {})
+        return FactReference(resource=self.label, fact=fact, words=words or {})
 
 
 class _Served(Resource):
     """Something that answers at a host and a port."""
 
     @property
-    def host(self) -> Told:
+    def host(self) -> FactReference:
         return self.told("host")
 
     @property
-    def port(self) -> Told:
+    def port(self) -> FactReference:
         return self.told("port")
 
     @property
-    def user(self) -> Told:
+    def user(self) -> FactReference:
         return self.told("user")
 
     @property
-    def password(self) -> Told:
+    def password(self) -> FactReference:
         return self.told("password")
 
 
@@ -61,7 +61,7 @@ class PostgresDatabase(_Served):
     collation: str = "C.UTF-8"
     """The locale by which it sorts and tells letters."""
 
-    def if_encrypted(self, yes: str, no: str) -> Told:
+    def if_encrypted(self, yes: str, no: str) -> FactReference:
         """One word where the server takes encrypted connections only, another where it is on the same host."""
         return self.told("encrypted", {"yes": yes, "no": no})
 
@@ -111,43 +111,43 @@ class ObjectBucket(Resource):
     """How much fits in."""
 
     @property
-    def endpoint(self) -> Told:
+    def endpoint(self) -> FactReference:
         """The address of the S3 API, with its scheme; buckets are in the path."""
         return self.told("endpoint")
 
     @property
-    def endpoint_host(self) -> Told:
+    def endpoint_host(self) -> FactReference:
         """The same without its scheme: for software that wants to know by another word whether it is encrypted."""
         return self.told("endpoint-host")
 
-    def if_encrypted(self, yes: str, no: str) -> Told:
+    def if_encrypted(self, yes: str, no: str) -> FactReference:
         """One word where the S3 API is spoken over HTTPS, another where it is not."""
         return self.told("encrypted", {"yes": yes, "no": no})
 
     @property
-    def region(self) -> Told:
+    def region(self) -> FactReference:
         return self.told("region")
 
     @property
-    def bucket(self) -> Told:
+    def bucket(self) -> FactReference:
         """What the bucket is called there."""
         return self.told("bucket")
 
     @property
-    def key_id(self) -> Told:
+    def key_id(self) -> FactReference:
         return self.told("key-id")
 
     @property
-    def key_secret(self) -> Told:
+    def key_secret(self) -> FactReference:
         return self.told("key-secret")
 
     @property
-    def public_url(self) -> Told:
+    def public_url(self) -> FactReference:
         """What stands before an object's key in its public address, without a final slash."""
         return self.told("public-url")
 
     @property
-    def public_host(self) -> Told:
+    def public_host(self) -> FactReference:
         return self.told("public-host")
 
 
@@ -163,13 +163,13 @@ class MailRelay(_Served):
     """What stands after it."""
 
     @property
-    def sender(self) -> Told:
+    def sender(self) -> FactReference:
         return self.told("sender")
 
-    def if_enabled(self, yes: str, no: str) -> Told:
+    def if_enabled(self, yes: str, no: str) -> FactReference:
         """One word where there is mail, another where there is none."""
         return self.told("enabled", {"yes": yes, "no": no})
 
-    def by_encryption(self, *, none: str, starttls: str, tls: str) -> Told:
+    def by_encryption(self, *, none: str, starttls: str, tls: str) -> FactReference:
         """A word for each way in which the connection is protected."""
         return self.told("encryption", {"none": none, "starttls": starttls, "tls": tls})

@@ -12,7 +12,7 @@ Fact = str | SecretRef
 """What a policy says of a resource that it provides: plain words, or a secret."""
 
 
-class Told(Value):
+class FactReference(Value):
     """Stands for a fact that the policy tells which provides a resource, such as the host of a database."""
 
     resource: str
@@ -22,7 +22,7 @@ class Told(Value):
     """Other words for what the policy says; as it says it if absent."""
 
 
-Part = str | SecretRef | Told
+Part = str | SecretRef | FactReference
 Text = Annotated[Part | tuple[Part, ...], Field(description="Words, secrets and facts, joined.")]
 Facts = Mapping[tuple[str, str], Fact]
 """What is known, by resource and fact."""
@@ -31,7 +31,7 @@ Facts = Mapping[tuple[str, str], Fact]
 class Untold(Exception):
     """A fact that no policy told; the resource was not asked for, or only later."""
 
-    def __init__(self, told: Told) -> None:
+    def __init__(self, told: FactReference) -> None:
         super().__init__(f"{told.resource} was not asked for before its {told.fact} is used")
 
 
@@ -54,7 +54,7 @@ def _content(parts: tuple[Fact, ...]) -> Content:
 
 
 def _known(part: Part, facts: Facts) -> Fact:
-    if not isinstance(part, Told):
+    if not isinstance(part, FactReference):
         return part
     try:
         fact = facts[part.resource, part.fact]

@@ -8,7 +8,7 @@ from pydantic import Field
 from fedikit.model.check import DnsResolves, TlsIsValid
 from fedikit.model.host import DnsRecord
 from fedikit.model.item import Directory, File, Item, Job, Package, Unit
-from fedikit.model.policy import Place, Policy, Provision, Unfit
+from fedikit.model.policy import CannotFulfil, Place, Policy, Provision
 from fedikit.model.request import Route, WebSite
 from fedikit.model.value import Certificates, EmailAddress, HttpsUrl, Written
 
@@ -97,7 +97,7 @@ def _handler(route: Route) -> str:
 def _records(site: WebSite, place: Place) -> tuple[DnsRecord, ...]:
     addresses = place.connection.public_addresses
     if not addresses:
-        raise Unfit(
+        raise CannotFulfil(
             f"hosts.{place.host}.public_address",
             f"is missing: {site.domain} needs the IP address of its host, {place.connection.address} is a name",
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from fedikit.progress import TerminalProgress
+from fedikit.display.progress import TerminalProgress
 from fedikit.runbook.arguments import assemble
 from fedikit.runbook.notebook import find_runbook
 from fedikit.runbook.parameters import RunbookParameters

@@ -10,8 +10,8 @@ import threading
 import time
 from typing import Any
 
+from fedikit.display.progress import live_line
 from fedikit.events import CheckFinished, Event, HostPlanned, ItemFinished
-from fedikit.progress import live_line
 from fedikit.runbook.guidance import ASIDE
 
 _INTERVAL = 0.2  # seconds between two updates, so that a thousand items do not flood the record

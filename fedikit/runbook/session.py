@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import fedikit
 from fedikit.errors import ConfigurationError, FedikitError
 from fedikit.events import Event, StepFinished, StepStarted
-from fedikit.leaks import find_leaks, scrub
 from fedikit.runbook.arguments import check_files, check_parameters, find_file
 from fedikit.runbook.guidance import InvalidInput, RunbookError, StepFailed, StepRefused, advice_for, show_advice
 from fedikit.runbook.parameters import RunbookParameters, parameters_model
@@ -23,6 +22,7 @@ from fedikit.runbook.progress import ProgressLine
 from fedikit.runbook.record import EventLog
 from fedikit.runbook.summary import Heading, NothingDone, StepTaken, Summary
 from fedikit.secrets import Vault, secrets_of
+from fedikit.secrets.redaction import find_leaks, scrub
 
 if TYPE_CHECKING:
     from fedikit.model.deployment import Deployment

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from fedikit.events import StepFinished, StepStarted, Tell, tell_nobody
-from fedikit.hosts import names_of_hosts
 from fedikit.model.check import Check
 from fedikit.model.deployment import Deployment
+from fedikit.remote.hosts import names_of_hosts
+from fedikit.remote.shell import run_in_login_shell
+from fedikit.results.verdict import Verdict
 from fedikit.secrets import Vault
-from fedikit.shell import run_in_login_shell
 from fedikit.verify.run import verify
-from fedikit.verify.verdict import Verdict
 
 
 def verify_deployment(deployment: Deployment, *, limit: Sequence[str] = (), tell: Tell = tell_nobody) -> Verdict:

@@ -10,10 +10,10 @@ from threading import Semaphore, Thread
 from fedikit.errors import SecretError
 from fedikit.events import CheckFinished, Tell, tell_nobody
 from fedikit.model.check import Check
+from fedikit.results.verdict import CheckResult, Verdict
 from fedikit.secrets import Vault
 from fedikit.verify.attempt import Means, Shell, attempt
 from fedikit.verify.certificate import Trust
-from fedikit.verify.verdict import CheckResult, Verdict
 from fedikit.verify.visitor import Visitor
 
 _PATIENCE = 5.0

@@ -21,7 +21,7 @@ from fedikit.model import (
     load_catalogue,
     load_environment,
 )
-from fedikit.planning import make_plan, make_removal
+from fedikit.plan import make_plan, make_removal
 from fedikit.verify import verify_deployment
 from tests.checks.picture import changes, picture_of
 

@@ -27,8 +27,8 @@ from fedikit.model import (
     load_catalogue,
     load_environment,
 )
-from fedikit.plan import Plan
-from fedikit.planning import make_plan, make_rollback
+from fedikit.plan import make_plan, make_rollback
+from fedikit.results.plan import Plan
 from fedikit.secrets import Vault
 from fedikit.store import Images, Store, default_directory
 

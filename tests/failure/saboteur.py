@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from fedikit import agent
 from fedikit.lab import Machine
+from fedikit.remote import bootstrap
 
 STEPS_FILE = "/run/fedikit-steps"
-START = agent.BOOT.splitlines()[-1]
+START = bootstrap.BOOT.splitlines()[-1]
 # What only looks is no step, nor what has no effect, nor what concerns the inside of a draft.
 HOOK = f"""
 import os,sys
@@ -42,7 +42,7 @@ def sabotage(fatal):
 def killed_at(steps: Mapping[str, int]) -> Iterator[None]:
     """Agents that are started meanwhile are killed before they make that step, by machine; the first is 1."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(agent, "BOOT", HOOK + agent.BOOT.replace(START, f"sabotage({dict(steps)!r})\n{START}"))
+        patch.setattr(bootstrap, "BOOT", HOOK + bootstrap.BOOT.replace(START, f"sabotage({dict(steps)!r})\n{START}"))
         yield
 
 

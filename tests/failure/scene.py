@@ -4,15 +4,16 @@ import subprocess
 from collections.abc import Sequence
 from typing import Any
 
-from fedikit.apply import Report, apply_plan
+from fedikit.apply import apply_plan
 from fedikit.events import Tell, tell_nobody
 from fedikit.lab import Lab, Machine
 from fedikit.model.deployment import Deployment, Secrets
 from fedikit.model.environment import Environment
 from fedikit.model.host import HostState, Ssh
 from fedikit.model.item import Item
-from fedikit.plan import Plan
-from fedikit.planning import make_plan, make_removal
+from fedikit.plan import make_plan, make_removal
+from fedikit.results.plan import Plan
+from fedikit.results.report import Report
 
 NAME = "failure"
 

@@ -13,8 +13,8 @@ from fedikit.errors import FedikitError
 from fedikit.events import ItemStarted
 from fedikit.lab import Lab
 from fedikit.model.item import File, Item, Job
-from fedikit.plan import load_plan
-from fedikit.planning import make_plan
+from fedikit.plan import make_plan
+from fedikit.results.plan import load_plan
 from fedikit.status import read_status
 from tests.failure.scene import Scene, error_of
 
@@ -27,8 +27,8 @@ WORK: list[Item] = [BEGIN, SLOW, END]
 APPLY = """
 import sys
 from fedikit.apply import apply_plan
-from fedikit.plan import load_plan
-from fedikit.planning import make_plan
+from fedikit.results.plan import load_plan
+from fedikit.plan import make_plan
 apply_plan(make_plan(load_plan(sys.argv[1]).deployment))
 """
 

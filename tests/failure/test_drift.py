@@ -3,10 +3,10 @@
 import pytest
 
 from fedikit.apply import apply_plan
+from fedikit.display.drawing import lines_of
 from fedikit.lab import Lab
 from fedikit.model.item import File, Item, Unit
-from fedikit.planning import make_plan, make_rollback
-from fedikit.show import lines_of
+from fedikit.plan import make_plan, make_rollback
 from tests.failure.scene import Scene
 
 pytestmark = pytest.mark.lab

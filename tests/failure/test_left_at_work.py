@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from fedikit.apply import Report
 from fedikit.lab import Lab, Machine
 from fedikit.model.item import Item, Job, Package
+from fedikit.results.report import Report
 from fedikit.status import read_status
 from tests.failure.scene import Scene, error_of
 from tests.failure.view import changes, view_of

@@ -8,13 +8,14 @@ import time
 
 import pytest
 
-from fedikit import agent, ssh
-from fedikit.apply import Report, apply_plan
+from fedikit.apply import apply_plan
 from fedikit.events import Event, ItemStarted
 from fedikit.lab import Lab, Machine
 from fedikit.model.host import Ssh
 from fedikit.model.item import File, Item, Job
-from fedikit.planning import make_plan
+from fedikit.plan import make_plan
+from fedikit.remote import bootstrap, ssh
+from fedikit.results.report import Report
 from fedikit.status import read_status
 from tests.failure.proxy import Proxy
 from tests.failure.scene import Scene, error_of, ssh_to
@@ -103,9 +104,9 @@ def test_a_host_that_does_not_answer_though_its_network_does_is_noticed(
 def test_a_deployer_that_stops_sending_does_not_hold_the_host_for_ever(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start = "from fedikit_host.main import main\n"
-    impatient = start + "import fedikit_host.main as m;m.PATIENCE_SECONDS=4\n"
-    monkeypatch.setattr(agent, "BOOT", agent.BOOT.replace(start, impatient))
+    start = "from fedikit_agent.main import main\n"
+    impatient = start + "import fedikit_agent.main as m;m.PATIENCE_SECONDS=4\n"
+    monkeypatch.setattr(bootstrap, "BOOT", bootstrap.BOOT.replace(start, impatient))
     reports: list[Report] = []
     with Proxy(lab["one"], limit=1_500_000, swallows=True) as proxy:
         stuck = threading.Thread(target=lambda: reports.append(apply_through(lab, proxy, [LARGE])))

@@ -9,13 +9,13 @@ import pytest
 from pydantic import SecretStr
 
 from fedikit.apply import apply_plan
+from fedikit.display.drawing import lines_of
 from fedikit.events import Event, as_record
 from fedikit.lab import Lab
-from fedikit.leaks import find_leaks
 from fedikit.model.deployment import Deployment
 from fedikit.model.item import File, Item, Job, SecretRef, SecretText
-from fedikit.planning import make_plan, make_rollback
-from fedikit.show import lines_of
+from fedikit.plan import make_plan, make_rollback
+from fedikit.secrets.redaction import find_leaks
 from fedikit.status import read_status
 from tests.failure.scene import Scene
 

@@ -5,7 +5,7 @@ import pytest
 from fedikit.lab import Lab
 from fedikit.model.host import HostState
 from fedikit.model.item import File
-from fedikit.planning import make_plan
+from fedikit.plan import make_plan
 from tests.failure.scene import Scene, error_of, ssh_to, switch_off
 
 pytestmark = pytest.mark.lab

@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 
-from fedikit import agent
 from fedikit.apply import apply_plan
 from fedikit.lab import Lab, Machine
 from fedikit.lab.contract import mastodon_database
@@ -25,7 +24,8 @@ from fedikit.lab.images import lab_image
 from fedikit.lab.layout import Layout
 from fedikit.lab.standins import HOME
 from fedikit.model import Deployment, load_configuration, load_environment
-from fedikit.planning import make_plan
+from fedikit.plan import make_plan
+from fedikit.remote import bootstrap
 from fedikit.status import read_status
 from fedikit.store import Images, Store, default_directory
 from fedikit.verify import Verdict, verify_deployment
@@ -78,7 +78,7 @@ def kill_before(words):
 
 
 @dataclass(frozen=True)
-class Told:
+class FactReference:
     """How a command ended, and all that it printed."""
 
     status: int
@@ -129,10 +129,10 @@ class Services:
             text=True,
         )
 
-    def __call__(self, verb: str, *arguments: str, **files: Path) -> Told:
+    def __call__(self, verb: str, *arguments: str, **files: Path) -> FactReference:
         return end_of(self.start(verb, *arguments, **files))
 
-    def succeed(self, verb: str, *arguments: str) -> Told:
+    def succeed(self, verb: str, *arguments: str) -> FactReference:
         told = self(verb, *arguments)
         assert told.status == 0, told.text
         return told
@@ -152,10 +152,10 @@ class Services:
             time.sleep(0.1)
 
 
-def end_of(process: subprocess.Popen[str]) -> Told:
+def end_of(process: subprocess.Popen[str]) -> FactReference:
     text = process.communicate(timeout=WORK_SECONDS)[0]
     assert "Traceback (most" not in text.replace("|", ""), text
-    return Told(process.returncode, text)
+    return FactReference(process.returncode, text)
 
 
 @pytest.fixture(scope="module")
@@ -422,7 +422,7 @@ def test_killed_at_its_work_and_applied_again_the_end_is_the_same(
         assert (told.status, "the agent was killed" in told.words) == (1, True), told.text
         services.wait_until_free()
     with monkeypatch.context() as patch:
-        patch.setattr(agent, "BOOT", f"{KILLER}kill_before('start mastodon-web.service')\n{agent.BOOT}")
+        patch.setattr(bootstrap, "BOOT", f"{KILLER}kill_before('start mastodon-web.service')\n{bootstrap.BOOT}")
         report = apply_plan(make_plan(services.deployment, limit=["mastodon"]))
     assert "the agent was killed" in error_of(report, "mastodon")
 

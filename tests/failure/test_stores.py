@@ -7,7 +7,7 @@ import pytest
 from fedikit.apply import apply_plan
 from fedikit.lab import Lab
 from fedikit.model.item import File, Package
-from fedikit.planning import make_plan, make_rollback
+from fedikit.plan import make_plan, make_rollback
 from fedikit.store import Store, default_directory
 from tests.failure.scene import Scene, error_of
 

@@ -7,7 +7,7 @@ import pytest
 from fedikit.apply import apply_plan
 from fedikit.lab import Lab
 from fedikit.model.item import File, Job, Package, Unit
-from fedikit.planning import make_rollback
+from fedikit.plan import make_rollback
 from tests.failure.scene import Scene, error_of
 
 pytestmark = pytest.mark.lab

@@ -16,15 +16,15 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from fedikit.agent.exchange import Answer, Place, ask
+from fedikit.agent.s3 import Access, list_keys, sign
 from fedikit.apply import apply_plan
 from fedikit.events import tell_nobody
-from fedikit.host.exchange import Answer, Place, ask
-from fedikit.host.s3 import Access, list_keys, sign
 from fedikit.lab import Lab, Machine
 from fedikit.lab.images import lab_image
 from fedikit.model.garage_layout import LAYOUT_SCRIPT
 from fedikit.model.item import Bucket, Directory, File, Item, Job, SecretRef, SecretText, Unit
-from fedikit.planning import make_plan
+from fedikit.plan import make_plan
 from fedikit.secrets import Vault
 from tests.failure.scene import Scene
 

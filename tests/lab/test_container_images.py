@@ -13,7 +13,7 @@ from fedikit.errors import StoreError
 from fedikit.events import tell_nobody
 from fedikit.lab import Lab
 from fedikit.model.item import File, Image, Item, Package, Unit
-from fedikit.planning import make_plan, make_rollback
+from fedikit.plan import make_plan, make_rollback
 from fedikit.store import Images, Store, default_directory, fetch, resolve
 from fedikit.store.build import own_architecture
 from tests.checks.picture import changes, picture_of

@@ -6,15 +6,16 @@ from zlib import crc32
 
 import pytest
 
-from fedikit.apply import Report, apply_plan
+from fedikit.apply import apply_plan
 from fedikit.lab import Lab, Machine
 from fedikit.lab.shell import Result
 from fedikit.model.deployment import Secrets
 from fedikit.model.environment import Environment
 from fedikit.model.host import HostState, Ssh
 from fedikit.model.item import Database, Item, Package, SecretRef, SecretText, Unit
-from fedikit.plan import HostPlan, Plan
-from fedikit.planning import make_plan
+from fedikit.plan import make_plan
+from fedikit.results.plan import HostPlan, Plan
+from fedikit.results.report import Report
 from fedikit.secrets import Vault
 
 pytestmark = pytest.mark.lab

@@ -11,7 +11,7 @@ from fedikit.model import (
     SecretText,
     Variables,
 )
-from fedikit.model.text import Text, Told, Untold, filled, joined
+from fedikit.model.text import FactReference, Text, Untold, filled, joined
 from tests.model.example import only, probing, refusal
 
 DATABASE = PostgresDatabase(name="probe")
@@ -33,8 +33,8 @@ IMAGE = "registry.example.org/probe:1"
         (("at ", DATABASE.host, ":5432"), "at 127.0.0.1:5432"),
         (DATABASE.password, SecretText(parts=(PASSWORD,))),
         (("open ", DATABASE.password), SecretText(parts=("open ", PASSWORD))),
-        (Told(resource="mail", fact="enabled", words={"yes": "smtp", "no": "log"}), "smtp"),
-        (Told(resource="mail", fact="enabled", words={"no": "log"}), "yes"),
+        (FactReference(resource="mail", fact="enabled", words={"yes": "smtp", "no": "log"}), "smtp"),
+        (FactReference(resource="mail", fact="enabled", words={"no": "log"}), "yes"),
     ],
 )
 def test_a_text_is_filled_with_what_is_told(text: Text, content: str | SecretText) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from fedikit.lab import Lab
-from fedikit.leaks import find_leaks
 from fedikit.runbook import RunResult, list_records, run_runbook
+from fedikit.secrets.redaction import find_leaks
 
 pytestmark = pytest.mark.lab
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 import fedikit
-from fedikit.apply import HostReport, Report
 from fedikit.errors import FedikitError
 from fedikit.events import HostFinished, StepFinished, StepStarted
 from fedikit.model.deployment import Deployment
-from fedikit.plan import HostPlan, Plan
+from fedikit.results.plan import HostPlan, Plan
+from fedikit.results.report import HostReport, Report
 from fedikit.runbook import begin
 from fedikit.runbook.guidance import InvalidInput, RunbookError, StepFailed, StepRefused, show_advice
 from fedikit.runbook.parameters import DeployParameters, RemoveParameters

@@ -16,10 +16,10 @@ from pydantic import SecretBytes
 from fedikit.errors import StoreError
 from fedikit.events import Event, Progress
 from fedikit.model.item import Image, Unit
+from fedikit.remote.payload import lower
 from fedikit.secrets import MasterKey, Vault
 from fedikit.store import Images, Store
 from fedikit.store.build import read_build
-from fedikit.wire import lower
 from tests.images import SmallImage, SmallRegistry, list_of, sha256_of, write_archive, write_layout
 
 NAME = "ghcr.io/small/app:v1"

@@ -13,7 +13,7 @@ UNPACKED = 4
 """How much of a layer's size Podman needs: unpacked it is some three times as large, and there is a copy on the way."""
 
 
-def require_room(root: str, sent: int, layers: list[Item]) -> None:
+def require_disk_space(root: str, sent: int, layers: list[Item]) -> None:
     """Trouble if what is sent, or what these layers of images become, does not fit."""
     root = root.rstrip("/")
     unpacked = sum({layer["sha256"]: layer["size"] for layer in layers}.values()) * UNPACKED

@@ -11,18 +11,18 @@ import click
 from pydantic import BaseModel
 
 if TYPE_CHECKING:
-    from fedikit.progress import TerminalProgress
+    from fedikit.display.progress import TerminalProgress
 
 
 def listener() -> "TerminalProgress":
-    from fedikit.progress import StandardError, TerminalProgress
+    from fedikit.display.progress import StandardError, TerminalProgress
 
     return TerminalProgress(StandardError())
 
 
 def get_ready_to_present() -> None:
     """Imports what draws, slow as it is, while the hosts are asked."""
-    threading.Thread(target=import_module, args=("fedikit.show",)).start()
+    threading.Thread(target=import_module, args=("fedikit.display.drawing",)).start()
 
 
 def present(value: BaseModel, *, as_json: bool) -> None:
@@ -31,7 +31,7 @@ def present(value: BaseModel, *, as_json: bool) -> None:
         return
     from rich.console import Console
 
-    from fedikit.show import draw
+    from fedikit.display.drawing import draw
 
     Console(soft_wrap=True, highlight=False).print(draw(value))
 

@@ -1,11 +1,11 @@
 """What people see: plans, reports, verdicts and status, as text."""
 
-from fedikit.apply import HostReport, ItemReport, Report
+from fedikit.display.drawing import lines_of, mimebundle
 from fedikit.model.deployment import Deployment
 from fedikit.model.host import HostState, Local
-from fedikit.plan import HostPlan, ImageParts, Plan, PlannedChange
-from fedikit.show import lines_of, mimebundle
-from fedikit.status import Generation, HostStatus, LastRun, Status
+from fedikit.results.plan import HostPlan, ImageParts, Plan, PlannedChange
+from fedikit.results.report import HostReport, ItemReport, Report
+from fedikit.results.status import Generation, HostStatus, LastRun, Status
 from fedikit.store import Deb
 from fedikit.verify import CheckResult, Verdict
 

@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
-from fedikit.host.exchange import Place
-from fedikit.host.s3 import Access, sign
+from fedikit.agent.exchange import Place
+from fedikit.agent.s3 import Access, sign
 
 EXAMPLE = Access(
     "https://examplebucket.s3.amazonaws.com", "us-east-1",

@@ -36,7 +36,7 @@ def _run_here(line: str) -> tuple[int, str]:
 
 
 def _run_over_ssh(host: str, ssh: Ssh, line: str) -> tuple[int, str]:
-    from fedikit.ssh import connect, translated  # slow to import
+    from fedikit.remote.ssh import connect, translated  # slow to import
 
     with translated(host, ssh), connect(host, ssh) as connection:
         done = connection.run(line, hide=True, warn=True, in_stream=False, timeout=DEADLINE_SECONDS)

@@ -10,9 +10,9 @@ import subprocess
 from collections.abc import Iterator
 from typing import Protocol
 
-from fedikit import agent
 from fedikit.errors import AgentFailed, ConnectionFailed
 from fedikit.model.host import Connection, Local, Ssh
+from fedikit.remote import bootstrap
 
 DIAL_SECONDS = 10
 ENDING_SECONDS = 30
@@ -36,7 +36,7 @@ def open_contact(host: str, connection: Connection) -> Contact:
             return LocalContact()
         case Ssh():
             line = dial(host, connection)  # first, so that the host gets ready meanwhile
-            from fedikit.ssh import SshContact  # slow to import, and not needed for this machine alone
+            from fedikit.remote.ssh import SshContact  # slow to import, and not needed for this machine alone
 
             return SshContact(host, connection, line)
 
@@ -46,7 +46,7 @@ def dial(host: str, ssh: Ssh) -> socket.socket:
     try:
         return socket.create_connection((ssh.address, ssh.port), timeout=DIAL_SECONDS)
     except OSError as error:
-        from fedikit.ssh import unreachable
+        from fedikit.remote.ssh import unreachable
 
         raise unreachable(host, ssh, error) from error
 
@@ -57,7 +57,7 @@ class LocalContact:
     def __init__(self) -> None:
         sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
         self._process = subprocess.Popen(
-            [*sudo, *agent.command("/usr/bin/python3")],
+            [*sudo, *bootstrap.command("/usr/bin/python3")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from fedikit.host.image import ARCHITECTURES
-from tests.host.conftest import Host, Item
+from fedikit.agent.image import ARCHITECTURES
+from tests.agent.conftest import Host, Item
 
 HERE = ARCHITECTURES.get(os.uname().machine, os.uname().machine)
 NAME = "a.example/small/app:v1"

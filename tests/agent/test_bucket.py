@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from fedikit.host.eyes import Eyes
-from fedikit.host.garage import Garage, NotReady, wait_for
-from fedikit.host.trouble import Trouble
-from tests.host.conftest import Host
-from tests.host.garage import TOKEN, GarageStandIn
+from fedikit.agent.eyes import Eyes
+from fedikit.agent.garage import Garage, NotReady, wait_for
+from fedikit.agent.trouble import Trouble
+from tests.agent.conftest import Host
+from tests.agent.garage import TOKEN, GarageStandIn
 
 Item = dict[str, Any]
 NOBODY = "http://127.0.0.1:9"

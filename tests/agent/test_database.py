@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from fedikit.host import database, mariadb, postgresql
-from fedikit.host.blobs import Blobs
-from fedikit.host.hands import Hands
-from fedikit.host.trouble import Trouble
-from fedikit.host.work import Work
-from tests.host.conftest import Host, Item
+from fedikit.agent import database, mariadb, postgresql
+from fedikit.agent.blobs import Blobs
+from fedikit.agent.hands import Hands
+from fedikit.agent.trouble import Trouble
+from fedikit.agent.work import Work
+from tests.agent.conftest import Host, Item
 
 PASSWORD = "correcthorse"
 SALT = "W22ZaJ0SNY7soEsUEjb6gQ=="

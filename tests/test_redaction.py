@@ -8,7 +8,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from fedikit.leaks import Leak, find_leaks, scrub
+from fedikit.secrets.redaction import Leak, find_leaks, scrub
 
 POISON = 'p0ison/+&"<ü key>'
 SPELLINGS = {

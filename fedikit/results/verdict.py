@@ -8,7 +8,6 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from pydantic import Field
 
 from fedikit.model.value import Value
-from fedikit.shown import Shown
 
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -26,7 +25,7 @@ class CheckResult(Value):
     attempts: Annotated[int, Field(ge=0)]
 
 
-class Verdict(Shown, Value):
+class Verdict(Value):
     """How all checks ended, in the order in which they were given."""
 
     results: tuple[CheckResult, ...]

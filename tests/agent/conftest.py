@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from fedikit import agent
-from fedikit.host.channel import pack
+from fedikit.agent.channel import pack
+from fedikit.remote import bootstrap
 
 Item = dict[str, Any]
 STATUS = """Package: base-files
@@ -61,16 +61,22 @@ class Host:
     def start(self, **request: Any) -> subprocess.Popen[bytes]:
         """A running agent that has been given its request."""
         process = subprocess.Popen(
-            [sys.executable, *agent.command()[1:]],
+            [sys.executable, *bootstrap.command()[1:]],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        asked = {"op": "plan", "deployment": "test", "root": str(self.root), "agent": agent.fingerprint(), "seal": "00"}
+        asked = {
+            "op": "plan",
+            "deployment": "test",
+            "root": str(self.root),
+            "agent": bootstrap.fingerprint(),
+            "seal": "00",
+        }
         length, body = pack(asked | request).split(b"\n", 1)
         assert process.stdin
-        process.stdin.write(b"%s %s\n" % (agent.fingerprint().encode(), length) + body)
-        process.stdin.write(b"%d\n" % len(agent.archive()) + agent.archive())
+        process.stdin.write(b"%s %s\n" % (bootstrap.fingerprint().encode(), length) + body)
+        process.stdin.write(b"%d\n" % len(bootstrap.archive()) + bootstrap.archive())
         process.stdin.flush()
         return process
 
@@ -132,7 +138,7 @@ def read_answer(process: subprocess.Popen[bytes]) -> dict[str, Any]:
     assert process.stdout
     assert process.stderr
     line = process.stdout.readline()
-    if line == agent.ASKS_FOR_AGENT:
+    if line == bootstrap.ASKS_FOR_AGENT:
         line = process.stdout.readline()
     assert line, process.stderr.read().decode()
     answer: dict[str, Any] = json.loads(line)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.host.conftest import Host, read_answer
+from tests.agent.conftest import Host, read_answer
 
 
 def test_a_plan_changes_nothing(host: Host) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 import fabric
 import paramiko
 
-from fedikit import agent
 from fedikit.errors import ConnectionFailed, HostKeyRefused
 from fedikit.model.host import Ssh
+from fedikit.remote import bootstrap
 
 CONNECT_SECONDS = 10
 SILENCE_SECONDS = 30
@@ -31,7 +31,7 @@ class SshContact:
         self._connection = connect(host, ssh, line)
         with translated(host, ssh):
             self._channel = self._connection.transport.open_session(timeout=CONNECT_SECONDS)
-            self._channel.exec_command(agent.shell_command(with_sudo=ssh.user != "root"))
+            self._channel.exec_command(bootstrap.shell_command(with_sudo=ssh.user != "root"))
         self._channel.settimeout(SILENCE_SECONDS)
 
     def write(self, data: bytes) -> None:

@@ -22,11 +22,11 @@ from .blobs import Blobs
 from .channel import Channel, Gone, unpack
 from .compare import Change, Comparison, Wish, compare
 from .converge import Convergence
+from .disk_space import require_disk_space
 from .eyes import Eyes
 from .hands import Hands
 from .image import for_this_machine, lacking_layers, lacking_parts
 from .ledger import HOME, Ledger, Record, describe, lock, lock_holder, neighbours
-from .room import require_room
 from .trouble import Trouble, trouble_from
 from .work import Work
 
@@ -240,7 +240,7 @@ class Contact:
         os.makedirs(blobs.directory, mode=0o700, exist_ok=True)
         images = [c.item for c in comparison.wanted if c.kind == "image" and c.action in ("create", "update")]
         layers = [layer for image in images for layer in lacking_layers(self.eyes, image)]
-        require_room(self.root, sum(blob["size"] for blob in announced), layers)
+        require_disk_space(self.root, sum(blob["size"] for blob in announced), layers)
         for blob in announced:
             blobs.add(blob["sha256"], self._patiently(self.channel.blob(blob["size"])))
 

@@ -10,9 +10,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from fedikit.apply import HostReport, Report
-from fedikit.plan import HostPlan, Plan, PlannedChange
-from fedikit.status import HostStatus, Status
+from fedikit.results.plan import HostPlan, Plan, PlannedChange
+from fedikit.results.report import HostReport, Report
+from fedikit.results.status import HostStatus, Status
 
 if TYPE_CHECKING:
     from fedikit.verify import Verdict

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from fedikit import agent
+from fedikit.agent.channel import pack
 from fedikit.errors import AgentFailed, ConnectionFailed, HostBusy, HostError, ItemFailed, StalePlan
-from fedikit.host.channel import pack
 from fedikit.model.host import Connection
-from fedikit.transport import Contact, explain_end, open_contact
-from fedikit.wire import Freight
+from fedikit.remote import bootstrap
+from fedikit.remote.payload import Freight
+from fedikit.remote.transport import Contact, explain_end, open_contact
 
 Message = dict[str, Any]
 UNTOUCHED = "nothing was changed there"
@@ -46,11 +46,11 @@ class Conversation:
 
     def ask(self, request: Message) -> Message:
         """Sends the request and returns the agent's answer; raises a HostError."""
-        message = pack(request | {"agent": agent.fingerprint()})
-        self._write([b"%s " % agent.fingerprint().encode(), message])
+        message = pack(request | {"agent": bootstrap.fingerprint()})
+        self._write([b"%s " % bootstrap.fingerprint().encode(), message])
         line = next(self._lines, b"")
-        if line == agent.ASKS_FOR_AGENT:
-            self._write([b"%d\n" % len(agent.archive()), agent.archive()])
+        if line == bootstrap.ASKS_FOR_AGENT:
+            self._write([b"%d\n" % len(bootstrap.archive()), bootstrap.archive()])
             line = next(self._lines, b"")
         self._answered_at = time.monotonic()
         return self._understand(line)

@@ -1,8 +1,8 @@
 """What travels to the agent: digests for contents, seals for secrets, fingerprints for who watches whom."""
 
 from fedikit.model.item import File, Item, Job, SecretRef, SecretText, Unit
+from fedikit.remote.payload import lower
 from fedikit.secrets import MasterKey, Vault
-from fedikit.wire import lower
 
 
 def vault() -> Vault:

@@ -1,4 +1,4 @@
-"""The agent as it travels: `fedikit.host` as an archive, and the one command that starts it on a host."""
+"""The agent as it travels: `fedikit.agent` as an archive, and the one command that starts it on a host."""
 
 import hashlib
 import io
@@ -15,7 +15,7 @@ h,n=r.readline().split();q=r.read(int(n));p="/var/lib/fedikit/agent/"+h.decode()
 if not os.path.isdir(p):
  os.write(1,b"agent?\\n");z=r.read(int(r.readline()));f=os.memfd_create("fedikit");os.write(f,z);p="/proc/self/fd/%d"%f
 sys.path.insert(0,p)
-from fedikit_host.main import main
+from fedikit_agent.main import main
 os._exit(main(r,q,p))"""
 ASKS_FOR_AGENT = b"agent?\n"
 
@@ -33,7 +33,7 @@ def shell_command(*, with_sudo: bool) -> str:
 @cache
 def sources() -> dict[str, bytes]:
     """The agent's modules by file name."""
-    return {entry.name: entry.read_bytes() for entry in files("fedikit.host").iterdir() if entry.name.endswith(".py")}
+    return {entry.name: entry.read_bytes() for entry in files("fedikit.agent").iterdir() if entry.name.endswith(".py")}
 
 
 @cache
@@ -51,5 +51,5 @@ def archive() -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as contents:
         for name, source in sorted(sources().items()):
-            contents.writestr(zipfile.ZipInfo(f"fedikit_host/{name}"), source, zipfile.ZIP_DEFLATED)
+            contents.writestr(zipfile.ZipInfo(f"fedikit_agent/{name}"), source, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()

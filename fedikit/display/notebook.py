@@ -1,0 +1,25 @@
+"""Registers the drawings with IPython: results then draw themselves when they are the last line of a cell.
+
+By name, so that nothing is imported until there is something to draw.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+DRAWN = {"plan": "Plan", "report": "Report", "status": "Status", "verdict": "Verdict"}
+"""The results that have a drawing, by the module of `fedikit.results` that they are in."""
+
+
+def register(shell: "InteractiveShell") -> None:
+    """Has a running IPython draw results: text for a terminal or a saved notebook, HTML for a browser."""
+    formatter = shell.display_formatter.mimebundle_formatter
+    for module, name in DRAWN.items():
+        formatter.for_type_by_name(f"fedikit.results.{module}", name, _mimebundle)
+
+
+def _mimebundle(value: object, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    from fedikit.display.drawing import mimebundle  # slow to import, and needed only where somebody looks
+
+    return mimebundle(value)

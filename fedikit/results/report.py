@@ -1,0 +1,42 @@
+"""Reports: what an apply did, host by host and item by item."""
+
+from typing import Literal
+
+from fedikit.model.value import HostName, Value
+
+
+class ItemReport(Value):
+    """What was done to one item."""
+
+    id: str
+    action: str
+    seconds: float
+    failed: bool = False
+    kept: str = ""
+    """What of it was left in place, in words."""
+    saved: str = ""
+    """Where on the host somebody's edition of the file was saved."""
+
+
+class HostReport(Value):
+    """What was done on one host."""
+
+    host: HostName
+    outcome: Literal["changed", "same", "failed", "skipped"]
+    items: tuple[ItemReport, ...] = ()
+    generation: int = 0
+    seconds: float = 0.0
+    error: str = ""
+
+
+class Report(Value):
+    """What was done everywhere."""
+
+    purpose: str
+    run: str
+    hosts: dict[HostName, HostReport]
+    seconds: float
+
+    @property
+    def succeeded(self) -> bool:
+        return all(host.outcome in ("changed", "same") for host in self.hosts.values())
