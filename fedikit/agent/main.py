@@ -31,6 +31,8 @@ from .trouble import Trouble, trouble_from
 from .work import Work
 
 DIFF_LIMIT = 64 * 1024
+ALIVE_SECONDS = 2
+"""How often an agent at work says that it is alive: more often than the least patience of a deployer."""
 PATIENCE_SECONDS = 120
 """How long an agent waits for its order, and for each piece of it; a deployer that comes later starts a new one."""
 
@@ -52,6 +54,9 @@ def main(source: BinaryIO, request: bytes, origin: str) -> int:
             as_event(Trouble(f"not permitted: {error}", hint="the login user needs to be root or to have sudo"))
         )
         return 1
+    except Exception as error:
+        channel.send(as_event(Trouble(f"the agent failed: {type(error).__name__}: {error}", code="agent")))
+        raise
 
 
 def as_event(trouble: Trouble) -> Record:
@@ -123,7 +128,7 @@ class Contact:
         if holder := lock_holder(self.home):
             answer["busy"] = describe(holder)
         if target is not None:
-            answer |= {"target": target, "items": wish.items}
+            answer |= {"target": target, "images": [_told(item) for item in wish.items if "layers" in item]}
         if comparison.changes:
             answer |= self._needs(comparison, ledger, target)
         return answer
@@ -258,6 +263,7 @@ class Contact:
             return _end_of(child)
         os.setsid()
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self.channel.show_life(ALIVE_SECONDS)
         status = 1
         try:
             status = work()
@@ -319,6 +325,12 @@ def _end_of(child: int) -> int:
             hint="apply again: that completes what was begun",
         )
     return status
+
+
+def _told(image: Record) -> Record:
+    """What the deployer has to know of an image that a rollback wants back."""
+    layers = [layer["sha256"] for layer in image["layers"]]
+    return {**{key: image[key] for key in ("reference", "manifest", "config")}, "layers": layers}
 
 
 def _as_text(content: bytes) -> str | None:

@@ -67,6 +67,10 @@ class Vault:
         """The key of the seals, which stand for secret contents where a plain hash would betray them."""
         return self._key_for("the seal of secret contents").derive("fedikit/seal", 32)
 
+    def plan_key(self) -> bytes:
+        """The key that saved plans are sealed with."""
+        return self._key_for("the seal of a plan").derive("fedikit/plan", 32)
+
     def seal(self, text: str) -> str:
         """HMAC-SHA256 (hex) of a text under the seal key."""
         return hmac.new(self.seal_key(), text.encode(), hashlib.sha256).hexdigest()

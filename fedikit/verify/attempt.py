@@ -22,7 +22,8 @@ from fedikit.model.check import (
     at_port,
 )
 from fedikit.secrets import Vault
-from fedikit.verify.visitor import Page, Visitor
+from fedikit.verify.page import Page
+from fedikit.verify.visitor import Visitor
 from fedikit.verify.words import Unmet
 
 _SCHEMA = "http://nodeinfo.diaspora.software/ns/schema/"
