@@ -92,7 +92,7 @@ class _Applying:
             self.sessions.keep(host, asked)
             return asked
 
-        names = [host for host, planned in self.plan.hosts.items() if planned.is_changeable]
+        names = [host for host, planned in self.plan.hosts.items() if planned.is_changeable and self.plan.has_changes]
         answers = side_by_side(names, reach, at_a_time=self.plan.deployment.parallel.hosts)
         return {host: asked for host, asked in answers.items() if asked}
 
@@ -138,11 +138,15 @@ class _Applying:
             return HostReport(host=host, outcome="skipped", error=f"waits for {', '.join(failed)}, which failed")
         if planned.error:
             return HostReport(host=host, outcome="failed", error=planned.error)
-        if blocked := [change.id for change in planned.changes if change.action == "blocked"]:
-            words = f"cannot be changed as planned: {', '.join(blocked)}; nothing was done"
+        if planned.is_blocked:
+            blocked = [change.id for change in planned.changes if change.action == "blocked"]
+            words = f"cannot be changed as planned: {', '.join([*planned.refused, *blocked])}; nothing was done"
             return HostReport(host=host, outcome="failed", error=words, generation=planned.generation)
         if planned.is_noop:
             return HostReport(host=host, outcome="same", generation=planned.generation)
+        if self.plan.is_refused:
+            words = "nothing is changed while another host refuses"
+            return HostReport(host=host, outcome="skipped", error=words, generation=planned.generation)
         items: list[ItemReport] = []
         try:
             with failing_alone(host):

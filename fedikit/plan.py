@@ -29,16 +29,19 @@ def make_plan(
     limit: Sequence[str] = (),
     purge: bool = False,
     drift: Drift = "restore",
+    consent: Sequence[str] = (),
     sessions: Sessions | None = None,
     tell: Tell = tell_nobody,
 ) -> Plan:
     """Asks every host what would change. A host that cannot be asked has its reason in its part of the plan.
 
     `limit`: only these hosts. `purge`: data that left the configuration goes too. `drift`: whether files that somebody
-    edited are restored (their edition is saved on the host) or kept. `sessions`: where the contacts stay open for an
-    apply.
+    edited are restored (their edition is saved on the host) or kept. `consent`: names of what may become another though
+    data and other servers know it by what it was: a new domain, an application that begins anew elsewhere. `sessions`:
+    where the contacts stay open for an apply.
     """
-    return _plan(Question(purpose="apply", purge=purge, drift=drift), deployment, limit, sessions, tell)
+    question = Question(purpose="apply", purge=purge, drift=drift, consent=tuple(consent))
+    return _plan(question, deployment, limit, sessions, tell)
 
 
 def make_removal(
@@ -146,6 +149,7 @@ class _Planning:
             kept=answer.kept,
             last_run=answer.last_run.run if answer.last_run else "",
             unfinished=answer.unfinished,
+            refused=asked.refused,
             note=_note(answer),
         )
 

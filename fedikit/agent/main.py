@@ -125,6 +125,8 @@ class Contact:
             "kept": [id for id, entry in ledger.entries.items() if entry["state"] == "kept"],
             "last_run": ledger.last_run(),
         }
+        if ledger.identity and ledger.has_data():
+            answer["identity"] = ledger.identity
         if holder := lock_holder(self.home):
             answer["busy"] = describe(holder)
         if target is not None:
@@ -146,6 +148,8 @@ class Contact:
             described["reasons"] = change.reasons
         if change.is_drift:
             described["drift"] = True
+        if change.item.get("data"):
+            described["data"] = True
         is_secret = "seal" in change.item or change.was_secret
         if change.kind == "file" and not is_secret and change.action in ("update", "keep", "restore"):
             described["before"] = self._shown(change.item["path"])
@@ -226,6 +230,7 @@ class Contact:
         holder = {"who": order["who"], "since": now(), "run": order["run"]}
         with lock(self.home, holder) as held:
             ledger = Ledger(self.home, self.request["deployment"])
+            ledger.identity = self._identity(ledger, order)
             hands = Hands(self.root, bytes.fromhex(self.request.get("seal", "")), note_command=held.note_command)
             comparison = compare(hands, wish, ledger)
             self._refuse_if_moved(order, comparison)
@@ -233,6 +238,14 @@ class Contact:
             self._take_in(order["blobs"], blobs, comparison)
             convergence = Convergence(hands, wish, comparison, ledger, Work(blobs, order["secrets"], wish.purge))
             return self._in_a_session_of_its_own(lambda: self._converge(convergence, order, ledger))
+
+    def _identity(self, ledger: Ledger, order: Record) -> Record:
+        """What the deployment is known by from now on; in a rollback, what it was known by then."""
+        target = order["aim"].get("target")
+        if target is None:
+            return {**ledger.identity, **self.request.get("identity", {})}
+        identity: Record = ledger.read_generation(target).get("identity", ledger.identity)
+        return identity
 
     def _refuse_if_moved(self, order: Record, comparison: Comparison) -> None:
         if comparison.basis != order["basis"]:
@@ -280,7 +293,9 @@ class Contact:
         try:
             ledger.note_run({**run, "state": "running"})
             self._keep_agent()
-            convergence.run(order["debs"], {**run, "note": order["note"]}, self.channel.send)
+            convergence.run(
+                order["debs"], {**run, "note": order["note"], "identity": ledger.identity}, self.channel.send
+            )
             ledger.note_run({**run, "state": "done"})
             generation = 0 if self._forget_if_asked(ledger) else ledger.generation
         except (Trouble, OSError) as error:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@options("configuration", "environment", "lock", "limit", "purge", "drift", "json")
+@options("configuration", "environment", "lock", "limit", "purge", "drift", "consent", "json")
 @click.option("--out", type=click.Path(dir_okay=False), help="Save the plan, to be applied with apply --plan.")
 def plan(
     configuration: str | None,
@@ -31,6 +31,7 @@ def plan(
     limit: tuple[str, ...],
     purge: bool,
     drift: Any,
+    consent: tuple[str, ...],
     as_json: bool,
     out: str | None,
 ) -> None:
@@ -39,7 +40,7 @@ def plan(
 
     deployment = deployment_of(environment, configuration, lock)
     get_ready_to_present()
-    made = make_plan(deployment, limit=limit, purge=purge, drift=drift, tell=listener())
+    made = make_plan(deployment, limit=limit, purge=purge, drift=drift, consent=consent, tell=listener())
     if out:
         save_plan(made, out)
     present(made, as_json=as_json)
@@ -47,11 +48,11 @@ def plan(
 
 
 @click.command()
-@options("configuration", "environment", "lock", "limit", "purge", "drift", "yes", "json")
+@options("configuration", "environment", "lock", "limit", "purge", "drift", "consent", "yes", "json")
 @click.option("--plan", "plan_file", type=click.Path(dir_okay=False), help="Apply this saved plan, nothing else.")
 def apply(
     configuration: str | None, environment: str, lock: str | None, limit: tuple[str, ...], purge: bool, drift: Any,
-    yes: bool, as_json: bool, plan_file: str | None,
+    consent: tuple[str, ...], yes: bool, as_json: bool, plan_file: str | None,
 ) -> None:  # fmt: skip
     """Make the hosts as the configuration says."""
     from fedikit.plan import load_plan, make_plan
@@ -62,18 +63,26 @@ def apply(
     def plan(sessions: "Sessions", tell: "Tell") -> "Plan":
         if plan_file:
             return load_plan(plan_file, deployment)
-        return make_plan(deployment, limit=limit, purge=purge, drift=drift, sessions=sessions, tell=tell)
+        return make_plan(
+            deployment, limit=limit, purge=purge, drift=drift, consent=consent, sessions=sessions, tell=tell
+        )
 
     act(deployment, plan, yes=yes, as_json=as_json)
 
 
 @click.command()
-@options("environment", "limit", "purge", "yes", "json")
-def remove(environment: str, limit: tuple[str, ...], purge: bool, yes: bool, as_json: bool) -> None:
+@options("environment", "limit", "purge", "confirm", "yes", "json")
+def remove(
+    environment: str, limit: tuple[str, ...], purge: bool, confirm: str | None, yes: bool, as_json: bool
+) -> None:
     """Take away everything of this environment; data stays, unless purged."""
     from fedikit.plan import make_removal
 
     hosting = environment_of(environment)
+    if purge and confirm is not None and confirm != hosting.name:
+        raise click.UsageError(f"--confirm {confirm}: the environment's name is {hosting.name}; nothing was done")
+    if purge and yes and confirm is None:
+        raise click.UsageError(f"to purge unasked takes the environment's name: --confirm {hosting.name}")
 
     def plan(sessions: "Sessions", tell: "Tell") -> "Plan":
         return make_removal(hosting, limit=limit, purge=purge, sessions=sessions, tell=tell)
@@ -128,6 +137,11 @@ def confirmed(plan: "Plan") -> bool:
     if not sys.stdin.isatty():
         click.echo("There is nobody to ask: give --yes to do it.", err=True)
         return False
+    if plan.purpose == "remove" and plan.purge:
+        name = plan.deployment.name
+        words = f"This destroys data, for good. Type the environment's name ({name}) to do it"
+        typed: str = click.prompt(words, default="", show_default=False, err=True)
+        return typed.strip() == name
     question = {"apply": "Change the hosts?", "remove": "Take it all away?", "rollback": "Go back?"}[plan.purpose]
     return click.confirm(question, default=False, err=True)
 

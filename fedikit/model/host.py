@@ -132,6 +132,8 @@ class HostState(Items):
     connection: Connection
     applications: tuple[str, ...] = ()
     """Which applications are placed there."""
+    domains: dict[str, DomainName] = Field(default_factory=dict)
+    """By application, the domain that its users and posts are known by."""
     served_by: tuple[HostName, ...] = ()
     """Hosts with servers that must be there first, such as a shared database's."""
 

@@ -81,6 +81,7 @@ class Change(Message):
     before: Text | None = None
     after: Text | None = None
     version: Version = ""
+    data: bool = False
 
 
 class Run(Message):
@@ -128,6 +129,7 @@ class Answer(Message):
     kept: Annotated[tuple[Id, ...], Field(max_length=MOST_PARTS)]
     last_run: Run | None
     busy: Line = ""
+    identity: Annotated[dict[Line, Line], Field(max_length=1000)] = Field(default_factory=dict)
     target: Count | None = None
     images: Annotated[tuple[ImageBuild, ...], Field(max_length=MOST_PARTS)] = ()
     contents: Annotated[tuple[Sha256, ...], Field(max_length=MOST_PARTS)] = ()

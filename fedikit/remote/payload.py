@@ -5,8 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fedikit.model.item import CONTENT_FIELDS, Content, Image, Item, Job, SecretText, Unit, content_of
+from fedikit.model.host import HostState
+from fedikit.model.item import CONTENT_FIELDS, Content, Image, Item, Job, SecretText, Unit, content_of, secrets_in
 from fedikit.model.value import digest_of
+from fedikit.results.identity import DOMAIN, MASTER_KEY, SECRET
 from fedikit.secrets import Vault
 from fedikit.store import Images, StoredImage
 
@@ -66,7 +68,7 @@ def parts_of_images(items: Sequence[Encoded]) -> Iterator[tuple[str, str, list[s
 
 def _digest(ids: Sequence[str], by_id: dict[str, Encoded]) -> str:
     """What becomes another when one of the items does; an image's digest tells enough of it."""
-    told = [{key: value for key, value in by_id[id].items() if key != "builds"} for id in ids]
+    told = [{key: value for key, value in by_id[id].items() if key not in ("builds", "spans")} for id in ids]
     return digest_of(told)[:SHORT]
 
 
@@ -90,8 +92,28 @@ def _encode_content(name: str, content: Content, vault: Vault, payload: Payload)
     if isinstance(content, SecretText):
         text = vault.text(content)
         payload.secrets[name] = text
-        return {"seal": vault.seal(text)}
+        return {"seal": vault.seal(text), "spans": _spans(content, vault)}
     data = content.encode()
     digest = hashlib.sha256(data).hexdigest()
     payload.contents[digest] = data
     return {"sha256": digest}
+
+
+def _spans(content: SecretText, vault: Vault) -> list[list[int]]:
+    """Where secrets begin and end in a text, in characters: by that a host can take them out of what it shows."""
+    spans, at = [], 0
+    for part in content.parts:
+        length = len(part if isinstance(part, str) else vault.value(part))
+        if not isinstance(part, str):
+            spans.append([at, at + length])
+        at += length
+    return spans
+
+
+def identity_of(state: HostState, vault: Vault) -> dict[str, str]:
+    """What a host's deployment is known by: domains, permanent secrets, and the key that all others come from."""
+    identity = {f"{DOMAIN}{application}": domain for application, domain in state.domains.items()}
+    if state.items and vault.has_master:
+        identity[MASTER_KEY] = vault.identity_of(MASTER_KEY)
+    permanent = [secret for secret in secrets_in(state.items) if secret.permanent]
+    return identity | {f"{SECRET}{secret.name}": vault.identity_of(vault.value(secret)) for secret in permanent}

@@ -9,8 +9,9 @@ from typing import Any
 from fedikit.errors import AgentFailed, FedikitError
 from fedikit.model.deployment import Deployment
 from fedikit.remote.messages import Answer
-from fedikit.remote.payload import Payload, encode
+from fedikit.remote.payload import Payload, encode, identity_of
 from fedikit.remote.session import Session
+from fedikit.results.identity import refusals
 from fedikit.results.plan import Question
 from fedikit.secrets import Vault
 from fedikit.store import Deb, Images, Store
@@ -23,6 +24,8 @@ class Asked:
     session: Session
     payload: Payload
     answer: Answer
+    refused: tuple[str, ...] = ()
+    """Why it is not to be changed, though it could be."""
     debs: tuple[Deb, ...] = ()
     """The packages to be installed there, from Debian's signed lists."""
 
@@ -74,16 +77,17 @@ class Sessions:
         """Asks a host what would change there. The session is open, and the caller's to close or keep."""
         state = self.deployment.hosts[host]
         payload = encode(state.items, self.vault, self.images)
+        identity = identity_of(state, self.vault)
         with failing_alone(host):
             session = Session(host, state.connection)
             try:
-                answer = session.ask(self._request(question, payload), Answer)
+                answer = session.ask(self._request(question, payload, identity), Answer)
             except BaseException:
                 session.close()
                 raise
         for image in answer.images:  # in a rollback: what the store has of the images of that generation
             payload.files |= self.images.sizes_of(image.manifest)
-        return Asked(session, payload, answer)
+        return Asked(session, payload, answer, refusals(answer.identity, identity, question.consent))
 
     def keep(self, host: str, asked: Asked) -> None:
         """Holds a session open, so that its agent can be given an order."""
@@ -99,11 +103,12 @@ class Sessions:
             return None
         return asked
 
-    def _request(self, question: Question, payload: Payload) -> dict[str, Any]:
+    def _request(self, question: Question, payload: Payload, identity: dict[str, str]) -> dict[str, Any]:
         request: dict[str, Any] = {
             "op": "rollback" if question.purpose == "rollback" else "plan",
             "deployment": self.deployment.name,
             "items": payload.items,
+            "identity": identity,
             "seal": self.vault.seal_key().hex() if self.vault.has_master else "",
         }
         if question.purpose == "remove":

@@ -20,6 +20,8 @@ class Question(Value):
     """What becomes of files that somebody edited."""
     to: int | None = None
     """The generation to go back to, in a rollback; before the last apply if not given."""
+    consent: tuple[str, ...] = ()
+    """What may become another, by its new name, though other servers or data know it by the old one."""
 
 
 class PlannedChange(Value):
@@ -33,6 +35,8 @@ class PlannedChange(Value):
     after: str | None = None
     """The texts of a file, to draw a difference with; never of one with secrets."""
     version: str = ""
+    data: bool = False
+    """Whether people's data is in it."""
     title: str = ""
     """What a container image says that it is."""
 
@@ -81,6 +85,8 @@ class HostPlan(Value):
     """The last apply that touched the host."""
     unfinished: bool = False
     """An earlier run was interrupted or failed: the host's record of it is completed, or taken away, by an apply."""
+    refused: tuple[str, ...] = ()
+    """Why it is not to be changed, though it could be: what people or data know it by would be another."""
     error: str = ""
     """Why the host could not be planned."""
     seconds: float = 0.0
@@ -92,7 +98,7 @@ class HostPlan(Value):
 
     @property
     def is_blocked(self) -> bool:
-        return any(change.action == "blocked" for change in self.changes)
+        return bool(self.refused) or any(change.action == "blocked" for change in self.changes)
 
     @property
     def is_changeable(self) -> bool:
@@ -114,7 +120,12 @@ class Plan(Question):
     @property
     def has_changes(self) -> bool:
         """Whether there is a host that can be changed."""
-        return any(host.is_changeable for host in self.hosts.values())
+        return not self.is_refused and any(host.is_changeable for host in self.hosts.values())
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether nothing is to be changed, for on one of the hosts data would be lost or no longer known."""
+        return any(host.refused for host in self.hosts.values())
 
     @property
     def has_errors(self) -> bool:
@@ -123,7 +134,7 @@ class Plan(Question):
     @property
     def question(self) -> Question:
         """What the hosts were asked."""
-        return Question(purpose=self.purpose, purge=self.purge, drift=self.drift, to=self.to)
+        return Question(**{name: getattr(self, name) for name in Question.model_fields})
 
     def of(self, deployment: Deployment) -> "Plan":
         """The same plan, of a deployment that still knows its secrets; raises if it is not the planned one."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fedikit
-from fedikit.errors import ConfigurationError, FedikitError
+from fedikit.errors import ConfigurationError, FedikitError, Mistake
 from fedikit.events import Event, StepFinished, StepStarted
 from fedikit.model.deployment import Deployment
 from fedikit.runbook.arguments import check_files, check_parameters, find_file
@@ -144,6 +144,14 @@ class Run:
             self._close_sessions()
         hint = "leave the others alone with limit=…, or mend what is said above"
         self._require(not asked.has_errors, asked, "not every host can be worked on", hint=hint)
+
+    def require_confirmed(self, environment: "Environment") -> None:
+        """Makes sure that who wants to purge named the environment."""
+        purge, confirm = getattr(self.parameters, "purge", False), getattr(self.parameters, "confirm", "")
+        if not purge or self.is_dry_run or confirm == environment.name:
+            return
+        message = f"to purge takes the environment's name: confirm = {environment.name!r}"
+        raise ConfigurationError(self.parameters.runbook, [Mistake("confirm", message)])
 
     def require_done(self, plan: "fedikit.Plan") -> None:
         """Makes sure that a plan made after acting has nothing left to do."""
