@@ -14,6 +14,7 @@ FedikitError                 anything fedikit says in words; exit status 1
 └── DeadlineExceeded         a wait ended without what it waited for
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,6 +41,20 @@ class FedikitError(Exception):
 
     def __str__(self) -> str:
         return _hinted(self.headline, self.hint)
+
+
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+
+
+def visible(text: str) -> str:
+    """The text with what would act on a terminal, or turn the order of its letters, written out as escapes."""
+    return _HIDDEN.sub(lambda match: f"\\x{ord(match[0]):02x}" if ord(match[0]) < 256 else _escape(match[0]), text)
+
+
+def _escape(character: str) -> str:
+    return f"\\u{ord(character):04x}"
 
 
 def _hinted(words: str, hint: str) -> str:
@@ -71,11 +86,14 @@ class ConfigurationError(FedikitError):
 
 
 class HostError(FedikitError):
-    """Something about one host: its name and what happened there are kept apart."""
+    """Something about one host: its name and what happened there are kept apart.
+
+    Its words may be the host's own: what would act on a terminal is written out.
+    """
 
     def __init__(self, host: str, message: str, *, hint: str = "") -> None:
         self.host = host
-        super().__init__(message, hint=hint)
+        super().__init__(visible(message), hint=visible(hint))
 
     @property
     def headline(self) -> str:

@@ -134,7 +134,7 @@ def _judge_wanted(eyes: Eyes, wish: Wish, item: Item, ledger: Ledger, others: di
     if not reasons or _is_done_already(eyes, item, entry):
         return Change(item, "same" if entry and entry["state"] != "kept" and not reasons else "adopt", [], state)
     is_drift = _is_drift(eyes, entry)
-    was_secret = any("seal" in former for former in _former_items(entry))
+    was_secret = any("seal" in former for former in former_items(entry))
     if is_drift and wish.keep_drift:
         return Change(item, "keep", ["edited by hand", *reasons], state, is_drift, was_secret)
     return Change(item, _making(item, state), reasons, state, is_drift, was_secret)
@@ -158,7 +158,7 @@ def _is_drift(eyes: Eyes, entry: Record | None) -> bool:
     """Whether somebody else made of it what it is: it is neither as we wanted it nor as it was before fedikit."""
     if entry is None or entry["item"]["kind"] == "job":
         return False
-    if any(_holds(eyes, item, entry.get("done") or "") for item in _former_items(entry)):
+    if any(_holds(eyes, item, entry.get("done") or "") for item in former_items(entry)):
         return False
     return entry["state"] == "held" or (entry["item"]["kind"] == "file" and _is_strange(eyes, entry))
 
@@ -174,7 +174,7 @@ def _is_strange(eyes: Eyes, entry: Record) -> bool:
     return eyes.file_state(entry["item"]["path"]) not in (ABSENT, entry.get("prior"))
 
 
-def _former_items(entry: Record | None) -> list[Item]:
+def former_items(entry: Record | None) -> list[Item]:
     """What was wanted last, and in the applies before it that did not go through."""
     return [entry["item"], *entry.get("was", ())] if entry else []
 

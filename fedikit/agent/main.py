@@ -20,7 +20,8 @@ from typing import Any, BinaryIO
 
 from .blobs import Blobs
 from .channel import Channel, Gone, unpack
-from .compare import Change, Comparison, Wish, compare
+from .compare import Change, Comparison, Wish, compare, former_items
+from .confidential import secrets_known
 from .converge import Convergence
 from .disk_space import require_disk_space
 from .eyes import Eyes
@@ -31,6 +32,7 @@ from .trouble import Trouble, trouble_from
 from .work import Work
 
 DIFF_LIMIT = 64 * 1024
+TAIL_CHARACTERS = 4000
 ALIVE_SECONDS = 2
 """How often an agent at work says that it is alive: more often than the least patience of a deployer."""
 PATIENCE_SECONDS = 120
@@ -59,10 +61,28 @@ def main(source: BinaryIO, request: bytes, origin: str) -> int:
         raise
 
 
+def redacted(trouble: Trouble, secrets: set[str]) -> Trouble:
+    """The trouble without secrets in its words; they are taken out before anything is cut off."""
+    from .redaction import scrub  # slow to import, and needed for failures only
+
+    trouble.message, trouble.tail, trouble.hint = (
+        scrub(text, secrets) for text in (trouble.message, trouble.tail, trouble.hint)
+    )
+    return trouble
+
+
+def last_lines(text: str, limit: int) -> str:
+    """As many of the last lines as fit into that many characters; none of them in part, unless one alone is longer."""
+    if len(text) <= limit:
+        return text
+    _, end_of_line, rest = text[-limit:].partition("\n")
+    return rest if end_of_line else text[-limit:]
+
+
 def as_event(trouble: Trouble) -> Record:
     return {
         "event": "trouble", "code": trouble.code, "message": trouble.message,
-        "tail": trouble.tail[-4000:], "hint": trouble.hint, "item": trouble.item,
+        "tail": last_lines(trouble.tail, TAIL_CHARACTERS), "hint": trouble.hint, "item": trouble.item,
     }  # fmt: skip
 
 
@@ -281,7 +301,7 @@ class Contact:
         try:
             status = work()
         except BaseException as error:
-            self.channel.send(as_event(Trouble(f"the agent failed: {type(error).__name__}: {error}", code="agent")))
+            self.channel.send(as_event(Trouble(f"the agent failed: {type(error).__name__}", code="agent")))
             raise
         finally:
             sys.stderr.flush()
@@ -289,6 +309,8 @@ class Contact:
 
     def _converge(self, convergence: Convergence, order: Record, ledger: Ledger) -> int:
         start = time.monotonic()
+        items = [*convergence.wish.items, *(item for entry in ledger.entries.values() for item in former_items(entry))]
+        secrets = secrets_known(convergence.hands, items, order["secrets"])
         run = {"run": order["run"], "who": order["who"], "time": now(), **order["aim"]}
         try:
             ledger.note_run({**run, "state": "running"})
@@ -298,8 +320,8 @@ class Contact:
             )
             ledger.note_run({**run, "state": "done"})
             generation = 0 if self._forget_if_asked(ledger) else ledger.generation
-        except (Trouble, OSError) as error:
-            trouble = error if isinstance(error, Trouble) else trouble_from(error)
+        except Exception as error:
+            trouble = redacted(trouble_from(error), secrets)
             self._note_failure(ledger, run, trouble)
             self.channel.send(as_event(trouble))
             return 1

@@ -20,8 +20,12 @@ class Trouble(Exception):
         self.item = ""
 
 
-def trouble_from(error: OSError) -> Trouble:
-    """What the operating system refused, in words."""
+def trouble_from(error: Exception) -> Trouble:
+    """The error in words: trouble as it is, what the operating system refused, or a fault of the agent's own."""
+    if isinstance(error, Trouble):
+        return error
+    if not isinstance(error, OSError):
+        return Trouble(f"the agent failed: {type(error).__name__}: {error}", code="agent")
     words = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Trouble(words, code="disk", hint="free some space there and run the same command again")

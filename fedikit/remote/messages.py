@@ -4,12 +4,11 @@ A host may be hacked, and say anything. What passes here has the types and limit
 character; nothing untyped goes on. What does not pass is that host's failure, and nobody else's.
 """
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from fedikit.errors import AgentFailed
+from fedikit.errors import AgentFailed, visible
 
 LINE_BYTES = 32 * 1024 * 1024
 """The longest line that an agent may send: dpkg's status of a large host is in one."""
@@ -17,19 +16,6 @@ MOST_PARTS = 20_000
 """How many parts an answer may have of a kind: changes, items, contents, packages."""
 LONGEST_TEXT = 512 * 1024
 LONGEST_WORDS = 16 * 1024
-
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
-)
-
-
-def visible(text: str) -> str:
-    """The text with what would act on a terminal, or turn the order of its letters, written out as escapes."""
-    return _HIDDEN.sub(lambda match: f"\\x{ord(match[0]):02x}" if ord(match[0]) < 256 else _escape(match[0]), text)
-
-
-def _escape(character: str) -> str:
-    return f"\\u{ord(character):04x}"
 
 
 def _visible_line(text: str) -> str:

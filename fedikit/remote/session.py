@@ -167,4 +167,5 @@ def deployer_name() -> str:
 
 def new_run() -> str:
     """A name for one apply: sorts by time, UTC."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    now = datetime.now(UTC)
+    return f"{now:%Y%m%dT%H%M%SZ}-{now.microsecond:05x}{secrets.token_hex(1)}"

@@ -3,7 +3,7 @@
 import shlex
 import subprocess
 
-from fedikit.errors import HostError
+from fedikit.errors import HostError, visible
 from fedikit.model.host import Connection, Local, Ssh
 
 DEADLINE_SECONDS = 30
@@ -19,7 +19,7 @@ def run_in_login_shell(host: str, connection: Connection, command: tuple[str, ..
             status, output = _run_over_ssh(host, connection, line)
     if status:
         raise HostError(host, f"`{shlex.join(command)}` ended with exit status {status}: {output.strip()[-300:]}")
-    return output
+    return visible(output)
 
 
 def login_command(command: tuple[str, ...], user: str | None, *, is_root: bool) -> str:
