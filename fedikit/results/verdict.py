@@ -1,15 +1,10 @@
 """The verdict: what each check saw, as a value; also as JUnit XML, which CI systems read."""
 
-import re
-from itertools import groupby
 from typing import Annotated
-from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from pydantic import Field
 
 from fedikit.model.value import Value
-
-_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class CheckResult(Value):
@@ -37,32 +32,6 @@ class Verdict(Value):
 
     def junit(self) -> str:
         """The verdict as JUnit XML: a suite an application, a test case a check."""
-        root = Element("testsuites", _counts(self.results))
-        ordered = sorted(self.results, key=lambda result: result.application)
-        for application, results in groupby(ordered, key=lambda result: result.application):
-            _add_suite(root, application, tuple(results))
-        indent(root)
-        return f'<?xml version="1.0" encoding="UTF-8"?>\n{tostring(root, encoding="unicode")}\n'
+        from fedikit.results.junit import as_junit  # brings an XML library, and few verdicts are written so
 
-
-def _add_suite(root: Element, application: str, results: tuple[CheckResult, ...]) -> None:
-    suite = SubElement(root, "testsuite", {"name": _clean(application), **_counts(results)})
-    for result in results:
-        names = {"classname": _clean(application), "name": _clean(result.name)}
-        case = SubElement(suite, "testcase", {**names, "time": f"{result.seconds:.3f}"})
-        if result.passed:
-            SubElement(case, "system-out").text = _clean(result.detail)
-        else:
-            SubElement(case, "failure", {"message": _clean(result.detail)}).text = _clean(
-                f"{result.detail}\nafter {result.attempts} attempts in {result.seconds:.1f} s"
-            )
-
-
-def _counts(results: tuple[CheckResult, ...]) -> dict[str, str]:
-    failures = sum(not result.passed for result in results)
-    longest = max((result.seconds for result in results), default=0)  # they run side by side
-    return {"tests": str(len(results)), "failures": str(failures), "errors": "0", "time": f"{longest:.3f}"}
-
-
-def _clean(text: str) -> str:
-    return _NOT_IN_XML.sub("�", text)
+        return as_junit(self.results)

@@ -1,0 +1,109 @@
+"""Drawing how something ended: reports, verdicts, status."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from fedikit.display.words import plural
+from fedikit.results.report import HostReport, Report
+from fedikit.results.status import HostStatus, Status
+from fedikit.results.verdict import Verdict
+
+NOTES_SHOWN = 5
+DETAIL_WIDTH = 48
+OUTCOMES = {"changed": "green", "same": "dim", "failed": "bold red", "skipped": "yellow"}
+
+
+def _grid(*ratios: str) -> Table:
+    table = Table.grid(padding=(0, 1))
+    for style in ratios:
+        table.add_column(style=style, no_wrap=style == "bold")
+    return table
+
+
+def draw_report(report: Report) -> Iterator[RenderableType]:
+    table = _grid("bold", "", "", "")
+    for host in report.hosts.values():
+        table.add_row(
+            Text(host.host),
+            Text(host.outcome, style=OUTCOMES[host.outcome]),
+            Text(_done(host)),
+            f"{host.seconds:.1f} s",
+        )
+    yield table
+    for host in report.hosts.values():
+        yield from _details(host)
+    outcomes = Counter(host.outcome for host in report.hosts.values())
+    words = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
+    yield Text.assemble(
+        (f"{report.purpose}: {words}.", "bold"), (f"  ({report.seconds:.1f} s, run {report.run})", "dim")
+    )
+
+
+def _done(host: HostReport) -> str:
+    if host.outcome == "same":
+        return "nothing to change"
+    counts = Counter(item.action for item in host.items if not item.failed)
+    words = ", ".join(f"{count} {action}" for action, count in counts.items()) or "nothing done"
+    return f"{words}; generation {host.generation}" if host.outcome == "changed" and host.generation else words
+
+
+def _details(host: HostReport) -> Iterator[Text]:
+    if host.error:
+        yield Text(f"{host.host}: {host.error}", style="red" if host.outcome == "failed" else "yellow")
+    for item in host.items:
+        if item.kept:
+            yield Text(f"{host.host}: {item.id} {item.kept}", style="magenta")
+        if item.saved:
+            yield Text(f"{host.host}: somebody's edition of {item.id} was saved as {item.saved}", style="magenta")
+
+
+# Verdicts
+
+
+def draw_verdict(verdict: Verdict) -> Iterator[RenderableType]:
+    width = max((len(result.application) for result in verdict.results), default=0)
+    for result in verdict.results:
+        sign = ("✓ ", "green") if result.passed else ("✗ ", "bold red")
+        detail = " ".join(result.detail.split())
+        shown = detail if len(detail) <= DETAIL_WIDTH or not result.passed else f"{detail[: DETAIL_WIDTH - 1]}…"
+        about = (f"  {shown}, {result.seconds:.1f} s", "dim" if result.passed else "red")
+        yield Text.assemble(sign, (f"{result.application:<{width}}  ", "bold"), result.name, about)
+    failed = sum(not result.passed for result in verdict.results)
+    count = plural(len(verdict.results), "check")
+    words = f"{count} held." if verdict.results else "There was nothing to check."
+    yield Text(f"{failed} of {count} failed." if failed else words, style="bold red" if failed else "bold")
+
+
+# Status
+
+
+def draw_status(status: Status) -> Iterator[RenderableType]:
+    for host in status.hosts.values():
+        yield Text.assemble((host.host, "bold"), "  ", *_host_status(host))
+        for generation in reversed(host.generations):
+            current = "*" if generation.number == host.generation else " "
+            words = f"{generation.time}  {plural(generation.items, 'item'):<9} {generation.note}, by {generation.who}"
+            yield Text(f"  {current} generation {generation.number:<3} {words}", style="" if current == "*" else "dim")
+        for note in host.notes[-NOTES_SHOWN:]:
+            yield Text(f"    {note.time}  {note.who} {note.note}", style="dim")
+
+
+def _host_status(host: HostStatus) -> Iterable[str | tuple[str, str]]:
+    if host.error:
+        return [(host.error, "bold red")]
+    states = Counter(host.items.values())
+    parts: list[str | tuple[str, str]] = [
+        ", ".join(f"{count} {state}" for state, count in states.items()) or "owns nothing"
+    ]
+    if host.busy:
+        parts.append((f"  is being changed by {host.busy}", "yellow"))
+    elif host.last_run and host.last_run.state != "done":
+        ended = "was interrupted" if host.last_run.state == "running" else f"failed at {host.last_run.item}"
+        parts.append((f"  the last run {host.last_run.run} {ended} {host.last_run.message}", "yellow"))
+    if host.neighbours:
+        parts.append((f"  other deployments here: {', '.join(host.neighbours)}", "dim"))
+    return parts

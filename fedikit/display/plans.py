@@ -1,0 +1,150 @@
+"""Drawing plans: host by host, item by item; what is refused or would be lost comes first."""
+
+import difflib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from fedikit.display.words import megabytes, plural
+from fedikit.results.plan import HostPlan, Plan, PlannedChange
+
+SIGNS = {
+    "create": ("+", "green"),
+    "update": ("~", "yellow"),
+    "run": ("▸", "cyan"),
+    "adopt": ("=", "cyan"),
+    "delete": ("-", "red"),
+    "restore": ("<", "magenta"),
+    "release": ("=", "magenta"),
+    "keep": ("·", "magenta"),
+    "blocked": ("✗", "bold red"),
+}
+WORDS = {
+    "adopt": "is there already; fedikit's from now on",
+    "restore": "back to what was there before",
+    "release": "was there before; stays",
+}
+DIFF_LINES = 40
+NEW_FILE_LINES = 10
+
+
+def draw_plan(plan: Plan) -> Iterator[RenderableType]:
+    width = max((len(name) for name in plan.hosts), default=4)
+    for host in plan.hosts.values():
+        yield from _host_plan(host, width)
+    yield _plan_summary(plan)
+
+
+def _host_plan(host: HostPlan, width: int) -> Iterator[Text]:
+    name = Text(f"{host.host:<{width}}  ", style="bold")
+    if host.error:
+        yield _hang(name, Text(host.error, style="bold red"))
+        return
+    lines = list(_lines_of_changes(host))
+    if host.note:
+        lines.insert(0, Text(f"! {host.note}", style="yellow"))
+    if host.kept:
+        lines.append(Text(f"  kept since it left: {', '.join(host.kept)}", style="magenta"))
+    if not host.changes:
+        but = " but fedikit's own record" if host.unfinished else ""
+        lines.append(Text(f"  nothing to change{but}", style="dim"))
+    for number, line in enumerate(lines):
+        yield _hang(name if number == 0 else Text(" " * (width + 2)), line)
+
+
+def _hang(left: Text, right: Text) -> Text:
+    """Text beside a name; its further lines stand under its first one."""
+    lines = right.split("\n")
+    indent = Text("\n" + " " * len(left))
+    return Text.assemble(left, indent.join(lines))
+
+
+def _lines_of_changes(host: HostPlan) -> Iterator[Text]:
+    packages = [change for change in host.changes if change.id.startswith("package:")]
+    for action in dict.fromkeys(change.action for change in packages):
+        yield _package_line(host, [change for change in packages if change.action == action])
+    for change in host.changes:
+        if change not in packages:
+            yield _change_line(change, _sizes_of_images(host))
+            yield from _difference(change)
+
+
+def _package_line(host: HostPlan, changes: list[PlannedChange]) -> Text:
+    action = changes[0].action
+    names = [change.id.removeprefix("package:") for change in changes]
+    note = WORDS.get(action, "")
+    if action in ("create", "update"):
+        versions = {deb.name: deb.version for deb in host.debs}
+        names = [f"{name} {versions[name]}" if name in versions else name for name in names]
+        rest = host.bytes_to_send - sum(_sizes_of_images(host).values())
+        note = f"({plural(len(host.debs), 'package')}, {megabytes(rest)} to send)"
+    elif action == "delete" and host.leaving_packages:
+        others = len(set(host.leaving_packages) - set(names))
+        note = f"(and {plural(others, 'package')} that came with it)" if others else ""
+    return _signed(action, "package", ", ".join(names), note)
+
+
+def _signed(action: str, kind: str, what: str, note: str) -> Text:
+    sign, style = SIGNS[action]
+    return Text.assemble((f"{sign} {kind:<9} ", style), what, (f"  {note}" if note else "", "dim"))
+
+
+def _sizes_of_images(host: HostPlan) -> dict[str, int]:
+    """How much is to be sent, by the id of the image; of layers that several share, one has them all."""
+    sizes: Counter[str] = Counter()
+    for image in host.images:
+        sizes[f"image:{image.reference}"] += image.size
+    return sizes
+
+
+def _change_line(change: PlannedChange, sizes: Mapping[str, int]) -> Text:
+    kind, _, name = change.id.partition(":")
+    reasons = [reason for reason in change.reasons if reason not in ("absent", "content", "has not run")]
+    counts = _counts(change)
+    words = [*filter(None, (change.title, counts)), *reasons]
+    words += [f"{megabytes(sizes[change.id])} to send"] if sizes.get(change.id) else []
+    if change.drift and change.action != "keep":
+        words.append("edited by hand; the edition is saved on the host" if kind == "file" else "changed by hand")
+    if "content" in change.reasons and change.before is None and change.after is None:
+        words.append("content (secret)")
+    words += [WORDS[change.action]] if change.action in WORDS else []
+    return _signed(change.action, kind, name, ", ".join(words))
+
+
+def _unified(change: PlannedChange) -> list[str]:
+    if change.before is None or change.after is None:
+        return []
+    lines = difflib.unified_diff(change.before.splitlines(), change.after.splitlines(), lineterm="", n=1)
+    return list(lines)[2:]
+
+
+def _counts(change: PlannedChange) -> str:
+    first = Counter(line[:1] for line in _unified(change))
+    return f"+{first['+']} −{first['-']}" if first else ""
+
+
+def _difference(change: PlannedChange) -> Iterator[Text]:
+    """The changed lines of a file; of a new one, its text."""
+    styles = {"+": "green", "-": "red", "@": "dim"}
+    lines = _unified(change)
+    if change.action == "create" and change.after:
+        lines = [f"+{line}" for line in change.after.splitlines()]
+    shown = NEW_FILE_LINES if change.action == "create" else DIFF_LINES
+    for line in lines[:shown]:
+        yield Text(f"    {line}", style=styles.get(line[:1], ""))
+    if len(lines) > shown:
+        yield Text(f"    … {plural(len(lines) - shown, 'line')} more", style="dim")
+
+
+def _plan_summary(plan: Plan) -> Text:
+    hosts = plan.hosts.values()
+    failed = sum(bool(host.error) or host.is_blocked for host in hosts)
+    same = sum(host.is_noop for host in hosts)
+    changing = len(hosts) - failed - same
+    verb = {"apply": "would change", "remove": "would be cleared", "rollback": "would go back"}[plan.purpose]
+    parts = [f"{plural(changing, 'host')} {verb}", f"{same} {'is' if same == 1 else 'are'} as wanted"]
+    if failed:
+        parts.append(f"{failed} cannot be planned")
+    return Text.assemble((", ".join(parts) + ".", "bold"), (f"  ({plan.seconds:.1f} s, one contact per host)", "dim"))
