@@ -15,8 +15,8 @@ def as_junit(results: "tuple[CheckResult, ...]") -> str:
     """The results as an XML document."""
     root = Element("testsuites", _counts(results))
     ordered = sorted(results, key=lambda result: result.application)
-    for application, results in groupby(ordered, key=lambda result: result.application):
-        _add_suite(root, application, tuple(results))
+    for application, group in groupby(ordered, key=lambda result: result.application):
+        _add_suite(root, application, tuple(group))
     indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{tostring(root, encoding="unicode")}\n'
 
