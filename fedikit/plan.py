@@ -184,18 +184,20 @@ def _note(answer: Answer) -> str:
 # Saving
 
 
-def save_plan(plan: Plan, path: str | Path) -> None:
-    """Writes the plan as JSON that only its owner can read; it holds no secret.
+def save_plan(plan: Plan, path: str | Path) -> bool:
+    """Writes the plan as JSON that only its owner can read, and returns whether it is sealed; it holds no secret.
 
-    It is sealed with the environment's master key, so that nobody else can change it unseen. Where there is no master
-    key it bears no seal.
+    The seal is made with the environment's master key, so that nobody else can change the plan unseen. Where there is
+    no master key it bears none.
     """
     text = plan.model_dump_json()
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:
         os.fchmod(descriptor, 0o600)
-        json.dump({"seal": _seal_of(text, Vault.of(plan.deployment)), "plan": text}, file, indent=1)
+        seal = _seal_of(text, Vault.of(plan.deployment))
+        json.dump({"seal": seal, "plan": text}, file, indent=1)
         file.write("\n")
+    return bool(seal)
 
 
 def load_plan(path: str | Path, deployment: Deployment) -> Plan:

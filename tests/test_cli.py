@@ -132,3 +132,39 @@ def test_a_file_that_is_no_plan_is_a_mistake(folder: Path) -> None:
     (folder / "plan.json").write_text("{}")
     done = fedikit(folder, "apply", "-e", "environment.toml", "--plan", "plan.json", "--yes")
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+
+
+IN_A_DIRECTORY = """
+name = "home"
+[hosts.here]
+type = "directory"
+path = "machine"
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "told"),
+    [
+        (["--yes"], 2, "--confirm home"),
+        (["--yes", "--confirm", "hom"], 2, "the environment's name is home"),
+        (["--confirm", "hom"], 2, "the environment's name is home"),
+        (["--yes", "--confirm", "home"], 0, ""),
+    ],
+)
+def test_to_purge_takes_the_environments_name(folder: Path, words: list[str], status: int, told: str) -> None:
+    (folder / "environment.toml").write_text(IN_A_DIRECTORY)
+    done = fedikit(folder, "remove", "-e", "environment.toml", "--purge", *words)
+    assert (done.returncode, "Traceback" in done.stderr) == (status, False), done.stderr
+    assert told in done.stderr
+
+
+@pytest.mark.parametrize("has_key", [True, False])
+def test_a_saved_plan_is_for_its_owner_and_says_so_if_it_bears_no_seal(folder: Path, has_key: bool) -> None:
+    (folder / "environment.toml").write_text(IN_A_DIRECTORY)
+    (folder / "configuration.json").write_text(json.dumps(CONFIGURATION | {"hello": {"enable": False}}))
+    if has_key:
+        fedikit(folder, "secret", "init", "-e", "environment.toml")
+    done = fedikit(folder, "plan", "-e", "environment.toml", "--out", "plan.json")
+    assert done.returncode == 0, done.stderr
+    assert stat.S_IMODE((folder / "plan.json").stat().st_mode) == 0o600
+    assert ("bears no seal" in done.stderr) is not has_key

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from fedikit.results.report import Report
 
 
+NO_SEAL = "note: {} bears no seal, for there is no master key: whoever can write to it decides what is applied."
+
+
 @click.command()
 @options("configuration", "environment", "lock", "limit", "purge", "drift", "consent", "json")
 @click.option("--out", type=click.Path(dir_okay=False), help="Save the plan, to be applied with apply --plan.")
@@ -41,8 +44,8 @@ def plan(
     deployment = deployment_of(environment, configuration, lock)
     get_ready_to_present()
     made = make_plan(deployment, limit=limit, purge=purge, drift=drift, consent=consent, tell=listener())
-    if out:
-        save_plan(made, out)
+    if out and not save_plan(made, out):
+        click.echo(NO_SEAL.format(out), err=True)
     present(made, as_json=as_json)
     finish(not made.has_errors)
 
