@@ -62,7 +62,7 @@ def stand_at(host: str, connection: Connection) -> Iterator[Send]:
     """Sends requests from a host as long as it is entered. Raises HostError where it cannot be reached."""
     match connection:
         case Local():
-            yield _send_from_here
+            yield lambda request, seconds: _send_from_here(host, request, seconds)
         case Ssh():
             from fedikit.remote.ssh import connect  # slow to import
 
@@ -70,10 +70,10 @@ def stand_at(host: str, connection: Connection) -> Iterator[Send]:
                 yield lambda request, seconds: _send_from(host, line.transport, request, seconds)
 
 
-def _send_from_here(request: Request, seconds: float) -> Answer:
+def _send_from_here(host: str, request: Request, seconds: float) -> Answer:
     from fedikit.verify.errand import carry_out  # brings http.client, which is slow to import
 
-    return _answer_in(json.dumps(carry_out(_order(request, seconds))), request, "here")
+    return _answer_in(json.dumps(carry_out(_order(request, seconds))), request, host)
 
 
 def _send_from(host: str, transport: "paramiko.Transport", request: Request, seconds: float) -> Answer:
@@ -82,7 +82,7 @@ def _send_from(host: str, transport: "paramiko.Transport", request: Request, sec
     printed = _printed(host, transport, _program(request, seconds), seconds + _STARTING_SECONDS)
     _, mark, said = printed.rpartition(MARK)
     if not mark:
-        raise Unmet(wanted=f"an answer of {request.address} to {host}", seen=f"nothing from its {_COMMAND}")
+        raise Unmet(wanted=f"an answer from {request.address} to {host}", seen=f"nothing from its {_COMMAND}")
     return _answer_in(said, request, host)
 
 
