@@ -18,25 +18,28 @@ if TYPE_CHECKING:
     from fedikit.apply import apply_plan
     from fedikit.errors import ConfigurationError, FedikitError
     from fedikit.model.load import load_configuration, load_environment
-    from fedikit.plan import make_plan, make_removal, make_rollback
-    from fedikit.results.plan import Plan, load_plan
+    from fedikit.plan import load_plan, make_plan, make_removal, make_rollback, save_plan
+    from fedikit.remote.sessions import Sessions
+    from fedikit.results.plan import Plan
     from fedikit.results.report import Report
     from fedikit.results.status import Status
-    from fedikit.status import read_status
     from fedikit.results.verdict import Verdict
+    from fedikit.status import read_status
     from fedikit.verify import verify_deployment
 
 __version__ = "0.1.0"
 __all__ = [
-    "ConfigurationError", "FedikitError", "Plan", "Report", "Status", "Verdict", "apply_plan", "load_configuration",
-    "load_environment", "load_plan", "make_plan", "make_removal", "make_rollback", "read_status", "verify_deployment",
+    "ConfigurationError", "FedikitError", "Plan", "Report", "Sessions", "Status", "Verdict", "apply_plan",
+    "load_configuration", "load_environment", "load_plan", "make_plan", "make_removal", "make_rollback", "read_status",
+    "save_plan", "verify_deployment",
 ]  # fmt: skip
 _ROOMS = {
     "apply": ("apply_plan",),
     "errors": ("ConfigurationError", "FedikitError"),
     "model.load": ("load_configuration", "load_environment"),
-    "plan": ("make_plan", "make_removal", "make_rollback"),
-    "results.plan": ("Plan", "load_plan"),
+    "plan": ("load_plan", "make_plan", "make_removal", "make_rollback", "save_plan"),
+    "remote.sessions": ("Sessions",),
+    "results.plan": ("Plan",),
     "results.report": ("Report",),
     "results.status": ("Status",),
     "results.verdict": ("Verdict",),

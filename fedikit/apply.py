@@ -3,10 +3,11 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from graphlib import TopologicalSorter
 from typing import Any
 
-from fedikit.errors import FedikitError, SecretError, StalePlan
+from fedikit.errors import FedikitError, HostError, SecretError, StalePlan
 from fedikit.events import (
     HostFinished,
     ItemFinished,
@@ -17,27 +18,32 @@ from fedikit.events import (
     Tell,
     tell_nobody,
 )
-from fedikit.plan import load_images, request_for
-from fedikit.remote.payload import lower
-from fedikit.remote.session import Conversation, Prepared, deployer_name, new_run
+from fedikit.model.item import Job
+from fedikit.plan import planned_debs
+from fedikit.remote.hosts import side_by_side
+from fedikit.remote.messages import ItemEvent
+from fedikit.remote.needs import packages_for
+from fedikit.remote.session import deployer_name, new_run
+from fedikit.remote.sessions import Asked, Sessions, failing_alone
 from fedikit.results.plan import HostPlan, Plan
 from fedikit.results.report import HostReport, ItemReport, Report
-from fedikit.secrets import Vault, secrets_of
+from fedikit.secrets import secrets_of
 from fedikit.secrets.redaction import scrub
-from fedikit.store import Deb, Images, Store
 
 PIECE = 256 * 1024
 
 
-def apply_plan(plan: Plan, *, tell: Tell = tell_nobody) -> Report:
-    """Makes the hosts as planned. One host's failure leaves the others going; the report says so."""
+def apply_plan(plan: Plan, *, sessions: Sessions | None = None, tell: Tell = tell_nobody) -> Report:
+    """Makes the hosts as planned. One host's failure leaves the others going; the report says so.
+
+    `sessions`: those that the plan was made with, so that it is no second contact. A host that has moved since it was
+    planned refuses.
+    """
     start = time.monotonic()
     tell(StepStarted(step="apply"))
-    applying = _Applying(plan, tell)
-    try:
+    with Sessions(plan.deployment) if sessions is None else nullcontext(sessions) as open_ones:
+        applying = _Applying(plan, open_ones, tell)
         hosts = applying.run()
-    finally:
-        plan.close()
     seconds = time.monotonic() - start
     report = Report(purpose=plan.purpose, run=applying.name, hosts=hosts, seconds=round(seconds, 3))
     tell(StepFinished(step="apply", seconds=seconds, failed=not report.succeeded))
@@ -47,17 +53,17 @@ def apply_plan(plan: Plan, *, tell: Tell = tell_nobody) -> Report:
 class _Applying:
     """One apply."""
 
-    def __init__(self, plan: Plan, tell: Tell) -> None:
+    def __init__(self, plan: Plan, sessions: Sessions, tell: Tell) -> None:
         self.plan = plan
+        self.sessions = sessions
         self.tell = tell
         self.name = new_run()
-        self.store = Store()
-        self.images = Images(self.store)
-        self.vault = Vault.of(plan.deployment)
+        self.unreached: dict[str, HostError] = {}
+        self.waits_for = _waits_for(plan)
 
     def run(self) -> dict[str, HostReport]:
-        self._fetch()
-        sorter = TopologicalSorter(self._waits_for())
+        self._fetch(self._reach())
+        sorter = TopologicalSorter(self.waits_for)
         sorter.prepare()
         reports: dict[str, HostReport] = {}
         with ThreadPoolExecutor(max_workers=self.plan.deployment.parallel.hosts) as pool:
@@ -71,30 +77,53 @@ class _Applying:
                     sorter.done(host)
         return {host: reports[host] for host in self.plan.hosts}
 
-    def _waits_for(self) -> dict[str, list[str]]:
-        """For each host those that must be done before it; in a removal the other way round."""
-        hosts, states = self.plan.hosts, self.plan.deployment.hosts
-        graph: dict[str, list[str]] = {host: [] for host in hosts}
-        for host in hosts:
-            for earlier in states[host].after:
-                if earlier in hosts:
-                    first, second = (host, earlier) if self.plan.purpose == "remove" else (earlier, host)
-                    graph[second].append(first)
-        return graph
+    # Before: what all hosts lack
 
-    def _fetch(self) -> None:
-        """Brings what a host lacks into the deployer's store: packages and images; what is there is verified."""
-        debs = {deb.sha256: deb for host in self.plan.hosts.values() for deb in self._lacking(host) if deb.uri}
+    def _reach(self) -> dict[str, Asked]:
+        """The hosts that are to be changed, asked again where no session is open: what they lack is known then."""
+
+        def reach(host: str) -> Asked | None:
+            try:
+                with failing_alone(host):
+                    asked = self._asked(host)
+            except HostError as error:
+                self.unreached[host] = error
+                return None
+            self.sessions.keep(host, asked)
+            return asked
+
+        names = [host for host, planned in self.plan.hosts.items() if planned.is_changeable and self.plan.has_changes]
+        answers = side_by_side(names, reach, at_a_time=self.plan.deployment.parallel.hosts)
+        return {host: asked for host, asked in answers.items() if asked}
+
+    def _asked(self, host: str) -> Asked:
+        """The session on which the host was planned, or a new one; a host that has moved refuses."""
+        if asked := self.sessions.take(host):
+            return asked
+        planned = self.plan.hosts[host]
+        asked = self.sessions.ask(host, self.plan.question)
+        try:
+            asked.debs = packages_for(host, asked, self.sessions, self.tell)
+            if asked.answer.basis != planned.basis:
+                raise StalePlan(host, "has changed since it was planned; nothing was done", hint="plan again")
+            if planned_debs(asked) != planned.debs:
+                raise StalePlan(host, "would get other packages by now; nothing was done", hint="plan again")
+        except BaseException:
+            asked.session.close()
+            raise
+        return asked
+
+    def _fetch(self, reached: dict[str, Asked]) -> None:
+        """Brings what hosts lack into the deployer's store: packages and images; what is there is verified."""
+        debs = {deb.sha256: deb for asked in reached.values() for deb in asked.debs_to_send if deb.uri}
         if debs:
             from fedikit.store import fetch
 
-            fetch(debs.values(), store=self.store, tell=self.tell)
-        for image in {image: None for host in self.plan.hosts.values() for image in host.images}:
-            self.images.bring(image.reference, image.manifest, image.parts, self.tell)
+            fetch(debs.values(), store=self.sessions.store, tell=self.tell)
+        for image in {image: None for host in reached for image in self.plan.hosts[host].images}:
+            self.sessions.images.bring(image.reference, image.manifest, image.parts, self.tell)
 
-    def _lacking(self, planned: HostPlan) -> list[Deb]:
-        in_store = self.plan.stored_on(planned.host)
-        return [deb for deb in planned.debs if deb.sha256 not in in_store]
+    # One host
 
     def _one_host(self, host: str, reports: dict[str, HostReport]) -> HostReport:
         start = time.monotonic()
@@ -104,68 +133,60 @@ class _Applying:
         return report
 
     def _outcome_of(self, host: str, planned: HostPlan, reports: dict[str, HostReport]) -> HostReport:
-        failed = [other for other in self._waits_for()[host] if reports[other].outcome in ("failed", "skipped")]
+        failed = [other for other in self.waits_for[host] if reports[other].outcome in ("failed", "skipped")]
         if failed:
             return HostReport(host=host, outcome="skipped", error=f"waits for {', '.join(failed)}, which failed")
         if planned.error:
             return HostReport(host=host, outcome="failed", error=planned.error)
+        if planned.is_blocked:
+            blocked = [change.id for change in planned.changes if change.action == "blocked"]
+            words = f"cannot be changed as planned: {', '.join([*planned.refused, *blocked])}; nothing was done"
+            return HostReport(host=host, outcome="failed", error=words, generation=planned.generation)
         if planned.is_noop:
             return HostReport(host=host, outcome="same", generation=planned.generation)
+        if self.plan.is_refused:
+            words = "nothing is changed while another host refuses"
+            return HostReport(host=host, outcome="skipped", error=words, generation=planned.generation)
         items: list[ItemReport] = []
         try:
-            generation = self._change(host, planned, items)
+            with failing_alone(host):
+                generation = self._change(host, planned, items)
         except FedikitError as error:
-            text = scrub(str(error).removeprefix(f"{host}: "), self._secret_values())
+            text = scrub(error.text, self._secret_values())
             return HostReport(
                 host=host, outcome="failed", items=tuple(items), error=text, generation=planned.generation
             )
         return HostReport(host=host, outcome="changed", items=tuple(items), generation=generation)
 
     def _secret_values(self) -> list[str]:
-        """What a command may have repeated in its last words."""
-        try:
-            return [self.vault.value(secret) for secret in secrets_of(self.plan.deployment)]
-        except SecretError:
-            return []
+        """What a command may have repeated in its last words; the host took out what it knew of itself."""
+        values = []
+        for secret in secrets_of(self.plan.deployment):
+            try:
+                values.append(self.sessions.vault.value(secret))
+            except SecretError:
+                continue
+        return values
 
     def _change(self, host: str, planned: HostPlan, items: list[ItemReport]) -> int:
-        prepared = self.plan.take_contact(host) or self._prepare_again(host, planned)
-        with prepared.conversation as conversation:
-            blobs = self._blobs(prepared, planned)
-            order = self._order(host, planned, prepared, blobs)
-            conversation.order(order, self._pieces(host, prepared, blobs))
-            done = conversation.follow(lambda message: self._hear(host, message, items))
-        return int(done["generation"])
+        if host in self.unreached:
+            raise self.unreached[host]
+        asked = self._asked(host)
+        with asked.session as session:
+            blobs = asked.blobs
+            session.order(self._order(planned, asked, blobs), self._pieces(host, asked, blobs))
+            done = session.follow(lambda event: self._hear(host, event, items), longest=self._longest_deadline(host))
+        return done.generation
 
-    def _prepare_again(self, host: str, planned: HostPlan) -> Prepared:
-        """Contacts the host anew for a plan that was saved or has waited; refuses if it has moved."""
-        state, options = self.plan.deployment.hosts[host], self.plan.model_dump(include={"purge", "drift", "to"})
-        freight = lower(state.items, self.vault, self.images)
-        conversation = Conversation(host, state.connection)
-        try:
-            answer = conversation.ask(
-                request_for(self.plan.purpose, self.plan.deployment, freight, self.vault, options)
-            )
-            if answer["basis"] != planned.basis:
-                raise StalePlan(host, "has changed since it was planned; nothing was done", hint="plan again")
-            load_images(answer, freight, self.images)
-        except BaseException:
-            conversation.close()
-            raise
-        return Prepared(conversation, freight, answer)
+    def _longest_deadline(self, host: str) -> float:
+        """Of the wanted jobs, in seconds; in a rollback those of an earlier generation are not known here."""
+        wanted = self.plan.deployment.hosts[host].items
+        return max((item.deadline for item in wanted if isinstance(item, Job)), default=0)
 
     # What is sent
 
-    def _blobs(self, prepared: Prepared, planned: HostPlan) -> dict[str, int]:
-        """The size of each content that the host lacks, by SHA-256."""
-        in_store = set(prepared.answer.get("store", ()))
-        known = {sha256: prepared.freight.size_of(sha256) for sha256 in prepared.answer.get("contents", ())}
-        blobs = {sha256: size for sha256, size in known.items() if size is not None}
-        return blobs | {deb.sha256: deb.size for deb in planned.debs if deb.sha256 not in in_store}
-
-    def _order(self, host: str, planned: HostPlan, prepared: Prepared, blobs: dict[str, int]) -> dict[str, Any]:
-        asked_for = prepared.answer.get("secrets", ())
-        secrets = {id: prepared.freight.secrets[id] for id in asked_for if id in prepared.freight.secrets}
+    def _order(self, planned: HostPlan, asked: Asked, blobs: dict[str, int]) -> dict[str, Any]:
+        secrets = {id: asked.payload.secrets[id] for id in asked.answer.secrets if id in asked.payload.secrets}
         note = self.plan.purpose if planned.target is None else f"rollback to {planned.target}"
         return {
             "run": self.name,
@@ -173,15 +194,15 @@ class _Applying:
             "note": note,
             "aim": {} if planned.target is None else {"target": planned.target},
             "basis": planned.basis,
-            "debs": [{"name": deb.name, "version": deb.version, "sha256": deb.sha256} for deb in planned.debs],
+            "debs": [{"name": deb.name, "version": deb.version, "sha256": deb.sha256} for deb in asked.debs],
             "secrets": secrets,
             "blobs": [{"sha256": sha256, "size": size} for sha256, size in blobs.items()],
         }
 
-    def _pieces(self, host: str, prepared: Prepared, blobs: dict[str, int]) -> Iterator[bytes]:
+    def _pieces(self, host: str, asked: Asked, blobs: dict[str, int]) -> Iterator[bytes]:
         total, done = sum(blobs.values()), 0
         for sha256 in blobs:
-            for piece in self._pieces_of(sha256, prepared.freight.contents):
+            for piece in self._pieces_of(sha256, asked.payload.contents):
                 yield piece
                 done += len(piece)
                 self.tell(Progress(what="sending", done=done, total=total, host=host))
@@ -190,19 +211,30 @@ class _Applying:
         if sha256 in contents:
             yield contents[sha256]
             return
-        with self.store.path(sha256).open("rb") as file:
+        with self.sessions.store.path(sha256).open("rb") as file:
             while piece := file.read(PIECE):
                 yield piece
 
     # What comes back
 
-    def _hear(self, host: str, message: dict[str, Any], items: list[ItemReport]) -> None:
-        item, action = message["id"], message["action"]
-        if message["phase"] == "start":
-            self.tell(ItemStarted(host=host, item=item, action=action))
+    def _hear(self, host: str, event: ItemEvent, items: list[ItemReport]) -> None:
+        if event.phase == "start":
+            self.tell(ItemStarted(host=host, item=event.id, action=event.action))
             return
-        details = {key: message[key] for key in ("seconds", "failed", "kept", "saved") if key in message}
-        items.append(ItemReport(id=item, action=action, **details))
+        told = event.model_dump(include={"id", "action", "seconds", "failed", "kept", "saved"})
+        items.append(ItemReport(**told))
         self.tell(
-            ItemFinished(host=host, item=item, action=action, seconds=message["seconds"], failed=message["failed"])
+            ItemFinished(host=host, item=event.id, action=event.action, seconds=event.seconds, failed=event.failed)
         )
+
+
+def _waits_for(plan: Plan) -> dict[str, list[str]]:
+    """For each host those that must be done before it; in a removal the other way round."""
+    hosts, states = plan.hosts, plan.deployment.hosts
+    graph: dict[str, list[str]] = {host: [] for host in hosts}
+    for host in hosts:
+        for earlier in states[host].after:
+            if earlier in hosts:
+                first, second = (host, earlier) if plan.purpose == "remove" else (earlier, host)
+                graph[second].append(first)
+    return graph

@@ -4,7 +4,9 @@ from fedikit.errors import FedikitError, SecretError
 from fedikit.model.deployment import Deployment
 from fedikit.model.item import secrets_in
 from fedikit.remote.hosts import on_hosts
-from fedikit.remote.session import Conversation, deployer_name
+from fedikit.remote.messages import Noted
+from fedikit.remote.session import Session, deployer_name
+from fedikit.remote.sessions import failing_alone
 from fedikit.secrets import Vault, secrets_of
 
 
@@ -38,8 +40,8 @@ def _note(deployment: Deployment, name: str, hosts: list[str]) -> None:
             "note": f"saw the secret {name}",
         }
         try:
-            with Conversation(host, deployment.hosts[host].connection) as conversation:
-                conversation.ask(request)
+            with failing_alone(host), Session(host, deployment.hosts[host].connection) as session:
+                session.ask(request, Noted)
         except FedikitError as error:
             return str(error)
         return ""

@@ -28,8 +28,22 @@ class FedikitError(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def headline(self) -> str:
+        """What happened, and where; without the hint."""
+        return self.message
+
+    @property
+    def text(self) -> str:
+        """What happened and what to do next, for where it stands beside its place anyway."""
+        return _hinted(self.message, self.hint)
+
     def __str__(self) -> str:
-        return f"{self.message}\n  → {self.hint}" if self.hint else self.message
+        return _hinted(self.headline, self.hint)
+
+
+def _hinted(words: str, hint: str) -> str:
+    return f"{words}\n  → {hint}" if hint else words
 
 
 @dataclass(frozen=True, order=True)
@@ -57,11 +71,15 @@ class ConfigurationError(FedikitError):
 
 
 class HostError(FedikitError):
-    """Something about one host."""
+    """Something about one host: its name and what happened there are kept apart."""
 
     def __init__(self, host: str, message: str, *, hint: str = "") -> None:
         self.host = host
-        super().__init__(f"{host}: {message}", hint=hint)
+        super().__init__(message, hint=hint)
+
+    @property
+    def headline(self) -> str:
+        return f"{self.host}: {self.message}"
 
 
 class ConnectionFailed(HostError):

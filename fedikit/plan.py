@@ -1,22 +1,26 @@
 """Planning: asks every host, in one contact, what would change there. Changes nothing."""
 
+import hmac
+import json
+import os
 import time
-import zlib
-from base64 import b64decode
 from collections.abc import Sequence
-from typing import Any
+from contextlib import nullcontext
+from pathlib import Path
 
-from fedikit.errors import FedikitError, HostError
+from pydantic import ValidationError
+
+from fedikit.errors import ConfigurationError, FedikitError, Mistake
 from fedikit.events import HostPlanned, StepFinished, StepStarted, Tell, tell_nobody
 from fedikit.model.deployment import Deployment
 from fedikit.model.environment import Environment
-from fedikit.model.host import HostState
 from fedikit.remote.hosts import on_hosts
-from fedikit.remote.payload import Freight, lower, parts_of_images
-from fedikit.remote.session import Conversation, Prepared
-from fedikit.results.plan import Drift, HostPlan, ImageParts, Plan, PlannedChange, Purpose
+from fedikit.remote.messages import Answer, Change
+from fedikit.remote.needs import images_for, packages_for
+from fedikit.remote.payload import Payload
+from fedikit.remote.sessions import Asked, Sessions, failing_alone
+from fedikit.results.plan import Drift, HostPlan, Plan, PlannedChange, PlannedDeb, Question
 from fedikit.secrets import Vault
-from fedikit.store import Deb, Images, Store
 
 
 def make_plan(
@@ -25,230 +29,195 @@ def make_plan(
     limit: Sequence[str] = (),
     purge: bool = False,
     drift: Drift = "restore",
+    consent: Sequence[str] = (),
+    sessions: Sessions | None = None,
     tell: Tell = tell_nobody,
 ) -> Plan:
     """Asks every host what would change. A host that cannot be asked has its reason in its part of the plan.
 
     `limit`: only these hosts. `purge`: data that left the configuration goes too. `drift`: whether files that somebody
-    edited are restored (their edition is saved on the host) or kept.
+    edited are restored (their edition is saved on the host) or kept. `consent`: names of what may become another though
+    data and other servers know it by what it was: a new domain, an application that begins anew elsewhere. `sessions`:
+    where the contacts stay open for an apply.
     """
-    return _Planning("apply", deployment, purge=purge, drift=drift, tell=tell).plan(limit)
+    question = Question(purpose="apply", purge=purge, drift=drift, consent=tuple(consent))
+    return _plan(question, deployment, limit, sessions, tell)
 
 
 def make_removal(
-    environment: Environment, *, limit: Sequence[str] = (), purge: bool = False, tell: Tell = tell_nobody
+    environment: Environment,
+    *,
+    limit: Sequence[str] = (),
+    purge: bool = False,
+    sessions: Sessions | None = None,
+    tell: Tell = tell_nobody,
 ) -> Plan:
     """The plan that takes away everything of the environment's deployment; applying it removes."""
-    return _Planning("remove", environment.empty(), purge=purge, tell=tell).plan(limit)
+    return _plan(Question(purpose="remove", purge=purge), environment.empty(), limit, sessions, tell)
 
 
 def make_rollback(
-    environment: Environment | Deployment, *, limit: Sequence[str] = (), to: int | None = None, tell: Tell = tell_nobody
+    environment: Environment | Deployment,
+    *,
+    limit: Sequence[str] = (),
+    to: int | None = None,
+    sessions: Sessions | None = None,
+    tell: Tell = tell_nobody,
 ) -> Plan:
     """The plan that goes back to what was there before the last apply, or to generation `to` of each host.
 
     Secrets are not kept on hosts: give a deployment instead of the environment where one was in the configuration.
     """
     deployment = environment if isinstance(environment, Deployment) else environment.empty()
-    plan = _Planning("rollback", deployment, to=to, tell=tell).plan(limit)
+    plan = _plan(Question(purpose="rollback", to=to), deployment, limit, sessions, tell)
     return plan if to is not None else _only_the_last_run(plan)
 
 
 def _only_the_last_run(plan: Plan) -> Plan:
     """Hosts that the last apply did not touch stay as they are."""
     newest = max((host.last_run for host in plan.hosts.values()), default="")
-    hosts = dict(plan.hosts)
-    for host in [host for host in plan._open if hosts[host].last_run != newest]:
-        plan._open.pop(host).conversation.close()
-        hosts[host] = HostPlan(host=host, note="not part of the last change", generation=hosts[host].generation)
-    narrowed = plan.model_copy(update={"hosts": hosts})
-    narrowed._open = plan._open
-    return narrowed
+    hosts = {
+        name: host
+        if host.error or host.is_noop or host.last_run == newest
+        else HostPlan(host=name, note="not part of the last change", generation=host.generation)
+        for name, host in plan.hosts.items()
+    }
+    return plan.model_copy(update={"hosts": hosts})
+
+
+def _plan(
+    question: Question, deployment: Deployment, limit: Sequence[str], sessions: Sessions | None, tell: Tell
+) -> Plan:
+    start = time.monotonic()
+    tell(StepStarted(step="plan"))
+    with Sessions(deployment) if sessions is None else nullcontext(sessions) as open_ones:
+        planning = _Planning(question, open_ones, tell)
+        hosts = on_hosts(deployment, limit, planning.plan_host)
+    seconds = time.monotonic() - start
+    plan = Plan(**dict(question), deployment=deployment, hosts=hosts, seconds=round(seconds, 3))
+    tell(StepFinished(step="plan", seconds=seconds, failed=plan.has_errors))
+    return plan
 
 
 class _Planning:
     """One round of asking."""
 
-    def __init__(
-        self,
-        purpose: Purpose,
-        deployment: Deployment,
-        *,
-        purge: bool = False,
-        drift: Drift = "restore",
-        to: int | None = None,
-        tell: Tell,
-    ) -> None:
-        self.purpose = purpose
-        self.deployment = deployment
-        self.options: dict[str, Any] = {"purge": purge, "drift": drift, "to": to}
+    def __init__(self, question: Question, sessions: Sessions, tell: Tell) -> None:
+        self.question = question
+        self.sessions = sessions
         self.tell = tell
-        self.vault = Vault.of(deployment)
-        self.store = Store()
-        self.images = Images(self.store)
-        self.open: dict[str, Prepared] = {}
 
-    def plan(self, limit: Sequence[str]) -> Plan:
-        start = time.monotonic()
-        self.tell(StepStarted(step="plan"))
-        hosts = on_hosts(self.deployment, limit, self._plan_host)
-        seconds = time.monotonic() - start
-        plan = Plan(
-            purpose=self.purpose, deployment=self.deployment, hosts=hosts, seconds=round(seconds, 3), **self.options
-        )
-        plan._open.update(self.open)
-        self.tell(StepFinished(step="plan", seconds=seconds, failed=plan.has_errors))
-        return plan
-
-    def _plan_host(self, host: str) -> HostPlan:
+    def plan_host(self, host: str) -> HostPlan:
         start = time.monotonic()
         try:
-            planned = self._ask(host, self.deployment.hosts[host])
+            with failing_alone(host):
+                planned = self._ask(host)
         except FedikitError as error:
-            planned = HostPlan(host=host, error=_without_name(host, error))
+            planned = HostPlan(host=host, error=error.text)
         seconds = round(time.monotonic() - start, 3)
         self.tell(HostPlanned(host=host, changes=len(planned.changes), seconds=seconds))
         return planned.model_copy(update={"seconds": seconds})
 
-    def _ask(self, host: str, state: HostState) -> HostPlan:
-        freight = lower(state.items, self.vault, self.images)
-        conversation = Conversation(host, state.connection)
+    def _ask(self, host: str) -> HostPlan:
+        asked = self.sessions.ask(host, self.question)
         try:
-            answer = conversation.ask(self.request(freight))
-            load_images(answer, freight, self.images)
-            planned = self._read_answer(host, answer, freight)
+            planned = self._read(host, asked)
         except BaseException:
-            conversation.close()
+            asked.session.close()
             raise
-        if planned.is_noop:
-            conversation.close()
+        if planned.is_changeable:
+            self.sessions.keep(host, asked)
         else:
-            self.open[host] = Prepared(conversation, freight, answer)
+            asked.session.close()
         return planned
 
-    def request(self, freight: Freight) -> dict[str, Any]:
-        return request_for(self.purpose, self.deployment, freight, self.vault, self.options)
-
-    def _read_answer(self, host: str, answer: dict[str, Any], freight: Freight) -> HostPlan:
-        debs = self._debs(host, answer)
-        in_store = set(answer.get("store", ()))
+    def _read(self, host: str, asked: Asked) -> HostPlan:
+        answer, payload = asked.answer, asked.payload
+        asked.debs = packages_for(host, asked, self.sessions, self.tell)
         return HostPlan(
             host=host,
-            changes=tuple(self._planned(change, freight) for change in answer["changes"]),
-            same=answer["same"],
-            basis=answer["basis"],
-            generation=answer["generation"],
-            target=answer.get("target"),
-            debs=debs,
-            images=self._images(answer, freight),
-            leaving_packages=tuple(answer.get("leaving_packages", ())),
-            bytes_to_send=sum(deb.size for deb in debs if deb.sha256 not in in_store)
-            + sum(freight.size_of(sha256) or 0 for sha256 in answer.get("contents", ())),
-            kept=tuple(answer["kept"]),
-            last_run=(answer["last_run"] or {}).get("run", ""),
-            unfinished=answer["unfinished"],
+            changes=tuple(self._planned(change, payload) for change in answer.changes),
+            same=answer.same,
+            basis=answer.basis,
+            generation=answer.generation,
+            target=answer.target,
+            debs=planned_debs(asked),
+            images=images_for(host, asked, self.sessions),
+            leaving_packages=answer.leaving_packages,
+            bytes_to_send=sum(deb.size for deb in asked.debs_to_send)
+            + sum(payload.size_of(sha256) or 0 for sha256 in answer.contents),
+            kept=answer.kept,
+            last_run=answer.last_run.run if answer.last_run else "",
+            unfinished=answer.unfinished,
+            refused=asked.refused,
             note=_note(answer),
         )
 
-    def _planned(self, change: dict[str, Any], freight: Freight) -> PlannedChange:
+    def _planned(self, change: Change, payload: Payload) -> PlannedChange:
         """A change with what people want to see of it: the text that a file would have, what an image is."""
-        kind, _, name = change["id"].partition(":")
+        told = PlannedChange(**change.model_dump(exclude_unset=True))
+        kind, _, name = change.id.partition(":")
         if kind == "image":
-            known = self.images.find(name)
-            return PlannedChange.model_validate(change | {"title": known.title if known else ""})
-        item = next((item for item in freight.items if item["id"] == change["id"]), {})
-        content = freight.contents.get(item.get("sha256", "")) if kind == "file" else None
-        return PlannedChange.model_validate(change if content is None else change | {"after": content.decode()})
-
-    def _debs(self, host: str, answer: dict[str, Any]) -> tuple[Deb, ...]:
-        """What has to be installed for the wanted packages: from the host's own store, or resolved here."""
-        if not answer.get("packages"):
-            return ()
-        own = _from_own_store(answer)
-        if own is not None:
-            return own
-        from fedikit.store import locked_debs, resolve
-
-        lock = self.deployment.lock
-        debs = resolve(
-            dict.fromkeys(answer["packages"]) if lock else answer["packages"],
-            status=zlib.decompress(b64decode(answer["dpkg_status"])),
-            codename=answer["codename"],
-            architecture=answer["architecture"],
-            store=self.store,
-            tell=self.tell,
-        )
-        if lock:  # another version of what is there is no lack for apt: it is named by the host alone
-            return locked_debs([*answer["packages"], *(deb.name for deb in debs)], lock.packages.get(host, {}))
-        return debs
-
-    def _images(self, answer: dict[str, Any], freight: Freight) -> tuple[ImageParts, ...]:
-        """What the host lacks of images; if not all of it is in the store, their registries must answer now."""
-        lacking = set(answer.get("contents", ()))
-        found: list[ImageParts] = []
-        builds = sorted(parts_of_images(answer.get("items", freight.items)), key=lambda b: -len(lacking & set(b[2])))
-        for reference, manifest, parts in builds:
-            if own := tuple(part for part in parts if part in lacking):
-                size = sum(freight.size_of(part) or 0 for part in own)
-                found.append(ImageParts(reference=reference, manifest=manifest, parts=own, size=size))
-                lacking -= set(own)  # what several share is one's, the one's that has most to send
-        self.images.ask(
-            (image.reference, f"sha256:{image.manifest}")
-            for image in found
-            if not all(self.store.has(part) for part in image.parts)
-        )
-        return tuple(found)
+            known = self.sessions.images.find(name)
+            return told.model_copy(update={"title": known.title if known else ""})
+        item = next((item for item in payload.items if item["id"] == change.id), {})
+        content = payload.contents.get(item.get("sha256", "")) if kind == "file" else None
+        return told if content is None else told.model_copy(update={"after": content.decode()})
 
 
-def load_images(answer: dict[str, Any], freight: Freight, images: Images) -> None:
-    """In a rollback: what the store has of the images of that generation."""
-    for _, manifest, _ in parts_of_images(answer.get("items", ())):
-        freight.files |= images.sizes_of(manifest)
+def planned_debs(asked: Asked) -> tuple[PlannedDeb, ...]:
+    """The packages that a host needs, as a plan has them: without an address."""
+    return tuple(PlannedDeb(name=deb.name, version=deb.version, sha256=deb.sha256, size=deb.size) for deb in asked.debs)
 
 
-def request_for(
-    purpose: Purpose, deployment: Deployment, freight: Freight, vault: Vault, options: dict[str, Any]
-) -> dict[str, Any]:
-    """The request that asks the agent for its plan."""
-    request: dict[str, Any] = {
-        "op": "rollback" if purpose == "rollback" else "plan",
-        "deployment": deployment.name,
-        "items": freight.items,
-        "seal": vault.seal_key().hex() if vault.has_master else "",
-    }
-    if purpose == "remove":
-        request["forget"] = True
-    if options["purge"]:
-        request["purge"] = True
-    if options["drift"] == "keep":
-        request["keep_drift"] = True
-    if options["to"] is not None:
-        request["to"] = options["to"]
-    return request
-
-
-def _from_own_store(answer: dict[str, Any]) -> tuple[Deb, ...] | None:
-    """In a rollback: the packages of that generation, if the host still has them all."""
-    known, in_store = answer.get("debs") or {}, set(answer["store"])
-    if not known.keys() >= answer["packages"].keys() or any(deb["sha256"] not in in_store for deb in known.values()):
-        return None
-    return tuple(
-        Deb(name=name, version=deb["version"], sha256=deb["sha256"], size=0, architecture="", uri="", file_name="")
-        for name, deb in known.items()
-    )
-
-
-def _note(answer: dict[str, Any]) -> str:
-    if busy := answer.get("busy"):
-        return f"is being changed by {busy}"
-    last = answer["last_run"] or {}
-    if last.get("state") == "running":
-        return f"the last apply ({last['run']}) was interrupted; applying again completes it"
-    if last.get("state") == "failed":
-        return f"the last apply ({last['run']}) failed at {last['item']}: {last['message']}"
+def _note(answer: Answer) -> str:
+    if answer.busy:
+        return f"is being changed by {answer.busy}"
+    last = answer.last_run
+    if last and last.state == "running":
+        return f"the last apply ({last.run}) was interrupted; applying again completes it"
+    if last and last.state == "failed":
+        return f"the last apply ({last.run}) failed at {last.item}: {last.message}"
     return ""
 
 
-def _without_name(host: str, error: FedikitError) -> str:
-    """The error's words, without the host's name that stands beside them anyway."""
-    return str(error).removeprefix(f"{host}: ") if isinstance(error, HostError) else str(error)
+# Saving
+
+
+def save_plan(plan: Plan, path: str | Path) -> None:
+    """Writes the plan as JSON that only its owner can read; it holds no secret.
+
+    It is sealed with the environment's master key, so that nobody else can change it unseen. Where there is no master
+    key it bears no seal.
+    """
+    text = plan.model_dump_json()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        os.fchmod(descriptor, 0o600)
+        json.dump({"seal": _seal_of(text, Vault.of(plan.deployment)), "plan": text}, file, indent=1)
+        file.write("\n")
+
+
+def load_plan(path: str | Path, deployment: Deployment) -> Plan:
+    """Reads a saved plan of this deployment; raises ConfigurationError if it cannot be read, or is not as it was saved.
+
+    Raises FedikitError if it is a plan of another deployment.
+    """
+    try:
+        saved = json.loads(Path(path).read_text(encoding="utf-8"))
+        text, seal = saved["plan"], saved["seal"]
+        plan = Plan.model_validate_json(text)
+    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
+        mistake = Mistake("plan", "cannot be read as a saved plan of this version of fedikit")
+        raise ConfigurationError(str(path), [mistake], hint="plan again") from error
+    expected = _seal_of(text, Vault.of(deployment))
+    if not isinstance(seal, str) or not hmac.compare_digest(seal.encode(), expected.encode()):
+        words = "does not fit: the plan was changed after it was saved, or made with another master key"
+        mistake = Mistake("seal", words)
+        raise ConfigurationError(str(path), [mistake], hint="plan again")
+    return plan.of(deployment)
+
+
+def _seal_of(text: str, vault: Vault) -> str:
+    """HMAC-SHA256 (hex) of a plan; empty where there is no master key."""
+    return hmac.digest(vault.plan_key(), text.encode(), "sha256").hex() if vault.has_master else ""

@@ -1,12 +1,14 @@
-"""What the hosts say of themselves: generations, how the last run ended, who is at work."""
+"""Asking hosts what they say of themselves: generations, how the last run ended, who is at work."""
 
 from collections.abc import Sequence
 
-from fedikit.errors import FedikitError, HostError
+from fedikit.errors import FedikitError
 from fedikit.model.deployment import Deployment
 from fedikit.model.environment import Environment
+from fedikit.remote import messages
 from fedikit.remote.hosts import on_hosts
-from fedikit.remote.session import Conversation
+from fedikit.remote.session import Session
+from fedikit.remote.sessions import failing_alone
 from fedikit.results.status import HostStatus, Status
 
 
@@ -16,11 +18,10 @@ def read_status(environment: Environment | Deployment, *, limit: Sequence[str] =
 
     def ask(host: str) -> HostStatus:
         try:
-            with Conversation(host, deployment.hosts[host].connection) as conversation:
-                answer = conversation.ask({"op": "status", "deployment": deployment.name})
+            with failing_alone(host), Session(host, deployment.hosts[host].connection) as session:
+                said = session.ask({"op": "status", "deployment": deployment.name}, messages.Status)
+                return HostStatus(host=host, **said.model_dump(exclude={"event"}))
         except FedikitError as error:
-            reason = str(error).removeprefix(f"{host}: ") if isinstance(error, HostError) else str(error)
-            return HostStatus(host=host, error=reason)
-        return HostStatus(host=host, **{key: value for key, value in answer.items() if key != "event"})
+            return HostStatus(host=host, error=error.text)
 
     return Status(deployment=deployment.name, hosts=on_hosts(deployment, limit, ask))

@@ -13,6 +13,7 @@ from fedikit.errors import ConnectionFailed, SecretError
 from fedikit.model.deployment import Deployment, Secrets
 from fedikit.model.host import HostState, Ssh
 from fedikit.model.item import File, Item, Job, SecretRef, SecretText
+from fedikit.remote.messages import Noted
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBxmvDXEmd4pbRRnqlLS0D5oB9c7PSaZ4hUJ4mSH4hYT"
 PASSWORD, TOKEN = SecretRef(name="app/password"), SecretRef(name="app/token", format="hex64")
@@ -44,15 +45,15 @@ class Talk:
     ) -> None:
         """Nothing has to be closed."""
 
-    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, request: dict[str, Any], answer: type[Noted]) -> Noted:
         self._told[self._host] = request
-        return {"event": "noted"}
+        return answer(event="noted")
 
 
 @pytest.fixture
 def hosts(monkeypatch: pytest.MonkeyPatch) -> Hosts:
     hosts = Hosts()
-    monkeypatch.setattr(disclosure, "Conversation", hosts.talk)
+    monkeypatch.setattr(disclosure, "Session", hosts.talk)
     return hosts
 
 

@@ -3,13 +3,12 @@
 from fedikit.display.drawing import lines_of, mimebundle
 from fedikit.model.deployment import Deployment
 from fedikit.model.host import HostState, Local
-from fedikit.results.plan import HostPlan, ImageParts, Plan, PlannedChange
+from fedikit.results.plan import HostPlan, ImageParts, Plan, PlannedChange, PlannedDeb
 from fedikit.results.report import HostReport, ItemReport, Report
 from fedikit.results.status import Generation, HostStatus, LastRun, Status
-from fedikit.store import Deb
 from fedikit.verify import CheckResult, Verdict
 
-DEB = Deb(name="caddy", version="2.6", architecture="amd64", sha256="0" * 64, size=14_200_000, uri="u", file_name="f")
+DEB = PlannedDeb(name="caddy", version="2.6", sha256="0" * 64, size=14_200_000)
 
 
 def plan_of(*hosts: HostPlan) -> Plan:

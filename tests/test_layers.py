@@ -2,6 +2,8 @@
 
 import ast
 import sys
+from collections.abc import Collection
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,7 @@ ROWS: list[set[str]] = [
     {"__main__"},
 ]
 RANKS = {room: rank for rank, row in enumerate(ROWS) for room in row}
+
 
 def rooms() -> list[str]:
     paths = [path for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()]
@@ -76,3 +79,36 @@ def test_the_model_and_the_catalogue_touch_nothing_outside() -> None:
     outside = {"os", "subprocess", "socket", "shutil", "tempfile", "urllib", "httpx"}
     touching = {file.name for file in files if imported_modules(file) & outside}
     assert touching <= {"load.py"}
+
+
+def module_of(file: Path) -> str:
+    parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_no_file_is_part_of_a_circle_of_imports() -> None:
+    """Imports inside functions count; only what is for type checkers does not."""
+    files = {module_of(file): file for file in PACKAGE.rglob("*.py") if "agent" not in file.parts}
+    graph = {name: run_imports(file, files.keys()) - {name} for name, file in files.items()}
+    TopologicalSorter(graph).prepare()
+
+
+def run_imports(file: Path, known: Collection[str]) -> set[str]:
+    """The modules that a file imports when it runs, anywhere in its code."""
+    tree = ast.parse(file.read_text())
+    hidden = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node not in hidden:
+            names = (f"{node.module}.{alias.name}" for alias in node.names)
+            found |= {name if name in known else node.module for name in names}
+    return found & set(known)
+
+
+def test_the_top_of_the_package_holds_few_files() -> None:
+    assert len([path for path in PACKAGE.glob("*.py") if not path.name.startswith("__")]) <= 8

@@ -1,7 +1,7 @@
 """What travels to the agent: digests for contents, seals for secrets, fingerprints for who watches whom."""
 
 from fedikit.model.item import File, Item, Job, SecretRef, SecretText, Unit
-from fedikit.remote.payload import lower
+from fedikit.remote.payload import encode
 from fedikit.secrets import MasterKey, Vault
 
 
@@ -12,7 +12,7 @@ def vault() -> Vault:
 
 
 def fingerprint(*items: Item) -> str:
-    value: str = lower(items, vault()).items[-1]["fingerprint"]
+    value: str = encode(items, vault()).items[-1]["fingerprint"]
     return value
 
 
@@ -22,13 +22,13 @@ B = File(path="/etc/b", content="1")
 
 def test_contents_travel_by_digest_and_secrets_by_seal() -> None:
     secret = File(path="/etc/s", content=SecretText(parts=("x=", SecretRef(name="app/token"))))
-    freight = lower([A, secret], vault())
-    assert set(freight.contents.values()) == {b"1"}
-    assert "content" not in freight.items[0]
-    assert freight.items[1].keys() >= {"seal", "id"}
-    assert "sha256" not in freight.items[1]
-    assert freight.secrets["file:/etc/s"].startswith("x=")
-    assert freight.secrets["file:/etc/s"] not in repr(freight)
+    payload = encode([A, secret], vault())
+    assert set(payload.contents.values()) == {b"1"}
+    assert "content" not in payload.items[0]
+    assert payload.items[1].keys() >= {"seal", "id"}
+    assert "sha256" not in payload.items[1]
+    assert payload.secrets["file:/etc/s"].startswith("x=")
+    assert payload.secrets["file:/etc/s"] not in repr(payload)
 
 
 def test_a_unit_owes_a_restart_or_a_reload_by_what_changed() -> None:
@@ -60,7 +60,7 @@ def test_a_job_runs_again_for_its_command_its_input_and_what_it_watches_but_not_
 def test_a_rotated_secret_changes_the_seal() -> None:
     def seal(version: int) -> str:
         content = SecretText(parts=(SecretRef(name="app/token", version=version),))
-        value: str = lower([File(path="/etc/s", content=content)], vault()).items[0]["seal"]
+        value: str = encode([File(path="/etc/s", content=content)], vault()).items[0]["seal"]
         return value
 
     assert seal(1) != seal(2)

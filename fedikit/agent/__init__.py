@@ -13,5 +13,5 @@ changed before keeps it, by its hash.
     blobs      the host's store of file contents, by SHA-256
     kinds      the closed set of item kinds; package, file, user, unit and job hold one each
 
-Items arrive as plain dictionaries, lowered by `fedikit.remote.payload` from `fedikit.model.item`.
+Items arrive as plain dictionaries, encoded by `fedikit.remote.payload` from `fedikit.model.item`.
 """

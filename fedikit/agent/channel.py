@@ -1,7 +1,9 @@
 """The channel to the deployer: compressed JSON messages and raw blobs in, JSON lines out."""
 
+import _thread  # without `threading`: what it has besides takes time to import
 import json
 import os
+import time
 import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -24,6 +26,7 @@ class Channel:
         self._source = source
         self._sink = sink
         self._is_heard = True
+        self._turn = _thread.allocate_lock()
 
     def receive(self) -> dict[str, Any]:
         line = self._source.readline()
@@ -52,11 +55,22 @@ class Channel:
         if not self._is_heard:
             return
         line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
-        try:
-            while line:
-                line = line[os.write(self._sink, line) :]
-        except OSError:
-            self._is_heard = False
+        with self._turn:
+            try:
+                while line:
+                    line = line[os.write(self._sink, line) :]
+            except OSError:
+                self._is_heard = False
+
+    def show_life(self, seconds: float) -> None:
+        """From now on, says now and then that the agent is alive, whatever it is at work on."""
+
+        def show() -> None:
+            while self._is_heard:
+                time.sleep(seconds)
+                self.send({"event": "alive"})
+
+        _thread.start_new_thread(show, ())
 
 
 def pack(message: dict[str, Any]) -> bytes:

@@ -163,7 +163,10 @@ class Eyes:
                 (os.POSIX_SPAWN_DUP2, answer.fileno(), 1),
                 (os.POSIX_SPAWN_OPEN, 2, "/dev/null", os.O_WRONLY, 0),
             ]
-            process = os.posix_spawnp(command[0], command, os.environ, file_actions=redirections)
+            try:
+                process = os.posix_spawnp(command[0], command, os.environ, file_actions=redirections)
+            except FileNotFoundError as error:
+                raise Trouble(f"there is no command `{command[0]}` on this host") from error
             if not _has_ended(process, ASK_SECONDS):
                 raise Trouble(f"`{command[0]}` did not answer within {ASK_SECONDS} s and was ended")
             answer.seek(0)

@@ -50,7 +50,7 @@ class Hands(Eyes):
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
-                env=ENVIRONMENT,
+                env=self._environment(),
                 start_new_session=True,
                 cwd="/",
             )
@@ -64,6 +64,10 @@ class Hands(Eyes):
             process.wait()
             raise Trouble(f"`{command[0]}` did not end within {seconds} s and was ended") from error
         return process.returncode
+
+    def _environment(self) -> dict[str, str]:
+        """In a directory, only the commands that its deployer names."""
+        return {**ENVIRONMENT, "PATH": os.environ["PATH"]} if self.root else ENVIRONMENT
 
     def own(self, path: str, owner: str, group: str, mode: str) -> None:
         os.chown(self.real(path), *self._numbers(owner, group))

@@ -38,6 +38,7 @@ class Ledger:
     images     by id: the names of the container images that fedikit brought here
     bystanders by path: files of others that packages of ours take along when they are purged
     accounts   users and groups that came with those packages
+    identity   what the deployment is known by: domains, and digests of permanent secrets that tell nothing of them
     """
 
     def __init__(self, home: str, deployment: str) -> None:
@@ -52,6 +53,7 @@ class Ledger:
         self.accounts: dict[str, list[str]] = stored.get("accounts", {"passwd": [], "group": []})
         self.accounts_before: dict[str, list[str]] | None = stored.get("accounts_before")
         self.generation: int = stored.get("generation", 0)
+        self.identity: dict[str, str] = stored.get("identity", {})
 
     def _file(self, name: str) -> str:
         return os.path.join(self.directory, name)
@@ -59,6 +61,7 @@ class Ledger:
     def as_record(self) -> Record:
         return {
             "generation": self.generation,
+            "identity": self.identity,
             "entries": self.entries,
             "debs": self.debs,
             "images": self.images,
@@ -69,6 +72,10 @@ class Ledger:
 
     def save(self) -> None:
         write_record(self._file("ledger.json"), self.as_record())
+
+    def has_data(self) -> bool:
+        """Whether something is here in which people's data is."""
+        return any(entry["item"].get("data") for entry in self.entries.values())
 
     # Generations
 

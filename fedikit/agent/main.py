@@ -31,6 +31,8 @@ from .trouble import Trouble, trouble_from
 from .work import Work
 
 DIFF_LIMIT = 64 * 1024
+ALIVE_SECONDS = 2
+"""How often an agent at work says that it is alive: more often than the least patience of a deployer."""
 PATIENCE_SECONDS = 120
 """How long an agent waits for its order, and for each piece of it; a deployer that comes later starts a new one."""
 
@@ -52,6 +54,9 @@ def main(source: BinaryIO, request: bytes, origin: str) -> int:
             as_event(Trouble(f"not permitted: {error}", hint="the login user needs to be root or to have sudo"))
         )
         return 1
+    except Exception as error:
+        channel.send(as_event(Trouble(f"the agent failed: {type(error).__name__}: {error}", code="agent")))
+        raise
 
 
 def as_event(trouble: Trouble) -> Record:
@@ -120,10 +125,12 @@ class Contact:
             "kept": [id for id, entry in ledger.entries.items() if entry["state"] == "kept"],
             "last_run": ledger.last_run(),
         }
+        if ledger.identity and ledger.has_data():
+            answer["identity"] = ledger.identity
         if holder := lock_holder(self.home):
             answer["busy"] = describe(holder)
         if target is not None:
-            answer |= {"target": target, "items": wish.items}
+            answer |= {"target": target, "images": [_told(item) for item in wish.items if "layers" in item]}
         if comparison.changes:
             answer |= self._needs(comparison, ledger, target)
         return answer
@@ -141,6 +148,8 @@ class Contact:
             described["reasons"] = change.reasons
         if change.is_drift:
             described["drift"] = True
+        if change.item.get("data"):
+            described["data"] = True
         is_secret = "seal" in change.item or change.was_secret
         if change.kind == "file" and not is_secret and change.action in ("update", "keep", "restore"):
             described["before"] = self._shown(change.item["path"])
@@ -221,6 +230,7 @@ class Contact:
         holder = {"who": order["who"], "since": now(), "run": order["run"]}
         with lock(self.home, holder) as held:
             ledger = Ledger(self.home, self.request["deployment"])
+            ledger.identity = self._identity(ledger, order)
             hands = Hands(self.root, bytes.fromhex(self.request.get("seal", "")), note_command=held.note_command)
             comparison = compare(hands, wish, ledger)
             self._refuse_if_moved(order, comparison)
@@ -228,6 +238,14 @@ class Contact:
             self._take_in(order["blobs"], blobs, comparison)
             convergence = Convergence(hands, wish, comparison, ledger, Work(blobs, order["secrets"], wish.purge))
             return self._in_a_session_of_its_own(lambda: self._converge(convergence, order, ledger))
+
+    def _identity(self, ledger: Ledger, order: Record) -> Record:
+        """What the deployment is known by from now on; in a rollback, what it was known by then."""
+        target = order["aim"].get("target")
+        if target is None:
+            return {**ledger.identity, **self.request.get("identity", {})}
+        identity: Record = ledger.read_generation(target).get("identity", ledger.identity)
+        return identity
 
     def _refuse_if_moved(self, order: Record, comparison: Comparison) -> None:
         if comparison.basis != order["basis"]:
@@ -258,6 +276,7 @@ class Contact:
             return _end_of(child)
         os.setsid()
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self.channel.show_life(ALIVE_SECONDS)
         status = 1
         try:
             status = work()
@@ -274,7 +293,9 @@ class Contact:
         try:
             ledger.note_run({**run, "state": "running"})
             self._keep_agent()
-            convergence.run(order["debs"], {**run, "note": order["note"]}, self.channel.send)
+            convergence.run(
+                order["debs"], {**run, "note": order["note"], "identity": ledger.identity}, self.channel.send
+            )
             ledger.note_run({**run, "state": "done"})
             generation = 0 if self._forget_if_asked(ledger) else ledger.generation
         except (Trouble, OSError) as error:
@@ -319,6 +340,12 @@ def _end_of(child: int) -> int:
             hint="apply again: that completes what was begun",
         )
     return status
+
+
+def _told(image: Record) -> Record:
+    """What the deployer has to know of an image that a rollback wants back."""
+    layers = [layer["sha256"] for layer in image["layers"]]
+    return {**{key: image[key] for key in ("reference", "manifest", "config")}, "layers": layers}
 
 
 def _as_text(content: bytes) -> str | None:

@@ -28,6 +28,13 @@ def options(*names: str) -> Callable[[Any], Any]:
         "limit": click.option("--limit", multiple=True, metavar="HOST", help="Only these hosts; may be given again."),
         "yes": click.option("--yes", "-y", is_flag=True, help="Do it without asking."),
         "purge": click.option("--purge", is_flag=True, help="Data that left the configuration goes too, for good."),
+        "consent": click.option(
+            "--consent", multiple=True, metavar="NAME",
+            help="Let this become what the plan refuses: a new domain, say; may be given again.",
+        ),
+        "confirm": click.option(
+            "--confirm", metavar="NAME", help="The environment's name: needed to purge where nobody can be asked."
+        ),
         "drift": click.option(
             "--drift", type=click.Choice(["restore", "keep"]), default="restore", show_default=True,
             help="Files of ours that somebody edited: restore (the edition is saved on the host) or keep them.",

@@ -11,14 +11,18 @@ from fedikit.cli.options import deployment_of, environment_of, options
 from fedikit.cli.output import finish, get_ready_to_present, listener, present
 
 if TYPE_CHECKING:
-    from fedikit.display.progress import TerminalProgress
+    from collections.abc import Callable
+
+    from fedikit.events import Tell
+    from fedikit.model.deployment import Deployment
     from fedikit.model.schema import Document
+    from fedikit.remote.sessions import Sessions
     from fedikit.results.plan import Plan
     from fedikit.results.report import Report
 
 
 @click.command()
-@options("configuration", "environment", "lock", "limit", "purge", "drift", "json")
+@options("configuration", "environment", "lock", "limit", "purge", "drift", "consent", "json")
 @click.option("--out", type=click.Path(dir_okay=False), help="Save the plan, to be applied with apply --plan.")
 def plan(
     configuration: str | None,
@@ -27,56 +31,63 @@ def plan(
     limit: tuple[str, ...],
     purge: bool,
     drift: Any,
+    consent: tuple[str, ...],
     as_json: bool,
     out: str | None,
 ) -> None:
     """Say what would change. Changes nothing."""
-    from fedikit.plan import make_plan
+    from fedikit.plan import make_plan, save_plan
 
     deployment = deployment_of(environment, configuration, lock)
     get_ready_to_present()
-    made = make_plan(deployment, limit=limit, purge=purge, drift=drift, tell=listener())
-    made.close()
+    made = make_plan(deployment, limit=limit, purge=purge, drift=drift, consent=consent, tell=listener())
     if out:
-        made.save(out)
+        save_plan(made, out)
     present(made, as_json=as_json)
     finish(not made.has_errors)
 
 
 @click.command()
-@options("configuration", "environment", "lock", "limit", "purge", "drift", "yes", "json")
+@options("configuration", "environment", "lock", "limit", "purge", "drift", "consent", "yes", "json")
 @click.option("--plan", "plan_file", type=click.Path(dir_okay=False), help="Apply this saved plan, nothing else.")
 def apply(
     configuration: str | None, environment: str, lock: str | None, limit: tuple[str, ...], purge: bool, drift: Any,
-    yes: bool, as_json: bool, plan_file: str | None,
+    consent: tuple[str, ...], yes: bool, as_json: bool, plan_file: str | None,
 ) -> None:  # fmt: skip
     """Make the hosts as the configuration says."""
-    from fedikit.plan import make_plan
-    from fedikit.results.plan import load_plan
+    from fedikit.plan import load_plan, make_plan
 
     deployment = deployment_of(environment, configuration, lock)
     get_ready_to_present()
-    tell = listener()
-    if plan_file:
-        made = load_plan(plan_file).of(deployment)
-    else:
-        made = make_plan(deployment, limit=limit, purge=purge, drift=drift, tell=tell)
-    act(made, yes=yes, as_json=as_json, tell=tell)
+
+    def plan(sessions: "Sessions", tell: "Tell") -> "Plan":
+        if plan_file:
+            return load_plan(plan_file, deployment)
+        return make_plan(
+            deployment, limit=limit, purge=purge, drift=drift, consent=consent, sessions=sessions, tell=tell
+        )
+
+    act(deployment, plan, yes=yes, as_json=as_json)
 
 
 @click.command()
-@options("environment", "limit", "purge", "yes", "json")
-def remove(environment: str, limit: tuple[str, ...], purge: bool, yes: bool, as_json: bool) -> None:
+@options("environment", "limit", "purge", "confirm", "yes", "json")
+def remove(
+    environment: str, limit: tuple[str, ...], purge: bool, confirm: str | None, yes: bool, as_json: bool
+) -> None:
     """Take away everything of this environment; data stays, unless purged."""
     from fedikit.plan import make_removal
 
-    tell = listener()
-    act(
-        make_removal(environment_of(environment), limit=limit, purge=purge, tell=tell),
-        yes=yes,
-        as_json=as_json,
-        tell=tell,
-    )
+    hosting = environment_of(environment)
+    if purge and confirm is not None and confirm != hosting.name:
+        raise click.UsageError(f"--confirm {confirm}: the environment's name is {hosting.name}; nothing was done")
+    if purge and yes and confirm is None:
+        raise click.UsageError(f"to purge unasked takes the environment's name: --confirm {hosting.name}")
+
+    def plan(sessions: "Sessions", tell: "Tell") -> "Plan":
+        return make_removal(hosting, limit=limit, purge=purge, sessions=sessions, tell=tell)
+
+    act(hosting.empty(), plan, yes=yes, as_json=as_json)
 
 
 @click.command()
@@ -90,26 +101,32 @@ def rollback(
     """Go back to what was there before the last apply. Give CONFIGURATION if it holds secrets."""
     from fedikit.plan import make_rollback
 
-    tell = listener()
-    basis = deployment_of(environment, configuration) if configuration else environment_of(environment)
-    act(make_rollback(basis, limit=limit, to=to, tell=tell), yes=yes, as_json=as_json, tell=tell)
+    deployment = deployment_of(environment, configuration) if configuration else environment_of(environment).empty()
+
+    def plan(sessions: "Sessions", tell: "Tell") -> "Plan":
+        return make_rollback(deployment, limit=limit, to=to, sessions=sessions, tell=tell)
+
+    act(deployment, plan, yes=yes, as_json=as_json)
 
 
-def act(plan: "Plan", *, yes: bool, as_json: bool, tell: "TerminalProgress") -> None:
-    """Shows a plan, asks, applies it, and ends the process with the report."""
+def act(deployment: "Deployment", make: "Callable[[Sessions, Tell], Plan]", *, yes: bool, as_json: bool) -> None:
+    """Makes a plan, shows it, asks, applies it on the same connections, and ends the process with the report."""
     from fedikit.apply import apply_plan
+    from fedikit.remote.sessions import Sessions
 
-    if not as_json:
-        present(plan, as_json=False)
-    if not plan.has_changes:
-        if as_json:
-            present(plan, as_json=True)
-        finish(not plan.has_errors)
-    if not yes and not confirmed(plan):
-        plan.close()
-        click.echo("Nothing was changed.", err=True)
-        sys.exit(1)
-    report: Report = apply_plan(plan, tell=tell)
+    tell = listener()
+    with Sessions(deployment) as sessions:
+        plan = make(sessions, tell)
+        if not as_json:
+            present(plan, as_json=False)
+        if not plan.has_changes:
+            if as_json:
+                present(plan, as_json=True)
+            finish(not plan.has_errors)
+        if not yes and not confirmed(plan):
+            click.echo("Nothing was changed.", err=True)
+            sys.exit(1)
+        report: Report = apply_plan(plan, sessions=sessions, tell=tell)
     tell.close()
     present(report, as_json=as_json)
     finish(report.succeeded)
@@ -120,6 +137,11 @@ def confirmed(plan: "Plan") -> bool:
     if not sys.stdin.isatty():
         click.echo("There is nobody to ask: give --yes to do it.", err=True)
         return False
+    if plan.purpose == "remove" and plan.purge:
+        name = plan.deployment.name
+        words = f"This destroys data, for good. Type the environment's name ({name}) to do it"
+        typed: str = click.prompt(words, default="", show_default=False, err=True)
+        return typed.strip() == name
     question = {"apply": "Change the hosts?", "remove": "Take it all away?", "rollback": "Go back?"}[plan.purpose]
     return click.confirm(question, default=False, err=True)
 

@@ -14,6 +14,7 @@ DRAWN = {"plan": "Plan", "report": "Report", "status": "Status", "verdict": "Ver
 
 def register(shell: "InteractiveShell") -> None:
     """Has a running IPython draw results: text for a terminal or a saved notebook, HTML for a browser."""
+    assert shell.display_formatter
     formatter = shell.display_formatter.mimebundle_formatter
     for module, name in DRAWN.items():
         formatter.for_type_by_name(f"fedikit.results.{module}", name, _mimebundle)

@@ -21,7 +21,7 @@ from fedikit.model.database import MariaPolicy, PostgresPolicy
 from fedikit.model.deployment import Deployment, Network, Parallel, Secrets
 from fedikit.model.environment import Environment, Policies
 from fedikit.model.function import TypedFunction
-from fedikit.model.host import Connection, DnsRecord, HostState, Local, Ssh
+from fedikit.model.host import Connection, DirectoryHost, DnsRecord, HostState, Local, Ssh
 from fedikit.model.item import (
     Bucket,
     Content,
@@ -82,6 +82,7 @@ __all__ = [
     "BucketWorks",
     "Cache",
     "CachePolicy",
+    "CannotFulfil",
     "Catalogue",
     "Check",
     "Checks",
@@ -95,10 +96,12 @@ __all__ = [
     "Database",
     "Deployment",
     "Directory",
+    "DirectoryHost",
     "DnsRecord",
     "DnsResolves",
     "Environment",
     "Example",
+    "FactReference",
     "File",
     "GaragePolicy",
     "HostItems",
@@ -151,9 +154,7 @@ __all__ = [
     "Task",
     "Text",
     "TlsIsValid",
-    "FactReference",
     "TypedFunction",
-    "CannotFulfil",
     "Unit",
     "User",
     "Variables",

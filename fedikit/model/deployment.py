@@ -54,6 +54,10 @@ class Parallel(Written):
     """Hosts that are changed at the same time."""
 
 
+DEPLOYERS_OWN = {"identity_file", "patience", "path"}
+"""What of a connection concerns this deployer alone."""
+
+
 class Deployment(Value):
     """A pure value: the same configuration and environment always give the same deployment, with the same digest.
 
@@ -91,7 +95,11 @@ class Deployment(Value):
         """SHA-256 over all that is wanted. What only concerns this deployer is left out, such as where its keys lie."""
         dump = self.model_dump(
             mode="json",
-            exclude={"secrets": True, "parallel": True, "hosts": {"__all__": {"connection": {"identity_file"}}}},
+            exclude={
+                "secrets": True,
+                "parallel": True,
+                "hosts": {"__all__": {"connection": DEPLOYERS_OWN}},
+            },
         )
         return digest_of(dump)
 

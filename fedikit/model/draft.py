@@ -17,6 +17,7 @@ class Draft:
 
     def __init__(self, hosts: Iterable[str]) -> None:
         self.applications: dict[str, list[str]] = {host: [] for host in hosts}
+        self.domains: dict[str, dict[str, str]] = {host: {} for host in self.applications}
         self.dns: dict[DnsRecord, None] = {}
         self.checks: list[Check] = []
         self.mistakes: set[Mistake] = set()

@@ -18,7 +18,7 @@ from fedikit.model.host import Connection, HostNames, HostState
 from fedikit.model.mail import MailPolicy
 from fedikit.model.mistake import did_you_mean
 from fedikit.model.policy import CannotFulfil, ItemsPolicy, LoginShellPolicy, Place, Policy, ServicePolicy
-from fedikit.model.request import HostItems, OneOffJob, Request, Requests, Task
+from fedikit.model.request import HostItems, OneOffJob, Request, Requests, Task, WebSite
 from fedikit.model.resource import Resource
 from fedikit.model.rotation import misplaced_versions, rotated, rotated_check
 from fedikit.model.text import Fact
@@ -132,6 +132,7 @@ class Environment(Written):
             self._answering(request, name, draft)
         for host in self.placement.get(name, ()):
             draft.applications[host].append(name)
+            draft.domains[host] |= _known_by(name, requests)
             self._fulfil_all(requests, Place(application=name, host=host, hosts=self.hosts), draft)
         draft.checks += application.typed_checks(configuration.context)(settings)
 
@@ -185,8 +186,15 @@ class Environment(Written):
             connection=self.hosts[host],
             items=items,
             applications=applications,
+            domains=draft.domains[host],
             served_by=tuple(served_by),
         )
+
+
+def _known_by(application: str, requests: Requests) -> dict[str, str]:
+    """The domain of its first web site, which its users and posts are known by; nothing if it has none."""
+    sites = [request.domain for request in requests.values() if isinstance(request, WebSite)]
+    return {application: sites[0]} if sites else {}
 
 
 def broken_references(data: Any) -> list[Mistake]:

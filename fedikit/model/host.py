@@ -33,14 +33,23 @@ HostNames = Annotated[
 """Names of hosts that exist."""
 
 
-class Local(Written):
+class Reached(Written):
+    """What all hosts have in common, however they are reached."""
+
+    after: HostNames = Field((), description="Hosts that are changed before this one.")
+    patience: Annotated[int, Field(ge=5, le=3600)] = Field(
+        60,
+        description="How many seconds it may take to answer, and later be silent, before all counts as failed.",
+    )
+
+
+class Local(Reached):
     """This very machine, without a connection."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["type"]})
 
     type: Literal["local"] = Field("local", title="Deployment type", description="How the host is reached: not at all.")
     address: IpAddress = Field("127.0.0.1", description="The IP address at which its web sites are found.")
-    after: HostNames = Field((), description="Hosts that are changed before this one.")
 
     @property
     def public_addresses(self) -> tuple[str, ...]:
@@ -48,7 +57,25 @@ class Local(Written):
         return (self.address,)
 
 
-class Ssh(Written):
+class DirectoryHost(Reached):
+    """A directory of this machine in which the real agent works as if it were a host; its services are simulated."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["type"]})
+
+    type: Literal["directory"] = Field(
+        "directory", title="Deployment type", description="How the host is reached: it is a directory, for trying out."
+    )
+    path: Annotated[str, Field(min_length=1)]
+    """The directory, relative to the environment's file; it is made if it is not there."""
+    address: IpAddress = Field("127.0.0.1", description="The IP address that names of its web sites would lead to.")
+
+    @property
+    def public_addresses(self) -> tuple[str, ...]:
+        """The IP addresses that the names of its web sites lead to."""
+        return (self.address,)
+
+
+class Ssh(Reached):
     """A machine that is reached over SSH."""
 
     type: Literal["ssh"] = Field("ssh", title="Deployment type", description="How the host is reached: over SSH.")
@@ -64,7 +91,6 @@ class Ssh(Written):
     """The private key to log in with, relative to the environment's file; the SSH agent's keys if absent."""
     public_address: IpAddress | None = None
     """Where the host's web sites are found, if not at `address`."""
-    after: HostNames = Field((), description="Hosts that are changed before this one.")
 
     @property
     def public_addresses(self) -> tuple[str, ...]:
@@ -86,7 +112,10 @@ def _deployment_type(host: Any) -> Any:
     return host.get("type", "ssh") if isinstance(host, dict) else getattr(host, "type", "ssh")
 
 
-Connection = Annotated[Annotated[Ssh, Tag("ssh")] | Annotated[Local, Tag("local")], Discriminator(_deployment_type)]
+Connection = Annotated[
+    Annotated[Ssh, Tag("ssh")] | Annotated[Local, Tag("local")] | Annotated[DirectoryHost, Tag("directory")],
+    Discriminator(_deployment_type),
+]
 
 
 class DnsRecord(Value):
@@ -103,6 +132,8 @@ class HostState(Items):
     connection: Connection
     applications: tuple[str, ...] = ()
     """Which applications are placed there."""
+    domains: dict[str, DomainName] = Field(default_factory=dict)
+    """By application, the domain that its users and posts are known by."""
     served_by: tuple[HostName, ...] = ()
     """Hosts with servers that must be there first, such as a shared database's."""
 

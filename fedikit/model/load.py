@@ -16,7 +16,7 @@ from fedikit.model.application import Application, Catalogue
 from fedikit.model.configuration import Configuration, configuration_model
 from fedikit.model.document import Malformed, parse_json, parse_toml
 from fedikit.model.environment import Environment, broken_references
-from fedikit.model.host import Connection, Ssh
+from fedikit.model.host import Connection, DirectoryHost, Ssh
 from fedikit.model.mistake import WHOLE, dotted, mistakes_in
 from fedikit.model.schema import keys_at
 from fedikit.model.value import Value
@@ -164,6 +164,8 @@ def _anchored_reference(reference: str, directory: Path) -> str:
 def _anchored_host(host: Connection, directory: Path) -> Connection:
     if isinstance(host, Ssh) and host.identity_file:
         return host.model_copy(update={"identity_file": _beside(host.identity_file, directory)})
+    if isinstance(host, DirectoryHost):
+        return host.model_copy(update={"path": _beside(host.path, directory)})
     return host
 
 

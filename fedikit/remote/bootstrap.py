@@ -6,23 +6,25 @@ import shlex
 import zipfile
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 
 # Reads "HASH LENGTH", the request, and, only if the host does not keep this agent yet, asks for its archive.
 BOOT = """\
 import os,sys
 r=os.fdopen(os.dup(0),"rb");os.dup2(os.open("/dev/null",0),0)
-h,n=r.readline().split();q=r.read(int(n));p="/var/lib/fedikit/agent/"+h.decode()
+h,n=r.readline().split();q=r.read(int(n));p="{place}/"+h.decode()
 if not os.path.isdir(p):
  os.write(1,b"agent?\\n");z=r.read(int(r.readline()));f=os.memfd_create("fedikit");os.write(f,z);p="/proc/self/fd/%d"%f
 sys.path.insert(0,p)
 from fedikit_agent.main import main
 os._exit(main(r,q,p))"""
+PLACE = "/var/lib/fedikit/agent"
 ASKS_FOR_AGENT = b"agent?\n"
 
 
-def command(python: str = "python3") -> list[str]:
-    """The command that starts the agent."""
-    return [python, "-I", "-S", "-c", BOOT]
+def command(python: str = "python3", *, place: str | Path = PLACE) -> list[str]:
+    """The command that starts the agent; `place` is where the host keeps agents."""
+    return [python, "-I", "-S", "-c", BOOT.replace("{place}", str(place))]
 
 
 def shell_command(*, with_sudo: bool) -> str:

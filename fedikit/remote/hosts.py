@@ -21,6 +21,10 @@ def names_of_hosts(deployment: Deployment, limit: Sequence[str]) -> list[str]:
 
 def on_hosts(deployment: Deployment, limit: Sequence[str], ask: Callable[[str], T]) -> dict[str, T]:
     """The same for each host, one thread a host, no more at a time than the environment says."""
-    names = names_of_hosts(deployment, limit)
-    with ThreadPoolExecutor(max_workers=deployment.parallel.hosts) as pool:
+    return side_by_side(names_of_hosts(deployment, limit), ask, at_a_time=deployment.parallel.hosts)
+
+
+def side_by_side(names: Sequence[str], ask: Callable[[str], T], *, at_a_time: int) -> dict[str, T]:
+    """The same for each of these names, one thread a name."""
+    with ThreadPoolExecutor(max_workers=at_a_time) as pool:
         return dict(zip(names, pool.map(ask, names), strict=True))

@@ -1,24 +1,26 @@
-"""Lowers items into what travels to the agent: contents and images by their digest, secrets by their seal."""
+"""Encodes items into what travels to the agent: contents and images by their digest, secrets by their seal."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fedikit.model.item import CONTENT_FIELDS, Content, Image, Item, Job, SecretText, Unit, content_of
+from fedikit.model.host import HostState
+from fedikit.model.item import CONTENT_FIELDS, Content, Image, Item, Job, SecretText, Unit, content_of, secrets_in
 from fedikit.model.value import digest_of
+from fedikit.results.identity import DOMAIN, MASTER_KEY, SECRET
 from fedikit.secrets import Vault
 from fedikit.store import Images, StoredImage
 
-Lowered = dict[str, Any]
+Encoded = dict[str, Any]
 SHORT = 16
 
 
 @dataclass
-class Freight:
+class Payload:
     """The items of one host as the agent takes them, and what may have to be sent along."""
 
-    items: list[Lowered] = field(default_factory=list)
+    items: list[Encoded] = field(default_factory=list)
     contents: dict[str, bytes] = field(default_factory=dict)
     """Plain contents by SHA-256."""
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
@@ -31,32 +33,32 @@ class Freight:
         return len(self.contents[sha256]) if sha256 in self.contents else self.files.get(sha256)
 
 
-def lower(items: Sequence[Item], vault: Vault, images: Images | None = None) -> Freight:
-    """Makes the freight of a host; raises SecretError if a secret is missing, StoreError if images are.
+def encode(items: Sequence[Item], vault: Vault, images: Images | None = None) -> Payload:
+    """Makes the payload of a host; raises SecretError if a secret is missing, StoreError if images are.
 
     `images`: where container images come from, the deployer's own store if not given.
     """
-    freight = Freight()
-    by_id: dict[str, Lowered] = {}
+    payload = Payload()
+    by_id: dict[str, Encoded] = {}
     wanted = [(item.reference, item.digest) for item in items if isinstance(item, Image)]
     stored = (images or Images()).wanted(wanted) if wanted else {}
     for item in items:
-        lowered = _lower_one(item, vault, freight)
+        encoded = _encode_one(item, vault, payload)
         if isinstance(item, Image):
-            lowered |= _lower_image(stored[item.reference], freight)
+            encoded |= _encode_image(stored[item.reference], payload)
         if isinstance(item, Unit):
             restart, reload = _digest(item.restart_on, by_id), _digest(item.reload_on, by_id)
-            lowered["fingerprint"] = f"{restart}:{reload}"
+            encoded["fingerprint"] = f"{restart}:{reload}"
         elif isinstance(item, Job):
-            own = {key: lowered.get(key) for key in ("run", "user", "sha256", "seal")}
-            lowered["fingerprint"] = digest_of([own, _digest(item.inputs, by_id)])[:SHORT]
-        by_id[item.id] = lowered
-        freight.items.append(lowered)
-    return freight
+            own = {key: encoded.get(key) for key in ("run", "user", "sha256", "seal")}
+            encoded["fingerprint"] = digest_of([own, _digest(item.inputs, by_id)])[:SHORT]
+        by_id[item.id] = encoded
+        payload.items.append(encoded)
+    return payload
 
 
-def parts_of_images(items: Sequence[Lowered]) -> Iterator[tuple[str, str, list[str]]]:
-    """Of each build of the images in lowered items: its name, its manifest, and all its parts."""
+def parts_of_images(items: Sequence[Encoded]) -> Iterator[tuple[str, str, list[str]]]:
+    """Of each build of the images in encoded items: its name, its manifest, and all its parts."""
     for item in items:
         if item["kind"] == "image":
             for build in item["builds"].values() if "builds" in item else [item]:
@@ -64,34 +66,54 @@ def parts_of_images(items: Sequence[Lowered]) -> Iterator[tuple[str, str, list[s
                 yield item["reference"], build["manifest"], [build["manifest"], build["config"], *layers]
 
 
-def _digest(ids: Sequence[str], by_id: dict[str, Lowered]) -> str:
+def _digest(ids: Sequence[str], by_id: dict[str, Encoded]) -> str:
     """What becomes another when one of the items does; an image's digest tells enough of it."""
-    told = [{key: value for key, value in by_id[id].items() if key != "builds"} for id in ids]
+    told = [{key: value for key, value in by_id[id].items() if key not in ("builds", "spans")} for id in ids]
     return digest_of(told)[:SHORT]
 
 
-def _lower_image(image: StoredImage, freight: Freight) -> Lowered:
+def _encode_image(image: StoredImage, payload: Payload) -> Encoded:
     """Each build: the host knows best which machine it is."""
     for build in image.builds.values():
-        freight.files |= build.sizes
+        payload.files |= build.sizes
     return {"digest": image.digest, "builds": {name: build.as_record() for name, build in image.builds.items()}}
 
 
-def _lower_one(item: Item, vault: Vault, freight: Freight) -> Lowered:
+def _encode_one(item: Item, vault: Vault, payload: Payload) -> Encoded:
     content = content_of(item)
-    lowered = item.model_dump(mode="json", exclude={*CONTENT_FIELDS.values(), "inputs"})
-    lowered["id"] = item.id
+    encoded = item.model_dump(mode="json", exclude={*CONTENT_FIELDS.values(), "inputs"})
+    encoded["id"] = item.id
     if content or (content is not None and item.kind == "file"):
-        lowered |= _lower_content(item.id, content, vault, freight)
-    return lowered
+        encoded |= _encode_content(item.id, content, vault, payload)
+    return encoded
 
 
-def _lower_content(name: str, content: Content, vault: Vault, freight: Freight) -> Lowered:
+def _encode_content(name: str, content: Content, vault: Vault, payload: Payload) -> Encoded:
     if isinstance(content, SecretText):
         text = vault.text(content)
-        freight.secrets[name] = text
-        return {"seal": vault.seal(text)}
+        payload.secrets[name] = text
+        return {"seal": vault.seal(text), "spans": _spans(content, vault)}
     data = content.encode()
     digest = hashlib.sha256(data).hexdigest()
-    freight.contents[digest] = data
+    payload.contents[digest] = data
     return {"sha256": digest}
+
+
+def _spans(content: SecretText, vault: Vault) -> list[list[int]]:
+    """Where secrets begin and end in a text, in characters: by that a host can take them out of what it shows."""
+    spans, at = [], 0
+    for part in content.parts:
+        length = len(part if isinstance(part, str) else vault.value(part))
+        if not isinstance(part, str):
+            spans.append([at, at + length])
+        at += length
+    return spans
+
+
+def identity_of(state: HostState, vault: Vault) -> dict[str, str]:
+    """What a host's deployment is known by: domains, permanent secrets, and the key that all others come from."""
+    identity = {f"{DOMAIN}{application}": domain for application, domain in state.domains.items()}
+    if state.items and vault.has_master:
+        identity[MASTER_KEY] = vault.identity_of(MASTER_KEY)
+    permanent = [secret for secret in secrets_in(state.items) if secret.permanent]
+    return identity | {f"{SECRET}{secret.name}": vault.identity_of(vault.value(secret)) for secret in permanent}

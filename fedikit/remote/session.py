@@ -1,41 +1,50 @@
-"""A conversation with the agent of one host: request, answer, order, events."""
+"""A session with the agent of one host: request, answer, order, events."""
 
-import getpass
 import itertools
-import json
+import os
+import pwd
 import secrets
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from fedikit.agent.channel import pack
 from fedikit.errors import AgentFailed, ConnectionFailed, HostBusy, HostError, ItemFailed, StalePlan
-from fedikit.model.host import Connection
+from fedikit.model.host import Connection, DirectoryHost
 from fedikit.remote import bootstrap
-from fedikit.remote.payload import Freight
-from fedikit.remote.transport import Contact, explain_end, open_contact
+from fedikit.remote.contact import Contact, explain_end
+from fedikit.remote.lines import Lines, TooLong
+from fedikit.remote.messages import MISTRUST, Alive, Done, ItemEvent, Message, Trouble, read_message
+from fedikit.remote.transport import open_contact
 
-Message = dict[str, Any]
+M = TypeVar("M", bound=Message)
 UNTOUCHED = "nothing was changed there"
 UNKNOWN = "nothing was changed there, unless it had got its whole order by then: in that case it goes on by itself"
 GOES_ON = "the host goes on by itself"
-PATIENCE_SECONDS = 100
+ORDER_SECONDS = 100
 """How long after its answer an agent may be given an order; it gives up waiting a little later."""
+LONGEST_ITEM_SECONDS = 2000
+"""How long the agent may work on an item that has no deadline of its own."""
+MOST_MESSAGES = 200_000
+MOST_LAST_LINES = 100
+LOOK = "see what it does: fedikit status"
 
 
-class Conversation:
+class Session:
     """One contact with one host. Use as a context manager, or close it."""
 
     def __init__(self, host: str, connection: Connection) -> None:
         self.host = host
+        self._root = os.path.abspath(connection.path) if isinstance(connection, DirectoryHost) else ""
+        self._patience = connection.patience
         self._contact: Contact = open_contact(host, connection)
-        self._lines = self._contact.lines()
+        self._lines = Lines(self._contact.read)
         self._answered_at = 0.0
         self._if_lost = UNTOUCHED
 
-    def __enter__(self) -> "Conversation":
+    def __enter__(self) -> "Session":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -44,35 +53,50 @@ class Conversation:
     def close(self) -> None:
         self._contact.close()
 
-    def ask(self, request: Message) -> Message:
-        """Sends the request and returns the agent's answer; raises a HostError."""
-        message = pack(request | {"agent": bootstrap.fingerprint()})
+    def ask(self, request: dict[str, Any], answer: type[M]) -> M:
+        """Sends the request and returns the agent's answer, which is of that kind; raises a HostError."""
+        root = {"root": self._root} if self._root else {}
+        message = pack(request | root | {"agent": bootstrap.fingerprint()})
         self._write([b"%s " % bootstrap.fingerprint().encode(), message])
-        line = next(self._lines, b"")
+        line = self._line()
         if line == bootstrap.ASKS_FOR_AGENT:
             self._write([b"%d\n" % len(bootstrap.archive()), bootstrap.archive()])
-            line = next(self._lines, b"")
+            line = self._line()
+        said = self._understand(line, answer)
         self._answered_at = time.monotonic()
-        return self._understand(line)
+        return said
 
     def is_still_waiting(self) -> bool:
         """Whether the agent can still be given an order."""
-        return time.monotonic() - self._answered_at < PATIENCE_SECONDS
+        return time.monotonic() - self._answered_at < ORDER_SECONDS
 
-    def order(self, order: Message, blobs: Iterator[bytes]) -> None:
+    def order(self, order: dict[str, Any], blobs: Iterator[bytes]) -> None:
         """Tells the agent to do what it answered; then its events can be read."""
         self._write(itertools.chain([pack(order)], blobs))
         self._if_lost = UNKNOWN
 
-    def follow(self, hear: Callable[[Message], None]) -> Message:
-        """Hands on the agent's events until it is done; returns its last one, raises a HostError."""
-        for line in self._lines:
-            message = self._understand(line)
-            if message["event"] == "done":
-                return message
-            self._if_lost = GOES_ON
-            hear(message)
-        raise self._end()
+    def follow(self, hear: Callable[[ItemEvent], None], *, longest: float = 0) -> Done:
+        """Hands on the agent's events until it is done; returns its last one, raises a HostError.
+
+        `longest`: the longest deadline of an item, in seconds; an agent may be alive without an event for as long.
+        """
+        quiet_since, longest = time.monotonic(), max(longest, LONGEST_ITEM_SECONDS) + self._patience
+        for _ in range(MOST_MESSAGES):
+            match self._understand(self._line(), Message):
+                case Done() as done:
+                    return done
+                case ItemEvent() as event:
+                    self._if_lost, quiet_since = GOES_ON, time.monotonic()
+                    hear(event)
+                case Alive():
+                    self._if_lost = GOES_ON
+                    if time.monotonic() - quiet_since > longest:
+                        raise AgentFailed(self.host, f"no step ended within {longest:.0f} s; {GOES_ON}", hint=LOOK)
+                case other:
+                    raise self._out_of_turn(other)
+        raise AgentFailed(self.host, f"the agent does not come to an end; {GOES_ON}", hint=LOOK)
+
+    # Inside
 
     def _write(self, pieces: Iterable[bytes]) -> None:
         """Sends all; if the agent takes no more, what it said last tells why."""
@@ -80,53 +104,65 @@ class Conversation:
             for piece in pieces:
                 self._contact.write(piece)
         except ConnectionFailed as error:
-            for line in self._lines:
-                self._understand(line)
+            for _ in range(MOST_LAST_LINES):
+                if not (line := self._line()):
+                    break
+                self._understand(line, Alive)
             raise self._end() from error
 
-    def _end(self) -> HostError:
-        return explain_end(self.host, self._contact, if_lost=self._if_lost)
+    def _line(self) -> bytes:
+        """The next line; the host is given its time, and no more."""
+        try:
+            return self._lines.next(self._patience)
+        except TimeoutError:
+            raise ConnectionFailed(
+                self.host,
+                f"said nothing for {self._patience} s; {self._if_lost}",
+                hint=f"if it is that slow, give it more time: hosts.{self.host}.patience in the environment",
+            ) from None
+        except TooLong:
+            raise AgentFailed(self.host, "the agent spoke a line without an end", hint=MISTRUST) from None
 
-    def _understand(self, line: bytes) -> Message:
+    def _end(self) -> HostError:
+        return explain_end(self.host, self._contact.end(), if_lost=self._if_lost)
+
+    def _understand(self, line: bytes, kind: type[M]) -> M:
         if not line.endswith(b"\n"):
             raise self._end()
-        try:
-            message: Message = json.loads(line)
-        except ValueError as error:
-            raise AgentFailed(self.host, f"the agent spoke nonsense: {line[:80]!r}") from error
-        if message["event"] == "trouble":
+        message = read_message(self.host, line)
+        if isinstance(message, Trouble):
             raise as_error(self.host, message)
+        if not isinstance(message, kind):
+            raise self._out_of_turn(message)
         return message
 
-
-class Prepared:
-    """A host that has answered: the open conversation, what it wants sent, and the answer."""
-
-    def __init__(self, conversation: Conversation, freight: Freight, answer: dict[str, Any]) -> None:
-        self.conversation = conversation
-        self.freight = freight
-        self.answer = answer
+    def _out_of_turn(self, message: Message) -> AgentFailed:
+        return AgentFailed(self.host, f"the agent spoke out of turn: {type(message).__name__}", hint=MISTRUST)
 
 
-def as_error(host: str, trouble: Message) -> HostError:
+def as_error(host: str, trouble: Trouble) -> HostError:
     """The agent's trouble, at its place in the error tree."""
-    text, hint = trouble["message"], trouble["hint"]
-    match trouble["code"]:
+    text, hint = trouble.message, trouble.hint
+    match trouble.code:
         case "busy":
             return HostBusy(host, text, hint=hint or "wait for it to end, then plan again")
         case "stale":
             return StalePlan(host, text, hint=hint)
         case "agent":
             return AgentFailed(host, text, hint=hint)
-        case _ if trouble["item"]:
-            return ItemFailed(host, trouble["item"], text, tail=trouble["tail"], hint=hint)
+        case _ if trouble.item:
+            return ItemFailed(host, trouble.item, text, tail=trouble.tail, hint=hint)
         case _:
             return HostError(host, text, hint=hint)
 
 
 def deployer_name() -> str:
-    """Who is at work here, for the host's lock and records."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"
+    """Who is at work here, for the host's lock and records: as the system knows him, whatever variables say."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = str(os.getuid())
+    return f"{name}@{socket.gethostname()}"
 
 
 def new_run() -> str:

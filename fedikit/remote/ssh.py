@@ -4,9 +4,11 @@ import contextlib
 import logging
 import socket
 import threading
+import time
 from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import fabric
 import paramiko
@@ -14,11 +16,16 @@ import paramiko
 from fedikit.errors import ConnectionFailed, HostKeyRefused
 from fedikit.model.host import Ssh
 from fedikit.remote import bootstrap
+from fedikit.remote.contact import End
 
 CONNECT_SECONDS = 10
 SILENCE_SECONDS = 30
 """How long the network may swallow what is sent, and the host be silent when asked, before all counts as lost."""
 CHUNK = 65536
+LAST_WORDS = 16 * 1024
+MOST_PIECES = 64
+NOT_FOUND = 127
+"""How a shell says that there is no such command."""
 
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # what it would log reaches us as an exception too
 
@@ -28,10 +35,11 @@ class SshContact:
 
     def __init__(self, host: str, ssh: Ssh, line: socket.socket) -> None:
         self._host = host
+        self._needs_sudo = ssh.user != "root"
         self._connection = connect(host, ssh, line)
         with translated(host, ssh):
             self._channel = self._connection.transport.open_session(timeout=CONNECT_SECONDS)
-            self._channel.exec_command(bootstrap.shell_command(with_sudo=ssh.user != "root"))
+            self._channel.exec_command(bootstrap.shell_command(with_sudo=self._needs_sudo))
         self._channel.settimeout(SILENCE_SECONDS)
 
     def write(self, data: bytes) -> None:
@@ -40,24 +48,21 @@ class SshContact:
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise ConnectionFailed(self._host, f"the connection broke while sending: {error or 'closed'}") from error
 
-    def lines(self) -> Iterator[bytes]:
-        rest = b""
-        while piece := self._receive():
-            *lines, rest = (rest + piece).split(b"\n")
-            yield from (line + b"\n" for line in lines)
-        if rest:
-            yield rest
-
-    def _receive(self) -> bytes:
-        """What comes next; nothing at the end. An agent may be silent for long, its host may not."""
-        while True:
+    def read(self, seconds: float) -> bytes:
+        """An agent may be silent for as long as it is given, its host may not."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self._channel.settimeout(min(left, SILENCE_SECONDS))
             try:
                 piece: bytes = self._channel.recv(CHUNK)
                 return piece
             except TimeoutError:
-                if not self._is_host_there():
-                    self.close()
+                if left > SILENCE_SECONDS and not self._is_host_there():
+                    self._connection.close()
                     return b""
+            finally:
+                self._channel.settimeout(SILENCE_SECONDS)
+        raise TimeoutError
 
     def _is_host_there(self) -> bool:
         """Whether the host's SSH server answers: any answer will do."""
@@ -73,12 +78,33 @@ class SshContact:
     def close(self) -> None:
         self._connection.close()
 
-    def last_words(self) -> tuple[int | None, str]:
+    def end(self) -> End:
         has_status = self._channel.status_event.wait(SILENCE_SECONDS)
         if not has_status or not self._connection.transport.is_active():
-            return None, ""
-        words = self._channel.makefile_stderr("rb").read()
-        return self._channel.recv_exit_status(), words.decode(errors="replace")
+            return End(None)
+        status, words = self._channel.recv_exit_status(), self._last_words()
+        return End(status, words.decode(errors="replace"), self._lacking() if status in (1, NOT_FOUND) else "")
+
+    def _last_words(self) -> bytes:
+        words = b""
+        for _ in range(MOST_PIECES):
+            if not self._channel.recv_stderr_ready():
+                break
+            words = (words + self._channel.recv_stderr(CHUNK))[-LAST_WORDS:]
+        return words
+
+    def _lacking(self) -> Literal["", "python3", "sudo"]:
+        """What the host has not, of what it takes to start an agent: told by exit statuses, whatever its language."""
+        if self._fails("sh -c 'command -v python3'"):
+            return "python3"
+        return "sudo" if self._needs_sudo and self._fails("sudo -n true") else ""
+
+    def _fails(self, command: str) -> bool:
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            channel = self._connection.transport.open_session(timeout=CONNECT_SECONDS)
+            channel.exec_command(command)
+            return bool(channel.status_event.wait(CONNECT_SECONDS)) and channel.recv_exit_status() != 0
+        return False
 
 
 class RefuseUnknownKey(paramiko.MissingHostKeyPolicy):

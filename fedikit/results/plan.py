@@ -1,18 +1,27 @@
 """Plans: what would change, host by host and item by item. Making one changes nothing."""
 
-from pathlib import Path
 from typing import Literal
 
-from pydantic import PrivateAttr, ValidationError
-
-from fedikit.errors import ConfigurationError, FedikitError, Mistake
+from fedikit.errors import FedikitError
 from fedikit.model.deployment import Deployment
 from fedikit.model.value import HostName, Value
-from fedikit.remote.session import Prepared
-from fedikit.store import Deb
 
 Purpose = Literal["apply", "remove", "rollback"]
 Drift = Literal["restore", "keep"]
+
+
+class Question(Value):
+    """What hosts are asked: what would change if this were done."""
+
+    purpose: Purpose
+    purge: bool = False
+    """Whether data that left the configuration goes too."""
+    drift: Drift = "restore"
+    """What becomes of files that somebody edited."""
+    to: int | None = None
+    """The generation to go back to, in a rollback; before the last apply if not given."""
+    consent: tuple[str, ...] = ()
+    """What may become another, by its new name, though other servers or data know it by the old one."""
 
 
 class PlannedChange(Value):
@@ -26,8 +35,19 @@ class PlannedChange(Value):
     after: str | None = None
     """The texts of a file, to draw a difference with; never of one with secrets."""
     version: str = ""
+    data: bool = False
+    """Whether people's data is in it."""
     title: str = ""
     """What a container image says that it is."""
+
+
+class PlannedDeb(Value):
+    """A Debian package to be installed; where it comes from is never part of a plan, Debian's signed lists say it."""
+
+    name: str
+    version: str
+    sha256: str
+    size: int = 0
 
 
 class ImageParts(Value):
@@ -51,7 +71,7 @@ class HostPlan(Value):
     generation: int = 0
     target: int | None = None
     """The generation to go back to, in a rollback."""
-    debs: tuple[Deb, ...] = ()
+    debs: tuple[PlannedDeb, ...] = ()
     """The packages to be installed, with what they depend on."""
     images: tuple[ImageParts, ...] = ()
     """The parts of container images that the host lacks."""
@@ -65,6 +85,8 @@ class HostPlan(Value):
     """The last apply that touched the host."""
     unfinished: bool = False
     """An earlier run was interrupted or failed: the host's record of it is completed, or taken away, by an apply."""
+    refused: tuple[str, ...] = ()
+    """Why it is not to be changed, though it could be: what people or data know it by would be another."""
     error: str = ""
     """Why the host could not be planned."""
     seconds: float = 0.0
@@ -76,20 +98,20 @@ class HostPlan(Value):
 
     @property
     def is_blocked(self) -> bool:
-        return any(change.action == "blocked" for change in self.changes)
+        return bool(self.refused) or any(change.action == "blocked" for change in self.changes)
+
+    @property
+    def is_changeable(self) -> bool:
+        """Whether there is something to do there that can be done."""
+        return not (self.error or self.is_blocked or self.is_noop)
 
 
-class Plan(Value):
+class Plan(Question):
     """What would change everywhere. Can be saved; hosts that have moved since refuse it."""
 
-    purpose: Purpose
     deployment: Deployment
     hosts: dict[HostName, HostPlan]
-    purge: bool = False
-    drift: Drift = "restore"
-    to: int | None = None
     seconds: float = 0.0
-    _open: dict[str, Prepared] = PrivateAttr(default_factory=dict)
 
     @property
     def is_noop(self) -> bool:
@@ -98,46 +120,24 @@ class Plan(Value):
     @property
     def has_changes(self) -> bool:
         """Whether there is a host that can be changed."""
-        return any(not (host.error or host.is_blocked or host.is_noop) for host in self.hosts.values())
+        return not self.is_refused and any(host.is_changeable for host in self.hosts.values())
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether nothing is to be changed, for on one of the hosts data would be lost or no longer known."""
+        return any(host.refused for host in self.hosts.values())
 
     @property
     def has_errors(self) -> bool:
         return any(host.error or host.is_blocked for host in self.hosts.values())
 
-    def save(self, path: str | Path) -> None:
-        """Writes the plan as JSON; it holds no secret."""
-        Path(path).write_text(self.model_dump_json(indent=1) + "\n")
+    @property
+    def question(self) -> Question:
+        """What the hosts were asked."""
+        return Question(**{name: getattr(self, name) for name in Question.model_fields})
 
     def of(self, deployment: Deployment) -> "Plan":
         """The same plan, of a deployment that still knows its secrets; raises if it is not the planned one."""
         if deployment.digest != self.deployment.digest:
             raise FedikitError("the plan was made of another configuration or environment", hint="plan again")
         return self.model_copy(update={"deployment": deployment})
-
-    def close(self) -> None:
-        """Ends the contacts that were kept open for an apply."""
-        for prepared in self._open.values():
-            prepared.conversation.close()
-        self._open.clear()
-
-    def stored_on(self, host: str) -> set[str]:
-        """The contents that a host has in its own store, as far as it has told."""
-        prepared = self._open.get(host)
-        return set(prepared.answer.get("store", ())) if prepared else set()
-
-    def take_contact(self, host: str) -> Prepared | None:
-        """The contact on which the host was planned, if its agent still waits."""
-        prepared = self._open.pop(host, None)
-        if prepared and not prepared.conversation.is_still_waiting():
-            prepared.conversation.close()
-            return None
-        return prepared
-
-
-def load_plan(path: str | Path) -> Plan:
-    """Reads a saved plan; raises ConfigurationError."""
-    try:
-        return Plan.model_validate_json(Path(path).read_text())
-    except (OSError, ValidationError) as error:
-        mistake = Mistake("plan", "cannot be read as a saved plan of this version of fedikit")
-        raise ConfigurationError(str(path), [mistake], hint="plan again") from error

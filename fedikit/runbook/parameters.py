@@ -51,6 +51,10 @@ Drift = Annotated[
     Field(description="Files that somebody edited on a host: restored (that edition is saved there) or kept."),
 ]
 Purge = Annotated[bool, Field(description="Also destroy the data of what leaves; else it is kept and reported.")]
+Consent = Annotated[
+    tuple[str, ...],
+    Field(description="What may become another though data or other servers know it: a new domain, say."),
+]
 DryRun = Annotated[bool, Field(description="Stop after the plan and change nothing.")]
 
 SAMPLE_CONFIGURATION = "configuration.sample.json"
@@ -68,6 +72,7 @@ class DeployParameters(RunbookParameters):
     limit: Limit = ()
     purge: Purge = False
     drift: Drift = "restore"
+    consent: Consent = ()
     dry_run: DryRun = True
 
 
@@ -90,6 +95,7 @@ class RemoveParameters(RunbookParameters):
     environment: EnvironmentPath = LAB_ENVIRONMENT
     limit: Limit = ()
     purge: Purge = False
+    confirm: Annotated[str, Field(description="The environment's name: needed to purge, so that it is meant.")] = ""
     dry_run: DryRun = True
 
 

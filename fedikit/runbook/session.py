@@ -7,14 +7,15 @@ its folder to the kernel in FEDIKIT_RECORD.
 import os
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fedikit
-from fedikit.errors import ConfigurationError, FedikitError
+from fedikit.errors import ConfigurationError, FedikitError, Mistake
 from fedikit.events import Event, StepFinished, StepStarted
+from fedikit.model.deployment import Deployment
 from fedikit.runbook.arguments import check_files, check_parameters, find_file
 from fedikit.runbook.guidance import InvalidInput, RunbookError, StepFailed, StepRefused, advice_for, show_advice
 from fedikit.runbook.parameters import RunbookParameters, parameters_model
@@ -25,7 +26,8 @@ from fedikit.secrets import Vault, secrets_of
 from fedikit.secrets.redaction import find_leaks, scrub
 
 if TYPE_CHECKING:
-    from fedikit.model.deployment import Deployment
+    from fedikit.model.environment import Environment
+    from fedikit.remote.sessions import Sessions
 
 RECORD = "FEDIKIT_RECORD"
 RUNBOOK = "FEDIKIT_RUNBOOK"
@@ -53,6 +55,7 @@ class Run:
         self._hidden: frozenset[str] = frozenset()
         self._line: ProgressLine | None = None
         self._inside = ""
+        self._sessions: Sessions | None = None
         self._steps: list[StepTaken] = []
 
     @property
@@ -90,26 +93,40 @@ class Run:
         except FedikitError as error:
             self._end(name, started, error)
             kind = InvalidInput if error.exit_status == 2 else StepFailed
-            message, hint = self._scrubbed(error.message), self._scrubbed(error.hint)
+            message, hint = self._scrubbed(error.headline), self._scrubbed(error.hint)
             raise kind(self.parameters.runbook, name, message, hint=hint) from error
         except BaseException as error:
             self._end(name, started, error)
             raise
         self._end(name, started, None)
 
+    def sessions(self, wanted: "Deployment | Environment") -> "Sessions":
+        """The connections on which a plan is made; they stay open for the `act` that follows it."""
+        from fedikit.remote.sessions import Sessions
+
+        self._close_sessions()
+        self._sessions = Sessions(wanted if isinstance(wanted, Deployment) else wanted.empty())
+        return self._sessions
+
+    def _close_sessions(self) -> None:
+        if self._sessions:
+            self._sessions.close()
+        self._sessions = None
+
     def act(self, plan: "fedikit.Plan") -> "fedikit.Report | NothingDone":
         """Applies the plan, once; in a dry run it changes nothing and says so."""
         if self.is_dry_run:
-            plan.close()
+            self._close_sessions()
             return self._pass_over("act")
         self._refuse_to_act_on_an_old_plan()
         with self.step("act", total=sum(len(host.changes) for host in plan.hosts.values())):
             self._hide_secrets_of(plan.deployment)
-            report = fedikit.apply_plan(plan, tell=self.tell)
+            with self._sessions or nullcontext():
+                report = fedikit.apply_plan(plan, sessions=self._sessions, tell=self.tell)
             self._require(report.succeeded, report, "not every host was brought to its wanted state")
         return report
 
-    def verify(self, deployment: "Deployment") -> "fedikit.Verdict | NothingDone":
+    def verify(self, deployment: Deployment) -> "fedikit.Verdict | NothingDone":
         """Checks what serves from outside; after a dry run there is nothing new to check."""
         if self.is_dry_run:
             return self._pass_over("verify")
@@ -123,19 +140,27 @@ class Run:
 
     def require_answers(self, asked: "fedikit.Plan | fedikit.Status") -> None:
         """Makes sure that every host answered and that nothing there stands in the way."""
-        if asked.has_errors and isinstance(asked, fedikit.Plan):
-            asked.close()
+        if asked.has_errors:
+            self._close_sessions()
         hint = "leave the others alone with limit=…, or mend what is said above"
         self._require(not asked.has_errors, asked, "not every host can be worked on", hint=hint)
 
+    def require_confirmed(self, environment: "Environment") -> None:
+        """Makes sure that who wants to purge named the environment."""
+        purge, confirm = getattr(self.parameters, "purge", False), getattr(self.parameters, "confirm", "")
+        if not purge or self.is_dry_run or confirm == environment.name:
+            return
+        message = f"to purge takes the environment's name: confirm = {environment.name!r}"
+        raise ConfigurationError(self.parameters.runbook, [Mistake("confirm", message)])
+
     def require_done(self, plan: "fedikit.Plan") -> None:
         """Makes sure that a plan made after acting has nothing left to do."""
-        plan.close()
         if not self.is_dry_run:
             self._require(plan.is_noop, plan, "there is still something to do")
 
     def summary(self) -> Summary:
         """Sums up the steps taken; refuses to if a secret has slipped into the record."""
+        self._close_sessions()
         self._refuse_leaks()
         return Summary(self.parameters, tuple(self._steps), self.record)
 
@@ -177,7 +202,7 @@ class Run:
         if not plans or plans[-1].outcome != "done":
             raise StepRefused("this run has no plan yet", hint="run the notebook from the top")
 
-    def _hide_secrets_of(self, deployment: "Deployment") -> None:
+    def _hide_secrets_of(self, deployment: Deployment) -> None:
         vault = Vault.of(deployment)
         self.hide(vault.value(ref) for ref in secrets_of(deployment))
 
@@ -212,7 +237,7 @@ class Run:
 def _first_line(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "stopped"
-    text = error.message if isinstance(error, FedikitError) else f"{type(error).__name__}: {error}"
+    text = error.headline if isinstance(error, FedikitError) else f"{type(error).__name__}: {error}"
     return text.partition("\n")[0]
 
 

@@ -67,6 +67,15 @@ class Vault:
         """The key of the seals, which stand for secret contents where a plain hash would betray them."""
         return self._key_for("the seal of secret contents").derive("fedikit/seal", 32)
 
+    def plan_key(self) -> bytes:
+        """The key that saved plans are sealed with."""
+        return self._key_for("the seal of a plan").derive("fedikit/plan", 32)
+
+    def identity_of(self, text: str) -> str:
+        """What a host may keep to tell whether a secret is still the same: HMAC-SHA256 (hex) under a key of its own."""
+        key = self._key_for("the identity of a secret").derive("fedikit/identity", 32)
+        return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
     def seal(self, text: str) -> str:
         """HMAC-SHA256 (hex) of a text under the seal key."""
         return hmac.new(self.seal_key(), text.encode(), hashlib.sha256).hexdigest()

@@ -23,7 +23,8 @@ from fedikit.model.check import (
 from fedikit.secrets import Vault
 from fedikit.verify.bucket import put_and_read
 from fedikit.verify.means import Means, Shell
-from fedikit.verify.visitor import Page, Visitor
+from fedikit.verify.page import Page
+from fedikit.verify.visitor import Visitor
 from fedikit.verify.words import Unmet
 
 _SCHEMA = "http://nodeinfo.diaspora.software/ns/schema/"

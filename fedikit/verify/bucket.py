@@ -13,8 +13,8 @@ from fedikit.agent.s3 import Access, signed_headers
 from fedikit.errors import FedikitError
 from fedikit.model.check import BucketWorks
 from fedikit.verify.means import Means
+from fedikit.verify.page import Page
 from fedikit.verify.standpoint import Answer, Request, Send
-from fedikit.verify.visitor import Page
 from fedikit.verify.words import Unmet
 
 FOLDER = "fedikit-check"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Base64Bytes, Field, TypeAdapter, ValidationError
 
-from fedikit.model.host import Connection, Local, Ssh
+from fedikit.model.host import Connection, DirectoryHost, Local, Ssh
 from fedikit.model.value import Value
 from fedikit.verify.words import Unmet
 
@@ -61,7 +61,7 @@ _REPLY: TypeAdapter[Answer | Failure] = TypeAdapter(Answer | Failure)
 def stand_at(host: str, connection: Connection) -> Iterator[Send]:
     """Sends requests from a host as long as it is entered. Raises HostError where it cannot be reached."""
     match connection:
-        case Local():
+        case Local() | DirectoryHost():
             yield lambda request, seconds: _send_from_here(host, request, seconds)
         case Ssh():
             from fedikit.remote.ssh import connect  # slow to import

@@ -4,22 +4,10 @@ from dataclasses import dataclass
 
 from fedikit.verify.certificate import Certificate, Trust, show_certificate
 from fedikit.verify.names import addresses_of, at_port
+from fedikit.verify.page import Page
 from fedikit.verify.words import Unmet, in_words
 
 _REDIRECTS = 3
-
-
-@dataclass(frozen=True)
-class Page:
-    """The answer of a web server; of the body only what comes first, if it is very long."""
-
-    url: str
-    status: int
-    body: bytes
-
-    @property
-    def text(self) -> str:
-        return self.body.decode(errors="replace")
 
 
 @dataclass(frozen=True)

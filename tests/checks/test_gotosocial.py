@@ -137,7 +137,7 @@ def test_the_whole_life_of_a_server(deployer: Deployer) -> None:
         assert app.sign_in(newer)
     assert deployer.planned() == []
 
-    deployer.succeed("remove", "--yes", "--purge")
+    deployer.succeed("remove", "--yes", "--purge", "--confirm", "lab")
     assert {name: changes(before[name], picture_of(lab, name)) for name in TARGETS} == {name: [] for name in TARGETS}
 
 

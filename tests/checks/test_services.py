@@ -182,7 +182,7 @@ def test_a_disabled_application_goes_and_leaves_its_data(services: Services) -> 
 
 
 def test_removal_with_purge_leaves_every_machine_as_it_was(services: Services) -> None:
-    services.succeed("remove", "--yes", "--purge")
+    services.succeed("remove", "--yes", "--purge", "--confirm", "lab")
 
     assert {name: changes(services.before[name], picture_of(services.lab, name)) for name in TARGETS} == {
         name: [] for name in TARGETS

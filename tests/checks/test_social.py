@@ -91,7 +91,7 @@ def test_the_whole_life_of_a_server(deployer: Deployer, tmp_path: Path) -> None:
     deployer.succeed("apply", "--yes")
     assert json.loads(deployer.succeed("verify", "--json"))["results"]
 
-    deployer.succeed("remove", "--yes", "--purge")
+    deployer.succeed("remove", "--yes", "--purge", "--confirm", "lab")
     assert changes(before, picture_of(deployer.lab, "social")) == []
 
 

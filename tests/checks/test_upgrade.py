@@ -64,7 +64,6 @@ class Instance:
     def planned(self) -> dict[str, dict[str, str]]:
         """What would change, by host and item."""
         plan = make_plan(self.deployment())
-        plan.close()
         return changes_in(plan)
 
     def migrations(self) -> int:

@@ -12,6 +12,7 @@ from fedikit.model.environment import Environment
 from fedikit.model.host import HostState, Ssh
 from fedikit.model.item import Item
 from fedikit.plan import make_plan, make_removal
+from fedikit.remote.sessions import Sessions
 from fedikit.results.plan import Plan
 from fedikit.results.report import Report
 
@@ -45,16 +46,20 @@ class Scene:
         return self.environment.empty().model_copy(update={"hosts": hosts})
 
     def plan(self, **items: Sequence[Item]) -> Plan:
-        """What would change; the contacts are closed."""
-        plan = make_plan(self.wants(**items))
-        plan.close()
-        return plan
+        """What would change."""
+        return make_plan(self.wants(**items))
 
     def apply(self, *, tell: Tell = tell_nobody, **items: Sequence[Item]) -> Report:
-        return apply_plan(make_plan(self.wants(**items)), tell=tell)
+        return applied(self.wants(**items), tell=tell)
 
     def remove(self) -> Report:
         return apply_plan(make_removal(self.environment))
+
+
+def applied(deployment: Deployment, *, tell: Tell = tell_nobody) -> Report:
+    """Plans and applies in one contact a host, as people do."""
+    with Sessions(deployment) as sessions:
+        return apply_plan(make_plan(deployment, sessions=sessions), sessions=sessions, tell=tell)
 
 
 def switch_off(machine: Machine) -> None:

@@ -13,8 +13,7 @@ from fedikit.errors import FedikitError
 from fedikit.events import ItemStarted
 from fedikit.lab import Lab
 from fedikit.model.item import File, Item, Job
-from fedikit.plan import make_plan
-from fedikit.results.plan import load_plan
+from fedikit.plan import load_plan, make_plan, save_plan
 from fedikit.status import read_status
 from tests.failure.scene import Scene, error_of
 
@@ -26,10 +25,11 @@ END = File(path="/etc/ended", content="x\n")
 WORK: list[Item] = [BEGIN, SLOW, END]
 APPLY = """
 import sys
+from pathlib import Path
 from fedikit.apply import apply_plan
-from fedikit.results.plan import load_plan
+from fedikit.model.deployment import Deployment
 from fedikit.plan import make_plan
-apply_plan(make_plan(load_plan(sys.argv[1]).deployment))
+apply_plan(make_plan(Deployment.model_validate_json(Path(sys.argv[1]).read_text())))
 """
 
 
@@ -40,8 +40,8 @@ def as_new(lab: Lab) -> None:
 
 def begin_elsewhere(lab: Lab, scene: Scene, folder: Path) -> subprocess.Popen[bytes]:
     """Another deployer's process, in the middle of its apply."""
-    scene.plan(one=WORK).save(folder / "plan.json")
-    process = subprocess.Popen([sys.executable, "-c", APPLY, str(folder / "plan.json")])
+    (folder / "deployment.json").write_text(scene.wants(one=WORK).model_dump_json())
+    process = subprocess.Popen([sys.executable, "-c", APPLY, str(folder / "deployment.json")])
     lab["one"].wait_until_succeeds("test -e /etc/begun")
     return process
 
@@ -98,13 +98,13 @@ def test_a_connection_that_is_cut_is_told_and_the_host_goes_on(lab: Lab) -> None
 
 def test_a_host_that_moved_refuses_a_saved_plan_and_one_that_did_not_takes_it(lab: Lab, tmp_path: Path) -> None:
     scene = Scene(lab, "one")
-    scene.plan(one=[END]).save(tmp_path / "plan.json")
+    save_plan(scene.plan(one=[END]), tmp_path / "plan.json")
     lab["one"].succeed("echo meanwhile >/etc/ended")
-    error = error_of(apply_plan(load_plan(tmp_path / "plan.json")), "one")
+    error = error_of(apply_plan(load_plan(tmp_path / "plan.json", scene.wants(one=[END]))), "one")
     assert "has changed since it was planned; nothing was done" in error
     assert lab["one"].succeed("cat /etc/ended") == "meanwhile\n"
     lab["one"].succeed("rm /etc/ended")
-    assert apply_plan(load_plan(tmp_path / "plan.json")).succeeded
+    assert apply_plan(load_plan(tmp_path / "plan.json", scene.wants(one=[END]))).succeeded
     assert lab["one"].succeed("cat /etc/ended") == "x\n"
 
 

@@ -82,7 +82,6 @@ def test_a_service_takes_up_the_file_that_was_restored_under_it(lab: Lab) -> Non
 def test_a_rollback_after_a_mere_repair_takes_nothing_away(lab: Lab, scene: Scene) -> None:
     assert scene.apply(one=ITEMS).succeeded
     plan = make_rollback(scene.environment)
-    plan.close()
     assert plan.is_noop
     assert plan.hosts["one"].target == 1
 
@@ -91,7 +90,6 @@ def test_a_rollback_shows_the_lines_that_come_back(lab: Lab, scene: Scene) -> No
     newer = [File(path="/etc/app.conf", content="port = 3\n"), *ITEMS[1:]]
     assert scene.apply(one=newer).succeeded
     plan = make_rollback(scene.environment)
-    plan.close()
     text = "\n".join(lines_of(plan, width=200))
     assert "-port = 3" in text
     assert "+port = 1" in text

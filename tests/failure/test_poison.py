@@ -14,7 +14,7 @@ from fedikit.events import Event, as_record
 from fedikit.lab import Lab
 from fedikit.model.deployment import Deployment
 from fedikit.model.item import File, Item, Job, SecretRef, SecretText
-from fedikit.plan import make_plan, make_rollback
+from fedikit.plan import make_plan, make_rollback, save_plan
 from fedikit.secrets.redaction import find_leaks
 from fedikit.status import read_status
 from tests.failure.scene import Scene
@@ -54,7 +54,7 @@ class Watched:
     def work(self, wanted: list[Item]) -> None:
         deployment = self.deployment(wanted)
         plan = make_plan(deployment, tell=self._hear)
-        plan.save(self.folder / f"plan-{len(self.lines)}.json")
+        save_plan(plan, self.folder / f"plan-{len(self.lines)}.json")
         report = apply_plan(plan, tell=self._hear)
         told = [plan, report, read_status(self.scene.environment)]
         self.lines += [line for value in told for line in lines_of(value)]

@@ -42,7 +42,7 @@ DISK_MB = 2000
 WORK_SECONDS = 300
 UNITS = ("mastodon-web", "mastodon-streaming", "mastodon-sidekiq")
 RUNNING = "grep -q running /var/lib/fedikit/deployments/lab/last-run.json"
-AGENTS = "[f]edikit_host.main"
+AGENTS = "[f]edikit_agent.main"
 # Asks the application on its host, as Caddy does.
 ASK = """python3 -c '
 import sys, urllib.request

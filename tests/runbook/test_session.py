@@ -40,7 +40,7 @@ def events_of(run: Run) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def failed_apply(monkeypatch: pytest.MonkeyPatch) -> None:
-    def apply_plan(plan: Plan, *, tell: object) -> Report:
+    def apply_plan(plan: Plan, *, sessions: object, tell: object) -> Report:
         alpha = HostReport(host="alpha", outcome="failed", error="the disk is full")
         return Report(purpose="apply", run="r1", hosts={"alpha": alpha}, seconds=0.1)
 

@@ -16,7 +16,7 @@ from pydantic import SecretBytes
 from fedikit.errors import StoreError
 from fedikit.events import Event, Progress
 from fedikit.model.item import Image, Unit
-from fedikit.remote.payload import lower
+from fedikit.remote.payload import encode
 from fedikit.secrets import MasterKey, Vault
 from fedikit.store import Images, Store
 from fedikit.store.build import read_build
@@ -275,9 +275,9 @@ def test_a_configuration_that_the_manifest_does_not_name_is_refused() -> None:
 def fingerprint(images: Images) -> str:
     image = Image(reference=NAME)
     items = [image, Unit(name="app.service", restart_on=(image.id,))]
-    lowered = lower(items, Vault(MasterKey(SecretBytes(b"k" * 32)), {}), images).items
-    assert set(lowered[0]) == {"kind", "id", "reference", "digest", "builds"}
-    return str(lowered[1]["fingerprint"])
+    encoded = encode(items, Vault(MasterKey(SecretBytes(b"k" * 32)), {}), images).items
+    assert set(encoded[0]) == {"kind", "id", "reference", "digest", "builds"}
+    return str(encoded[1]["fingerprint"])
 
 
 def test_a_unit_answers_to_another_image_and_to_nothing_else_of_it(images: Images, tmp_path: Path) -> None:
@@ -295,6 +295,6 @@ def test_an_item_with_another_digest_than_the_stores_is_not_lowered(images: Imag
     name = "127.0.0.1:1/small/app:v1"
     images.add(name, write_archive(tmp_path / "app.tar", image))
     vault = Vault(MasterKey(SecretBytes(b"k" * 32)), {})
-    lower([Image(reference=name, digest=f"sha256:{image.manifest}")], vault, images)
+    encode([Image(reference=name, digest=f"sha256:{image.manifest}")], vault, images)
     with pytest.raises(StoreError, match="is not in this deployer's store"):
-        lower([Image(reference=name, digest=f"sha256:{'1' * 64}")], vault, images)
+        encode([Image(reference=name, digest=f"sha256:{'1' * 64}")], vault, images)

@@ -1,0 +1,261 @@
+"""The one door for what a host says: strict models of every message of an agent.
+
+A host may be hacked, and say anything. What passes here has the types and limits of these models and holds no control
+character; nothing untyped goes on. What does not pass is that host's failure, and nobody else's.
+"""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from fedikit.errors import AgentFailed
+
+LINE_BYTES = 32 * 1024 * 1024
+"""The longest line that an agent may send: dpkg's status of a large host is in one."""
+MOST_PARTS = 20_000
+"""How many parts an answer may have of a kind: changes, items, contents, packages."""
+LONGEST_TEXT = 512 * 1024
+LONGEST_WORDS = 16 * 1024
+
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+
+
+def visible(text: str) -> str:
+    """The text with what would act on a terminal, or turn the order of its letters, written out as escapes."""
+    return _HIDDEN.sub(lambda match: f"\\x{ord(match[0]):02x}" if ord(match[0]) < 256 else _escape(match[0]), text)
+
+
+def _escape(character: str) -> str:
+    return f"\\u{ord(character):04x}"
+
+
+def _visible_line(text: str) -> str:
+    return visible(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+Text = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(visible)]
+"""Several lines, such as a file's."""
+Words = Annotated[str, Field(max_length=LONGEST_WORDS), AfterValidator(visible)]
+Line = Annotated[str, Field(max_length=LONGEST_WORDS), AfterValidator(_visible_line)]
+Id = Annotated[
+    str,
+    Field(
+        max_length=5000,
+        pattern=r"^(package|file|directory|symlink|user|unit|job|bucket|image|database|packages)(:[^\x00-\x1f\x7f]*)?$",
+    ),
+    AfterValidator(_visible_line),
+]
+"""An item's: its kind and its name."""
+Action = Literal["create", "update", "run", "adopt", "delete", "restore", "release", "keep", "blocked"]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Seconds = Annotated[float, Field(ge=0, le=10_000_000, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Size = Annotated[int, Field(ge=0, le=1 << 50)]
+Codename = Annotated[str, Field(pattern=r"^[a-z]{0,40}$")]
+Architecture = Literal["amd64", "arm64", "armhf", "armel", "i386", "ppc64el", "riscv64", "s390x", "mips64el", ""]
+PackageName = Annotated[str, Field(max_length=200, pattern=r"^[a-z0-9][a-z0-9+.-]+$")]
+Version = Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9.+:~-]*$")]
+Base64 = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
+Time = Annotated[str, Field(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?$")]
+RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{0,60}$")]
+DeploymentName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+Reference = Annotated[str, Field(max_length=400, pattern=r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+:[A-Za-z0-9_.-]+$")]
+
+
+class Message(BaseModel):
+    """Something that an agent says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, defer_build=True)
+
+
+class Change(Message):
+    """What would happen to one item."""
+
+    id: Id
+    action: Action
+    reasons: Annotated[tuple[Words, ...], Field(max_length=500)] = ()
+    drift: bool = False
+    before: Text | None = None
+    after: Text | None = None
+    version: Version = ""
+    data: bool = False
+
+
+class Run(Message):
+    """How the last apply ended."""
+
+    run: RunName
+    who: Line
+    time: Time
+    state: Literal["done", "failed", "running"]
+    item: Line = ""
+    message: Words = ""
+    target: Count | None = None
+
+
+class KeptDeb(Message):
+    """A package that the host's store has."""
+
+    version: Version
+    sha256: Sha256
+
+
+class ImageBuild(Message):
+    """A container image of the generation that a rollback goes to."""
+
+    reference: Reference
+    manifest: Sha256
+    config: Sha256
+    layers: Annotated[tuple[Sha256, ...], Field(max_length=500)]
+
+    @property
+    def parts(self) -> list[str]:
+        """Everything that it consists of."""
+        return [self.manifest, self.config, *self.layers]
+
+
+class Answer(Message):
+    """What would change on the host, and what would have to be sent."""
+
+    event: Literal["answer"]
+    changes: Annotated[tuple[Change, ...], Field(max_length=MOST_PARTS)]
+    same: Count
+    basis: Sha256
+    generation: Count
+    unfinished: bool
+    kept: Annotated[tuple[Id, ...], Field(max_length=MOST_PARTS)]
+    last_run: Run | None
+    busy: Line = ""
+    identity: Annotated[dict[Line, Line], Field(max_length=1000)] = Field(default_factory=dict)
+    target: Count | None = None
+    images: Annotated[tuple[ImageBuild, ...], Field(max_length=MOST_PARTS)] = ()
+    contents: Annotated[tuple[Sha256, ...], Field(max_length=MOST_PARTS)] = ()
+    secrets: Annotated[tuple[Id, ...], Field(max_length=MOST_PARTS)] = ()
+    leaving_packages: Annotated[tuple[PackageName, ...], Field(max_length=MOST_PARTS)] = ()
+    packages: Annotated[dict[PackageName, Version | None], Field(max_length=MOST_PARTS)] = Field(default_factory=dict)
+    codename: Codename = ""
+    architecture: Architecture = ""
+    dpkg_status: Base64 = ""
+    store: Annotated[tuple[Line, ...], Field(max_length=10 * MOST_PARTS)] = ()
+    debs: Annotated[dict[PackageName, KeptDeb], Field(max_length=MOST_PARTS)] = Field(default_factory=dict)
+
+
+class ItemEvent(Message):
+    """Work on an item begins or ends."""
+
+    event: Literal["item"]
+    phase: Literal["start", "end"]
+    id: Id
+    action: Action
+    seconds: Seconds = 0.0
+    failed: bool = False
+    kept: Words = ""
+    saved: Line = ""
+
+    @model_validator(mode="after")
+    def _of_a_kind(self) -> "ItemEvent":
+        if self.phase == "start" and (self.failed or self.kept or self.saved):
+            raise ValueError("tells an end at its beginning")
+        return self
+
+
+class Done(Message):
+    """The order is carried out."""
+
+    event: Literal["done"]
+    generation: Count
+    seconds: Seconds
+
+
+class Trouble(Message):
+    """Something could not be done."""
+
+    event: Literal["trouble"]
+    code: Literal["failed", "busy", "stale", "blocked", "disk", "agent"]
+    message: Words
+    tail: Words
+    hint: Words
+    item: Line
+
+
+class Alive(Message):
+    """The agent is at work, and has nothing to tell."""
+
+    event: Literal["alive"]
+
+
+class Noted(Message):
+    """What was to be noted is."""
+
+    event: Literal["noted"]
+
+
+class Generation(Message):
+    """A wanted state that was reached."""
+
+    number: Count
+    time: Time
+    run: RunName
+    note: Line
+    who: Line
+    items: Count
+
+
+class Note(Message):
+    """Something that a person did beside changing the deployment."""
+
+    time: Time
+    who: Line
+    note: Line
+
+
+class Status(Message):
+    """What the host says of itself."""
+
+    event: Literal["status"]
+    generation: Count
+    generations: Annotated[tuple[Generation, ...], Field(max_length=100)]
+    items: Annotated[dict[Id, Literal["held", "making", "kept"]], Field(max_length=MOST_PARTS)]
+    last_run: Run | None
+    busy: Line
+    notes: Annotated[tuple[Note, ...], Field(max_length=2000)]
+    neighbours: Annotated[tuple[DeploymentName, ...], Field(max_length=1000)]
+    python: Annotated[str, Field(pattern=r"^[0-9.]{1,20}$")]
+    codename: Codename
+    architecture: Architecture
+
+
+Said = Answer | ItemEvent | Done | Trouble | Alive | Noted | Status
+_DOOR: TypeAdapter[Said] = TypeAdapter(
+    Annotated[Said, Field(discriminator="event")], config=ConfigDict(defer_build=True)
+)
+
+
+def read_message(host: str, line: bytes) -> Said:
+    """The message in a line; raises AgentFailed, which names what is wrong with it and repeats nothing of it."""
+    try:
+        return _DOOR.validate_json(line)
+    except ValidationError as error:
+        raise AgentFailed(host, f"the agent spoke nonsense: {_first_of(error)}", hint=MISTRUST) from None
+    except (ValueError, RecursionError) as error:
+        raise AgentFailed(host, f"the agent spoke nonsense: {type(error).__name__}", hint=MISTRUST) from None
+
+
+MISTRUST = "another version of fedikit would be refused at once, so look who else is at work on this host"
+
+
+def _first_of(error: ValidationError) -> str:
+    """Where the first mistake is, in names that are ours; keys that the host made up are left out."""
+    first: Any = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    known = [str(part) for part in first["loc"] if isinstance(part, int) or str(part) in _OUR_NAMES]
+    return f"{'.'.join(known) or 'its message'}: {visible(first['msg'])[:200]}"
+
+
+_OUR_NAMES = {
+    name
+    for message in (Answer, Change, Run, KeptDeb, ImageBuild, ItemEvent, Done, Trouble, Generation, Note, Status)
+    for name in [*message.model_fields, message.__name__.lower()]
+}

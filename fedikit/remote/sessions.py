@@ -1,0 +1,133 @@
+"""Sessions: the open connections to a deployment's hosts, from the question what would change to the order."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from fedikit.errors import AgentFailed, FedikitError
+from fedikit.model.deployment import Deployment
+from fedikit.remote.messages import Answer
+from fedikit.remote.payload import Payload, encode, identity_of
+from fedikit.remote.session import Session
+from fedikit.results.identity import refusals
+from fedikit.results.plan import Question
+from fedikit.secrets import Vault
+from fedikit.store import Deb, Images, Store
+
+
+@dataclass
+class Asked:
+    """A host that has answered: the open session, what it is to have, and what it said."""
+
+    session: Session
+    payload: Payload
+    answer: Answer
+    refused: tuple[str, ...] = ()
+    """Why it is not to be changed, though it could be."""
+    debs: tuple[Deb, ...] = ()
+    """The packages to be installed there, from Debian's signed lists."""
+
+    @property
+    def debs_to_send(self) -> list[Deb]:
+        """Those that the host has not in its own store."""
+        in_store = set(self.answer.store)
+        return [deb for deb in self.debs if deb.sha256 not in in_store]
+
+    @property
+    def blobs(self) -> dict[str, int]:
+        """The size of each content that the host lacks and we have, by SHA-256."""
+        known = {sha256: self.payload.size_of(sha256) for sha256 in self.answer.contents}
+        blobs = {sha256: size for sha256, size in known.items() if size is not None}
+        return blobs | {deb.sha256: deb.size for deb in self.debs_to_send}
+
+
+class Sessions:
+    """The sessions of a deployment's hosts. A context manager that `make_plan` and `apply_plan` may share:
+
+        with Sessions(deployment) as sessions:
+            apply_plan(make_plan(deployment, sessions=sessions), sessions=sessions)
+
+    Then an apply is no second contact. Without it each opens its own, and closes it.
+    """
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.deployment = deployment
+        self.vault = Vault.of(deployment)
+        self.store = Store()
+        self.images = Images(self.store)
+        self._open: dict[str, Asked] = {}
+        self._guard = threading.Lock()
+
+    def __enter__(self) -> "Sessions":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends all sessions; the agents that wait on them end by themselves."""
+        with self._guard:
+            asked, self._open = list(self._open.values()), {}
+        for one in asked:
+            one.session.close()
+
+    def ask(self, host: str, question: Question) -> Asked:
+        """Asks a host what would change there. The session is open, and the caller's to close or keep."""
+        state = self.deployment.hosts[host]
+        payload = encode(state.items, self.vault, self.images)
+        identity = identity_of(state, self.vault)
+        with failing_alone(host):
+            session = Session(host, state.connection)
+            try:
+                answer = session.ask(self._request(question, payload, identity), Answer)
+            except BaseException:
+                session.close()
+                raise
+        for image in answer.images:  # in a rollback: what the store has of the images of that generation
+            payload.files |= self.images.sizes_of(image.manifest)
+        return Asked(session, payload, answer, refusals(answer.identity, identity, question.consent))
+
+    def keep(self, host: str, asked: Asked) -> None:
+        """Holds a session open, so that its agent can be given an order."""
+        with self._guard:
+            self._open[host] = asked
+
+    def take(self, host: str) -> Asked | None:
+        """The session that was kept, if its agent still waits; it is the caller's now."""
+        with self._guard:
+            asked = self._open.pop(host, None)
+        if asked and not asked.session.is_still_waiting():
+            asked.session.close()
+            return None
+        return asked
+
+    def _request(self, question: Question, payload: Payload, identity: dict[str, str]) -> dict[str, Any]:
+        request: dict[str, Any] = {
+            "op": "rollback" if question.purpose == "rollback" else "plan",
+            "deployment": self.deployment.name,
+            "items": payload.items,
+            "identity": identity,
+            "seal": self.vault.seal_key().hex() if self.vault.has_master else "",
+        }
+        if question.purpose == "remove":
+            request["forget"] = True
+        if question.purge:
+            request["purge"] = True
+        if question.drift == "keep":
+            request["keep_drift"] = True
+        if question.to is not None:
+            request["to"] = question.to
+        return request
+
+
+@contextmanager
+def failing_alone(host: str) -> Iterator[None]:
+    """Whatever goes wrong with one host is that host's failure: the others finish."""
+    try:
+        yield
+    except FedikitError:
+        raise
+    except Exception as error:
+        raise AgentFailed(host, f"the contact failed: {type(error).__name__}: {error}") from error
