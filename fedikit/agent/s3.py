@@ -46,6 +46,18 @@ def sign(access: Access, request: str, headers: Headers, payload: str) -> str:
     return f"AWS4-HMAC-SHA256 Credential={access.id}/{scope},SignedHeaders={names},Signature={signature}"
 
 
+def signed_headers(access: Access, request: str, body: bytes, headers: Headers | None = None) -> Headers:
+    """The headers that a request such as `PUT /bucket/key` is sent with: these, what S3 asks for, and the signature."""
+    payload = hashlib.sha256(body).hexdigest()
+    signed = {
+        **(headers or {}),
+        "host": Place.of(access.address).written,
+        "x-amz-content-sha256": payload,
+        "x-amz-date": time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()),
+    }
+    return {**signed, "Authorization": sign(access, request, signed, payload)}
+
+
 def empty(access: Access, bucket: str) -> int:
     """Deletes all objects of a bucket; returns how many. Trouble if some do not go."""
     deleted = 0
@@ -89,15 +101,7 @@ def _escaped(key: str) -> str:
 
 
 def _call(access: Access, request: str, body: bytes = b"", headers: Headers | None = None) -> Answer:
-    payload = hashlib.sha256(body).hexdigest()
-    signed = {
-        **(headers or {}),
-        "host": Place.of(access.address).written,
-        "x-amz-content-sha256": payload,
-        "x-amz-date": time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()),
-    }
-    signature = sign(access, request, signed, payload)
-    sent = {**signed, "Authorization": signature}
+    sent = signed_headers(access, request, body, headers)
     what = request.split("?")[0]
     try:
         answer = ask(access.address, request, headers=sent, body=body, seconds=ANSWER_SECONDS)

@@ -4,6 +4,7 @@ from fedikit.model.application import Application, Catalogue, Checks, Context, P
 from fedikit.model.bucket import GaragePolicy, S3Policy
 from fedikit.model.cache import CachePolicy
 from fedikit.model.check import (
+    BucketWorks,
     Check,
     DnsResolves,
     HttpAnswers,
@@ -78,6 +79,7 @@ __all__ = [
     "Application",
     "Ask",
     "Bucket",
+    "BucketWorks",
     "Cache",
     "CachePolicy",
     "CannotFulfil",

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from fedikit.model.check import BucketWorks
 from fedikit.model.garage import TOKEN_FILE, bracketed, garage
 from fedikit.model.host import is_ip_address
 from fedikit.model.item import Bucket, SecretRef, SecretText
@@ -50,19 +51,17 @@ class GaragePolicy(Written, Policy[ObjectBucket]):
         asks = [*garage(host.address, self.host, self.capacity_gigabytes), HostItems(items=(bucket,))]
         if request.public_at:
             asks.append(WebSite(domain=request.public_at, routes=(Route(port=WEB_PORT),), headers=MEDIA_HEADERS))
-        return Provision(
-            items=(),
-            asks=tuple(Ask(host=self.host, request=ask) for ask in asks),
-            facts={
-                **_reached(endpoint),
-                "region": REGION,
-                "bucket": request.name,
-                "key-id": key[0],
-                "key-secret": key[1],
-                "public-url": f"https://{request.public_at}" if request.public_at else "",
-                "public-host": request.public_at or "",
-            },
+        check = BucketWorks(
+            application=place.application,
+            host=place.host,
+            endpoint=endpoint,
+            region=REGION,
+            bucket=request.name,
+            key_id=key[0],
+            key_secret=key[1],
+            public_host=request.public_at,
         )
+        return _provision(check, tuple(Ask(host=self.host, request=ask) for ask in asks))
 
 
 class S3Policy(Written, Policy[ObjectBucket]):
@@ -87,24 +86,34 @@ class S3Policy(Written, Policy[ObjectBucket]):
         public = self.media.get(name)
         if request.public_at and not public:
             raise CannotFulfil(f"policies.bucket.media.{name}", f"is missing: {place.application} shows what is there")
-        return Provision(
-            items=(),
-            facts={
-                **_reached(self.endpoint),
-                "region": self.region,
-                "bucket": name,
-                "key-id": self.access_key,
-                "key-secret": SecretRef(name="s3/secret-key", given=True),
-                "public-url": f"https://{public}" if public else "",
-                "public-host": public or "",
-            },
+        check = BucketWorks(
+            application=place.application,
+            host=place.host,
+            endpoint=self.endpoint,
+            region=self.region,
+            bucket=name,
+            key_id=self.access_key,
+            key_secret=SecretRef(name="s3/secret-key", given=True),
+            public_host=public,
         )
+        return _provision(check)
 
 
-def _reached(endpoint: str) -> dict[str, str]:
-    """How the S3 API is reached, in the words of all kinds of software."""
-    scheme, _, host = endpoint.partition("://")
-    return {"endpoint": endpoint, "endpoint-host": host, "encrypted": "yes" if scheme == "https" else "no"}
+def _provision(check: BucketWorks, asks: tuple[Ask, ...] = ()) -> Provision:
+    """A bucket as the application learns of it, and the check that it can be used just so."""
+    scheme, _, host = check.endpoint.partition("://")
+    facts = {
+        "endpoint": check.endpoint,
+        "endpoint-host": host,
+        "encrypted": "yes" if scheme == "https" else "no",
+        "region": check.region,
+        "bucket": check.bucket,
+        "key-id": check.key_id,
+        "key-secret": check.key_secret,
+        "public-url": check.public_url,
+        "public-host": check.public_host or "",
+    }
+    return Provision(items=(), asks=asks, facts=facts, checks=(check,))
 
 
 BucketPolicy = Annotated[GaragePolicy | S3Policy, Field(discriminator="means")]

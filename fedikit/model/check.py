@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from fedikit.model.item import SecretRef
-from fedikit.model.value import DomainName, HostName, HttpsUrl, IpAddress, Port, UnixName, Value
+from fedikit.model.value import DomainName, HostName, HttpsUrl, HttpUrl, IpAddress, OneLine, Port, UnixName, Value
 
 Url = Annotated[
     str,
@@ -139,8 +139,47 @@ class ShellCommandPrints(_Check):
         return f"`{shlex.join(self.command)}` works on {self.host}"
 
 
+class BucketWorks(_Check):
+    """The application's key puts an object into the bucket and gets it back; if it is public, so do browsers.
+
+    The object is small, of its own, and deleted again.
+    """
+
+    kind: Literal["bucket-works"] = "bucket-works"
+    host: HostName
+    """The application's, from where its bucket is used."""
+    endpoint: HttpUrl
+    """The address of the S3 API; the bucket is in the path."""
+    region: OneLine
+    bucket: Annotated[str, Field(pattern=r"^[a-z0-9.-]+$")]
+    key_id: SecretRef | OneLine
+    key_secret: SecretRef
+    public_host: DomainName | None = None
+    """The media host, where everybody may read the objects; nobody may if absent."""
+    port: Port = 443
+    """Of the media host."""
+
+    @property
+    def public_url(self) -> str:
+        """What stands before an object's key where everybody may read it; nothing where nobody may."""
+        return f"https://{at_port(self.public_host, self.port)}" if self.public_host else ""
+
+    @property
+    def name(self) -> str:
+        shown = f" and shows at {self.public_url}" if self.public_host else ""
+        return f"what {self.host} puts into bucket {self.bucket} comes back{shown}"
+
+
 Check = Annotated[
-    DnsResolves | TlsIsValid | HttpAnswers | NodeInfo | WebFinger | PageShows | SignsIn | ShellCommandPrints,
+    DnsResolves
+    | TlsIsValid
+    | HttpAnswers
+    | NodeInfo
+    | WebFinger
+    | PageShows
+    | SignsIn
+    | ShellCommandPrints
+    | BucketWorks,
     Field(discriminator="kind"),
 ]
 

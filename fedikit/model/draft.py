@@ -1,12 +1,13 @@
 """A deployment in the making: gathers what policies provide, and everything that speaks against it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from fedikit.errors import Mistake
 from fedikit.model.check import Check
+from fedikit.model.deployment import cycle_of
 from fedikit.model.host import DnsRecord
 from fedikit.model.item import Item, SecretRef, secrets_in
-from fedikit.model.policy import Place, Provision
+from fedikit.model.policy import Ask, Place, Provision
 
 _JOINED = {"user": ("groups", "authorized_keys"), "unit": ("restart_on", "reload_on")}
 
@@ -20,7 +21,9 @@ class Draft:
         self.dns: dict[DnsRecord, None] = {}
         self.checks: list[Check] = []
         self.mistakes: set[Mistake] = set()
-        self.served_by: dict[str, dict[str, None]] = {host: {} for host in self.applications}
+        self.needs: dict[str, dict[str, None]] = {host: {} for host in self.applications}
+        """By host, those that must be there before it."""
+        self._served: dict[tuple[str, str], None] = {}
         self._items: dict[str, dict[str, Item]] = {host: {} for host in self.applications}
         self._wanted_by: dict[tuple[str, str], str] = {}
         self._led_by: dict[str, tuple[str, str]] = {}
@@ -34,9 +37,23 @@ class Draft:
         """The secrets in what is wanted so far."""
         return set(secrets_in(item for items in self._items.values() for item in items.values()))
 
+    def served_by(self, after: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+        """By host, those with servers that it uses, as far as it can wait for them.
+
+        `after`: by host, those for which it waits anyway.
+        """
+        served = {host: list(needs) for host, needs in self.needs.items()}
+        for host, server in self._served:
+            order = {name: [*after[name], *served[name]] for name in served}
+            order[host].append(server)
+            if server not in served[host] and not cycle_of(order):
+                served[host].append(server)
+        return served
+
     def add(self, place: Place, provision: Provision) -> None:
         """Takes in what fulfils one request at one place."""
-        self.served_by[place.host] |= {ask.host: None for ask in provision.asks if ask.first}
+        for ask in provision.asks:
+            self._serve(place.host, ask)
         for item in provision.items:
             self._want(place, item)
         for port, listener in provision.ports.items():
@@ -48,6 +65,12 @@ class Draft:
     def note(self, path: str, message: str) -> None:
         """Notes a mistake; the same one only once."""
         self.mistakes.add(Mistake(path, message))
+
+    def _serve(self, host: str, ask: Ask) -> None:
+        if ask.host != host:
+            self._served[host, ask.host] = None
+            if ask.first:
+                self.needs[host][ask.host] = None
 
     def _want(self, place: Place, item: Item) -> None:
         items, owner = self._items[place.host], self._wanted_by.setdefault((place.host, item.id), place.application)

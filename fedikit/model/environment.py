@@ -1,6 +1,6 @@
 """The environment: the hosting provider's hosts and policies; it maps a configuration to a deployment."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, model_validator
@@ -107,7 +107,7 @@ class Environment(Written):
         for application in configuration.enabled():
             self._add(application, configuration, draft)
         self._note_misplaced_versions(configuration, draft)
-        if cycle := cycle_of({name: (*host.after, *draft.served_by[name]) for name, host in self.hosts.items()}):
+        if cycle := cycle_of({name: (*host.after, *draft.needs[name]) for name, host in self.hosts.items()}):
             draft.note("hosts", f"would wait for each other: {' before '.join(cycle)}")
         if draft.mistakes:
             raise ConfigurationError(f"environment {self.name}", sorted(draft.mistakes))
@@ -168,9 +168,10 @@ class Environment(Written):
         return policy
 
     def _deployment(self, draft: Draft) -> Deployment:
+        served_by = draft.served_by({name: host.after for name, host in self.hosts.items()})
         return Deployment(
             name=self.name,
-            hosts={name: self._state(name, draft) for name in self.hosts},
+            hosts={name: self._state(name, draft, served_by[name]) for name in self.hosts},
             dns=tuple(draft.dns),
             checks=tuple(rotated_check(check, self.secrets.versions) for check in draft.checks),
             network=self.network,
@@ -178,7 +179,7 @@ class Environment(Written):
             parallel=self.parallel,
         )
 
-    def _state(self, host: str, draft: Draft) -> HostState:
+    def _state(self, host: str, draft: Draft, served_by: Sequence[str]) -> HostState:
         applications = tuple(draft.applications[host])
         items = tuple(rotated(item, self.secrets.versions) for item in draft.items(host))
         return HostState(
@@ -186,7 +187,7 @@ class Environment(Written):
             items=items,
             applications=applications,
             domains=draft.domains[host],
-            served_by=tuple(draft.served_by[host]),
+            served_by=tuple(served_by),
         )
 
 

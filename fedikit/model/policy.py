@@ -51,7 +51,8 @@ class Ask(Value):
     host: HostName
     request: Request
     first: bool = False
-    """It must be fulfilled there before this host is changed."""
+    """It must be fulfilled there before this host is changed. Without it, it is so unless hosts would wait for each
+    other."""
 
 
 class Provision(Items):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from fedikit.errors import Mistake
-from fedikit.model.check import Check, SignsIn
+from fedikit.model.check import Check
 from fedikit.model.item import CONTENT_FIELDS, Item, SecretRef, SecretText, content_of
 from fedikit.model.mistake import did_you_mean
 
@@ -22,10 +22,9 @@ def rotated(item: Item, versions: Versions) -> Item:
 
 
 def rotated_check(check: Check, versions: Versions) -> Check:
-    """The check with its secret at these versions."""
-    if isinstance(check, SignsIn) and check.secret.name in versions:
-        return check.model_copy(update={"secret": _at(check.secret, versions)})
-    return check
+    """The check with its secrets at these versions."""
+    secrets = {name: _at(value, versions) for name, value in check if isinstance(value, SecretRef)}
+    return check.model_copy(update=secrets)
 
 
 def misplaced_versions(used: Iterable[SecretRef], versions: Versions, resting: Iterable[str]) -> list[Mistake]:

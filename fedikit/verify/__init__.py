@@ -1,8 +1,8 @@
 """Verifying: the running services are looked at from outside, as their users would, and a verdict is given."""
 
 from fedikit.results.verdict import CheckResult, Verdict
-from fedikit.verify.attempt import Shell
 from fedikit.verify.deployment import verify_deployment
+from fedikit.verify.means import Shell, Stand
 from fedikit.verify.run import verify
 
-__all__ = ["CheckResult", "Shell", "Verdict", "verify", "verify_deployment"]
+__all__ = ["CheckResult", "Shell", "Stand", "Verdict", "verify", "verify_deployment"]

@@ -2,14 +2,13 @@
 
 import html
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from fedikit.model.check import (
+    BucketWorks,
     Check,
     DnsResolves,
     HttpAnswers,
@@ -22,6 +21,8 @@ from fedikit.model.check import (
     at_port,
 )
 from fedikit.secrets import Vault
+from fedikit.verify.bucket import put_and_read
+from fedikit.verify.means import Means, Shell
 from fedikit.verify.page import Page
 from fedikit.verify.visitor import Visitor
 from fedikit.verify.words import Unmet
@@ -33,17 +34,7 @@ _ACTIVITY_TYPES = (
 )
 _SHOWN_LENGTH = 200
 
-Shell = Callable[[str, tuple[str, ...], str | None], str]
 DocumentT = TypeVar("DocumentT", bound=BaseModel)
-
-
-@dataclass(frozen=True)
-class Means:
-    """What an attempt may use: a visitor's eyes, the secrets to sign in with, and login shells on the hosts."""
-
-    visitor: Visitor
-    vault: Vault
-    shell: Shell
 
 
 class _Link(BaseModel):
@@ -87,6 +78,8 @@ def attempt(check: Check, means: Means) -> str:
             return _signs_in(check, means.visitor, means.vault)
         case ShellCommandPrints():
             return _prints(check, means.shell)
+        case BucketWorks():
+            return put_and_read(check, means)
 
 
 def _resolves(check: DnsResolves, visitor: Visitor) -> str:

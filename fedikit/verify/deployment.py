@@ -1,6 +1,7 @@
 """Verifying a whole deployment, with what its environment says about names, trust and hosts."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 from fedikit.events import StepFinished, StepStarted, Tell, tell_nobody
 from fedikit.model.check import Check
@@ -10,6 +11,7 @@ from fedikit.remote.shell import run_in_login_shell
 from fedikit.results.verdict import Verdict
 from fedikit.secrets import Vault
 from fedikit.verify.run import verify
+from fedikit.verify.standpoint import Send, stand_at
 
 
 def verify_deployment(deployment: Deployment, *, limit: Sequence[str] = (), tell: Tell = tell_nobody) -> Verdict:
@@ -21,6 +23,9 @@ def verify_deployment(deployment: Deployment, *, limit: Sequence[str] = (), tell
     def shell(host: str, command: tuple[str, ...], user: str | None) -> str:
         return run_in_login_shell(host, deployment.hosts[host].connection, command, user)
 
+    def stand(host: str) -> AbstractContextManager[Send]:
+        return stand_at(host, deployment.hosts[host].connection)
+
     tell(StepStarted(step="verify"))
     verdict = verify(
         checks_on(deployment, limit),
@@ -28,6 +33,7 @@ def verify_deployment(deployment: Deployment, *, limit: Sequence[str] = (), tell
         trust=deployment.network.trust,
         vault=Vault.of(deployment),
         shell=shell,
+        stand=stand,
         tell=tell,
     )
     seconds = max((result.seconds for result in verdict.results), default=0.0)

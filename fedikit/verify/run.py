@@ -12,8 +12,9 @@ from fedikit.events import CheckFinished, Tell, tell_nobody
 from fedikit.model.check import Check
 from fedikit.results.verdict import CheckResult, Verdict
 from fedikit.secrets import Vault
-from fedikit.verify.attempt import Means, Shell, attempt
+from fedikit.verify.attempt import attempt
 from fedikit.verify.certificate import Trust
+from fedikit.verify.means import Means, Shell, Stand
 from fedikit.verify.visitor import Visitor
 
 _PATIENCE = 5.0
@@ -31,16 +32,18 @@ def verify(
     trust: Path | str | None,
     vault: Vault,
     shell: Shell,
+    stand: Stand,
     workers: int = 8,
     tell: Tell = tell_nobody,
 ) -> Verdict:
     """Looks whether checks hold, from outside; takes as long as the slowest, at most the longest deadline and 1 s.
 
     `resolver` is the DNS server to ask (None: as this machine would), `trust` are further certificates to trust, a
-    PEM file or its text, `shell` runs a command in a login shell on a host and returns what it prints, `workers`
-    attempts run at the same time. A check that cannot be carried out has failed; nothing is raised.
+    PEM file or its text, `shell` runs a command in a login shell on a host and returns what it prints, `stand` is the
+    way to send requests from where a host stands, `workers` attempts run at the same time. A check that cannot be
+    carried out has failed; nothing is raised.
     """
-    means = Means(Visitor(resolver, Trust(trust)), vault, shell)
+    means = Means(Visitor(resolver, Trust(trust)), vault, shell, stand)
     gate, answers, began = Semaphore(workers), Answers(), time.monotonic()
     trials = tuple(_Trial(check, means, began) for check in checks)
     for number, trial in enumerate(trials):
@@ -74,8 +77,9 @@ class _Trial:
         if self._attempts == 1:
             self._seen = f"wanted an end within {self._check.deadline:g} s, saw none"
         visitor = replace(self._means.visitor, patience=max(0.1, min(_PATIENCE, self.left)))
+        means = replace(self._means, visitor=visitor, ends=self.ends)
         try:
-            return self._result(attempt(self._check, replace(self._means, visitor=visitor)), passed=True)
+            return self._result(attempt(self._check, means), passed=True)
         except SecretError as error:
             return self._result(str(error), passed=False)
         except Exception as error:  # a check that cannot be carried out has failed, whatever the reason

@@ -5,7 +5,6 @@ import json
 import shlex
 import subprocess
 import tarfile
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,19 +15,24 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from fedikit.agent.exchange import Answer, Place, ask
-from fedikit.agent.s3 import Access, list_keys, sign
+from fedikit.agent.exchange import Answer, ask
+from fedikit.agent.s3 import Access, list_keys, signed_headers
 from fedikit.apply import apply_plan
 from fedikit.events import tell_nobody
 from fedikit.lab import Lab, Machine
 from fedikit.lab.images import lab_image
+from fedikit.model.check import BucketWorks
 from fedikit.model.garage_layout import LAYOUT_SCRIPT
 from fedikit.model.item import Bucket, Directory, File, Item, Job, SecretRef, SecretText, Unit
 from fedikit.plan import make_plan
 from fedikit.secrets import Vault
+from fedikit.verify import CheckResult, verify
+from fedikit.verify.standpoint import stand_at
 from tests.failure.scene import Scene
+from tests.verify.conftest import Authority, NameServer, Seen, Site, authority, names, no_shell, open_site
 
 pytestmark = pytest.mark.lab
+__all__ = ["authority", "names", "open_site"]  # fixtures, which pytest finds by their names here
 
 TOKEN = SecretText(parts=(SecretRef(name="garage/admin-token", format="hex64"),))
 SETTINGS = """\
@@ -109,14 +113,9 @@ class GarageFront:
         return Access(f"http://{self.machine.address}:3900", "garage", id, secret)
 
     def call(self, wanted: Bucket, request: str, body: bytes = b"") -> Answer:
-        access, payload = self.access(wanted), hashlib.sha256(body).hexdigest()
-        headers = {
-            "host": Place.of(access.address).written,
-            "x-amz-content-sha256": payload,
-            "x-amz-date": time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()),
-        }
-        signed = headers | {"Authorization": sign(access, request, headers, payload)}
-        return ask(access.address, request, headers=signed, body=body, seconds=20)
+        access = self.access(wanted)
+        headers = signed_headers(access, request, body)
+        return ask(access.address, request, headers=headers, body=body, seconds=20)
 
     def put(self, wanted: Bucket, *keys: str) -> None:
         def upload(key: str) -> int:
@@ -233,6 +232,98 @@ def test_a_purge_empties_the_bucket(scene: Scene, garage: GarageFront) -> None:
     assert report.succeeded, report
     left = scene.lab["one"].succeed("garage bucket list; garage key list")
     assert "media" not in left
+
+
+@pytest.fixture
+def tried(
+    scene: Scene, garage: GarageFront, names: NameServer, authority: Authority, open_site: Callable[..., Site]
+) -> Callable[..., CheckResult]:
+    """How a check of the bucket ends; its media host has HTTPS here, before Garage's own port."""
+    site = open_site(context=authority.context(SERVED))
+    site.pages = _Before(garage)
+    names.records[SERVED] = ["127.0.0.1"]
+    connection = scene.environment.hosts["one"]
+
+    def try_it(version: int = 1, **changes: Any) -> CheckResult:
+        key = [part for part in bucket(version=version).access.parts if isinstance(part, SecretRef)]
+        usual = {"application": "probe", "host": "one", "region": "garage", "bucket": "media", "deadline": 3}
+        where = {"endpoint": "http://127.0.0.1:3900", "public_host": SERVED, "port": site.server_port}
+        check = BucketWorks.model_validate(usual | where | {"key_id": key[0], "key_secret": key[1]} | changes)
+        verdict = verify(
+            [check],
+            resolver=names.address,
+            trust=authority.pem,
+            vault=garage.vault,
+            shell=no_shell,
+            stand=lambda host: stand_at(host, connection),
+        )
+        return verdict.results[0]
+
+    return try_it
+
+
+class _Before(dict[str, Callable[[Seen], tuple[int, dict[str, str], bytes]]]):
+    """The pages of a web server that asks Garage for each."""
+
+    def __init__(self, garage: GarageFront) -> None:
+        super().__init__()
+        self.garage = garage
+
+    def get(self, path: str, default: Any = None) -> Any:
+        answer = self.garage.visit(SERVED, path)
+        return lambda seen: (answer.status_code, {}, answer.content)
+
+
+def test_a_check_puts_reads_and_deletes_from_the_host_itself(
+    scene: Scene, garage: GarageFront, tried: Callable[..., CheckResult]
+) -> None:
+    """The S3 API is asked at 127.0.0.1 of the host, where nobody else reaches it."""
+    apply(scene, bucket(websites=(SERVED,)))
+    result = tried()
+    assert result.passed, result.detail
+    assert result.detail.startswith(f"put, read back, seen at https://{SERVED}")
+    assert list_keys(garage.access(bucket()), "media") == []
+
+
+def test_a_key_that_was_deleted_in_garage_fails_the_check(scene: Scene, tried: Callable[..., CheckResult]) -> None:
+    apply(scene, bucket(websites=(SERVED,)))
+    machine = scene.lab["one"]
+    key = machine.succeed("/usr/local/bin/garage key list | grep 'fedikit media' | cut -d' ' -f1").strip()
+    machine.succeed(f"/usr/local/bin/garage key delete --yes {key}")
+    result = tried()
+    assert not result.passed
+    assert result.detail.endswith("saw the bucket refuses the application's key: AccessDenied")
+    assert key not in result.detail
+
+
+def test_another_key_than_garages_fails_the_check(scene: Scene, tried: Callable[..., CheckResult]) -> None:
+    apply(scene, bucket(websites=(SERVED,)))
+    result = tried(version=2)
+    assert result.detail.endswith("saw the bucket refuses the application's key: AccessDenied")
+
+
+def test_a_key_that_may_not_write_and_a_bucket_that_is_full_fail_the_check(
+    scene: Scene, tried: Callable[..., CheckResult]
+) -> None:
+    apply(scene, bucket(websites=(SERVED,)))
+    scene.lab["one"].succeed("/usr/local/bin/garage bucket set-quotas --max-objects 0 media")
+    assert "lets the application's key read, not write: AccessDenied; is it full?" in tried().detail
+
+
+def test_a_media_host_that_shows_nothing_fails_the_check_and_leaves_nothing(
+    scene: Scene, garage: GarageFront, tried: Callable[..., CheckResult]
+) -> None:
+    apply(scene, bucket())
+    result = tried()
+    assert not result.passed
+    assert f"wanted the object of bucket media, saw HTTP 404 from https://{SERVED}" in result.detail
+    assert list_keys(garage.access(bucket()), "media") == []
+
+
+def test_a_garage_that_is_stopped_fails_the_check(scene: Scene, tried: Callable[..., CheckResult]) -> None:
+    apply(scene, bucket(websites=(SERVED,)))
+    scene.lab["one"].succeed("systemctl stop garage")
+    assert tried().detail == "wanted an answer from http://127.0.0.1:3900 to one, saw connection refused"
 
 
 SEEDS = {name: hashlib.sha256(name.encode()).digest() for name in ("one", "two", "three")}

@@ -8,6 +8,7 @@ import pytest
 from fedikit.errors import ConfigurationError
 from fedikit.model import (
     Bucket,
+    BucketWorks,
     Deployment,
     Environment,
     File,
@@ -21,6 +22,7 @@ from fedikit.model import (
     WebSite,
 )
 from tests.model.example import (
+    HOST_KEY,
     HOSTS,
     MEDIA_SERVERS,
     configuration,
@@ -204,6 +206,79 @@ def test_a_host_that_is_none_is_named_when_the_environment_is_read() -> None:
     ]
 
 
+# What shows that it can be used
+
+
+def checks_of(deployment: Deployment) -> dict[str, BucketWorks]:
+    return {check.application: check for check in deployment.checks if isinstance(check, BucketWorks)}
+
+
+def test_each_bucket_is_tried_from_its_applications_host_with_its_key(deployment: Deployment) -> None:
+    checks = checks_of(deployment)
+
+    assert [*checks] == [*MEDIA_SERVERS]
+    assert checks["peertube"] == BucketWorks(
+        application="peertube",
+        host="peertube",
+        endpoint="http://10.0.0.2:3900",
+        region="garage",
+        bucket="peertube",
+        key_id=SecretRef(name="peertube/bucket-key", format="garage-key-id"),
+        key_secret=SecretRef(name="peertube/bucket-key", format="garage-key-secret"),
+        public_host="media.peertube.fedi.test",
+    )
+
+
+def test_a_rotated_key_is_the_one_that_is_tried() -> None:
+    rotated = environment(secrets={"versions": {"mastodon/bucket-key": 3}}).deployment(configuration(*MEDIA_SERVERS))
+    checks = checks_of(rotated)
+
+    for secret, version in [(checks["mastodon"], 3), (checks["peertube"], 1)]:
+        assert isinstance(secret.key_id, SecretRef)
+        assert (secret.key_id.version, secret.key_secret.version) == (version, version)
+
+
+def test_a_private_bucket_is_tried_by_nobody_but_the_application() -> None:
+    private = only({"probe": "spare"}).deployment(probing(media=PRIVATE))
+
+    assert checks_of(private)["probe"].public_host is None
+
+
+# Whose turn it is
+
+
+def test_garages_host_comes_before_those_of_the_applications(deployment: Deployment) -> None:
+    assert {name: state.after for name, state in deployment.hosts.items() if state.after} == dict.fromkeys(
+        MEDIA_SERVERS, ("objects",)
+    )
+
+
+def test_nobody_waits_for_a_garage_of_his_own() -> None:
+    own = only({"probe": "objects"}).deployment(probing(media=PUBLIC))
+
+    assert [state.after for state in own.hosts.values() if state.after] == []
+
+
+def test_who_must_be_changed_before_garage_does_not_wait_for_it() -> None:
+    hosts = {name: {"address": host.address, "host_key": HOST_KEY} for name, host in HOSTS.items()}
+    hosts["objects"] |= {"after": ["mastodon"]}
+    ordered = environment(hosts=hosts).deployment(configuration(*MEDIA_SERVERS))
+
+    assert {name: state.after for name, state in ordered.hosts.items() if state.after} == {
+        "objects": ("mastodon",),
+        "peertube": ("objects",),
+        "pixelfed": ("objects",),
+    }
+
+
+def test_a_database_comes_first_where_two_hosts_serve_each_other() -> None:
+    """Migrations need the database; the bucket may come later."""
+    policies = {"bucket": {"means": "garage", "host": "mastodon"}, "postgresql": {"host": "objects"}}
+    crossed = environment(policies, {"peertube": "objects"}).deployment(configuration("mastodon", "peertube"))
+
+    assert {name: state.after for name, state in crossed.hosts.items() if state.after} == {"mastodon": ("objects",)}
+
+
 # A provider who speaks S3
 
 
@@ -237,9 +312,21 @@ def test_the_applications_learn_of_the_providers_bucket() -> None:
 
 
 def test_its_key_is_one_that_somebody_gives() -> None:
-    facts = S3Policy.model_validate(S3).typed(place())(PRIVATE).facts
+    provision = S3Policy.model_validate(S3).typed(place())(PRIVATE)
+    secret = SecretRef(name="s3/secret-key", given=True)
 
-    assert facts["key-secret"] == SecretRef(name="s3/secret-key", given=True)
+    assert provision.facts["key-secret"] == secret
+    assert provision.checks == (
+        BucketWorks(
+            application="probe",
+            host="mastodon",
+            endpoint="https://s3.example.org",
+            region="eu-1",
+            bucket="fedi-probe",
+            key_id="AKIA1",
+            key_secret=secret,
+        ),
+    )
 
 
 def test_it_needs_a_media_host_for_every_application_and_all_that_lack_come_at_once() -> None:

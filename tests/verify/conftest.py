@@ -3,7 +3,7 @@
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,8 +23,10 @@ from pydantic import SecretBytes, SecretStr
 
 from fedikit.events import Tell, tell_nobody
 from fedikit.model.check import Check
+from fedikit.model.host import Local
 from fedikit.secrets import MasterKey, Vault
-from fedikit.verify import CheckResult, Shell, Verdict, verify
+from fedikit.verify import CheckResult, Shell, Stand, Verdict, verify
+from fedikit.verify.standpoint import Send, stand_at
 
 DOMAIN = "social.example"
 
@@ -237,6 +239,11 @@ def free_port() -> int:
         return port
 
 
+def stand_here(host: str) -> AbstractContextManager[Send]:
+    """Every host stands where this machine does."""
+    return stand_at(host, Local())
+
+
 def no_shell(host: str, command: tuple[str, ...], user: str | None) -> str:
     raise AssertionError("no shell is wanted here")
 
@@ -249,6 +256,7 @@ class Verifier:
         self.trust: Path | str | None = trust
         self.vault = Vault(MasterKey(SecretBytes(bytes(32))), {"given": SecretStr("right pässword")})
         self.shell: Shell = no_shell
+        self.stand: Stand = stand_here
 
     def __call__(self, *checks: Check, workers: int = 8, tell: Tell = tell_nobody) -> Verdict:
         return verify(
@@ -257,6 +265,7 @@ class Verifier:
             trust=self.trust,
             vault=self.vault,
             shell=self.shell,
+            stand=self.stand,
             workers=workers,
             tell=tell,
         )

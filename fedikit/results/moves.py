@@ -1,0 +1,208 @@
+"""Moves: what a plan takes from one host and begins on another. Data does not follow; whoever leaves, leaves last."""
+
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple
+
+from fedikit.model.check import BucketWorks
+from fedikit.model.deployment import cycle_of
+from fedikit.model.item import Item
+from fedikit.model.value import HostName, Value
+from fedikit.results.plan import Plan, PlannedChange
+
+HOW_TO_BRING_IT = "bring it by hand, see docs/operations.md: Move an application"
+SHARED_SERVERS = frozenset({"unit:caddy.service", "unit:mariadb.service", "unit:postgresql@17-main.service"})
+"""Servers of several applications: that one comes to a host, and one leaves another, says nothing of an application."""
+_LEAVES = ("keep", "delete", "restore", "release")
+_STORES = ("database", "bucket")
+_BEARING = (*_STORES, "directory")
+
+Beginning = Literal["empty", "older", "unknown"]
+_BEGINS: dict[str, Beginning] = {"create": "empty", "adopt": "older", "blocked": "unknown"}
+_UNKNOWN: Beginning = "unknown"
+
+
+class Move(Value):
+    """Data that stays where it was, or goes, while its application begins elsewhere without it."""
+
+    kind: Literal["database", "bucket", "directory"]
+    name: str
+    source: HostName
+    """The host where the data is."""
+    target: str
+    """The host where it is looked for from now on; the address of the S3 API if that is somebody else's."""
+    becomes: str = ""
+    """What it is called there, if not the same."""
+    begins: Beginning = "empty"
+    """What is there: nothing, what was left there at an earlier time, or what nobody could tell."""
+    is_lost: bool = False
+    """It is destroyed at its source."""
+
+    def __str__(self) -> str:
+        fate = "is destroyed" if self.is_lost else "stays"
+        bring = "data does not follow, and nothing is left to bring" if self.is_lost else "data does not follow"
+        advice = "copy it before" if self.is_lost else HOW_TO_BRING_IT
+        left = f"the {self.kind} {self.name} {fate} on {self.source} with all that is in it"
+        return f"{left}; {self._beginning}: {bring} ({advice})"
+
+    @property
+    def _beginning(self) -> str:
+        place = f"{'at' if '://' in self.target else 'on'} {self.target} {self.becomes or 'it'}"
+        return (
+            place
+            + {
+                "empty": " begins empty",
+                "older": " begins with what was left there earlier",
+                "unknown": " begins with whatever is there",
+            }[self.begins]
+        )
+
+
+class Handover(Value):
+    """What leaves one host and runs on another from now on; the host that it leaves should be changed last."""
+
+    leaving: HostName
+    taking: HostName
+    ids: tuple[str, ...]
+    unmet: str = ""
+    """Why the one cannot wait for the other."""
+
+    def __str__(self) -> str:
+        names = ", ".join(id.partition(":")[2] for id in self.ids)
+        return f"{self.leaving} loses {names} before {self.taking} has it: {self.unmet}"
+
+
+class Waits(Value):
+    """Which hosts are to be changed after which, besides what the deployment says, and where that cannot be."""
+
+    after: dict[HostName, tuple[HostName, ...]]
+    unmet: tuple[Handover, ...] = ()
+
+
+class _Arrival(NamedTuple):
+    host: str
+    id: str
+    begins: Beginning
+    is_data: bool
+
+
+def moves_of(plan: Plan) -> tuple[Move, ...]:
+    """The data that does not follow, each with a sentence (`str`), in the order of the plan."""
+    arrivals = _arrivals(plan)
+    return tuple(move for host, change in _leaving_data(plan) for move in _moves(plan, host, change, arrivals))
+
+
+def waits_of(plan: Plan) -> Waits:
+    """Who waits for whom so that nothing leaves a host before it runs on another.
+
+    A host that fails keeps those waiting from being changed. Where hosts would wait for each other, as in a swap, those
+    that come first in the plan have their way.
+    """
+    states = plan.deployment.hosts
+    order = {host: [other for other in states[host].after if other in plan.hosts] for host in plan.hosts}
+    extra: dict[str, list[str]] = {host: [] for host in plan.hosts}
+    unmet = []
+    for handover in handovers_of(plan):
+        if handover.taking not in plan.hosts:
+            unmet.append(handover.model_copy(update={"unmet": f"{handover.taking} is not part of this plan"}))
+        elif not _wait(handover.leaving, handover.taking, order, extra):
+            unmet.append(handover.model_copy(update={"unmet": "they would wait for each other"}))
+        elif any(id.startswith(_STORES) for id in handover.ids):
+            for user in (host for host in plan.hosts if handover.taking in states[host].served_by):
+                _wait(handover.leaving, user, order, extra)  # it uses what leaves until it is changed
+    return Waits(after={host: tuple(others) for host, others in extra.items() if others}, unmet=tuple(unmet))
+
+
+def handovers_of(plan: Plan) -> tuple[Handover, ...]:
+    """What of an application leaves a host and comes to another: units, databases, buckets, directories with data."""
+    found: dict[tuple[str, str], list[str]] = {}
+    arrivals = _arrivals(plan)
+    for host, change in _leaving(plan):
+        is_unit = change.id.startswith("unit:") and change.id not in SHARED_SERVERS
+        for arrival in arrivals if is_unit or _bears_data(change) else ():
+            if arrival.id == change.id and arrival.host != host:
+                found.setdefault((host, arrival.host), []).append(change.id)
+    return tuple(Handover(leaving=pair[0], taking=pair[1], ids=tuple(ids)) for pair, ids in found.items())
+
+
+def _wait(host: str, other: str, order: dict[str, list[str]], extra: dict[str, list[str]]) -> bool:
+    """Has a host wait for another, unless that goes in circles."""
+    if host == other or other in order[host]:
+        return host != other
+    if cycle_of(order | {host: [*order[host], other]}):
+        return False
+    order[host].append(other)
+    extra[host].append(other)
+    return True
+
+
+# What leaves
+
+
+def _leaving(plan: Plan) -> Iterator[tuple[str, PlannedChange]]:
+    for host, planned in plan.hosts.items():
+        yield from ((host, change) for change in planned.changes if change.action in _LEAVES and not change.drift)
+
+
+def _leaving_data(plan: Plan) -> Iterator[tuple[str, PlannedChange]]:
+    """Also what left earlier and was kept."""
+    yield from ((host, change) for host, change in _leaving(plan) if _bears_data(change))
+    for host, planned in plan.hosts.items():
+        known = {change.id for change in planned.changes}
+        yield from ((host, _kept(id)) for id in planned.kept if id not in known and id.startswith(_BEARING))
+
+
+def _kept(identity: str) -> PlannedChange:
+    return PlannedChange(id=identity, action="keep", data=True)
+
+
+def _bears_data(change: PlannedChange) -> bool:
+    return change.id.startswith(_STORES) or (change.id.startswith("directory:") and change.data)
+
+
+# What arrives
+
+
+def _arrivals(plan: Plan) -> list[_Arrival]:
+    """What was not on a host, and shall be. Of a host that did not answer, all that is wanted there."""
+    found = []
+    for host, state in plan.deployment.hosts.items():
+        wanted = {item.id: item for item in state.items}
+        planned = plan.hosts.get(host)
+        if planned and not planned.error:
+            begins = {change.id: _BEGINS[change.action] for change in planned.changes if change.action in _BEGINS}
+        else:
+            begins = dict.fromkeys(wanted if plan.purpose == "apply" else (), _UNKNOWN)
+        found += [_Arrival(host, id, how, _is_data(id, wanted.get(id))) for id, how in begins.items()]
+    return found
+
+
+def _is_data(identity: str, item: Item | None) -> bool:
+    return identity.startswith(_STORES) or bool(getattr(item, "data", False))
+
+
+def _moves(plan: Plan, host: str, change: PlannedChange, arrivals: Iterable[_Arrival]) -> Iterator[Move]:
+    kind, _, name = change.id.partition(":")
+    is_lost = change.action == "delete"
+    usual = {"kind": kind, "name": name.rpartition("/")[2] if kind == "database" else name, "source": host}
+    for arrival in arrivals:
+        if (arrival.host, arrival.id) != (host, change.id) and arrival.is_data and _is_same(change.id, arrival.id):
+            becomes = arrival.id.partition(":")[2] if arrival.id != change.id else ""
+            told = {"target": arrival.host, "becomes": becomes, "begins": arrival.begins, "is_lost": is_lost}
+            yield Move.model_validate(usual | told)
+    if kind == "bucket" and (endpoint := _provider_of(plan, name)):
+        yield Move.model_validate(usual | {"target": endpoint, "begins": "unknown", "is_lost": is_lost})
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether they are one thing by another name: directories of one name move when the one that they are in does."""
+    if one.startswith("directory:") and other.startswith("directory:"):
+        return one.rpartition("/")[2] == other.rpartition("/")[2]
+    return one == other
+
+
+def _provider_of(plan: Plan, bucket: str) -> str:
+    """Where an application's bucket is if no host has it any more: at somebody else's S3 API, perhaps with a prefix."""
+    if any(item.id == f"bucket:{bucket}" for state in plan.deployment.hosts.values() for item in state.items):
+        return ""
+    checks = [check for check in plan.deployment.checks if isinstance(check, BucketWorks)]
+    return next((check.endpoint for check in checks if check.bucket.endswith(bucket)), "")
