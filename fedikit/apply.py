@@ -25,6 +25,7 @@ from fedikit.remote.messages import ItemEvent
 from fedikit.remote.needs import packages_for
 from fedikit.remote.session import deployer_name, new_run
 from fedikit.remote.sessions import Asked, Sessions, failing_alone
+from fedikit.results.moves import waits_of
 from fedikit.results.plan import HostPlan, Plan
 from fedikit.results.report import HostReport, ItemReport, Report
 from fedikit.secrets import secrets_of
@@ -237,4 +238,7 @@ def _waits_for(plan: Plan) -> dict[str, list[str]]:
             if earlier in hosts:
                 first, second = (host, earlier) if plan.purpose == "remove" else (earlier, host)
                 graph[second].append(first)
+    if plan.purpose != "remove":
+        for host, earlier_ones in waits_of(plan).after.items():  # who leaves, leaves after the new place serves
+            graph[host] += earlier_ones
     return graph

@@ -19,6 +19,7 @@ from fedikit.remote.messages import Answer, Change
 from fedikit.remote.needs import images_for, packages_for
 from fedikit.remote.payload import Payload
 from fedikit.remote.sessions import Asked, Sessions, failing_alone
+from fedikit.results.moves import Move, moves_of
 from fedikit.results.plan import Drift, HostPlan, Plan, PlannedChange, PlannedDeb, Question
 from fedikit.secrets import Vault
 
@@ -94,9 +95,30 @@ def _plan(
         planning = _Planning(question, open_ones, tell)
         hosts = on_hosts(deployment, limit, planning.plan_host)
     seconds = time.monotonic() - start
-    plan = Plan(**dict(question), deployment=deployment, hosts=hosts, seconds=round(seconds, 3))
+    plan = _with_moves(Plan(**dict(question), deployment=deployment, hosts=hosts, seconds=round(seconds, 3)))
     tell(StepFinished(step="plan", seconds=seconds, failed=plan.has_errors))
     return plan
+
+
+def _with_moves(plan: Plan) -> Plan:
+    """The plan with what it says of data that does not follow; that takes consent, by the name of what begins anew."""
+    refused: dict[str, tuple[str, ...]] = {}
+    moves = moves_of(plan) if plan.purpose == "apply" else ()
+    for move in moves:
+        if not {move.name, *(names := _names_of(move, plan))}.intersection(plan.consent):
+            host = move.target if move.target in plan.hosts else move.source
+            refused[host] = (*refused.get(host, ()), f"{move}. If it is meant: --consent {names[0]}")
+    hosts = {
+        name: host.model_copy(update={"refused": (*host.refused, *refused.get(name, ()))})
+        for name, host in plan.hosts.items()
+    }
+    return plan.model_copy(update={"hosts": hosts, "moves": tuple(str(move) for move in moves)})
+
+
+def _names_of(move: Move, plan: Plan) -> list[str]:
+    """By what a move may be consented to: the applications at its target, else its own name."""
+    state = plan.deployment.hosts.get(move.target)
+    return list(state.applications) if state and state.applications else [move.name]
 
 
 class _Planning:

@@ -34,6 +34,10 @@ def draw_plan(plan: Plan) -> Iterator[RenderableType]:
     width = max((len(name) for name in plan.hosts), default=4)
     for host in plan.hosts.values():
         yield from _host_plan(host, width)
+    refused = "\n".join(words for host in plan.hosts.values() for words in host.refused)
+    for words in plan.moves:
+        if words not in refused:
+            yield Text(f"! {words}.", style="yellow")
     yield _plan_summary(plan)
 
 
@@ -42,7 +46,8 @@ def _host_plan(host: HostPlan, width: int) -> Iterator[Text]:
     if host.error:
         yield _hang(name, Text(host.error, style="bold red"))
         return
-    lines = list(_lines_of_changes(host))
+    lines = [Text(f"✗ {words}", style="bold red") for words in host.refused]
+    lines += _lines_of_changes(host)
     if host.note:
         lines.insert(0, Text(f"! {host.note}", style="yellow"))
     if host.kept:
@@ -147,4 +152,6 @@ def _plan_summary(plan: Plan) -> Text:
     parts = [f"{plural(changing, 'host')} {verb}", f"{same} {'is' if same == 1 else 'are'} as wanted"]
     if failed:
         parts.append(f"{failed} cannot be planned")
+    if plan.is_refused:
+        parts.append("and nothing is changed while something is refused")
     return Text.assemble((", ".join(parts) + ".", "bold"), (f"  ({plan.seconds:.1f} s, one contact per host)", "dim"))

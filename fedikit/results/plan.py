@@ -111,6 +111,8 @@ class Plan(Question):
 
     deployment: Deployment
     hosts: dict[HostName, HostPlan]
+    moves: tuple[str, ...] = ()
+    """Data that stays behind while what it belongs to begins elsewhere without it: a sentence each."""
     seconds: float = 0.0
 
     @property

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fedikit.apply import apply_plan
-from fedikit.events import Tell, tell_nobody
+from fedikit.events import HostFinished, Tell, tell_nobody
 from fedikit.model.deployment import Deployment, Secrets
 from fedikit.model.environment import Environment
 from fedikit.model.item import Item
@@ -107,3 +107,8 @@ def _picture(path: Path) -> str:
     if path.is_symlink():
         return f"{mode} → {os.readlink(path)}"
     return f"{mode} {path.read_bytes()!r}" if path.is_file() else mode
+
+
+def noting(finished: list[str]) -> Tell:
+    """Notes the hosts that are done, in their order."""
+    return lambda event: finished.append(event.host) if isinstance(event, HostFinished) else None

@@ -10,7 +10,7 @@ import pytest
 import fedikit
 from fedikit.apply import apply_plan
 from fedikit.errors import ConfigurationError, ConnectionFailed, FedikitError
-from fedikit.events import Event, HostFinished, ItemFinished, ItemStarted, Tell
+from fedikit.events import Event, HostFinished, ItemFinished, ItemStarted
 from fedikit.model.item import Directory, File, Item, Job, Package, SecretRef, SecretText, Symlink, Unit, User
 from fedikit.model.load import load_environment
 from fedikit.plan import load_plan, make_plan, make_rollback, save_plan
@@ -18,7 +18,7 @@ from fedikit.remote.directory import DirectoryMachine
 from fedikit.remote.sessions import Sessions
 from fedikit.results.plan import Plan
 from fedikit.status import read_status
-from tests.remote.conftest import Stage, Staged, tree_of
+from tests.remote.conftest import Stage, Staged, noting, tree_of
 
 A, B = File(path="/etc/a", content="a\n"), File(path="/etc/b", content="b\n")
 DATA = Directory(path="/srv/data", data=True)
@@ -30,11 +30,6 @@ ENV = File(path="/etc/app.env", content=SecretText(parts=("PASSWORD=", SECRET, "
 
 def text(stage: Stage, path: str, host: str = "one") -> str:
     return stage[host].path(path).read_text()
-
-
-def noting(finished: list[str]) -> Tell:
-    """Notes the hosts that are done, in their order."""
-    return lambda event: finished.append(event.host) if isinstance(event, HostFinished) else None
 
 
 def actions(plan: Plan, host: str = "one") -> dict[str, str]:

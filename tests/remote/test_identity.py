@@ -2,10 +2,12 @@
 
 import pytest
 
-from fedikit.model.item import Directory, File, Item, SecretRef, SecretText
+from fedikit.display.drawing import lines_of
+from fedikit.model.deployment import Deployment
+from fedikit.model.item import Directory, File, Item, Job, SecretRef, SecretText
 from fedikit.plan import make_plan
 from fedikit.results.identity import refusals
-from tests.remote.conftest import KEY, Stage, Staged, tree_of
+from tests.remote.conftest import KEY, Stage, Staged, noting, tree_of
 
 DATA = Directory(path="/srv/data", data=True)
 OTHER_KEY = "6" * 64
@@ -114,3 +116,59 @@ def test_what_hosts_note_of_secrets_is_no_secret(stage: Stage) -> None:
     ledger = stage["one"].path("/var/lib/fedikit/deployments/stage/ledger.json").read_text()
     assert "secret app/encryption" in ledger
     assert value not in ledger
+
+
+# What moves to another host
+
+
+def moving(stage: Stage, host: str, *, others: tuple[Item, ...] = ()) -> Deployment:
+    """The application `app`, with its data, is placed on that host."""
+    deployment = stage.wants(**{host: (DATA, env(PASSWORD), *others)})
+    state = deployment.hosts[host].model_copy(update={"applications": ("app",)})
+    return deployment.model_copy(update={"hosts": {**deployment.hosts, host: state}})
+
+
+def test_an_application_that_would_begin_anew_elsewhere_is_refused_and_says_that_data_does_not_follow(
+    pair: Stage,
+) -> None:
+    assert pair.bring(moving(pair, "one")).succeeded
+    plan = make_plan(moving(pair, "two"))
+    (words,) = plan.hosts["two"].refused
+    assert "the directory /srv/data stays on one with all that is in it" in words
+    assert "data does not follow" in words
+    assert words.endswith("--consent app")
+    before = tree_of(pair["one"])
+    assert not pair.bring(moving(pair, "two")).succeeded
+    assert tree_of(pair["one"]) == before
+
+
+def test_with_consent_it_begins_anew_and_the_old_data_is_kept(pair: Stage) -> None:
+    pair.bring(moving(pair, "one"))
+    pair["one"].path("/srv/data/picture").write_text("x")
+    plan = make_plan(moving(pair, "two"), consent=["app"])
+    assert not plan.is_refused
+    assert "data does not follow" in "\n".join(lines_of(plan, width=1000))
+    assert pair.bring(moving(pair, "two"), consent=["app"]).succeeded
+    assert pair["one"].path("/srv/data/picture").read_text() == "x"
+    assert make_plan(moving(pair, "two")).is_noop
+
+
+def test_an_application_leaves_its_old_host_only_after_it_is_on_the_new_one(pair: Stage) -> None:
+    pair.bring(moving(pair, "one"))
+    finished: list[str] = []
+    pair.bring(moving(pair, "two"), consent=["app"], tell=noting(finished))
+    assert finished == ["two", "one"]
+
+
+@pytest.mark.parametrize("fault", ["fails", "is down"])
+def test_it_stays_on_its_old_host_if_the_new_one_cannot_have_it(pair: Stage, fault: str) -> None:
+    pair.bring(moving(pair, "one"))
+    before = tree_of(pair["one"])
+    if fault == "is down":
+        pair["two"].root.rename(pair.folder / "gone")
+        pair["two"].root.write_text("nothing answers here")
+    broken = () if fault == "is down" else (Job(name="bad", run=("nothing",)),)
+    report = pair.bring(moving(pair, "two", others=broken), consent=["app"])
+    assert report.hosts["one"].outcome == "skipped"
+    assert report.hosts["two"].outcome == "failed"
+    assert tree_of(pair["one"]) == before
