@@ -177,6 +177,7 @@ class _Planning:
             architecture=answer["architecture"],
             store=self.store,
             tell=self.tell,
+            ours=answer.get("ours", ()),
         )
         if lock:  # another version of what is there is no lack for apt: it is named by the host alone
             return locked_debs([*answer["packages"], *(deb.name for deb in debs)], lock.packages.get(host, {}))

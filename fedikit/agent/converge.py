@@ -11,26 +11,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .bystander import bring_back as bring_bystanders_back
-from .bystander import noted
-from .compare import Change, Comparison, Wish, foreign_owners, mended_items, package_candidates
+from .bystander import noted, wake
+from .compare import Change, Comparison, Wish, mended_items
 from .eyes import ABSENT
+from .file import put_back
 from .hands import Hands
-from .image import clear_storage
 from .image import ids as image_ids
 from .image import leave as leave_images
 from .kinds import kind_of
 from .ledger import Ledger, Record, neighbours
-from .package import install, leave, purge_remains
+from .package import install, mark_automatic
+from .parting import Parting, accounts
 from .trouble import Trouble, trouble_from
 from .unit import bring_back, settle
+from .user import home_of
 from .work import Work
 
 Tell = Callable[[dict[str, Any]], None]
 MAKING = ("create", "update", "run", "adopt")
 UNIT_FILES = ("/etc/systemd/system/", "/etc/containers/systemd/")
-PEOPLE = 1000
-"""The first number of users who are people, or our own."""
 
 
 class Convergence:
@@ -42,8 +41,10 @@ class Convergence:
         self.comparison = comparison
         self.ledger = ledger
         self.work = work
+        self.parting = Parting(hands, wish, comparison, ledger, work)
         self._returning = [change for change in comparison.leaving if _is_returning(change, ledger)]
         self._units_files = [change for change in comparison.leaving if _is_units_file(change)]
+        self._restored = [change for change in comparison.leaving if _is_put_back(change)]
 
     def run(self, debs: list[Record], about: Record, tell: Tell) -> None:
         """Does everything; raises `Trouble`, with the item's id, at the first thing that cannot be done."""
@@ -56,6 +57,7 @@ class Convergence:
         self._note_accounts(debs)
         self._let_images_go(tell)
         self._let_packages_go(tell)
+        self._forget_what_came_back()
         self._settle_units()
         self._finish(about)
 
@@ -70,17 +72,31 @@ class Convergence:
             entry |= {"item": change.item, "state": "making"}
             if change.kind == "unit":
                 entry["done"] = self._still_done(change.item, entry["done"])
-        for deb in debs:
-            if not self.hands.package(deb["name"])["installed"]:
-                self.ledger.debs[deb["name"]] = {"version": deb["version"], "sha256": deb["sha256"]}
-                self.ledger.bystanders |= noted(self.hands, {deb["name"]}, self.work.blobs)
+        self._note_packages(debs)
         for image in [change.item for change in making if change.kind == "image"]:
             if image["config"] not in image_ids(self.hands):
                 self.ledger.images[image["config"]] = image["reference"]
         if debs and self.ledger.accounts_before is None:
-            self.ledger.accounts_before = self._accounts()
+            self.ledger.accounts_before = accounts(self.hands)
+        self._note_looks()
         if making or self.comparison.leaving:
             self.ledger.save()
+
+    def _note_packages(self, debs: list[Record]) -> None:
+        """What comes, before it comes; and what it would take along of others, if it comes for the first time."""
+        coming = [deb for deb in debs if not self.hands.package(deb["name"])["installed"]]
+        known = self.parting.others.debs() | self.ledger.debs.keys()
+        self.ledger.bystanders |= noted(self.hands, [d for d in coming if d["name"] not in known], self.work.blobs)
+        wanted = {item["name"] for item in self.wish.items if item["kind"] == "package"}
+        for deb in coming:
+            self.ledger.debs[deb["name"]] = {"version": deb["version"], "sha256": deb["sha256"]}
+        self.ledger.unmarked = sorted({*self.ledger.unmarked, *(deb["name"] for deb in coming)} - wanted)
+
+    def _note_looks(self) -> None:
+        """How servers looked while it was known that nobody else is served; and what must not be purged."""
+        self.ledger.seen = self.comparison.seen
+        for name, stays in self.comparison.packages.unpurged.items():
+            self.ledger.bystanders.setdefault(f"package:{name}", {"type": "package", "stays": stays})
 
     def _still_done(self, unit: Record, done: str | None) -> str | None:
         """What a unit runs with, less what is about to change under it: so that a restart is owed from now on."""
@@ -91,6 +107,10 @@ class Convergence:
 
     def _prior_of(self, change: Change) -> Record:
         """What is there before fedikit touches it, with its content brought to safety."""
+        if (prior := self.parting.others.prior_of(change.id)) is not None:
+            return prior
+        if change.kind == "user" and change.state == ABSENT and self.hands.exists(home_of(change.item)):
+            return {**ABSENT, "home": True}
         if change.kind == "job" or (change.action == "adopt" and "seal" in change.item):
             return ABSENT
         if change.kind not in ("file", "symlink"):
@@ -100,36 +120,60 @@ class Convergence:
             self.work.blobs.add(state["sha256"], [self.hands.read(change.item["path"])])
         return state
 
-    def _accounts(self) -> dict[str, list[str]]:
-        """The system's own users and groups: packages make no others."""
-        return {
-            database: sorted(name for name, row in self.hands.accounts(database).items() if int(row[2]) < PEOPLE)
-            for database in ("passwd", "group")
-        }
-
     # What leaves
 
     def _let_go(self, change: Change, tell: Tell) -> None:
         entry = self.ledger.entries[change.id]
-        if change.action == "keep":
+        if change.action == "keep" and not self._is_from_before(change):
             entry["state"] = "kept"
+            if self.wish.purge:
+                _tell_that_it_stays(change, tell=tell)
+        elif change.action == "release":
+            _tell_that_it_stays(change, tell=tell)
+            if change.kind != "package":
+                del self.ledger.entries[change.id]
         elif change.kind != "package":
             with _told(change, tell=tell) as result:
                 self.work.entry = entry
-                result["kept"] = kind_of(change.item).remove(self.hands, change.item, self.work)
-            if change not in self._returning + self._units_files:
+                result["kept"] = self._remove(change, entry) or _words_of_what_stays(change)
+            if change not in self._returning + self._units_files + self._restored:
                 del self.ledger.entries[change.id]
         self.ledger.save()
 
+    def _is_from_before(self, change: Change) -> bool:
+        """Whether it is data that was there before fedikit: it stays, and is not ours any more."""
+        prior = self.ledger.entries[change.id].get("prior") or ABSENT
+        is_for_good = self.wish.purge or change.kind == "directory"
+        return bool(change.item.get("data")) and prior["type"] != "absent" and is_for_good and not change.is_drift
+
+    def _remove(self, change: Change, entry: Record) -> str:
+        """Puts back what was there before; a home that was there before its user is not taken away as a whole."""
+        self.work.purge = self.wish.purge and not (entry.get("prior") or ABSENT).get("home")
+        try:
+            return kind_of(change.item).remove(self.hands, change.item, self.work)
+        finally:
+            self.work.purge = self.wish.purge
+
     def _bring_units_back(self) -> None:
         """Has systemd forget the units whose files are gone; a generator's would stay until it reads all anew."""
-        if not (owed := self._returning + self._units_files):
-            return
-        self.hands.run(["systemctl", "daemon-reload"])
-        bring_back(self.hands, [change.item for change in self._returning])
-        for change in owed:
-            del self.ledger.entries[change.id]
-        self.ledger.save()
+        if self._returning or self._units_files:
+            self.hands.run(["systemctl", "daemon-reload"])
+            bring_back(self.hands, [change.item for change in self._returning])
+
+    def _forget_what_came_back(self) -> None:
+        """What packages may have taken along when they left is put back once more; then nothing is owed."""
+        for change in self._restored:
+            prior = self.ledger.entries[change.id]["prior"]
+            if self.hands.file_state(change.item["path"]) != prior:
+                put_back(self.hands, change.item["path"], prior, self.work.blobs)
+        if self._returning or self._units_files:
+            self.hands.run(["systemctl", "daemon-reload"])
+        for change in self._returning:
+            wake(self.hands, change.item["name"], self.ledger.entries[change.id]["prior"])
+        if owed := [*self._returning, *self._units_files, *self._restored]:
+            for id in {change.id for change in owed}:
+                del self.ledger.entries[id]
+            self.ledger.save()
 
     def _let_images_go(self, tell: Tell) -> None:
         """Names of images leave, and images that we brought and that neither this nor the state before it needs."""
@@ -145,7 +189,7 @@ class Convergence:
         """Those of the wanted state, of the one to go back to, and of other deployments; without Podman none stays."""
         others = [Ledger(self.ledger.home, name) for name in neighbours(self.ledger.home, self.ledger.deployment)]
         items = self.wish.items + [entry["item"] for other in others for entry in other.entries.values()]
-        if "podman" not in self.comparison.leaving_packages:
+        if "podman" not in self.comparison.packages.leaving:
             items = items + self._items_before()
         return {item["config"] for item in items if item["kind"] == "image"}
 
@@ -158,32 +202,12 @@ class Convergence:
         return []
 
     def _let_packages_go(self, tell: Tell) -> None:
-        """Packages leave last, when nothing of ours uses them; with their configuration, unless data is kept."""
-        leaving = [change for change in self.comparison.leaving if change.kind == "package"]
-        purge = self.wish.purge or not self._is_data_kept()
-        candidates = package_candidates(self.wish, self.ledger, foreign_owners(self.ledger))
-        if leaving or candidates:
+        packages = [change for change in self.comparison.leaving if change.kind == "package"]
+        leaving = [change for change in packages if change.action == "delete"]
+        if packages or self.comparison.candidates:
             with _told(*leaving, tell=tell):
-                removed = leave(self.hands, candidates, purge=purge)
-                if purge:
-                    purge_remains(self.hands, candidates)
-                    bring_bystanders_back(self.hands, self.ledger.bystanders, self.work.blobs)
-                if "podman" in candidates:
-                    clear_storage(self.hands)
-            self._forget_packages([change.id for change in leaving], removed, candidates, purge=purge)
-
-    def _forget_packages(self, ids: list[str], removed: set[str], candidates: set[str], *, purge: bool) -> None:
-        for id in ids:
-            del self.ledger.entries[id]
-        gone = {name for name in candidates if not self.hands.package(name)["installed"]} if purge else set()
-        for name in gone & (removed | candidates):
-            self.ledger.debs.pop(name, None)
-        if purge:
-            self._remove_accounts()
-        self.ledger.save()
-
-    def _is_data_kept(self) -> bool:
-        return any(entry["state"] == "kept" for entry in self.ledger.entries.values())
+                self.parting.let_packages_go()
+            self.parting.forget([change.id for change in packages if change.action != "keep"])
 
     # What is wanted
 
@@ -200,7 +224,11 @@ class Convergence:
         arriving = [c for c in self.comparison.wanted if c.kind == "package" and c.action in ("create", "update")]
         if arriving:
             with _told(*arriving, tell=tell):
-                install(self.hands, debs, self.work.blobs)
+                install(self.hands, debs, self.work.blobs, ours={*self.parting.ours(), *(d["name"] for d in debs)})
+        if self.ledger.unmarked:
+            mark_automatic(self.hands, self.ledger.unmarked, self.work.blobs)
+            self.ledger.automatic = sorted({*self.ledger.automatic, *self.ledger.unmarked})
+            self.ledger.unmarked = []
 
     def _make(self, change: Change, tell: Tell) -> None:
         self.work.entry = self.ledger.entries[change.id]
@@ -234,22 +262,10 @@ class Convergence:
         if before is None:
             return
         ours = {item["name"] for item in self.wish.items if item["kind"] == "user"}
-        for database, names in self._accounts().items():
+        for database, names in accounts(self.hands).items():
             new = set(names) - set(before[database]) - ours
             self.ledger.accounts[database] = sorted({*self.ledger.accounts[database], *new})
         self.ledger.accounts_before = None
-
-    def _remove_accounts(self) -> None:
-        """Users and groups that came with packages leave with the last of these."""
-        if self.ledger.debs or self._is_data_kept():
-            return
-        self.hands.look_afresh()
-        for database, command in (("passwd", "userdel"), ("group", "groupdel")):
-            for name in self.ledger.accounts[database]:
-                if name in self.hands.accounts(database):
-                    self.hands.run([command, name])
-                    self.hands.look_afresh()
-            self.ledger.accounts[database] = []
 
     def _settle_units(self) -> None:
         settle(self.hands, [c.item for c in self.comparison.wanted if c.kind == "unit" and c.action in MAKING])
@@ -283,6 +299,11 @@ def _is_units_file(change: Change) -> bool:
     return change.kind == "file" and change.action != "keep" and change.item["path"].startswith(UNIT_FILES)
 
 
+def _is_put_back(change: Change) -> bool:
+    """Whether it is a file or link in whose place there was another before fedikit."""
+    return change.kind in ("file", "symlink") and change.action == "restore"
+
+
 def _is_returning(change: Change, ledger: Ledger) -> bool:
     """Whether it is a unit that ran before fedikit, and is to run again with what it had then."""
     return change.kind == "unit" and change.action == "restore" and bool(ledger.entries[change.id]["prior"]["active"])
@@ -298,6 +319,15 @@ def contents_of(ledger: Ledger) -> set[str]:
     for entry in ledger.entries.values():
         records += [entry["item"], entry.get("prior") or ABSENT]
     return {record["sha256"] for record in records if "sha256" in record}
+
+
+def _tell_that_it_stays(change: Change, *, tell: Tell) -> None:
+    with _told(change, tell=tell) as result:
+        result["kept"] = _words_of_what_stays(change)
+
+
+def _words_of_what_stays(change: Change) -> str:
+    return ", ".join(change.reasons) if change.action in ("keep", "release") else ""
 
 
 @contextmanager

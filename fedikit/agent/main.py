@@ -27,6 +27,7 @@ from .eyes import Eyes
 from .hands import Hands
 from .image import for_this_machine, lacking_layers, lacking_parts
 from .ledger import HOME, Ledger, Record, describe, lock, lock_holder, neighbours
+from .others import Others
 from .trouble import Trouble, trouble_from
 from .work import Work
 
@@ -172,13 +173,19 @@ class Contact:
         needs: Record = {
             "contents": sorted(sha256 for sha256 in contents if not blobs.has(sha256)),
             "secrets": [change.id for change in making if "seal" in change.item and change.action != "adopt"],
-            "leaving_packages": comparison.leaving_packages,
+            "leaving_packages": comparison.packages.leaving,
+            "staying_packages": comparison.packages.staying,
         }
         if packages:
             needs["packages"] = {item["name"]: item["version"] for item in packages}
-            needs |= self._about_packages(blobs)
+            needs |= self._about_packages(blobs) | {"ours": self._packages_of_ours(ledger)}
             needs["debs"] = ledger.read_generation(target)["debs"] if target is not None else {}
         return needs
+
+    def _packages_of_ours(self, ledger: Ledger) -> list[str]:
+        """What fedikit brought here, for whichever deployment, or holds: such packages may get another version."""
+        held = [id.removeprefix("package:") for id in ledger.entries if id.startswith("package:")]
+        return sorted({*ledger.debs, *Others(self.eyes, ledger).debs(), *held})
 
     def _about_packages(self, blobs: Blobs) -> Record:
         """What is needed to resolve packages for this host elsewhere."""
