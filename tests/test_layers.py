@@ -27,6 +27,7 @@ ROWS: list[set[str]] = [
 ]
 RANKS = {room: rank for rank, row in enumerate(ROWS) for room in row}
 
+
 def rooms() -> list[str]:
     paths = [path for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()]
     return sorted({path.stem for path in paths} - {"__init__"})

@@ -27,15 +27,20 @@ LISTS = "/var/lib/dpkg/info"
 LARGEST = 256 << 20
 
 
-def noted(hands: Hands, debs: list[Record], blobs: Blobs) -> dict[str, State]:
-    """What is there of others that these packages would take along, with contents brought to safety."""
+def noted(hands: Hands, debs: list[Record], blobs: Blobs, *, known: set[str]) -> dict[str, State]:
+    """What is there of others that these packages would take along, with contents brought to safety.
+
+    Of those that were here before, as is `known`, configuration and data may be ours.
+    """
     controls = {deb["name"]: control_of(blobs.path(deb["sha256"])) for deb in debs if blobs.has(deb["sha256"])}
     found: dict[str, State] = {}
+    paths: set[str] = set()
     for name, control in controls.items():
-        if stays := _reason_not_to_purge(hands, name, control):
+        if name not in known and (stays := _reason_not_to_purge(hands, name, control)):
             found[f"package:{name}"] = {"type": "package", "stays": stays}
         found |= _units_before(hands, control)
-    paths = {path for control in controls.values() for path in _files_at_stake(control) if hands.exists(path)}
+        paths |= {*control.shipped} if name in known else _files_at_stake(control)
+    paths = {path for path in paths if hands.exists(path)}
     states = {path: hands.file_state(path) for path in sorted(paths - owned(hands, paths)) if _is_fit(hands, path)}
     for path, state in states.items():
         _keep_content(hands, path, state, blobs)

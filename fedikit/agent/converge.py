@@ -85,8 +85,9 @@ class Convergence:
     def _note_packages(self, debs: list[Record]) -> None:
         """What comes, before it comes; and what it would take along of others, if it comes for the first time."""
         coming = [deb for deb in debs if not self.hands.package(deb["name"])["installed"]]
+        whole = [deb for deb in coming if "unfinished" not in self.hands.package(deb["name"])]
         known = self.parting.others.debs() | self.ledger.debs.keys()
-        self.ledger.bystanders |= noted(self.hands, [d for d in coming if d["name"] not in known], self.work.blobs)
+        self.ledger.bystanders |= noted(self.hands, whole, self.work.blobs, known=known)
         wanted = {item["name"] for item in self.wish.items if item["kind"] == "package"}
         for deb in coming:
             self.ledger.debs[deb["name"]] = {"version": deb["version"], "sha256": deb["sha256"]}
@@ -189,6 +190,8 @@ class Convergence:
         """Those of the wanted state, of the one to go back to, and of other deployments; without Podman none stays."""
         others = [Ledger(self.ledger.home, name) for name in neighbours(self.ledger.home, self.ledger.deployment)]
         items = self.wish.items + [entry["item"] for other in others for entry in other.entries.values()]
+        items += [change.item for change in self.comparison.leaving if change.action in ("keep", "release")]
+        items += [entry["item"] for entry in self.ledger.entries.values() if entry["state"] == "kept"]
         if "podman" not in self.comparison.packages.leaving:
             items = items + self._items_before()
         return {item["config"] for item in items if item["kind"] == "image"}
@@ -296,7 +299,9 @@ class Convergence:
 
 def _is_units_file(change: Change) -> bool:
     """Whether it is a file that leaves, and of which systemd or a generator of it makes a unit."""
-    return change.kind == "file" and change.action != "keep" and change.item["path"].startswith(UNIT_FILES)
+    return (
+        change.kind == "file" and change.action in ("delete", "restore") and change.item["path"].startswith(UNIT_FILES)
+    )
 
 
 def _is_put_back(change: Change) -> bool:

@@ -57,7 +57,8 @@ class Departure:
 
     def candidates(self) -> set[str]:
         """The packages that fedikit brought, for whichever deployment, and that none asks for any more."""
-        asked_for = self._names | self._others.owners().keys()
+        kept = {id for id, entry in self._ledger.entries.items() if entry["state"] == "kept" and not self._purge}
+        asked_for = self._names | kept | self._others.owners().keys()
         brought = self._ledger.debs.keys() | self._others.debs()
         return {name for name in brought if f"package:{name}" not in asked_for}
 

@@ -40,7 +40,8 @@ class Parting:
         leave(self.hands, set(self.packages.leaving), unpurged, ours=self.ours(), purge=purge)
         if purge:
             purge_remains(self.hands, self.candidates - unpurged - self.packages.staying.keys())
-        bring_back(self.hands, self.ledger.bystanders, self.work.blobs)
+        if purge or self.packages.leaving:
+            bring_back(self.hands, self.ledger.bystanders, self.work.blobs)
         if "podman" in self.packages.leaving or (purge and "podman" in self.candidates):
             clear_storage(self.hands)
 
