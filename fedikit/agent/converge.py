@@ -11,24 +11,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .bystander import noted, wake
-from .compare import Change, Comparison, Wish, mended_items
+from .bystander import wake
+from .compare import Change, Comparison, Wish
 from .eyes import ABSENT
 from .file import put_back
 from .hands import Hands
-from .image import ids as image_ids
 from .image import leave as leave_images
+from .intents import MAKING, Intents
 from .kinds import kind_of
-from .ledger import Ledger, Record, neighbours
+from .ledger import Ledger, Record, contents_of, neighbours
 from .package import install, mark_automatic
 from .parting import Parting, accounts
 from .trouble import Trouble, trouble_from
 from .unit import bring_back, settle
-from .user import home_of
 from .work import Work
 
 Tell = Callable[[dict[str, Any]], None]
-MAKING = ("create", "update", "run", "adopt")
 UNIT_FILES = ("/etc/systemd/system/", "/etc/containers/systemd/")
 
 
@@ -43,12 +41,13 @@ class Convergence:
         self.work = work
         self.parting = Parting(hands, wish, comparison, ledger, work)
         self._returning = [change for change in comparison.leaving if _is_returning(change, ledger)]
+        self._woken = [c for c in comparison.leaving if c.kind == "unit" and c.action == "restore"]
         self._units_files = [change for change in comparison.leaving if _is_units_file(change)]
         self._restored = [change for change in comparison.leaving if _is_put_back(change)]
 
     def run(self, debs: list[Record], about: Record, tell: Tell) -> None:
         """Does everything; raises `Trouble`, with the item's id, at the first thing that cannot be done."""
-        self._write_intents(debs)
+        Intents(self.hands, self.wish, self.comparison, self.ledger, self.work).write(debs)
         for change in self.comparison.leaving:
             if change.kind != "image":
                 self._let_go(change, tell)
@@ -60,66 +59,6 @@ class Convergence:
         self._forget_what_came_back()
         self._settle_units()
         self._finish(about)
-
-    # Before
-
-    def _write_intents(self, debs: list[Record]) -> None:
-        making = [change for change in self.comparison.wanted if change.action in MAKING]
-        for change in making:
-            entry = self.ledger.entries.setdefault(change.id, {"prior": self._prior_of(change), "done": None})
-            if entry.get("item", change.item) != change.item:
-                entry["was"] = [*entry.get("was", ()), entry["item"]]
-            entry |= {"item": change.item, "state": "making"}
-            if change.kind == "unit":
-                entry["done"] = self._still_done(change.item, entry["done"])
-        self._note_packages(debs)
-        for image in [change.item for change in making if change.kind == "image"]:
-            if image["config"] not in image_ids(self.hands):
-                self.ledger.images[image["config"]] = image["reference"]
-        if debs and self.ledger.accounts_before is None:
-            self.ledger.accounts_before = accounts(self.hands)
-        self._note_looks()
-        if making or self.comparison.leaving:
-            self.ledger.save()
-
-    def _note_packages(self, debs: list[Record]) -> None:
-        """What comes, before it comes; and what it would take along of others, if it comes for the first time."""
-        coming = [deb for deb in debs if not self.hands.package(deb["name"])["installed"]]
-        whole = [deb for deb in coming if "unfinished" not in self.hands.package(deb["name"])]
-        known = self.parting.others.debs() | self.ledger.debs.keys()
-        self.ledger.bystanders |= noted(self.hands, whole, self.work.blobs, known=known)
-        wanted = {item["name"] for item in self.wish.items if item["kind"] == "package"}
-        for deb in coming:
-            self.ledger.debs[deb["name"]] = {"version": deb["version"], "sha256": deb["sha256"]}
-        self.ledger.unmarked = sorted({*self.ledger.unmarked, *(deb["name"] for deb in coming)} - wanted)
-
-    def _note_looks(self) -> None:
-        """How servers looked while it was known that nobody else is served; and what must not be purged."""
-        self.ledger.seen = self.comparison.seen
-        for name, stays in self.comparison.packages.unpurged.items():
-            self.ledger.bystanders.setdefault(f"package:{name}", {"type": "package", "stays": stays})
-
-    def _still_done(self, unit: Record, done: str | None) -> str | None:
-        """What a unit runs with, less what is about to change under it: so that a restart is owed from now on."""
-        mended = mended_items(self.comparison.wanted)
-        if not done or mended.intersection(unit["restart_on"]):
-            return None
-        return done.split(":")[0] + ":" if mended.intersection(unit["reload_on"]) else done
-
-    def _prior_of(self, change: Change) -> Record:
-        """What is there before fedikit touches it, with its content brought to safety."""
-        if (prior := self.parting.others.prior_of(change.id)) is not None:
-            return prior
-        if change.kind == "user" and change.state == ABSENT and self.hands.exists(home_of(change.item)):
-            return {**ABSENT, "home": True}
-        if change.kind == "job" or (change.action == "adopt" and "seal" in change.item):
-            return ABSENT
-        if change.kind not in ("file", "symlink"):
-            return change.state
-        state = self.hands.file_state(change.item["path"])
-        if state["type"] == "file" and not self.work.blobs.has(state["sha256"]):
-            self.work.blobs.add(state["sha256"], [self.hands.read(change.item["path"])])
-        return state
 
     # What leaves
 
@@ -137,7 +76,7 @@ class Convergence:
             with _told(change, tell=tell) as result:
                 self.work.entry = entry
                 result["kept"] = self._remove(change, entry) or _words_of_what_stays(change)
-            if change not in self._returning + self._units_files + self._restored:
+            if change not in self._woken + self._units_files + self._restored:
                 del self.ledger.entries[change.id]
         self.ledger.save()
 
@@ -167,11 +106,11 @@ class Convergence:
             prior = self.ledger.entries[change.id]["prior"]
             if self.hands.file_state(change.item["path"]) != prior:
                 put_back(self.hands, change.item["path"], prior, self.work.blobs)
-        if self._returning or self._units_files:
+        if self._woken or self._units_files:
             self.hands.run(["systemctl", "daemon-reload"])
-        for change in self._returning:
+        for change in self._woken:
             wake(self.hands, change.item["name"], self.ledger.entries[change.id]["prior"])
-        if owed := [*self._returning, *self._units_files, *self._restored]:
+        if owed := [*self._woken, *self._units_files, *self._restored]:
             for id in {change.id for change in owed}:
                 del self.ledger.entries[id]
             self.ledger.save()
@@ -312,18 +251,6 @@ def _is_put_back(change: Change) -> bool:
 def _is_returning(change: Change, ledger: Ledger) -> bool:
     """Whether it is a unit that ran before fedikit, and is to run again with what it had then."""
     return change.kind == "unit" and change.action == "restore" and bool(ledger.entries[change.id]["prior"]["active"])
-
-
-def contents_of(ledger: Ledger) -> set[str]:
-    """The contents that a deployment may still need."""
-    generations = [ledger.read_generation(number) for number in ledger.generations()]
-    records = [item for generation in generations for item in generation["items"]]
-    records += [deb for generation in generations for deb in generation["debs"].values()]
-    records += [*ledger.debs.values()]
-    records += [*ledger.bystanders.values()]
-    for entry in ledger.entries.values():
-        records += [entry["item"], entry.get("prior") or ABSENT]
-    return {record["sha256"] for record in records if "sha256" in record}
 
 
 def _tell_that_it_stays(change: Change, *, tell: Tell) -> None:

@@ -9,7 +9,7 @@ from .eyes import ABSENT, Eyes, State
 from .kinds import kind_of
 from .ledger import Ledger, Record
 from .others import Others, is_below
-from .package import dispensable, marked_manual, needed_by, on_hold, parse_status
+from .package import dispensable, marked_manual, needed_by, on_hold, parse_status, used_by
 from .servers import SERVERS, Household
 
 Item = dict[str, Any]
@@ -150,6 +150,8 @@ class Departure:
         installed = parse_status(self._eyes.dpkg_status)
         present = candidates & installed.keys()
         staying = {name: reason for name in candidates if (reason := self._reason_to_stay(name, installed))}
+        users = used_by(installed, staying.keys() & installed.keys())
+        staying |= {name: f"is used by {users[name]}" for name in present & users.keys() - staying.keys()}
         leaving = dispensable(installed, present - staying.keys())
         needed = {name: f"is needed by {needed_by(name, installed, leaving)}" for name in present - leaving}
         return Packages(sorted(leaving), needed | staying, self._unpurged(candidates))

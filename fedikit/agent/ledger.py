@@ -198,6 +198,18 @@ def write_record(path: str, record: Record) -> None:
     os.rename(draft, path)
 
 
+def contents_of(ledger: Ledger) -> set[str]:
+    """The contents that a deployment may still need."""
+    generations = [ledger.read_generation(number) for number in ledger.generations()]
+    records = [item for generation in generations for item in generation["items"]]
+    records += [deb for generation in generations for deb in generation["debs"].values()]
+    records += [*ledger.debs.values()]
+    records += [*ledger.bystanders.values()]
+    for entry in ledger.entries.values():
+        records += [entry["item"], entry.get("prior") or {}]
+    return {record["sha256"] for record in records if "sha256" in record}
+
+
 class Lock:
     """The host's one lock, held. Its file names the holder and the command at work, which may outlive the agent."""
 

@@ -17,6 +17,7 @@ from .others import Others, is_below
 
 Item = dict[str, Any]
 QUADLETS = "/etc/containers/systemd"
+KINDS_OF_QUADLETS = (".container", ".pod", ".kube", ".volume", ".network", ".image", ".build")
 SITES = "/etc/caddy/sites"
 MARK = "fedikit "
 ANONYMOUS = re.compile(r"[0-9a-f]{64}")
@@ -235,7 +236,7 @@ class ContainerHost(Packaged):
 
     def _quadlets(self, house: Household) -> list[str]:
         names = os.listdir(house.eyes.real(QUADLETS)) if house.eyes.exists(QUADLETS) else []
-        strange = {f"{QUADLETS}/{name}" for name in names} - house.paths()
+        strange = {f"{QUADLETS}/{name}" for name in names if name.endswith(KINDS_OF_QUADLETS)} - house.paths()
         return [f"the container of {path}" for path in sorted(strange)]
 
 
