@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 from .bystander import has_remains, unpurged
 from .control import files_taken, trees_taken
 from .eyes import ABSENT, Eyes, State
+from .household import Household
 from .kinds import kind_of
 from .ledger import Ledger, Record
 from .others import Others, is_below
 from .package import dispensable, marked_manual, needed_by, on_hold, parse_status, used_by
-from .servers import SERVERS, Household
+from .servers import SERVERS
 
 Item = dict[str, Any]
 BEFORE = "was there before fedikit"

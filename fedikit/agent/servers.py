@@ -4,97 +4,14 @@ A server stays, with what it needs, when fedikit leaves and somebody else is ser
 """
 
 import os
-import re
-from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
 
+from .container_servers import BucketServer, ContainerHost
 from .database import ENGINES
 from .eyes import Eyes
-from .garage import LOOK_SECONDS, Garage, NotReady
-from .image import STORAGE, records
-from .ledger import Ledger, Record
-from .others import Others, is_below
+from .household import Household, Item, Packaged, Server, is_new
+from .others import is_below
 
-Item = dict[str, Any]
-QUADLETS = "/etc/containers/systemd"
-KINDS_OF_QUADLETS = (".container", ".pod", ".kube", ".volume", ".network", ".image", ".build")
 SITES = "/etc/caddy/sites"
-MARK = "fedikit "
-ANONYMOUS = re.compile(r"[0-9a-f]{64}")
-
-
-class Household(NamedTuple):
-    """Whose things are whose on this host."""
-
-    eyes: Eyes
-    ledger: Ledger
-    others: Others
-
-    def entries(self, kind: str) -> list[Record]:
-        """Ours of a kind."""
-        return [entry for entry in self.ledger.entries.values() if entry["item"]["kind"] == kind]
-
-    def items(self, kind: str) -> list[Item]:
-        return [entry["item"] for entry in self.entries(kind)]
-
-    def paths(self) -> set[str]:
-        """Where things of fedikit lie, ours and those of other deployments."""
-        ours = [entry["item"] for entry in self.ledger.entries.values()]
-        return {item["path"] for item in ours if "path" in item} | self.others.places_held().keys()
-
-
-def _is_new(entry: Record) -> bool:
-    """Whether there was nothing in its place before fedikit."""
-    return bool((entry.get("prior") or {"type": "absent"})["type"] == "absent")
-
-
-class Server(Protocol):
-    """A kind of server.
-
-    is_leaving  whether it is about to leave: by our items that leave, and the packages that nobody asks for any more
-    name        what its looks are noted under
-    look        what its data look like, to be noted when nobody else is served
-    has_package whether a package is part of it
-    needs       whether it cannot be as it is without an item of ours
-    stays       why it stays; empty if nobody else is served
-    """
-
-    name: str
-
-    def look(self, eyes: Eyes) -> list[str] | None: ...
-    def is_leaving(self, items: list[Item], packages: set[str]) -> bool: ...
-    def has_package(self, name: str) -> bool: ...
-    def needs(self, eyes: Eyes, item: Item) -> bool: ...
-    def stays(self, house: Household) -> str: ...
-
-
-class Packaged:
-    """A server by Debian's packages."""
-
-    def __init__(self, title: str, packages: str, unit: str, folders: tuple[str, ...]) -> None:
-        self.title = title
-        self.name = title.lower()
-        self._packages = re.compile(packages)
-        self._unit = unit
-        self._folders = folders
-
-    def look(self, eyes: Eyes) -> list[str] | None:
-        return None
-
-    def is_leaving(self, items: list[Item], packages: set[str]) -> bool:
-        return any(self.has_package(name) for name in packages)
-
-    def has_package(self, name: str) -> bool:
-        return bool(self._packages.match(name))
-
-    def needs(self, eyes: Eyes, item: Item) -> bool:
-        if item["kind"] == "unit":
-            return bool(self._unit) and item["name"].startswith(self._unit)
-        path = item.get("path", "")
-        return any(path == folder or is_below(path, folder) for folder in self._folders)
-
-    def serves(self, guests: list[str]) -> str:
-        return f"{self.title} stays: it serves {', '.join(guests)}" if guests else ""
 
 
 class DatabaseServer(Packaged):
@@ -129,7 +46,7 @@ class DatabaseServer(Packaged):
     def _ours(self, house: Household) -> set[tuple[str, str]]:
         """Databases and users that are ours to drop; what was there before fedikit is not."""
         found: set[tuple[str, str]] = set()
-        entries = [entry for entry in house.entries("database") if _is_new(entry)]
+        entries = [entry for entry in house.entries("database") if is_new(entry)]
         items = [item for entry in entries for item in (entry["item"], *entry.get("was", ()))]
         items += [item for _, item in house.others.items() if item["kind"] == "database"]  # counted for themselves
         for item in items:
@@ -204,103 +121,11 @@ class WebServer(Packaged):
 
     def stays(self, house: Household) -> str:
         folder = house.ledger.entries.get(f"directory:{SITES}")
-        if not folder or not _is_new(folder):
+        if not folder or not is_new(folder):
             return ""
         names = os.listdir(house.eyes.real(SITES)) if house.eyes.exists(SITES) else []
         strange = {f"{SITES}/{name}" for name in names} - house.paths()
         return self.serves([f"the site in {path}" for path in sorted(strange)])
-
-
-class ContainerHost(Packaged):
-    """Podman: images, containers and volumes that somebody else brought."""
-
-    def stays(self, house: Household) -> str:
-        return self.serves([*self._images(house), *self._volumes(house.eyes), *self._quadlets(house)])
-
-    def _images(self, house: Household) -> list[str]:
-        ours = {item["config"] for item in [*house.items("image"), *self._theirs(house)] if "config" in item}
-        ours |= {id for ledger in (house.ledger, *house.others.ledgers) for id in ledger.images}
-        images = [image for image in records(house.eyes, "images") if image["id"] not in ours]
-        containers = [record for record in records(house.eyes, "containers") if record.get("image") not in ours]
-        named = [f"the container {(record.get('names') or [record['id'][:12]])[0]}" for record in containers]
-        return named + [f"the image {(image.get('names') or [image['id'][:12]])[0]}" for image in images]
-
-    def _theirs(self, house: Household) -> Iterator[Item]:
-        return (item for _, item in house.others.items() if item["kind"] == "image")
-
-    def _volumes(self, eyes: Eyes) -> list[str]:
-        """Those with a name; those without belong to containers."""
-        folder = f"{STORAGE}/volumes"
-        names = os.listdir(eyes.real(folder)) if eyes.exists(folder) else []
-        return [f"the volume {name}" for name in sorted(names) if not ANONYMOUS.fullmatch(name)]
-
-    def _quadlets(self, house: Household) -> list[str]:
-        names = os.listdir(house.eyes.real(QUADLETS)) if house.eyes.exists(QUADLETS) else []
-        strange = {f"{QUADLETS}/{name}" for name in names if name.endswith(KINDS_OF_QUADLETS)} - house.paths()
-        return [f"the container of {path}" for path in sorted(strange)]
-
-
-class BucketServer:
-    """Garage, which runs in a container of ours: buckets and keys that somebody else made."""
-
-    name = "garage"
-
-    def look(self, eyes: Eyes) -> list[str] | None:
-        return []
-
-    def is_leaving(self, items: list[Item], packages: set[str]) -> bool:
-        return any(item["id"] == "unit:garage.service" for item in items)
-
-    def has_package(self, name: str) -> bool:
-        return name == "podman"
-
-    def needs(self, eyes: Eyes, item: Item) -> bool:
-        text = self._quadlet(eyes)
-        if not text or item["id"] in ("unit:garage.service", "job:garage layout"):
-            return bool(text)
-        if item["kind"] == "image":
-            return f"Image={item['reference']}\n" in text
-        path = item.get("path", "")
-        mounted = re.findall(r"^Volume=([^:]+):", text, re.MULTILINE)
-        is_part = path in (*mounted, f"{QUADLETS}/garage.container") or path in text.split()
-        return is_part or (item["kind"] == "directory" and any(is_below(place, path) for place in mounted))
-
-    def stays(self, house: Household) -> str:
-        if not self._is_laid_out(house.eyes):
-            return ""
-        try:
-            guests = self._of_other_deployments(house) + self._strange(house)
-        except NotReady as reason:
-            if "garage" in house.ledger.seen:
-                return ""
-            return f"Garage stays: nobody can tell whose its buckets are, for {reason}; start it first"
-        return f"Garage stays: it serves {', '.join(guests)}" if guests else ""
-
-    def _of_other_deployments(self, house: Household) -> list[str]:
-        theirs = [(name, item) for name, item in house.others.items() if item["kind"] == "bucket"]
-        return [f"the bucket {item['name']} of the deployment {name}" for name, item in theirs]
-
-    def _strange(self, house: Household) -> list[str]:
-        known = [*house.entries("bucket"), *({"item": i} for _, i in house.others.items() if i["kind"] == "bucket")]
-        ours = [entry["item"] for entry in known if _is_new(entry)]
-        where = {"admin": "http://127.0.0.1:3903", "token_file": "/etc/fedikit/garage/admin-token"}
-        garage = Garage.of(house.eyes, ours[0] if ours else where, seconds=LOOK_SECONDS)
-        names = {item["name"] for item in ours}
-        strange = [bucket for bucket in garage.all_buckets() if not names & {*bucket["globalAliases"]}]
-        keys = [name for name in garage.key_names() if not name.startswith(MARK)]
-        return [
-            *(f"the bucket {(bucket['globalAliases'] or [bucket['id'][:12]])[0]}" for bucket in strange),
-            *(f"the key {name}" for name in keys),
-        ]
-
-    def _quadlet(self, eyes: Eyes) -> str:
-        path = f"{QUADLETS}/garage.container"
-        return eyes.read(path).decode(errors="replace") if eyes.exists(path) else ""
-
-    def _is_laid_out(self, eyes: Eyes) -> bool:
-        """Whether it has ever been given room to keep data in; before that there are no buckets."""
-        places = re.findall(r"^Volume=([^:]+):/var/lib/garage/", self._quadlet(eyes), re.MULTILINE)
-        return any(eyes.exists(f"{path}/cluster_layout") for path in places)
 
 
 SERVERS: tuple[Server, ...] = (

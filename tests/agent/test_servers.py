@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from fedikit.agent.eyes import Eyes
+from fedikit.agent.household import Household
 from fedikit.agent.ledger import Ledger
 from fedikit.agent.others import Others
-from fedikit.agent.servers import SERVERS, Household, has_keys
+from fedikit.agent.servers import SERVERS, has_keys
 from tests.agent.conftest import Host
 from tests.agent.garage import TOKEN, GarageStandIn
 
