@@ -3,13 +3,16 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .eyes import ABSENT, Eyes, State
 from .kinds import kind_of
-from .leaving import MAY_BE_SHARED, Departure, Packages
 from .ledger import Ledger, Record
-from .others import Others
+from .others import MAY_BE_SHARED, Others
+from .package import Packages
+
+if TYPE_CHECKING:
+    from .leaving import Departure
 
 Item = dict[str, Any]
 
@@ -73,16 +76,27 @@ def compare(eyes: Eyes, wish: Wish, ledger: Ledger) -> Comparison:
     """Holds what is wanted against what is there, and against what the ledger says is ours."""
     _look_at_all_units(eyes, wish, ledger)
     others = Others(eyes, ledger)
-    owners = others.owners()
+    owners = others.at_work()
     wanted = with_owed_restarts([_judge_wanted(eyes, wish, item, ledger, owners) for item in wish.items])
+    leaving, packages, candidates, seen = _judge_leaving(eyes, wish, ledger, others)
+    basis = _basis(wish, leaving + wanted, packages, ledger)
+    return Comparison(leaving, wanted, packages, candidates, seen, basis)
+
+
+def _judge_leaving(
+    eyes: Eyes, wish: Wish, ledger: Ledger, others: Others
+) -> tuple[list[Change], Packages, set[str], dict[str, list[str]]]:
+    """What becomes of what is wanted no more, and of the packages that nobody asks for any more."""
+    if not ledger.entries.keys() - {item["id"] for item in wish.items}:
+        return [], Packages([], {}, {}), set(), {}
+    from .leaving import Departure  # seldom needed
+
     departure = Departure(eyes, wish.items, ledger, others, purge=wish.purge)
     leaving = [change for entry in departure.entries if (change := _leaving(eyes, departure, entry))]
-    basis = _basis(wish, leaving + wanted, departure.packages, ledger)
-    candidates = departure.candidates() if departure.entries else set()
-    return Comparison(leaving, wanted, departure.packages, candidates, departure.seen, basis)
+    return leaving, departure.packages, departure.candidates(), departure.seen
 
 
-def _leaving(eyes: Eyes, departure: Departure, entry: Record) -> Change | None:
+def _leaving(eyes: Eyes, departure: "Departure", entry: Record) -> Change | None:
     fate = departure.fate(entry, lambda entry: _is_drift(eyes, entry) and _is_strange(eyes, entry))
     return fate and Change(entry["item"], fate.action, fate.reasons, fate.state, fate.is_drift)
 

@@ -10,13 +10,11 @@ from .household import Household
 from .kinds import kind_of
 from .ledger import Ledger, Record
 from .others import Others, is_below
-from .package import dispensable, marked_manual, needed_by, on_hold, parse_status, used_by
+from .package import Packages, dispensable, marked_manual, needed_by, on_hold, parse_status, used_by
 from .servers import SERVERS
 
 Item = dict[str, Any]
 BEFORE = "was there before fedikit"
-MAY_BE_SHARED = ("package", "directory", "image")
-"""Kinds of which several deployments may hold one and the same."""
 
 
 class Fate(NamedTuple):
@@ -26,19 +24,6 @@ class Fate(NamedTuple):
     reasons: list[str]
     state: State
     is_drift: bool = False
-
-
-class Packages(NamedTuple):
-    """What becomes of the packages that fedikit brought and nobody asks for any more.
-
-    leaving   those that go
-    staying   those that stay though nobody asks for them, and why
-    unpurged  those that are never purged, and what a purge would take along
-    """
-
-    leaving: list[str]
-    staying: dict[str, str]
-    unpurged: dict[str, str]
 
 
 class Departure:

@@ -16,12 +16,11 @@ import time
 import zlib
 from binascii import b2a_base64
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .blobs import Blobs
 from .channel import Channel, Gone, unpack
 from .compare import Change, Comparison, Wish, compare
-from .converge import Convergence
 from .disk_space import require_disk_space
 from .eyes import Eyes
 from .hands import Hands
@@ -30,6 +29,9 @@ from .ledger import HOME, Ledger, Record, describe, lock, lock_holder, neighbour
 from .others import Others
 from .trouble import Trouble, trouble_from
 from .work import Work
+
+if TYPE_CHECKING:
+    from .converge import Convergence
 
 DIFF_LIMIT = 64 * 1024
 PATIENCE_SECONDS = 120
@@ -233,6 +235,8 @@ class Contact:
             self._refuse_if_moved(order, comparison)
             blobs = Blobs(os.path.join(self.home, "store"))
             self._take_in(order["blobs"], blobs, comparison)
+            from .converge import Convergence  # not needed to plan
+
             convergence = Convergence(hands, wish, comparison, ledger, Work(blobs, order["secrets"], wish.purge))
             return self._in_a_session_of_its_own(lambda: self._converge(convergence, order, ledger))
 
@@ -275,7 +279,7 @@ class Contact:
             sys.stderr.flush()
             os._exit(status)
 
-    def _converge(self, convergence: Convergence, order: Record, ledger: Ledger) -> int:
+    def _converge(self, convergence: "Convergence", order: Record, ledger: Ledger) -> int:
         start = time.monotonic()
         run = {"run": order["run"], "who": order["who"], "time": now(), **order["aim"]}
         try:

@@ -9,6 +9,8 @@ from .ledger import Ledger, Record, neighbours
 
 Item = dict[str, Any]
 PLACES = ("file", "directory", "symlink")
+MAY_BE_SHARED = ("package", "directory", "image")
+"""Kinds of which several deployments may hold one and the same."""
 
 
 class Others:
@@ -27,6 +29,15 @@ class Others:
     def owners(self) -> dict[str, str]:
         """Which of them holds an item, by the item's id."""
         return {item["id"]: name for name, item in self.items()}
+
+    def at_work(self) -> dict[str, str]:
+        """Which of them holds an item and has not left it; what is only kept may be taken over."""
+        return {
+            identity: other.deployment
+            for other in self.ledgers
+            for identity, entry in other.entries.items()
+            if entry["state"] != "kept"
+        }
 
     def prior_of(self, identity: str) -> Record | None:
         """What was there before fedikit, as who came first has noted it."""

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from .blobs import Blobs
 from .eyes import GONE, Eyes, State
@@ -30,6 +30,19 @@ APT_INSTALL = [
 MARKS = "/var/lib/apt/extended_states"
 
 PURGE_QUESTIONS = {"mariadb-server": "mariadb-server/postrm_remove_databases"}
+
+
+class Packages(NamedTuple):
+    """What becomes of the packages that fedikit brought and nobody asks for any more.
+
+    leaving   those that go
+    staying   those that stay though nobody asks for them, and why
+    unpurged  those that are never purged, and what a purge would take along
+    """
+
+    leaving: list[str]
+    staying: dict[str, str]
+    unpurged: dict[str, str]
 
 
 class PackageKind:

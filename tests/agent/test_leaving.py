@@ -81,6 +81,18 @@ def test_what_is_only_kept_is_released_when_it_is_purged_and_another_deployment_
     assert host.text("/srv/data/picture") == "x"
 
 
+def test_what_a_deployment_has_left_and_kept_may_be_taken_over_by_another(host: Host) -> None:
+    host.apply(host.file("/etc/a", "a\n"))
+    assert host.actions(host.file("/etc/a", "b\n"), deployment="prod") == {"file:/etc/a": "blocked"}
+    (host.root / "etc/a").write_text("edited\n")
+    host.remove()
+    said_and_done(host, host.file("/etc/a", "b\n"), deployment="prod")
+    assert gone(host, purge=True) == {"file:/etc/a": ("release", "is held by the deployment prod")}
+    assert host.text("/etc/a") == "b\n"
+    gone(host, deployment="prod")
+    assert not (host.root / "etc/a").exists()
+
+
 def test_who_holds_a_thing_last_takes_it_back_to_what_it_was_before_fedikit(host: Host) -> None:
     data = host.directory("/srv/data", data=True)
     for order in (("test", "prod"), ("prod", "test")):

@@ -200,6 +200,10 @@ def test_garage_stays_for_buckets_and_keys_that_somebody_else_made(root: Path, g
     garage.is_ready = False
     assert why(Asked(root), "garage") == "", "it has no room for buckets yet"
     make(root / "srv/garage-meta/cluster_layout")
+    for path in ("/srv/garage-meta", "/etc/containers/systemd/garage.container"):
+        assert BY_NAME["garage"].needs(Asked(root), {"id": "x", "kind": "file", "path": path})
+    assert BY_NAME["garage"].needs(Asked(root), {"id": "image:g:1", "kind": "image", "reference": "g:1"})
+    assert not BY_NAME["garage"].needs(Asked(root), {"id": "x", "kind": "directory", "path": "/srv/mastodon"})
     assert "nobody can tell whose its buckets are" in why(Asked(root), "garage")
     assert why(Asked(root), "garage", seen=[]) == ""
     garage.is_ready = True
