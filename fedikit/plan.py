@@ -166,6 +166,7 @@ class _Planning:
             debs=planned_debs(asked),
             images=images_for(host, asked, self.sessions),
             leaving_packages=answer.leaving_packages,
+            staying_packages=answer.staying_packages,
             bytes_to_send=sum(deb.size for deb in asked.debs_to_send)
             + sum(payload.size_of(sha256) or 0 for sha256 in answer.contents),
             kept=answer.kept,

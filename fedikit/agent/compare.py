@@ -3,15 +3,18 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .eyes import ABSENT, Eyes, State
 from .kinds import kind_of
-from .ledger import Ledger, Record, neighbours
-from .package import dispensable, parse_status
+from .ledger import Ledger, Record
+from .others import MAY_BE_SHARED, Others
+from .package import Packages
+
+if TYPE_CHECKING:
+    from .leaving import Departure
 
 Item = dict[str, Any]
-SHARED_KINDS = ("package", "directory", "image")
 
 
 class Wish(NamedTuple):
@@ -55,7 +58,9 @@ class Comparison(NamedTuple):
 
     leaving: list[Change]
     wanted: list[Change]
-    leaving_packages: list[str]
+    packages: Packages
+    candidates: set[str]
+    seen: dict[str, list[str]]
     basis: str
 
     @property
@@ -70,15 +75,30 @@ class Comparison(NamedTuple):
 def compare(eyes: Eyes, wish: Wish, ledger: Ledger) -> Comparison:
     """Holds what is wanted against what is there, and against what the ledger says is ours."""
     _look_at_all_units(eyes, wish, ledger)
-    others = foreign_owners(ledger)
-    wanted = with_owed_restarts([_judge_wanted(eyes, wish, item, ledger, others) for item in wish.items])
-    names = {item["id"] for item in wish.items}
-    gone = [entry for id, entry in reversed(ledger.entries.items()) if id not in names]
-    leaving = [change for entry in gone if (change := _judge_leaving(eyes, wish, entry))]
-    packages = (
-        sorted(dispensable(parse_status(eyes.dpkg_status), package_candidates(wish, ledger, others))) if gone else []
-    )
-    return Comparison(leaving, wanted, packages, _basis(wish, leaving + wanted, ledger))
+    others = Others(eyes, ledger)
+    owners = others.at_work()
+    wanted = with_owed_restarts([_judge_wanted(eyes, wish, item, ledger, owners) for item in wish.items])
+    leaving, packages, candidates, seen = _judge_leaving(eyes, wish, ledger, others)
+    basis = _basis(wish, leaving + wanted, packages, ledger)
+    return Comparison(leaving, wanted, packages, candidates, seen, basis)
+
+
+def _judge_leaving(
+    eyes: Eyes, wish: Wish, ledger: Ledger, others: Others
+) -> tuple[list[Change], Packages, set[str], dict[str, list[str]]]:
+    """What becomes of what is wanted no more, and of the packages that nobody asks for any more."""
+    if not ledger.entries.keys() - {item["id"] for item in wish.items}:
+        return [], Packages([], {}, {}), set(), {}
+    from .leaving import Departure  # seldom needed
+
+    departure = Departure(eyes, wish.items, ledger, others, purge=wish.purge)
+    leaving = [change for entry in departure.entries if (change := _leaving(eyes, departure, entry))]
+    return leaving, departure.packages, departure.candidates(), departure.seen
+
+
+def _leaving(eyes: Eyes, departure: "Departure", entry: Record) -> Change | None:
+    fate = departure.fate(entry, lambda entry: _is_drift(eyes, entry) and _is_strange(eyes, entry))
+    return fate and Change(entry["item"], fate.action, fate.reasons, fate.state, fate.is_drift)
 
 
 def with_owed_restarts(wanted: list[Change]) -> list[Change]:
@@ -110,23 +130,10 @@ def _look_at_all_units(eyes: Eyes, wish: Wish, ledger: Ledger) -> None:
     eyes.look_at_units(sorted({item["name"] for item in items if item["kind"] == "unit"}))
 
 
-def foreign_owners(ledger: Ledger) -> dict[str, str]:
-    """Which other deployment of this host owns an item, by the item's id."""
-    others = [Ledger(ledger.home, name) for name in neighbours(ledger.home, ledger.deployment)]
-    return {id: other.deployment for other in others for id in other.entries}
-
-
-def package_candidates(wish: Wish, ledger: Ledger, others: dict[str, str]) -> set[str]:
-    """The packages that fedikit brought and that nobody asks for any more."""
-    asked_for = {item["name"] for item in wish.items if item["kind"] == "package"}
-    asked_for |= {id.removeprefix("package:") for id in others if id.startswith("package:")}
-    return ledger.debs.keys() - asked_for
-
-
 def _judge_wanted(eyes: Eyes, wish: Wish, item: Item, ledger: Ledger, others: dict[str, str]) -> Change:
     kind, entry = kind_of(item), ledger.entries.get(item["id"])
     state = kind.observe(eyes, item)
-    if item["id"] in others and item["kind"] not in SHARED_KINDS:
+    if item["id"] in others and item["kind"] not in MAY_BE_SHARED:
         return Change(item, "blocked", [f"belongs to the deployment {others[item['id']]}"], state)
     if conflict := kind.conflict(item, state):
         return Change(item, "blocked", [conflict], state)
@@ -179,23 +186,8 @@ def former_items(entry: Record | None) -> list[Item]:
     return [entry["item"], *entry.get("was", ())] if entry else []
 
 
-def _judge_leaving(eyes: Eyes, wish: Wish, entry: Record) -> Change | None:
-    """What happens to something that left the configuration; nothing, if it is kept since an earlier time."""
-    item, prior = entry["item"], entry.get("prior") or ABSENT
-    if entry["state"] == "kept" and not wish.purge:
-        return None
-    state = kind_of(item).observe(eyes, item)
-    if item.get("data") and not wish.purge and state != ABSENT:
-        return Change(item, "keep", ["bears data"], state)
-    if item["kind"] == "file" and not wish.purge and _is_drift(eyes, entry) and _is_strange(eyes, entry):
-        return Change(item, "keep", ["edited by hand"], state, is_drift=True)
-    if item["kind"] == "package":
-        return Change(item, "release" if prior.get("installed") else "delete", [], state)
-    return Change(item, "delete" if prior["type"] == "absent" else "restore", [], state)
-
-
-def _basis(wish: Wish, changes: list[Change], ledger: Ledger) -> str:
+def _basis(wish: Wish, changes: list[Change], packages: Packages, ledger: Ledger) -> str:
     """A digest of everything that a plan rests on: when it differs later, the host has moved."""
     rows = [[change.id, change.action, change.reasons, change.state] for change in changes]
-    content = json.dumps([wish.purge, wish.keep_drift, wish.items, rows, ledger.generation], sort_keys=True)
+    content = json.dumps([wish.purge, wish.keep_drift, wish.items, rows, packages, ledger.generation], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()

@@ -11,26 +11,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .bystander import bring_back as bring_bystanders_back
-from .bystander import noted
-from .compare import Change, Comparison, Wish, foreign_owners, mended_items, package_candidates
+from .bystander import wake
+from .compare import Change, Comparison, Wish
 from .eyes import ABSENT
+from .file import put_back
 from .hands import Hands
-from .image import clear_storage
-from .image import ids as image_ids
 from .image import leave as leave_images
+from .intents import MAKING, Intents
 from .kinds import kind_of
-from .ledger import Ledger, Record, neighbours
-from .package import install, leave, purge_remains
+from .ledger import Ledger, Record, contents_of, neighbours
+from .package import install, mark_automatic
+from .parting import Parting, accounts
 from .trouble import Trouble, trouble_from
 from .unit import bring_back, settle
 from .work import Work
 
 Tell = Callable[[dict[str, Any]], None]
-MAKING = ("create", "update", "run", "adopt")
 UNIT_FILES = ("/etc/systemd/system/", "/etc/containers/systemd/")
-PEOPLE = 1000
-"""The first number of users who are people, or our own."""
 
 
 class Convergence:
@@ -42,12 +39,15 @@ class Convergence:
         self.comparison = comparison
         self.ledger = ledger
         self.work = work
+        self.parting = Parting(hands, wish, comparison, ledger, work)
         self._returning = [change for change in comparison.leaving if _is_returning(change, ledger)]
+        self._woken = [c for c in comparison.leaving if c.kind == "unit" and c.action == "restore"]
         self._units_files = [change for change in comparison.leaving if _is_units_file(change)]
+        self._restored = [change for change in comparison.leaving if _is_put_back(change)]
 
     def run(self, debs: list[Record], about: Record, tell: Tell) -> None:
         """Does everything; raises `Trouble`, with the item's id, at the first thing that cannot be done."""
-        self._write_intents(debs)
+        Intents(self.hands, self.wish, self.comparison, self.ledger, self.work).write(debs)
         for change in self.comparison.leaving:
             if change.kind != "image":
                 self._let_go(change, tell)
@@ -56,80 +56,64 @@ class Convergence:
         self._note_accounts(debs)
         self._let_images_go(tell)
         self._let_packages_go(tell)
+        self._forget_what_came_back()
         self._settle_units()
         self._finish(about)
-
-    # Before
-
-    def _write_intents(self, debs: list[Record]) -> None:
-        making = [change for change in self.comparison.wanted if change.action in MAKING]
-        for change in making:
-            entry = self.ledger.entries.setdefault(change.id, {"prior": self._prior_of(change), "done": None})
-            if entry.get("item", change.item) != change.item:
-                entry["was"] = [*entry.get("was", ()), entry["item"]]
-            entry |= {"item": change.item, "state": "making"}
-            if change.kind == "unit":
-                entry["done"] = self._still_done(change.item, entry["done"])
-        for deb in debs:
-            if not self.hands.package(deb["name"])["installed"]:
-                self.ledger.debs[deb["name"]] = {"version": deb["version"], "sha256": deb["sha256"]}
-                self.ledger.bystanders |= noted(self.hands, {deb["name"]}, self.work.blobs)
-        for image in [change.item for change in making if change.kind == "image"]:
-            if image["config"] not in image_ids(self.hands):
-                self.ledger.images[image["config"]] = image["reference"]
-        if debs and self.ledger.accounts_before is None:
-            self.ledger.accounts_before = self._accounts()
-        if making or self.comparison.leaving:
-            self.ledger.save()
-
-    def _still_done(self, unit: Record, done: str | None) -> str | None:
-        """What a unit runs with, less what is about to change under it: so that a restart is owed from now on."""
-        mended = mended_items(self.comparison.wanted)
-        if not done or mended.intersection(unit["restart_on"]):
-            return None
-        return done.split(":")[0] + ":" if mended.intersection(unit["reload_on"]) else done
-
-    def _prior_of(self, change: Change) -> Record:
-        """What is there before fedikit touches it, with its content brought to safety."""
-        if change.kind == "job" or (change.action == "adopt" and "seal" in change.item):
-            return ABSENT
-        if change.kind not in ("file", "symlink"):
-            return change.state
-        state = self.hands.file_state(change.item["path"])
-        if state["type"] == "file" and not self.work.blobs.has(state["sha256"]):
-            self.work.blobs.add(state["sha256"], [self.hands.read(change.item["path"])])
-        return state
-
-    def _accounts(self) -> dict[str, list[str]]:
-        """The system's own users and groups: packages make no others."""
-        return {
-            database: sorted(name for name, row in self.hands.accounts(database).items() if int(row[2]) < PEOPLE)
-            for database in ("passwd", "group")
-        }
 
     # What leaves
 
     def _let_go(self, change: Change, tell: Tell) -> None:
         entry = self.ledger.entries[change.id]
-        if change.action == "keep":
+        if change.action == "keep" and not self._is_from_before(change):
             entry["state"] = "kept"
+            if self.wish.purge:
+                _tell_that_it_stays(change, tell=tell)
+        elif change.action == "release":
+            _tell_that_it_stays(change, tell=tell)
+            if change.kind != "package":
+                del self.ledger.entries[change.id]
         elif change.kind != "package":
             with _told(change, tell=tell) as result:
                 self.work.entry = entry
-                result["kept"] = kind_of(change.item).remove(self.hands, change.item, self.work)
-            if change not in self._returning + self._units_files:
+                result["kept"] = self._remove(change, entry) or _words_of_what_stays(change)
+            if change not in self._woken + self._units_files + self._restored:
                 del self.ledger.entries[change.id]
         self.ledger.save()
 
+    def _is_from_before(self, change: Change) -> bool:
+        """Whether it is data that was there before fedikit: it stays, and is not ours any more."""
+        prior = self.ledger.entries[change.id].get("prior") or ABSENT
+        is_for_good = self.wish.purge or change.kind == "directory"
+        return bool(change.item.get("data")) and prior["type"] != "absent" and is_for_good and not change.is_drift
+
+    def _remove(self, change: Change, entry: Record) -> str:
+        """Puts back what was there before; a home that was there before its user is not taken away as a whole."""
+        self.work.purge = self.wish.purge and not (entry.get("prior") or ABSENT).get("home")
+        try:
+            return kind_of(change.item).remove(self.hands, change.item, self.work)
+        finally:
+            self.work.purge = self.wish.purge
+
     def _bring_units_back(self) -> None:
         """Has systemd forget the units whose files are gone; a generator's would stay until it reads all anew."""
-        if not (owed := self._returning + self._units_files):
-            return
-        self.hands.run(["systemctl", "daemon-reload"])
-        bring_back(self.hands, [change.item for change in self._returning])
-        for change in owed:
-            del self.ledger.entries[change.id]
-        self.ledger.save()
+        if self._returning or self._units_files:
+            self.hands.run(["systemctl", "daemon-reload"])
+            bring_back(self.hands, [change.item for change in self._returning])
+
+    def _forget_what_came_back(self) -> None:
+        """What packages may have taken along when they left is put back once more; then nothing is owed."""
+        for change in self._restored:
+            prior = self.ledger.entries[change.id]["prior"]
+            if self.hands.file_state(change.item["path"]) != prior:
+                put_back(self.hands, change.item["path"], prior, self.work.blobs)
+        if self._woken or self._units_files:
+            self.hands.run(["systemctl", "daemon-reload"])
+        for change in self._woken:
+            wake(self.hands, change.item["name"], self.ledger.entries[change.id]["prior"])
+        if owed := [*self._woken, *self._units_files, *self._restored]:
+            for id in {change.id for change in owed}:
+                del self.ledger.entries[id]
+            self.ledger.save()
 
     def _let_images_go(self, tell: Tell) -> None:
         """Names of images leave, and images that we brought and that neither this nor the state before it needs."""
@@ -145,7 +129,9 @@ class Convergence:
         """Those of the wanted state, of the one to go back to, and of other deployments; without Podman none stays."""
         others = [Ledger(self.ledger.home, name) for name in neighbours(self.ledger.home, self.ledger.deployment)]
         items = self.wish.items + [entry["item"] for other in others for entry in other.entries.values()]
-        if "podman" not in self.comparison.leaving_packages:
+        items += [change.item for change in self.comparison.leaving if change.action in ("keep", "release")]
+        items += [entry["item"] for entry in self.ledger.entries.values() if entry["state"] == "kept"]
+        if "podman" not in self.comparison.packages.leaving:
             items = items + self._items_before()
         return {item["config"] for item in items if item["kind"] == "image"}
 
@@ -158,32 +144,12 @@ class Convergence:
         return []
 
     def _let_packages_go(self, tell: Tell) -> None:
-        """Packages leave last, when nothing of ours uses them; with their configuration, unless data is kept."""
-        leaving = [change for change in self.comparison.leaving if change.kind == "package"]
-        purge = self.wish.purge or not self._is_data_kept()
-        candidates = package_candidates(self.wish, self.ledger, foreign_owners(self.ledger))
-        if leaving or candidates:
+        packages = [change for change in self.comparison.leaving if change.kind == "package"]
+        leaving = [change for change in packages if change.action == "delete"]
+        if packages or self.comparison.candidates:
             with _told(*leaving, tell=tell):
-                removed = leave(self.hands, candidates, purge=purge)
-                if purge:
-                    purge_remains(self.hands, candidates)
-                    bring_bystanders_back(self.hands, self.ledger.bystanders, self.work.blobs)
-                if "podman" in candidates:
-                    clear_storage(self.hands)
-            self._forget_packages([change.id for change in leaving], removed, candidates, purge=purge)
-
-    def _forget_packages(self, ids: list[str], removed: set[str], candidates: set[str], *, purge: bool) -> None:
-        for id in ids:
-            del self.ledger.entries[id]
-        gone = {name for name in candidates if not self.hands.package(name)["installed"]} if purge else set()
-        for name in gone & (removed | candidates):
-            self.ledger.debs.pop(name, None)
-        if purge:
-            self._remove_accounts()
-        self.ledger.save()
-
-    def _is_data_kept(self) -> bool:
-        return any(entry["state"] == "kept" for entry in self.ledger.entries.values())
+                self.parting.let_packages_go()
+            self.parting.forget([change.id for change in packages if change.action != "keep"])
 
     # What is wanted
 
@@ -200,7 +166,11 @@ class Convergence:
         arriving = [c for c in self.comparison.wanted if c.kind == "package" and c.action in ("create", "update")]
         if arriving:
             with _told(*arriving, tell=tell):
-                install(self.hands, debs, self.work.blobs)
+                install(self.hands, debs, self.work.blobs, ours={*self.parting.ours(), *(d["name"] for d in debs)})
+        if self.ledger.unmarked:
+            mark_automatic(self.hands, self.ledger.unmarked, self.work.blobs)
+            self.ledger.automatic = sorted({*self.ledger.automatic, *self.ledger.unmarked})
+            self.ledger.unmarked = []
 
     def _make(self, change: Change, tell: Tell) -> None:
         self.work.entry = self.ledger.entries[change.id]
@@ -234,22 +204,10 @@ class Convergence:
         if before is None:
             return
         ours = {item["name"] for item in self.wish.items if item["kind"] == "user"}
-        for database, names in self._accounts().items():
+        for database, names in accounts(self.hands).items():
             new = set(names) - set(before[database]) - ours
             self.ledger.accounts[database] = sorted({*self.ledger.accounts[database], *new})
         self.ledger.accounts_before = None
-
-    def _remove_accounts(self) -> None:
-        """Users and groups that came with packages leave with the last of these."""
-        if self.ledger.debs or self._is_data_kept():
-            return
-        self.hands.look_afresh()
-        for database, command in (("passwd", "userdel"), ("group", "groupdel")):
-            for name in self.ledger.accounts[database]:
-                if name in self.hands.accounts(database):
-                    self.hands.run([command, name])
-                    self.hands.look_afresh()
-            self.ledger.accounts[database] = []
 
     def _settle_units(self) -> None:
         settle(self.hands, [c.item for c in self.comparison.wanted if c.kind == "unit" and c.action in MAKING])
@@ -280,7 +238,14 @@ class Convergence:
 
 def _is_units_file(change: Change) -> bool:
     """Whether it is a file that leaves, and of which systemd or a generator of it makes a unit."""
-    return change.kind == "file" and change.action != "keep" and change.item["path"].startswith(UNIT_FILES)
+    return (
+        change.kind == "file" and change.action in ("delete", "restore") and change.item["path"].startswith(UNIT_FILES)
+    )
+
+
+def _is_put_back(change: Change) -> bool:
+    """Whether it is a file or link in whose place there was another before fedikit."""
+    return change.kind in ("file", "symlink") and change.action == "restore"
 
 
 def _is_returning(change: Change, ledger: Ledger) -> bool:
@@ -288,16 +253,13 @@ def _is_returning(change: Change, ledger: Ledger) -> bool:
     return change.kind == "unit" and change.action == "restore" and bool(ledger.entries[change.id]["prior"]["active"])
 
 
-def contents_of(ledger: Ledger) -> set[str]:
-    """The contents that a deployment may still need."""
-    generations = [ledger.read_generation(number) for number in ledger.generations()]
-    records = [item for generation in generations for item in generation["items"]]
-    records += [deb for generation in generations for deb in generation["debs"].values()]
-    records += [*ledger.debs.values()]
-    records += [*ledger.bystanders.values()]
-    for entry in ledger.entries.values():
-        records += [entry["item"], entry.get("prior") or ABSENT]
-    return {record["sha256"] for record in records if "sha256" in record}
+def _tell_that_it_stays(change: Change, *, tell: Tell) -> None:
+    with _told(change, tell=tell) as result:
+        result["kept"] = _words_of_what_stays(change)
+
+
+def _words_of_what_stays(change: Change) -> str:
+    return ", ".join(change.reasons) if change.action in ("keep", "release") else ""
 
 
 @contextmanager

@@ -61,8 +61,16 @@ class Garage:
 
     def buckets(self) -> dict[str, Record]:
         """All about all buckets, by each of their global names, in one call."""
-        found = self.call("ListBucketsInfo", f"limit={MOST_BUCKETS}")
-        return {name: bucket for bucket in found for name in bucket["globalAliases"]}
+        return {name: bucket for bucket in self.all_buckets() for name in bucket["globalAliases"]}
+
+    def all_buckets(self) -> list[Record]:
+        """All about all buckets, also of those without a global name."""
+        found: list[Record] = self.call("ListBucketsInfo", f"limit={MOST_BUCKETS}")
+        return found
+
+    def key_names(self) -> list[str]:
+        """What all keys are called."""
+        return [str(key["name"]) for key in self.call("ListKeys")]
 
     def bucket(self, name: str) -> Record | None:
         """All about a bucket, by any of its global names."""

@@ -36,7 +36,10 @@ class Ledger:
                fingerprint of a unit or job that has been acted upon), `was` (while "making": what was wanted before)
     debs       by package name: what fedikit brought here, wanted or as a dependency
     images     by id: the names of the container images that fedikit brought here
-    bystanders by path: files of others that packages of ours take along when they are purged
+    bystanders what packages of ours would take along of others (see `bystander`)
+    automatic  packages that came along with others, and that apt was told so: who installs one since makes it theirs
+    unmarked   those of them that apt is still to be told of
+    seen       by server: what its data looked like when nobody but us was served by it
     accounts   users and groups that came with those packages
     identity   what the deployment is known by: domains, and digests of permanent secrets that tell nothing of them
     """
@@ -50,6 +53,9 @@ class Ledger:
         self.debs: dict[str, Record] = stored.get("debs", {})
         self.images: dict[str, str] = stored.get("images", {})
         self.bystanders: dict[str, Record] = stored.get("bystanders", {})
+        self.automatic: list[str] = stored.get("automatic", [])
+        self.unmarked: list[str] = stored.get("unmarked", [])
+        self.seen: dict[str, list[str]] = stored.get("seen", {})
         self.accounts: dict[str, list[str]] = stored.get("accounts", {"passwd": [], "group": []})
         self.accounts_before: dict[str, list[str]] | None = stored.get("accounts_before")
         self.generation: int = stored.get("generation", 0)
@@ -66,6 +72,9 @@ class Ledger:
             "debs": self.debs,
             "images": self.images,
             "bystanders": self.bystanders,
+            "automatic": self.automatic,
+            "unmarked": self.unmarked,
+            "seen": self.seen,
             "accounts": self.accounts,
             "accounts_before": self.accounts_before,
         }
@@ -133,10 +142,23 @@ class Ledger:
         """Removes this deployment's record, and fedikit's own directory with the last deployment."""
         import shutil  # slow, and needed for changes only
 
+        self.bequeath()
         shutil.rmtree(self.directory)
         if not neighbours(self.home, self.deployment):
             _set_agent_aside(self.home)
             shutil.rmtree(self.home)
+
+    def bequeath(self) -> None:
+        """Before this record goes: what fedikit brought and is still here is remembered by another deployment."""
+        if not (others := neighbours(self.home, self.deployment)):
+            return
+        heir = Ledger(self.home, others[0])
+        for field in ("debs", "images", "bystanders", "seen"):
+            setattr(heir, field, getattr(self, field) | getattr(heir, field))
+        heir.automatic = sorted({*heir.automatic, *self.automatic})
+        for database, names in self.accounts.items():
+            heir.accounts[database] = sorted({*heir.accounts[database], *names})
+        heir.save()
 
     def is_left_over(self) -> bool:
         """Whether the record is there though it says nothing."""
@@ -181,6 +203,18 @@ def write_record(path: str, record: Record) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.rename(draft, path)
+
+
+def contents_of(ledger: Ledger) -> set[str]:
+    """The contents that a deployment may still need."""
+    generations = [ledger.read_generation(number) for number in ledger.generations()]
+    records = [item for generation in generations for item in generation["items"]]
+    records += [deb for generation in generations for deb in generation["debs"].values()]
+    records += [*ledger.debs.values()]
+    records += [*ledger.bystanders.values()]
+    for entry in ledger.entries.values():
+        records += [entry["item"], entry.get("prior") or {}]
+    return {record["sha256"] for record in records if "sha256" in record}
 
 
 class Lock:

@@ -16,20 +16,22 @@ import time
 import zlib
 from binascii import b2a_base64
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .blobs import Blobs
 from .channel import Channel, Gone, unpack
 from .compare import Change, Comparison, Wish, compare, former_items
-from .confidential import secrets_known
-from .converge import Convergence
 from .disk_space import require_disk_space
 from .eyes import Eyes
 from .hands import Hands
 from .image import for_this_machine, lacking_layers, lacking_parts
 from .ledger import HOME, Ledger, Record, describe, lock, lock_holder, neighbours
+from .others import Others
 from .trouble import Trouble, trouble_from
 from .work import Work
+
+if TYPE_CHECKING:
+    from .converge import Convergence
 
 DIFF_LIMIT = 64 * 1024
 TAIL_CHARACTERS = 4000
@@ -201,13 +203,19 @@ class Contact:
         needs: Record = {
             "contents": sorted(sha256 for sha256 in contents if not blobs.has(sha256)),
             "secrets": [change.id for change in making if "seal" in change.item and change.action != "adopt"],
-            "leaving_packages": comparison.leaving_packages,
+            "leaving_packages": comparison.packages.leaving,
+            "staying_packages": comparison.packages.staying,
         }
         if packages:
             needs["packages"] = {item["name"]: item["version"] for item in packages}
-            needs |= self._about_packages(blobs)
+            needs |= self._about_packages(blobs) | {"ours": self._packages_of_ours(ledger)}
             needs["debs"] = ledger.read_generation(target)["debs"] if target is not None else {}
         return needs
+
+    def _packages_of_ours(self, ledger: Ledger) -> list[str]:
+        """What fedikit brought here, for whichever deployment, or holds: such packages may get another version."""
+        held = [id.removeprefix("package:") for id in ledger.entries if id.startswith("package:")]
+        return sorted({*ledger.debs, *Others(self.eyes, ledger).debs(), *held})
 
     def _about_packages(self, blobs: Blobs) -> Record:
         """What is needed to resolve packages for this host elsewhere."""
@@ -256,6 +264,8 @@ class Contact:
             self._refuse_if_moved(order, comparison)
             blobs = Blobs(os.path.join(self.home, "store"))
             self._take_in(order["blobs"], blobs, comparison)
+            from .converge import Convergence  # not needed to plan
+
             convergence = Convergence(hands, wish, comparison, ledger, Work(blobs, order["secrets"], wish.purge))
             return self._in_a_session_of_its_own(lambda: self._converge(convergence, order, ledger))
 
@@ -307,7 +317,9 @@ class Contact:
             sys.stderr.flush()
             os._exit(status)
 
-    def _converge(self, convergence: Convergence, order: Record, ledger: Ledger) -> int:
+    def _converge(self, convergence: "Convergence", order: Record, ledger: Ledger) -> int:
+        from .confidential import secrets_known  # not needed to plan
+
         start = time.monotonic()
         items = [*convergence.wish.items, *(item for entry in ledger.entries.values() for item in former_items(entry))]
         secrets = secrets_known(convergence.hands, items, order["secrets"])

@@ -4,6 +4,8 @@ MariaDB keeps an account for each place that a user comes from; all accounts of 
 """
 
 import hashlib
+import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,6 +37,12 @@ SELECT 'account', Host, JSON_VALUE(Priv, '$.plugin'), JSON_VALUE(Priv, '$.authen
   EXISTS (SELECT * FROM mysql.db d WHERE d.User = g.User AND d.Host = g.Host AND Db NOT IN ({name}, {pattern}))
   OR EXISTS (SELECT * FROM mysql.tables_priv t WHERE t.User = g.User AND t.Host = g.Host AND Db <> {name})
 FROM mysql.global_priv g WHERE User = {user} ORDER BY Host"""
+SYSTEM = ("information_schema", "mysql", "performance_schema", "sys")
+PEOPLE = ("root", "mysql", "mariadb.sys", "PUBLIC", "")
+LOOK_FOR_GUESTS = """\
+SELECT 'database', SCHEMA_NAME FROM information_schema.SCHEMATA;
+SELECT DISTINCT 'user', User FROM mysql.global_priv;
+SELECT 'answered', ''"""
 END_CONNECTIONS = """\
 DELIMITER //
 BEGIN NOT ATOMIC
@@ -56,6 +64,25 @@ class MariaDB:
     def has_data(self, eyes: Eyes) -> bool:
         """Whether a server's data lies there, be the server installed or not."""
         return eyes.exists(f"{self.data}/mysql")
+
+    def things(self, eyes: Eyes) -> list[tuple[str, str]] | None:
+        """What is in the server, as kind and name; None if it does not answer."""
+        answer = eyes.ask([*CLIENT, "--execute", SETTINGS + LOOK_FOR_GUESTS]) if self.is_installed(eyes) else ""
+        found = [(row[0], row[1]) for line in answer.splitlines() if len(row := line.split("\t")) == 2]
+        if ("answered", "") not in found:
+            return None
+        own = {("answered", ""), *(("database", name) for name in SYSTEM), *(("user", name) for name in PEOPLE)}
+        return [row for row in found if row not in own]
+
+    def clusters(self, eyes: Eyes) -> list[str]:
+        """One server has one set of data."""
+        return []
+
+    def remains(self, eyes: Eyes) -> list[str]:
+        """What can be told of the data without the server: the folders of its databases."""
+        names = os.listdir(eyes.real(self.data)) if eyes.exists(self.data) else []
+        folders = [name for name in names if os.path.isdir(eyes.real(f"{self.data}/{name}")) and name[0] != "#"]
+        return sorted({_spelt_out(name) for name in folders} - {*SYSTEM, "lost+found"})
 
     def look(self, eyes: Eyes, item: Item) -> State | None:
         """What there is; None if the server does not answer."""
@@ -138,6 +165,11 @@ def _pattern(item: Item) -> str:
     """The name as grants take it, where `_` would stand for any character."""
     name: str = item["name"]
     return name.replace("_", r"\_")
+
+
+def _spelt_out(folder: str) -> str:
+    """The database of a folder, whose name has numbers in the place of unusual characters."""
+    return re.sub("@([0-9a-f]{4})", lambda match: chr(int(match[1], 16)), folder)
 
 
 def _rows(eyes: Eyes, item: Item) -> list[list[str]]:

@@ -16,6 +16,7 @@ PROGRAMS = "/usr/lib/postgresql"
 SUPERUSER = "postgres"
 PSQL = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--dbname", "dbname=postgres connect_timeout=10"]
 ITERATIONS = 4096
+FIRST_OF_USERS = 16384
 
 # One row, also where there is neither; `to_jsonb`, for the columns differ from release to release.
 LOOK = """\
@@ -50,6 +51,15 @@ WHERE rolname = {user} AND NOT EXISTS
   (SELECT FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass AND refobjid = pg_authid.oid) \\gexec
 """
 
+# All that is not the server's own: databases, users, tablespaces, and tables in the database that comes with it.
+LOOK_FOR_GUESTS = """\
+SELECT 'database', datname FROM pg_database WHERE datname NOT IN ('postgres', 'template0', 'template1')
+UNION ALL SELECT 'user', rolname FROM pg_roles WHERE rolname !~ '^pg_' AND rolname <> 'postgres'
+UNION ALL SELECT 'tablespace', spcname FROM pg_tablespace WHERE spcname !~ '^pg_'
+UNION ALL (SELECT 'table', 'postgres.' || relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+  WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND relkind IN ('r', 'p', 'm') LIMIT 1)
+UNION ALL SELECT 'answered', ''"""
+
 
 class PostgreSQL:
     title = "PostgreSQL"
@@ -64,6 +74,28 @@ class PostgreSQL:
         """Whether a cluster lies there, be its server installed or not."""
         versions = os.listdir(eyes.real(self.data)) if eyes.exists(self.data) else []
         return any(version.replace(".", "").isdigit() for version in versions)
+
+    def things(self, eyes: Eyes) -> list[tuple[str, str]] | None:
+        """What is in the server, as kind and name; None if it does not answer."""
+        rows = [tuple(line.split("|", 1)) for line in _ask(eyes, LOOK_FOR_GUESTS)] if self.is_installed(eyes) else []
+        found = [(row[0], row[1]) for row in rows if len(row) == 2]
+        return [row for row in found if row[0] != "answered"] if ("answered", "") in found else None
+
+    def clusters(self, eyes: Eyes) -> list[str]:
+        """The clusters that have data here, as VERSION/NAME."""
+        versions = _folders(eyes, self.data)
+        found = [f"{version}/{name}" for version in versions for name in _folders(eyes, f"{self.data}/{version}")]
+        return [cluster for cluster in found if cluster[0].isdigit()]
+
+    def remains(self, eyes: Eyes) -> list[str]:
+        """What can be told of the data without the server: the numbers of what is not its own, by cluster."""
+        found = []
+        for base in (f"{self.data}/{cluster}/base" for cluster in self.clusters(eyes)):
+            databases = _folders(eyes, base)
+            own = [name for name in databases if _is_own(name)]
+            inside = [f"{name}/{file}" for name in own for file in _folders(eyes, f"{base}/{name}")]
+            found += [f"{base}/{name}" for name in databases + inside if not _is_own(name.rpartition("/")[2])]
+        return found
 
     def look(self, eyes: Eyes, item: Item) -> State | None:
         """What there is; None if the server does not answer."""
@@ -140,6 +172,16 @@ def is_verifier_of(verifier: str, password: bytes) -> bool:
     if method != "SCRAM-SHA-256" or not iterations.isdigit():
         return False
     return hmac.compare_digest(verifier, verifier_of(password, a2b_base64(rest.partition("$")[0]), int(iterations)))
+
+
+def _folders(eyes: Eyes, path: str) -> list[str]:
+    return sorted(os.listdir(eyes.real(path))) if os.path.isdir(eyes.real(path)) else []
+
+
+def _is_own(name: str) -> bool:
+    """Whether a file or folder of a cluster is one that each cluster has; users' things have larger numbers."""
+    number = name.partition("_")[0].partition(".")[0]
+    return not number.isdigit() or int(number) < FIRST_OF_USERS
 
 
 def _psql_of(eyes: Eyes) -> str:

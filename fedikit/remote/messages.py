@@ -121,11 +121,13 @@ class Answer(Message):
     contents: Annotated[tuple[Sha256, ...], Field(max_length=MOST_PARTS)] = ()
     secrets: Annotated[tuple[Id, ...], Field(max_length=MOST_PARTS)] = ()
     leaving_packages: Annotated[tuple[PackageName, ...], Field(max_length=MOST_PARTS)] = ()
+    staying_packages: Annotated[dict[PackageName, Words], Field(max_length=MOST_PARTS)] = Field(default_factory=dict)
     packages: Annotated[dict[PackageName, Version | None], Field(max_length=MOST_PARTS)] = Field(default_factory=dict)
     codename: Codename = ""
     architecture: Architecture = ""
     dpkg_status: Base64 = ""
     store: Annotated[tuple[Line, ...], Field(max_length=10 * MOST_PARTS)] = ()
+    ours: Annotated[tuple[PackageName, ...], Field(max_length=MOST_PARTS)] = ()
     debs: Annotated[dict[PackageName, KeptDeb], Field(max_length=MOST_PARTS)] = Field(default_factory=dict)
 
 

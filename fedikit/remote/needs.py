@@ -34,6 +34,7 @@ def packages_for(host: str, asked: Asked, sessions: Sessions, tell: Tell) -> tup
         architecture=answer.architecture,
         store=sessions.store,
         tell=tell,
+        ours=answer.ours,
     )
     if lock:  # another version of what is there is no lack for apt: it is named by the host alone
         return locked_debs([*answer.packages, *(deb.name for deb in debs)], lock.packages.get(host, {}))

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from fedikit.errors import FedikitError
 from fedikit.model.deployment import Deployment
 from fedikit.model.value import HostName, Value
@@ -76,6 +78,8 @@ class HostPlan(Value):
     images: tuple[ImageParts, ...] = ()
     """The parts of container images that the host lacks."""
     leaving_packages: tuple[str, ...] = ()
+    staying_packages: dict[str, str] = Field(default_factory=dict)
+    """Packages that fedikit brought and nobody here asks for any more, and why they stay."""
     bytes_to_send: int = 0
     kept: tuple[str, ...] = ()
     """Items that left the configuration earlier and were kept."""

@@ -5,7 +5,7 @@ import hashlib
 import json
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -15,6 +15,14 @@ from fedikit.errors import StoreError
 from fedikit.events import Tell
 from fedikit.store.artifact import Store
 from fedikit.store.lists import Lists, current_lists, last_lines
+from fedikit.store.strangers import (
+    packages_of,
+    refuse_changes,
+    refuse_pieces,
+    refuse_removals,
+    refuse_unmet,
+    without_half_done,
+)
 
 _URI_LINE = re.compile(r"'([^']+)' (\S+_\S+_\S+\.deb) (\d+) SHA256:([0-9a-f]{64})")
 
@@ -40,41 +48,36 @@ def resolve(
     architecture: str,
     store: Store,
     tell: Tell,
+    ours: Collection[str] = (),
 ) -> tuple[Deb, ...]:
     """Says which package files a target lacks for some packages, with all that they depend on.
 
-    `packages` maps names to exact versions (None: any); `status` is the target's /var/lib/dpkg/status.
-    Nothing of the target's is removed; a package that it has is left alone unless another version is wanted.
-    Raises StoreError when a package or version is unknown, or does not go with what the target has.
+    `packages` maps names to exact versions (None: any); `status` is the target's /var/lib/dpkg/status; `ours` names
+    what fedikit brought there earlier. Nothing else of the target's is removed, repaired or given another version.
+    Raises StoreError when that cannot be, item by item, and when a package or version is unknown.
     """
-    status = without_half_done(status)
-    lacking = lacking_packages(packages, status)
+    ours = {*ours, *packages}
+    lacking = lacking_packages(packages, without_half_done(status, ours))
     if not lacking:
         return ()
+    refuse_pieces(lacking, status, ours)
+    status = without_half_done(status, ours)
     lists = current_lists(codename, architecture, store=store, tell=tell)
     memory = store.directory / "resolved" / f"{_digest(lists.version, lacking, status)}.json"
     if memory.is_file():
-        return tuple(Deb(**deb) for deb in json.loads(memory.read_text()))
-    with lists.unchanging():
-        debs = _ask_apt(lacking, status, lists)
-    _write_whole(memory, json.dumps([asdict(deb) for deb in debs]))
+        debs = tuple(Deb(**deb) for deb in json.loads(memory.read_text()))
+    else:
+        with lists.unchanging():
+            debs = _ask_apt(lacking, status, lists)
+        _write_whole(memory, json.dumps([asdict(deb) for deb in debs]))
+    refuse_changes(lacking, {deb.name: deb.version for deb in debs}, status, ours)
     return debs
-
-
-def without_half_done(status: bytes) -> bytes:
-    """A dpkg status without the packages that an interrupted dpkg left half installed: they are to come anew."""
-    half_done = re.compile(rb"^Status: \S+ \S+ (half-installed|half-configured|unpacked)$", re.MULTILINE)
-    return b"\n\n".join(stanza for stanza in status.split(b"\n\n") if not half_done.search(stanza))
 
 
 def installed_packages(status: bytes) -> dict[str, str]:
     """Names and versions of the packages that a dpkg status file calls installed."""
-    found = {}
-    for stanza in status.decode(errors="replace").split("\n\n"):
-        told = dict(re.findall(r"^(Package|Status|Version): *(.+)$", stanza, re.MULTILINE))
-        if told.get("Status", "").endswith(" installed"):
-            found[told["Package"]] = told["Version"]
-    return found
+    told = packages_of(status)
+    return {fields["Package"]: fields["Version"] for fields in told if fields["Status"].endswith(" installed")}
 
 
 def lacking_packages(packages: Mapping[str, str | None], status: bytes) -> dict[str, str | None]:
@@ -148,11 +151,10 @@ def _unknown(question: _Question) -> StoreError | None:
 
 def _misfit(question: _Question, answer: CompletedProcess[str]) -> StoreError:
     """Says why packages do not go with what the target has."""
-    names = ", ".join(question.lacking)
     simulated = [line.split() for line in question.install("-s").stdout.splitlines()]
-    if removed := [words[1] for words in simulated if words[:1] == ["Remv"]]:
-        hint = "fedikit removes nothing that it did not bring; remove it by hand first, or do without"
-        return StoreError(f"{names}: would take {', '.join(removed)} away from the host", hint=hint)
+    refuse_removals(question.lacking, [words[1] for words in simulated if words[:1] == ["Remv"]])
+    refuse_unmet(question.lacking, Path(question.status_file).read_bytes())
+    names = ", ".join(question.lacking)
     message = f"{names}: cannot be installed beside what the host has:\n{last_lines(answer)}"
     return StoreError(message, hint="see what the host has with: dpkg --audit; apt-mark showhold")
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -24,10 +24,15 @@ def session_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 def resolve_for_trixie(
-    packages: Mapping[str, str | None], status: bytes = b"", *, store: Store, tell: Tell = tell_nobody
+    packages: Mapping[str, str | None],
+    status: bytes = b"",
+    *,
+    store: Store,
+    tell: Tell = tell_nobody,
+    ours: Sequence[str] = (),
 ) -> tuple[Deb, ...]:
     """What a target on Debian 13 with this dpkg status lacks."""
-    return resolve(packages, status=status, codename="trixie", architecture="amd64", store=store, tell=tell)
+    return resolve(packages, status=status, codename="trixie", architecture="amd64", store=store, tell=tell, ours=ours)
 
 
 class SmallMirror:

@@ -1,5 +1,6 @@
 """Packages are resolved by a real apt against the machine's own mirror, for a target's dpkg status."""
 
+import re
 import time
 from collections.abc import Callable, Mapping
 
@@ -132,6 +133,45 @@ def test_packages_that_exclude_each_other_are_refused_with_what_apt_says(ask: Re
 def test_nothing_of_the_target_is_removed_for_a_package(ask: Resolve) -> None:
     with pytest.raises(StoreError, match="would take hello-traditional away"):
         ask({"hello": None}, status(libc6="9:1", **{"hello-traditional": "2.9"}))
+
+
+VENDOR = "Package: vendor-agent\nStatus: install ok {}\nVersion: 1\nArchitecture: all\nDepends: vendor-libs (>= 2)\n\n"
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        (
+            "unpacked",
+            "vendor-agent is unpacked but not configured, for vendor-libs (>= 2) is missing: finish or remove",
+        ),
+        ("half-configured", "vendor-agent is half configured, for vendor-libs (>= 2) is missing"),
+        ("half-installed", "vendor-agent is half installed"),
+        ("installed", "vendor-agent is installed, but vendor-libs (>= 2) is missing: install what it needs"),
+    ],
+)
+def test_packages_of_others_that_are_in_pieces_are_named_and_not_repaired(
+    ask: Resolve, condition: str, words: str
+) -> None:
+    target = status(libc6="9:1") + VENDOR.format(condition).encode()
+    with pytest.raises(StoreError, match=re.escape(words)) as caught:
+        ask({"hello": None}, target)
+    assert "dpkg --remove vendor-agent" in str(caught.value)
+
+
+def test_our_own_packages_in_pieces_come_anew(session_store: Store) -> None:
+    target = status(libc6="9:1") + stanza("hello", "1", state="install reinstreq half-installed")
+    assert names(resolve_for_trixie({"hello": None}, target, store=session_store)) == {"hello"}
+    target = status(libc6="9:1") + stanza("libonig5", "1", state="install ok unpacked")
+    ours = resolve_for_trixie({"jq": None}, target, store=session_store, ours=["libonig5"])
+    assert {"jq", "libonig5"} <= names(ours)
+
+
+def test_packages_of_others_get_no_other_version_for_ours(session_store: Store) -> None:
+    target = status(libc6="9:1", libjq1="0.1")
+    with pytest.raises(StoreError, match=r"libjq1 0\.1 would become 1\..*: do that yourself first"):
+        resolve_for_trixie({"jq": None}, target, store=session_store)
+    assert "libjq1" in names(resolve_for_trixie({"jq": None}, target, store=session_store, ours=["libjq1"]))
 
 
 def test_later_answers_are_fast_and_the_same(ask: Resolve, session_store: Store) -> None:
