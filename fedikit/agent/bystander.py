@@ -1,27 +1,65 @@
-"""Bystanders: files of others that a package takes along when it is purged, though it did not bring them."""
+"""Bystanders: what belongs to others, and leaves with packages that did not bring it.
+
+Files that a package takes along when it is purged; and root's links to directories elsewhere, in the place of a
+directory of a package, such as to a disk that the data was moved to: dpkg takes them for that directory.
+"""
 
 from typing import Any
 
 from .blobs import Blobs
-from .eyes import ABSENT, State
-from .file import put_back
+from .eyes import ABSENT, Eyes, State
+from .file import brought_to_safety, put_back
 from .hands import Hands
 
 BYSTANDERS = {"locales": ("/etc/locale.conf", "/etc/default/locale")}
+LISTS = "/var/lib/dpkg/info"
+DATA_PLACES = ("/etc/", "/home/", "/opt/", "/srv/", "/var/")
+"""Where directories of packages may hold what people would move."""
 
 
 def noted(hands: Hands, packages: set[str], blobs: Blobs) -> dict[str, State]:
     """What is there of the files that these packages would take along, with its content brought to safety."""
     paths = [path for package in packages & BYSTANDERS.keys() for path in BYSTANDERS[package]]
-    states = {path: hands.file_state(path) for path in paths}
-    for path, state in states.items():
-        if state["type"] == "file" and not blobs.has(state["sha256"]):
-            blobs.add(state["sha256"], [hands.read(path)])
+    states = {path: brought_to_safety(hands, path, blobs) for path in paths}
     return {path: state for path, state in states.items() if state["type"] in ("file", "symlink")}
 
 
 def bring_back(hands: Hands, bystanders: dict[str, Any], blobs: Blobs) -> None:
     """Puts those back that are gone."""
     for path, state in bystanders.items():
-        if hands.file_state(path) == ABSENT:
+        if "moved" not in state and hands.file_state(path) == ABSENT:
             put_back(hands, path, state, blobs)
+
+
+def moved_directories(eyes: Eyes, packages: set[str]) -> dict[str, State]:
+    """The links that stand for directories of these packages; those that packages bring themselves lead to /usr."""
+    states = {path: eyes.folder_state(path) for path in _data_places(eyes, packages)}
+    links = {path: state["link"] for path, state in states.items() if "link" in state}
+    return {
+        path: {"type": "symlink", "target": target, "moved": True}
+        for path, target in links.items()
+        if target.lstrip("./").split("/")[0] != "usr"
+    }
+
+
+def _data_places(eyes: Eyes, packages: set[str]) -> list[str]:
+    """The paths that these packages have in places for data."""
+    lists = [name for name in eyes.names(LISTS) if name.endswith(".list") and name[:-5].split(":")[0] in packages]
+    paths = {
+        path for name in lists for path in eyes.read(f"{LISTS}/{name}").decode(errors="surrogateescape").split("\n")
+    }
+    return sorted(path for path in paths if path.startswith(DATA_PLACES))
+
+
+def bring_links_back(hands: Hands, bystanders: dict[str, Any]) -> str:
+    """Puts those links back that are gone and still lead to something; says so."""
+    kept = []
+    for path, state in bystanders.items():
+        if "moved" not in state or hands.exists(path):
+            continue
+        hands.link(path, state["target"])
+        if hands.names(path):
+            kept.append(f"{path} was moved to {state['target']} by an administrator: what is there stays")
+        else:
+            hands.delete(path)
+    return "; ".join(kept)

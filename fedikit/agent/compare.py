@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from .eyes import ABSENT, Eyes, State
+from .eyes import ABSENT, BARRED, Eyes, State
 from .kinds import kind_of
 from .ledger import Ledger, Record, neighbours
 from .package import dispensable, parse_status
@@ -64,7 +64,7 @@ class Comparison(NamedTuple):
 
     @property
     def blocked(self) -> list[Change]:
-        return [change for change in self.wanted if change.action == "blocked"]
+        return [change for change in self.changes if change.action == "blocked"]
 
 
 def compare(eyes: Eyes, wish: Wish, ledger: Ledger) -> Comparison:
@@ -187,11 +187,16 @@ def _judge_leaving(eyes: Eyes, wish: Wish, entry: Record) -> Change | None:
     state = kind_of(item).observe(eyes, item)
     if item.get("data") and not wish.purge and state != ABSENT:
         return Change(item, "keep", ["bears data"], state)
+    if state["type"] == BARRED:
+        return Change(item, "blocked" if wish.purge else "keep", [state["why"]], state)
     if item["kind"] == "file" and not wish.purge and _is_drift(eyes, entry) and _is_strange(eyes, entry):
         return Change(item, "keep", ["edited by hand"], state, is_drift=True)
     if item["kind"] == "package":
         return Change(item, "release" if prior.get("installed") else "delete", [], state)
-    return Change(item, "delete" if prior["type"] == "absent" else "restore", [], state)
+    if prior["type"] != "absent":
+        return Change(item, "restore", [], state)
+    is_elsewhere = wish.purge and item.get("data") and "link" in state
+    return Change(item, "delete", [f"with all in {state['link']}, where it leads"] if is_elsewhere else [], state)
 
 
 def _basis(wish: Wish, changes: list[Change], ledger: Ledger) -> str:

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from .bystander import bring_back as bring_bystanders_back
-from .bystander import noted
+from .bystander import bring_links_back, moved_directories, noted
 from .compare import Change, Comparison, Wish, foreign_owners, mended_items, package_candidates
 from .eyes import ABSENT
+from .file import brought_to_safety
 from .hands import Hands
 from .image import clear_storage
 from .image import ids as image_ids
@@ -95,10 +96,7 @@ class Convergence:
             return ABSENT
         if change.kind not in ("file", "symlink"):
             return change.state
-        state = self.hands.file_state(change.item["path"])
-        if state["type"] == "file" and not self.work.blobs.has(state["sha256"]):
-            self.work.blobs.add(state["sha256"], [self.hands.read(change.item["path"])])
-        return state
+        return brought_to_safety(self.hands, change.item["path"], self.work.blobs)
 
     def _accounts(self) -> dict[str, list[str]]:
         """The system's own users and groups: packages make no others."""
@@ -163,14 +161,22 @@ class Convergence:
         purge = self.wish.purge or not self._is_data_kept()
         candidates = package_candidates(self.wish, self.ledger, foreign_owners(self.ledger))
         if leaving or candidates:
-            with _told(*leaving, tell=tell):
+            with _told(*leaving, tell=tell) as result:
+                self._note_links(candidates)
                 removed = leave(self.hands, candidates, purge=purge)
                 if purge:
                     purge_remains(self.hands, candidates)
                     bring_bystanders_back(self.hands, self.ledger.bystanders, self.work.blobs)
+                result["kept"] = bring_links_back(self.hands, self.ledger.bystanders)
                 if "podman" in candidates:
                     clear_storage(self.hands)
             self._forget_packages([change.id for change in leaving], removed, candidates, purge=purge)
+
+    def _note_links(self, packages: set[str]) -> None:
+        """Remembers the links to moved data that dpkg would take for directories of these packages."""
+        if links := moved_directories(self.hands, packages):
+            self.ledger.bystanders |= links
+            self.ledger.save()
 
     def _forget_packages(self, ids: list[str], removed: set[str], candidates: set[str], *, purge: bool) -> None:
         for id in ids:
@@ -222,8 +228,7 @@ class Convergence:
         name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + change.item["path"].replace("/", "_")
         folder = os.path.join(self.ledger.directory, "edited")
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        with open(os.path.join(folder, name), "wb") as file:
-            file.write(self.hands.read(change.item["path"]))
+        self.hands.copy(change.item["path"], os.path.join(folder, name))
         return os.path.join(folder, name)
 
     # After

@@ -10,6 +10,7 @@ from typing import Any
 from .exchange import Answer, ask
 from .eyes import Eyes
 from .trouble import Trouble
+from .walk import Barred
 
 Item = dict[str, Any]
 Record = dict[str, Any]
@@ -52,9 +53,11 @@ class Garage:
     def of(cls, eyes: Eyes, item: Item, *, seconds: float = CALL_SECONDS) -> "Garage":
         """The Garage that an item lies in; raises NotReady where its token is not there."""
         try:
-            token = eyes.read(item["token_file"]).decode().strip()
-        except FileNotFoundError as error:
+            token = eyes.read(item["token_file"]).decode(errors="replace").strip()
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise NotReady(f"there is no {item['token_file']}, which Garage is asked with") from error
+        except Barred as barred:
+            raise NotReady(f"the token that Garage is asked with cannot be read: {barred.message}") from barred
         return cls(item["admin"], token, seconds=seconds)
 
     # Questions

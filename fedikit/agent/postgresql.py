@@ -62,8 +62,7 @@ class PostgreSQL:
 
     def has_data(self, eyes: Eyes) -> bool:
         """Whether a cluster lies there, be its server installed or not."""
-        versions = os.listdir(eyes.real(self.data)) if eyes.exists(self.data) else []
-        return any(version.replace(".", "").isdigit() for version in versions)
+        return any(version.replace(".", "").isdigit() for version in eyes.names(self.data))
 
     def look(self, eyes: Eyes, item: Item) -> State | None:
         """What there is; None if the server does not answer."""
@@ -144,8 +143,7 @@ def is_verifier_of(verifier: str, password: bytes) -> bool:
 
 def _psql_of(eyes: Eyes) -> str:
     """The newest server's psql; the one in the PATH is a wrapper that takes longer to start than to answer."""
-    versions = os.listdir(eyes.real(PROGRAMS)) if eyes.exists(PROGRAMS) else []
-    servers = [version for version in versions if eyes.exists(f"{PROGRAMS}/{version}/bin/postgres")]
+    servers = [version for version in eyes.names(PROGRAMS) if eyes.exists(f"{PROGRAMS}/{version}/bin/postgres")]
     newest = max(servers, key=lambda version: [int(part) for part in version.split(".")], default="")
     return eyes.real(f"{PROGRAMS}/{newest}/bin/psql") if newest else ""
 
