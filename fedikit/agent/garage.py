@@ -139,7 +139,7 @@ class Garage:
         except OSError as error:
             raise NotReady(f"Garage does not answer at {self.admin}", error.strerror or str(error)) from error
         if answer.status < 300:
-            return json.loads(answer.body or b"null")
+            return _understood(answer.body, self.admin)
         raise self._refusal(call, answer, [str((body or {}).get("accessKeyId", "")), *query.split("&")])
 
     def _refusal(self, call: str, answer: Answer, private: list[str]) -> Exception:
@@ -147,7 +147,7 @@ class Garage:
         try:
             told = json.loads(answer.body)
             reason, message = str(told["code"]), str(told["message"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             reason, message = "", f"HTTP status {answer.status}"
         for value in filter(None, private):
             message = message.replace(value.removeprefix("id="), "…")
@@ -156,6 +156,13 @@ class Garage:
         if answer.status in (401, 403):
             return NotReady(f"Garage at {self.admin} does not take the token", message)
         return Refused(call, reason, message)
+
+
+def _understood(body: bytes, admin: str) -> Any:
+    try:
+        return json.loads(body or b"null")
+    except (ValueError, RecursionError) as error:
+        raise NotReady(f"what answers at {admin} is not Garage") from error
 
 
 def wait_for(eyes: Eyes, item: Item, *, seconds: float = PATIENCE_SECONDS) -> Garage:

@@ -172,7 +172,7 @@ def test_names_of_one_number_are_one_owner(host: Host) -> None:
 
 # Size
 
-GIGABYTE_AND_A_HALF = 1_500_000_000
+GIGABYTE_AND_A_HALF, HALF_A_GIGABYTE = 1_500_000_000, 500_000_000
 MEMORY = 60_000_000
 
 
@@ -205,7 +205,7 @@ def test_a_large_file_takes_no_memory_in_any_part_of_its_life(host: Host) -> Non
     why = change_in_little_memory(host, item)  # it is brought to the store
     assert "content (too large to show, or no text)" in why
     place.unlink()
-    sparse(place, GIGABYTE_AND_A_HALF)
+    sparse(place, HALF_A_GIGABYTE)
     assert "drift" in change_in_little_memory(host, item)  # the edition is saved
     assert "restore" in change_in_little_memory(host)  # it is put back
     assert place.stat().st_size == GIGABYTE_AND_A_HALF
@@ -243,7 +243,7 @@ def test_files_of_the_kernel_have_no_size_and_are_read(eyes: Eyes) -> None:
 
 
 def test_a_deep_tree_is_deleted_with_few_descriptors(host: Host, hands: Hands) -> None:
-    depth = 3 * sys.getrecursionlimit()
+    depth = sys.getrecursionlimit() + 200
     (host.root / "srv/a").mkdir()
     here = os.open(host.root / "srv/a", os.O_RDONLY)
     for _ in range(depth):
