@@ -1,7 +1,7 @@
 """Bystanders: what belongs to others, and leaves with packages that did not bring it.
 
-Files that a package takes along when it is purged; and root's links to directories elsewhere, in the place of a
-directory of a package, such as to a disk that the data was moved to: dpkg takes them for that directory.
+Files that a package takes along when it is purged; and root's links to directories elsewhere, such as to a disk that
+the data was moved to: dpkg takes them for the package's own directory, and scripts of packages delete them with `rm`.
 """
 
 from typing import Any
@@ -15,6 +15,8 @@ BYSTANDERS = {"locales": ("/etc/locale.conf", "/etc/default/locale")}
 LISTS = "/var/lib/dpkg/info"
 DATA_PLACES = ("/etc/", "/home/", "/opt/", "/srv/", "/var/")
 """Where directories of packages may hold what people would move."""
+UNLISTED = ("/srv", "/var/lib")
+"""Where scripts of packages make directories that dpkg does not know of."""
 
 
 def noted(hands: Hands, packages: set[str], blobs: Blobs) -> dict[str, State]:
@@ -33,7 +35,7 @@ def bring_back(hands: Hands, bystanders: dict[str, Any], blobs: Blobs) -> None:
 
 def moved_directories(eyes: Eyes, packages: set[str]) -> dict[str, State]:
     """The links that stand for directories of these packages; those that packages bring themselves lead to /usr."""
-    states = {path: eyes.folder_state(path) for path in _data_places(eyes, packages)}
+    states = {path: eyes.folder_state(path) for path in _data_places(eyes, packages) if eyes.is_link(path)}
     links = {path: state["link"] for path, state in states.items() if "link" in state}
     return {
         path: {"type": "symlink", "target": target, "moved": True}
@@ -43,12 +45,13 @@ def moved_directories(eyes: Eyes, packages: set[str]) -> dict[str, State]:
 
 
 def _data_places(eyes: Eyes, packages: set[str]) -> list[str]:
-    """The paths that these packages have in places for data."""
+    """The paths that these packages have, or might have, in places for data."""
     lists = [name for name in eyes.names(LISTS) if name.endswith(".list") and name[:-5].split(":")[0] in packages]
     paths = {
         path for name in lists for path in eyes.read(f"{LISTS}/{name}").decode(errors="surrogateescape").split("\n")
     }
-    return sorted(path for path in paths if path.startswith(DATA_PLACES))
+    unlisted = {f"{place}/{name}" for place in UNLISTED for name in eyes.names(place)}
+    return sorted({path for path in paths if path.startswith(DATA_PLACES)} | unlisted)
 
 
 def bring_links_back(hands: Hands, bystanders: dict[str, Any]) -> str:

@@ -54,6 +54,9 @@ def main(source: BinaryIO, request: bytes, origin: str) -> int:
             as_event(Trouble(f"not permitted: {error}", hint="the login user needs to be root or to have sudo"))
         )
         return 1
+    except OSError as error:
+        channel.send(as_event(trouble_from(error)))
+        return 1
 
 
 def as_event(trouble: Trouble) -> Record:

@@ -30,7 +30,7 @@ class Sight:
     def look_afresh(self) -> None:
         """Forgets what was read before."""
         self._accounts: dict[str, dict[str, list[str]]] = {}
-        self._digests: dict[tuple[object, ...], str] = {}
+        self._digests: dict[tuple[object, ...], str | None] = {}
 
     def real(self, path: str) -> str:
         """Where an absolute path of the host lies: for commands, all else goes through `files`."""
@@ -52,11 +52,18 @@ class Sight:
             return None
 
     def exists(self, path: str) -> bool:
+        return self._status(path) is not None
+
+    def is_link(self, path: str) -> bool:
+        status = self._status(path)
+        return bool(status and stat.S_ISLNK(status.st_mode))
+
+    def _status(self, path: str) -> os.stat_result | None:
         try:
             with self.files.place(path) as (folder, name):
-                return folder.status(name) is not None
+                return folder.status(name)
         except (FileNotFoundError, NotADirectoryError):
-            return False
+            return None
 
     def names(self, path: str) -> list[str]:
         """What is in a directory; nothing where there is none."""
@@ -88,8 +95,8 @@ class Sight:
         if not stat.S_ISREG(status.st_mode):
             return {"type": "other", "is": words_for(status), **self.permissions(status)}
         with folder.file(name, status) as file:
-            digest = {"seal": self._sealed(file)} if sealed else {"sha256": self.digest(file)}
-            return {"type": "file", **self.permissions(file.status), **digest}
+            digest = self.digest(file, sealed=sealed)
+            return {"type": "file", **self.permissions(file.status), "seal" if sealed else "sha256": digest}
 
     def folder_state(self, path: str) -> State:
         """Mode and owner of a directory, and of the one that root's link stands for: `link` is where that leads."""
@@ -111,17 +118,20 @@ class Sight:
             "group": self.name_of("group", status.st_gid),
         }
 
-    def digest(self, file: File) -> str:
-        """A file's digest; of a large one, it is remembered as long as the file stays as it is."""
+    def digest(self, file: File, *, sealed: bool = False) -> str | None:
+        """A file's digest or seal; of a large one, it is remembered as long as the file stays as it is."""
         status = file.status
-        if status.st_size < LARGE:
-            return file.digest()
-        key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, sealed)
         if key not in self._digests:
-            self._digests[key] = file.digest()
+            digest = self._digest(file, sealed=sealed)
+            if status.st_size < LARGE:
+                return digest
+            self._digests[key] = digest
         return self._digests[key]
 
-    def _sealed(self, file: File) -> str | None:
+    def _digest(self, file: File, *, sealed: bool) -> str | None:
+        if not sealed:
+            return file.digest()
         return file.seal(self._seal_key) if self._seal_key else None
 
     def seal(self, content: bytes) -> str | None:

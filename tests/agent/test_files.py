@@ -212,6 +212,20 @@ def test_a_large_file_takes_no_memory_in_any_part_of_its_life(host: Host) -> Non
     assert sum(path.stat().st_blocks for path in host.root.rglob("*")) * 512 < 10_000_000
 
 
+def test_a_large_file_is_looked_into_once_as_long_as_it_stays_as_it_is(
+    host: Host, eyes: Eyes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sparse(host.root / "srv/a", 2_000_000)
+    states = [eyes.file_state("/srv/a"), eyes.file_state("/srv/a", sealed=True)]
+    monkeypatch.setattr(files.File, "pieces", None)
+    assert [eyes.file_state("/srv/a"), eyes.file_state("/srv/a", sealed=True)] == states
+    time.sleep(0.02)  # longer than a tick of the file system's clock
+    with open(host.root / "srv/a", "r+b") as file:
+        file.write(b"x")
+    with pytest.raises(TypeError):
+        eyes.file_state("/srv/a")
+
+
 def test_a_file_beyond_all_measure_is_not_looked_into(host: Host) -> None:
     sparse(host.root / "srv/a", 10**12)
     start = time.monotonic()
