@@ -5,7 +5,11 @@ changed before keeps it, by its hash.
 
     main       claims the channel, reads the request, answers
     channel    messages and blobs in, JSON lines out
-    eyes       looks at the host; has no way to change it
+    walk       the way down to a path, by descriptors, past no link that others than root could have made
+    files      files and directories, held open and read in pieces
+    edits      changing what is in a directory that is held
+    sight      what lies on the disk, and whose it is
+    eyes       looks at the host, by way of these; has no way to change it
     hands      eyes that can also change the host
     compare    what would change: gets eyes only
     converge   makes it so: gets hands

@@ -1,11 +1,15 @@
-"""The host's store: contents by their SHA-256, verified when they arrive and again when they are used."""
+"""The host's store: contents by their SHA-256, verified when they arrive and again when they are used.
+
+It lies in fedikit's own directory, which root alone can enter: so paths will do.
+"""
 
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from .hands import remove_if_there
+from .edits import pour
+from .files import PIECE
 from .trouble import Trouble
 
 
@@ -20,6 +24,9 @@ class Blobs:
 
     def has(self, sha256: str) -> bool:
         return os.path.exists(self.path(sha256))
+
+    def size(self, sha256: str) -> int:
+        return os.path.getsize(self.path(sha256))
 
     def names(self) -> set[str]:
         return set(os.listdir(self.directory)) if os.path.isdir(self.directory) else set()
@@ -37,6 +44,16 @@ class Blobs:
                 raise Trouble(f"content {sha256[:12]} arrived damaged", hint="run the same command again")
             os.rename(draft, self.path(sha256))
 
+    def take(self, pieces: Iterable[bytes]) -> str:
+        """Takes in a content of this host's own; returns its digest."""
+        os.makedirs(self.directory, mode=0o700, exist_ok=True)
+        digest = hashlib.sha256()
+        with self._draft("taken") as draft:
+            with open(draft, "wb") as file:
+                pour(_digested(pieces, digest), file.fileno())
+            os.rename(draft, self.path(digest.hexdigest()))
+        return digest.hexdigest()
+
     @contextmanager
     def _draft(self, sha256: str) -> Iterator[str]:
         draft = self.path(sha256) + ".part"
@@ -48,28 +65,31 @@ class Blobs:
             remove_if_there(draft)
 
     def read(self, sha256: str) -> bytes:
-        """A content, verified; a damaged one is dropped, so that it is sent anew, and reported."""
+        """A content that is not large, verified."""
+        return b"".join(self.pieces(sha256))
+
+    def pieces(self, sha256: str) -> Iterator[bytes]:
+        """A content, verified before its first piece is told: it may be large."""
+        self.verify(sha256)
+        with open(self.path(sha256), "rb") as file:
+            while piece := file.read(PIECE):
+                yield piece
+
+    def verify(self, sha256: str) -> None:
+        """Trouble if a content is damaged, which is dropped, so that it is sent anew."""
+        digest = hashlib.sha256()
         try:
             with open(self.path(sha256), "rb") as file:
-                content = file.read()
+                while piece := file.read(PIECE):
+                    digest.update(piece)
         except FileNotFoundError as error:
             raise Trouble(f"content {sha256[:12]} is not in this host's store") from error
-        if hashlib.sha256(content).hexdigest() != sha256:
+        if digest.hexdigest() != sha256:
             os.unlink(self.path(sha256))
             raise Trouble(
                 f"content {sha256[:12]} in this host's store was damaged and has been dropped",
                 hint="run the same command again: it is sent anew",
             )
-        return content
-
-    def verify(self, sha256: str) -> None:
-        """Trouble if a content is damaged; reads it in pieces, it may be large."""
-        digest = hashlib.sha256()
-        with open(self.path(sha256), "rb") as file:
-            while piece := file.read(1 << 20):
-                digest.update(piece)
-        if digest.hexdigest() != sha256:
-            self.read(sha256)
 
     def keep_only(self, wanted: set[str]) -> None:
         """Removes all else: contents, and the drafts and folders of killed agents."""
@@ -78,3 +98,14 @@ class Blobs:
         for name in self.names() - wanted:
             path = self.path(name)
             shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+
+
+def remove_if_there(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _digested(pieces: Iterable[bytes], digest: "hashlib._Hash") -> Iterator[bytes]:
+    for piece in pieces:
+        digest.update(piece)
+        yield piece

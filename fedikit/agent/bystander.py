@@ -16,7 +16,7 @@ from typing import Any
 from .blobs import Blobs
 from .control import Control, accounts_taken, control_of, files_taken, trees_taken
 from .eyes import ABSENT, Eyes, State
-from .file import put_back
+from .file import brought_to_safety, put_back
 from .hands import Hands
 from .trouble import Trouble
 
@@ -41,23 +41,13 @@ def noted(hands: Hands, debs: list[Record], blobs: Blobs, *, known: set[str]) ->
         found |= _units_before(hands, control)
         paths |= {*control.shipped} if name in known else _files_at_stake(control)
     paths = {path for path in paths if hands.exists(path)}
-    states = {path: hands.file_state(path) for path in sorted(paths - owned(hands, paths)) if _is_fit(hands, path)}
-    for path, state in states.items():
-        _keep_content(hands, path, state, blobs)
+    strange = sorted(paths - owned(hands, paths))
+    states = {path: brought_to_safety(hands, path, blobs) for path in strange if hands.size(path) <= LARGEST}
     return found | {path: state for path, state in states.items() if state["type"] in ("file", "symlink")}
 
 
 def _files_at_stake(control: Control) -> set[str]:
     return {*control.shipped, *control.conffiles, *files_taken(control.postrm)}
-
-
-def _is_fit(eyes: Eyes, path: str) -> bool:
-    return not os.path.isfile(eyes.real(path)) or os.path.getsize(eyes.real(path)) <= LARGEST
-
-
-def _keep_content(hands: Hands, path: str, state: State, blobs: Blobs) -> None:
-    if state["type"] == "file" and not blobs.has(state["sha256"]):
-        blobs.add(state["sha256"], [hands.read(path)])
 
 
 def _reason_not_to_purge(eyes: Eyes, name: str, control: Control) -> str:
@@ -77,7 +67,7 @@ def _usual_places(name: str) -> tuple[str, ...]:
 
 def has_content(eyes: Eyes, path: str) -> bool:
     """Whether a directory is there with something in it; also one that a symbolic link leads to."""
-    return os.path.isdir(eyes.real(path)) and bool(os.listdir(eyes.real(path)))
+    return bool(eyes.names(path))
 
 
 def has_remains(eyes: Eyes, name: str) -> bool:
@@ -89,10 +79,8 @@ def has_remains(eyes: Eyes, name: str) -> bool:
 def owned(eyes: Eyes, paths: Iterable[str]) -> set[str]:
     """Those of the paths that belong to packages which are there."""
     sought = {_merged(path).encode() for path in paths}
-    if not sought or not eyes.exists(LISTS):
-        return set()
     found: set[bytes] = set()
-    for name in os.listdir(eyes.real(LISTS)):
+    for name in eyes.names(LISTS) if sought else ():
         if name.endswith(".list"):
             found |= sought & {_merged_bytes(line) for line in eyes.read(f"{LISTS}/{name}").splitlines()}
     return {path for path in paths if _merged(path).encode() in found}
@@ -131,9 +119,7 @@ def renewed(hands: Hands, bystanders: dict[str, State], blobs: Blobs) -> dict[st
     """The files as they are now, unless they belong to a package: somebody may have edited them meanwhile."""
     paths = [path for path, state in bystanders.items() if state["type"] == "file" and hands.exists(path)]
     taken = owned(hands, paths) - _conffiles(hands)
-    states = {path: hands.file_state(path) for path in paths if path not in taken}
-    for path, state in states.items():
-        _keep_content(hands, path, state, blobs)
+    states = {path: brought_to_safety(hands, path, blobs) for path in paths if path not in taken}
     return {path: state for path, state in states.items() if state["type"] == "file"}
 
 
@@ -145,9 +131,15 @@ def _conffiles(eyes: Eyes) -> set[str]:
 
 def bring_back(hands: Hands, bystanders: dict[str, State], blobs: Blobs) -> None:
     """Puts files back that are gone, and has units run again that are still there."""
-    files = {path: state for path, state in bystanders.items() if state["type"] in ("file", "symlink")}
-    for path, state in files.items():
-        if hands.file_state(path) == ABSENT and os.path.isdir(os.path.dirname(hands.real(path))):
+    is_file = {path for path, state in bystanders.items() if state["type"] in ("file", "symlink")}
+    for path, state in bystanders.items():
+        above = hands.folder_state(os.path.dirname(path))
+        if (
+            path in is_file
+            and "moved" not in state
+            and hands.file_state(path) == ABSENT
+            and above["type"] == "directory"
+        ):
             put_back(hands, path, state, blobs)
     units = {id.removeprefix("unit:"): state for id, state in bystanders.items() if state["type"] == "unit"}
     if units:

@@ -54,7 +54,8 @@ class Channel:
         """Tells the deployer; once it is gone the work goes on untold."""
         if not self._is_heard:
             return
-        line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
+        text = json.dumps(message, separators=(",", ":"), ensure_ascii=False)
+        line = text.encode(errors="replace") + b"\n"  # names of files may be no text
         with self._turn:
             try:
                 while line:

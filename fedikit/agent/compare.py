@@ -69,7 +69,7 @@ class Comparison(NamedTuple):
 
     @property
     def blocked(self) -> list[Change]:
-        return [change for change in self.wanted if change.action == "blocked"]
+        return [change for change in self.changes if change.action == "blocked"]
 
 
 def compare(eyes: Eyes, wish: Wish, ledger: Ledger) -> Comparison:

@@ -1,6 +1,5 @@
 """Podman, and Garage in a container of it: what others keep in them."""
 
-import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -39,11 +38,11 @@ class ContainerHost(Packaged):
     def _volumes(self, eyes: Eyes) -> list[str]:
         """Those with a name; those without belong to containers."""
         folder = f"{STORAGE}/volumes"
-        names = os.listdir(eyes.real(folder)) if eyes.exists(folder) else []
+        names = eyes.names(folder)
         return [f"the volume {name}" for name in sorted(names) if not ANONYMOUS.fullmatch(name)]
 
     def _quadlets(self, house: Household) -> list[str]:
-        names = os.listdir(house.eyes.real(QUADLETS)) if house.eyes.exists(QUADLETS) else []
+        names = house.eyes.names(QUADLETS)
         strange = {f"{QUADLETS}/{name}" for name in names if name.endswith(KINDS_OF_QUADLETS)} - house.paths()
         return [f"the container of {path}" for path in sorted(strange)]
 

@@ -147,8 +147,8 @@ class Convergence:
         packages = [change for change in self.comparison.leaving if change.kind == "package"]
         leaving = [change for change in packages if change.action == "delete"]
         if packages or self.comparison.candidates:
-            with _told(*leaving, tell=tell):
-                self.parting.let_packages_go()
+            with _told(*leaving, tell=tell) as result:
+                result["kept"] = self.parting.let_packages_go()
             self.parting.forget([change.id for change in packages if change.action != "keep"])
 
     # What is wanted
@@ -192,8 +192,7 @@ class Convergence:
         name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + change.item["path"].replace("/", "_")
         folder = os.path.join(self.ledger.directory, "edited")
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        with open(os.path.join(folder, name), "wb") as file:
-            file.write(self.hands.read(change.item["path"]))
+        self.hands.copy(change.item["path"], os.path.join(folder, name))
         return os.path.join(folder, name)
 
     # After

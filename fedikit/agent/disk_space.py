@@ -1,8 +1,9 @@
 """Whether there is room on the host for what is to be sent, and for what it becomes there."""
 
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
+from .files import Files
 from .ledger import HOME
 from .trouble import Trouble
 
@@ -13,11 +14,21 @@ UNPACKED = 4
 """How much of a layer's size Podman needs: unpacked it is some three times as large, and there is a copy on the way."""
 
 
+class Disk(NamedTuple):
+    """Which disk it is, and its figures in blocks."""
+
+    device: int
+    block: int
+    blocks: int
+    free: int
+    available: int
+
+
 def require_disk_space(root: str, sent: int, layers: list[Item]) -> None:
     """Trouble if what is sent, or what these layers of images become, does not fit."""
-    root = root.rstrip("/")
+    files = Files(root)
     unpacked = sum({layer["sha256"]: layer["size"] for layer in layers}.values()) * UNPACKED
-    home, containers = _existing(root + HOME), _existing(root + CONTAINERS)
+    home, containers = _disk_of(files, HOME), _disk_of(files, CONTAINERS)
     if unpacked and _share_a_disk(home, containers):
         _require(
             home, HOME, sent + unpacked, f"{_mb(sent)} are to be sent, {_mb(unpacked)} more come of unpacking images"
@@ -28,15 +39,13 @@ def require_disk_space(root: str, sent: int, layers: list[Item]) -> None:
             _require(containers, CONTAINERS, unpacked, f"the images become about {_mb(unpacked)}")
 
 
-def _share_a_disk(one: str, other: str) -> bool:
+def _share_a_disk(one: Disk, other: Disk) -> bool:
     """Whether what fills one fills the other; parts of one Btrfs, or of an overlay, have different device numbers."""
-    figures = [(disk.f_frsize, disk.f_blocks, disk.f_bfree) for disk in (os.statvfs(one), os.statvfs(other))]
-    return os.stat(one).st_dev == os.stat(other).st_dev or figures[0] == figures[1]
+    return one.device == other.device or one[1:] == other[1:]
 
 
-def _require(place: str, name: str, wanted: int, words: str) -> None:
-    disk = os.statvfs(place)
-    free = disk.f_bavail * disk.f_frsize
+def _require(disk: Disk, name: str, wanted: int, words: str) -> None:
+    free = disk.available * disk.block
     if wanted + SPARE_BYTES > free:
         raise Trouble(
             f"{words}, {free / 1e6:.1f} MB are free in {name}; nothing was done",
@@ -49,8 +58,12 @@ def _mb(size: int) -> str:
     return f"{size / 1e6:.1f} MB"
 
 
-def _existing(path: str) -> str:
-    """The path, or the nearest directory above it that is there."""
-    while not os.path.exists(path):
-        path = os.path.dirname(path) or "/"
-    return path
+def _disk_of(files: Files, path: str) -> Disk:
+    """The disk of a directory, or of the nearest one above it that is there."""
+    try:
+        with files.folder(path) as folder:
+            figures = os.fstatvfs(folder.descriptor)
+            device = folder.own_status().st_dev
+    except (FileNotFoundError, NotADirectoryError):
+        return _disk_of(files, path.rpartition("/")[0])
+    return Disk(device, figures.f_frsize, figures.f_blocks, figures.f_bfree, figures.f_bavail)

@@ -3,10 +3,13 @@
 By hand, and in HTTP/1.0, whose answers simply end: to import `http.client` takes longer than the exchange itself.
 """
 
+import time
 from typing import NamedTuple
 
 HTTPS_PORT, HTTP_PORT = 443, 80
 MOST_BYTES = 64 * 1024 * 1024
+LAST_MOMENT = 0.001
+"""The least that there is to wait, in seconds: none at all would mean not to wait, which is another thing."""
 
 
 class Answer(NamedTuple):
@@ -48,6 +51,7 @@ def _send(place: Place, message: bytes, seconds: float) -> bytes:
     """All that the server says until it hangs up."""
     import socket  # slow, and few hosts need it
 
+    end = time.monotonic() + seconds
     with socket.create_connection((place.host, place.port), timeout=seconds) as plain:
         connection = plain
         if place.is_secure:
@@ -59,6 +63,7 @@ def _send(place: Place, message: bytes, seconds: float) -> bytes:
         while (piece := connection.recv(65536)) and size < MOST_BYTES:
             pieces.append(piece)
             size += len(piece)
+            connection.settimeout(max(end - time.monotonic(), LAST_MOMENT))
         return b"".join(pieces)
 
 

@@ -1,95 +1,25 @@
 """Looking at the host. Nothing here can change it: planning gets eyes, and only eyes."""
 
-import hashlib
-import hmac
 import os
 import select
-import stat
-from typing import Any
 
+from .sight import ABSENT, BARRED, Sight, State, barred
 from .trouble import Trouble
 
-State = dict[str, Any]
-ABSENT: State = {"type": "absent"}
+__all__ = ["ABSENT", "BARRED", "Eyes", "State", "as_user", "barred"]
 GONE = ("not-installed", "config-files")
 """What dpkg calls packages that are not there."""
 ASK_SECONDS = 30
 UNIT_PROPERTIES = ("Id", "LoadState", "ActiveState", "UnitFileState", "CanReload", "NeedDaemonReload")
 
 
-class Eyes:
-    """Reads files, accounts, packages and units below `root`; remembers what it read until told to look afresh."""
-
-    def __init__(self, root: str = "/", seal_key: bytes = b"") -> None:
-        self.root = root.rstrip("/")
-        self._seal_key = seal_key
-        self.look_afresh()
+class Eyes(Sight):
+    """Looks at packages and units too."""
 
     def look_afresh(self) -> None:
-        """Forgets what was read before."""
+        super().look_afresh()
         self._dpkg_status: bytes | None = None
-        self._accounts: dict[str, dict[str, list[str]]] = {}
         self._units: dict[str, dict[str, str]] = {}
-
-    def real(self, path: str) -> str:
-        """Where an absolute path of the host lies."""
-        return self.root + path
-
-    # Files
-
-    def read(self, path: str) -> bytes:
-        with open(self.real(path), "rb") as file:
-            return file.read()
-
-    def exists(self, path: str) -> bool:
-        return os.path.lexists(self.real(path))
-
-    def file_state(self, path: str, *, sealed: bool = False) -> State:
-        """Type, mode, owner and digest of what lies at `path`; a seal instead of a digest if `sealed`."""
-        try:
-            status = os.lstat(self.real(path))
-        except (FileNotFoundError, NotADirectoryError):
-            return ABSENT
-        if stat.S_ISLNK(status.st_mode):
-            return {"type": "symlink", "target": os.readlink(self.real(path))}
-        state: State = {
-            "type": "directory"
-            if stat.S_ISDIR(status.st_mode)
-            else "file"
-            if stat.S_ISREG(status.st_mode)
-            else "other",
-            "mode": f"{stat.S_IMODE(status.st_mode):04o}",
-            "owner": self.name_of("passwd", status.st_uid),
-            "group": self.name_of("group", status.st_gid),
-        }
-        if state["type"] == "file":
-            content = self.read(path)
-            state |= {"seal": self.seal(content)} if sealed else {"sha256": hashlib.sha256(content).hexdigest()}
-        return state
-
-    def seal(self, content: bytes) -> str | None:
-        """A digest that only who has the deployment's master key can compare with guesses; None without it."""
-        if not self._seal_key:
-            return None
-        return hmac.new(self._seal_key, content, hashlib.sha256).hexdigest()
-
-    # Accounts
-
-    def accounts(self, database: str) -> dict[str, list[str]]:
-        """The fields of each line of `/etc/passwd` or `/etc/group`, by name."""
-        if database not in self._accounts:
-            lines = self.read(f"/etc/{database}").decode().splitlines()
-            rows = (line.split(":") for line in lines if ":" in line)
-            self._accounts[database] = {row[0]: row for row in rows}
-        return self._accounts[database]
-
-    def name_of(self, database: str, number: int) -> str:
-        wanted = str(number)
-        return next((name for name, row in self.accounts(database).items() if row[2] == wanted), wanted)
-
-    def number_of(self, database: str, name: str) -> int | None:
-        row = self.accounts(database).get(name)
-        return int(row[2]) if row else None
 
     # Packages
 
@@ -107,8 +37,7 @@ class Eyes:
     def dpkg_updates(self) -> list[str]:
         """dpkg's journal; empty unless dpkg is at work or was killed."""
         folder = "/var/lib/dpkg/updates"
-        names = os.listdir(self.real(folder)) if self.exists(folder) else []
-        return [f"{folder}/{name}" for name in sorted(names) if name.isdigit()]
+        return [f"{folder}/{name}" for name in self.names(folder) if name.isdigit()]
 
     def package(self, name: str) -> State:
         """`installed` and `version` of a package; `unfinished` where dpkg was cut short."""
@@ -116,7 +45,11 @@ class Eyes:
         if start < 0:
             return {"installed": False}
         end = self.dpkg_status.find(b"\n\n", start)
-        fields = dict(line.split(": ", 1) for line in self.dpkg_status[start:end].decode().splitlines() if ": " in line)
+        fields = dict(
+            line.split(": ", 1)
+            for line in self.dpkg_status[start:end].decode(errors="surrogateescape").split("\n")
+            if ": " in line
+        )
         condition = fields["Status"].split()[2]
         if condition == "installed":
             return {"installed": True, "version": fields["Version"]}

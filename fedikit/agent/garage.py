@@ -10,6 +10,7 @@ from typing import Any
 from .exchange import Answer, ask
 from .eyes import Eyes
 from .trouble import Trouble
+from .walk import Barred
 
 Item = dict[str, Any]
 Record = dict[str, Any]
@@ -52,9 +53,11 @@ class Garage:
     def of(cls, eyes: Eyes, item: Item, *, seconds: float = CALL_SECONDS) -> "Garage":
         """The Garage that an item lies in; raises NotReady where its token is not there."""
         try:
-            token = eyes.read(item["token_file"]).decode().strip()
-        except FileNotFoundError as error:
+            token = eyes.read(item["token_file"]).decode(errors="replace").strip()
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise NotReady(f"there is no {item['token_file']}, which Garage is asked with") from error
+        except Barred as barred:
+            raise NotReady(f"the token that Garage is asked with cannot be read: {barred.message}") from barred
         return cls(item["admin"], token, seconds=seconds)
 
     # Questions
@@ -144,7 +147,7 @@ class Garage:
         except OSError as error:
             raise NotReady(f"Garage does not answer at {self.admin}", error.strerror or str(error)) from error
         if answer.status < 300:
-            return json.loads(answer.body or b"null")
+            return _understood(answer.body, self.admin)
         raise self._refusal(call, answer, [str((body or {}).get("accessKeyId", "")), *query.split("&")])
 
     def _refusal(self, call: str, answer: Answer, private: list[str]) -> Exception:
@@ -152,7 +155,7 @@ class Garage:
         try:
             told = json.loads(answer.body)
             reason, message = str(told["code"]), str(told["message"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             reason, message = "", f"HTTP status {answer.status}"
         for value in filter(None, private):
             message = message.replace(value.removeprefix("id="), "…")
@@ -161,6 +164,13 @@ class Garage:
         if answer.status in (401, 403):
             return NotReady(f"Garage at {self.admin} does not take the token", message)
         return Refused(call, reason, message)
+
+
+def _understood(body: bytes, admin: str) -> Any:
+    try:
+        return json.loads(body or b"null")
+    except (ValueError, RecursionError) as error:
+        raise NotReady(f"what answers at {admin} is not Garage") from error
 
 
 def wait_for(eyes: Eyes, item: Item, *, seconds: float = PATIENCE_SECONDS) -> Garage:

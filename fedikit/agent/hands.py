@@ -2,9 +2,11 @@
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
+from . import edits
 from .eyes import Eyes, as_user
+from .files import Folder
 from .trouble import Trouble
 
 ENVIRONMENT = {
@@ -69,11 +71,15 @@ class Hands(Eyes):
         """In a directory, only the commands that its deployer names."""
         return {**ENVIRONMENT, "PATH": os.environ["PATH"]} if self.root else ENVIRONMENT
 
-    def own(self, path: str, owner: str, group: str, mode: str) -> None:
-        os.chown(self.real(path), *self._numbers(owner, group))
-        os.chmod(self.real(path), int(mode, 8))
+    # Files
 
-    def _numbers(self, owner: str, group: str) -> tuple[int, int]:
+    def own(self, path: str, owner: str, group: str, mode: str) -> None:
+        """Gives a directory to its owner; root's link to one stands for it."""
+        numbers = self.numbers(owner, group)
+        with self.files.folder(path) as folder:
+            edits.own(folder, numbers, int(mode, 8))
+
+    def numbers(self, owner: str, group: str) -> tuple[int, int]:
         """The user's and the group's numbers; some belong to users of containers, and have no name here."""
         uid = int(owner) if owner.isdigit() else self.number_of("passwd", owner)
         gid = int(group) if group.isdigit() else self.number_of("group", group)
@@ -82,63 +88,67 @@ class Hands(Eyes):
             raise Trouble(f"there is no {missing} on this host", hint="list the item that brings it before this one")
         return uid, gid
 
-    def write(self, path: str, content: bytes, *, owner: str, group: str, mode: str) -> None:
-        """Puts a whole file in place at once; owner and mode are set before the content is there.
-
-        Without fsync: after a power cut the next comparison finds what is missing and makes it anew.
-        """
-        numbers = self._numbers(owner, group)
-        real = self.real(path)
-        if not os.path.isdir(os.path.dirname(real)):
-            raise Trouble(f"the directory {os.path.dirname(path)} does not exist", hint="list it as an item before")
-        draft = _draft_of(real)
-        remove_if_there(draft)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        try:
-            with open(descriptor, "wb") as file:
-                os.fchown(descriptor, *numbers)
-                os.fchmod(descriptor, int(mode, 8))
-                file.write(content)
-            os.rename(draft, real)
-        except BaseException:
-            remove_if_there(draft)
-            raise
+    def write(self, path: str, content: bytes | Iterable[bytes], *, owner: str, group: str, mode: str) -> None:
+        """Puts a whole file in place at once; a link in its place is replaced, not followed."""
+        numbers = self.numbers(owner, group)
+        pieces = [content] if isinstance(content, bytes) else content
+        with self._place_in_directory(path) as (folder, name):
+            edits.write(folder, name, pieces, numbers=numbers, mode=int(mode, 8))
 
     def link(self, path: str, target: str) -> None:
-        draft = _draft_of(self.real(path))
-        remove_if_there(draft)
-        os.symlink(target, draft)
-        os.rename(draft, self.real(path))
+        with self._place_in_directory(path) as (folder, name):
+            edits.link(folder, name, target)
 
     def make_directory(self, path: str) -> None:
-        os.mkdir(self.real(path), 0o700)
+        with self._place_in_directory(path) as (folder, name):
+            edits.make_folder(folder, name)
+
+    @contextlib.contextmanager
+    def _place_in_directory(self, path: str) -> Iterator[tuple[Folder, str]]:
+        """A place for something new; trouble, in words, if the directory is not there."""
+        with contextlib.ExitStack() as stack:
+            try:
+                place = stack.enter_context(self.files.place(path))
+            except (FileNotFoundError, NotADirectoryError) as error:
+                above = path.rpartition("/")[0]
+                raise Trouble(f"the directory {above} does not exist", hint="list it as an item before") from error
+            yield place
+
+    def copy(self, path: str, place: str) -> None:
+        """Copies an item's file into fedikit's own directory."""
+        with self.files.place(path) as (folder, name), folder.file(name) as file, open(place, "wb") as copy:
+            edits.pour(file.pieces(), copy.fileno())
 
     def delete(self, path: str) -> None:
         """Removes a file or link, and what a killed agent left of one; nothing to do where there is none."""
-        remove_if_there(_draft_of(self.real(path)))
-        remove_if_there(self.real(path))
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError), self.files.place(path) as (folder, name):
+            edits.delete(folder, edits.draft_of(name))
+            edits.delete(folder, name)
 
     def delete_empty_directory(self, path: str) -> bool:
-        """Removes a directory unless something is in it; says whether it is gone."""
+        """Removes a directory unless something is in it, or a link stands for it; says whether it is gone."""
         try:
-            os.rmdir(self.real(path))
-        except FileNotFoundError:
+            with self.files.place(path) as (folder, name):
+                return edits.delete_empty(folder, name)
+        except (FileNotFoundError, NotADirectoryError):
             return True
-        except OSError:
-            return False
-        return True
 
-    def delete_tree(self, path: str) -> None:
-        import shutil  # slow, and needed for changes only
+    def delete_tree(self, path: str) -> str:
+        """Removes a directory with all that is in it; says what of it stays.
 
-        if self.exists(path):
-            shutil.rmtree(self.real(path))
+        Where root's link stands for it, what that leads to goes too; of any other link, only the link.
+        """
+        state = self.folder_state(path)
+        if state["type"] == "symlink":
+            return f"is a symbolic link to {state['target']}, where there is no directory; it stays"
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            kept = self._delete_what_is_linked(path) if "link" in state else ""
+            if not kept:
+                with self.files.place(path) as (folder, name):
+                    kept = edits.delete_tree(folder, name)
+            return kept
+        return ""
 
-
-def _draft_of(real: str) -> str:
-    return f"{real}.fedikit-new"
-
-
-def remove_if_there(real: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(real)
+    def _delete_what_is_linked(self, path: str) -> str:
+        with self.files.place(path, follow=True) as (folder, name):
+            return edits.delete_tree(folder, name)

@@ -9,9 +9,9 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from .blobs import Blobs
+from .blobs import Blobs, remove_if_there
 from .eyes import ABSENT, Eyes, State
-from .hands import Hands, remove_if_there
+from .hands import Hands
 from .trouble import Trouble
 from .work import Work
 
@@ -68,9 +68,8 @@ class ImageKind:
 
 def records(eyes: Eyes, what: str) -> list[Item]:
     """What Podman's store says of its images, layers or containers, whichever driver it uses."""
-    folders = os.listdir(eyes.real(STORAGE)) if eyes.exists(STORAGE) else []
     found: list[Item] = []
-    for folder in sorted(folders):
+    for folder in eyes.names(STORAGE):
         path = f"{STORAGE}/{folder}/{RECORDS[what]}"
         if folder.endswith(f"-{what}") and eyes.exists(path):
             found += json.loads(eyes.read(path) or b"[]") or []
@@ -149,17 +148,16 @@ def leave(hands: Hands, brought: Iterable[str]) -> set[str]:
 
 def clear_storage(hands: Hands) -> None:
     """Takes away what a Podman that has left wrote, unless somebody's containers, images or volumes are in it."""
-    volumes = hands.real(f"{STORAGE}/volumes")
-    is_used = records(hands, "images") or records(hands, "containers")
-    if is_used or (os.path.isdir(volumes) and os.listdir(volumes)) or hands.exists(PODMAN):
+    is_used = records(hands, "images") or records(hands, "containers") or hands.names(f"{STORAGE}/volumes")
+    if is_used or hands.exists(PODMAN):
         return
     for place in _mounted_below(hands, STORAGE):
         hands.run(["umount", place])
     for path in REMAINS:
         hands.delete_tree(path)
-    hands.delete_empty_directory(os.path.dirname(STORAGE))
+    hands.delete_empty_directory(STORAGE.rpartition("/")[0])
 
 
 def _mounted_below(eyes: Eyes, path: str) -> list[str]:
-    places = [line.split()[1] for line in eyes.read("/proc/self/mounts").decode().splitlines()]
+    places = [line.split()[1] for line in eyes.read("/proc/self/mounts").decode(errors="surrogateescape").splitlines()]
     return [place for place in reversed(places) if place.startswith(path + "/")]

@@ -3,6 +3,7 @@
 from .bystander import noted
 from .compare import Change, Comparison, Wish, mended_items
 from .eyes import ABSENT
+from .file import brought_to_safety
 from .hands import Hands
 from .image import ids as image_ids
 from .ledger import Ledger, Record
@@ -78,7 +79,4 @@ class Intents:
             return ABSENT
         if change.kind not in ("file", "symlink"):
             return change.state
-        state = self.hands.file_state(change.item["path"])
-        if state["type"] == "file" and not self.work.blobs.has(state["sha256"]):
-            self.work.blobs.add(state["sha256"], [self.hands.read(change.item["path"])])
-        return state
+        return brought_to_safety(self.hands, change.item["path"], self.work.blobs)

@@ -1,9 +1,9 @@
 """The closed set of item kinds, and what each of them can do."""
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any, Protocol
 
-from .bucket import BucketKind
-from .database import DatabaseKind
 from .eyes import Eyes, State
 from .file import DirectoryKind, FileKind, SymlinkKind
 from .hands import Hands
@@ -42,11 +42,27 @@ KINDS: dict[str, Kind] = {
     "user": UserKind(),
     "unit": UnitKind(),
     "job": JobKind(),
-    "bucket": BucketKind(),
     "image": ImageKind(),
-    "database": DatabaseKind(),
 }
 
 
+@cache
+def _bucket() -> Kind:
+    from .bucket import BucketKind  # slow, and few hosts have one
+
+    return BucketKind()
+
+
+@cache
+def _database() -> Kind:
+    from .database import DatabaseKind  # slow, and few hosts have one
+
+    return DatabaseKind()
+
+
+SELDOM: dict[str, Callable[[], Kind]] = {"bucket": _bucket, "database": _database}
+
+
 def kind_of(item: Item) -> Kind:
-    return KINDS[item["kind"]]
+    name = item["kind"]
+    return KINDS[name] if name in KINDS else SELDOM[name]()

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from .bystander import has_remains, unpurged
 from .control import files_taken, trees_taken
-from .eyes import ABSENT, Eyes, State
+from .eyes import ABSENT, BARRED, Eyes, State
 from .household import Household
 from .kinds import kind_of
 from .ledger import Ledger, Record
@@ -78,11 +78,14 @@ class Departure:
             return Fate("release" if self._purge else "keep", [reason], state)
         if reason := self._reason_to_keep(item, prior, state):
             return Fate("keep", [reason], state)
+        if state["type"] == BARRED:
+            return Fate("blocked" if self._purge else "keep", [state["why"]], state)
         if item["kind"] == "file" and not self._purge and is_drift(entry):
             return Fate("keep", ["edited by hand"], state, is_drift=True)
         if item["kind"] == "package":
             return self._fate_of_package(item["name"], prior, state)
-        return Fate("delete" if prior["type"] == "absent" else "restore", _home(item, prior), state)
+        reasons = _home(item, prior) + _elsewhere(item, state)
+        return Fate("delete" if prior["type"] == "absent" else "restore", reasons, state)
 
     def _needed_by_a_server(self, item: Item) -> str:
         if item["kind"] == "package":
@@ -179,6 +182,11 @@ class Departure:
         hit = [path for path in sorted(at_stake) if any(path == tree or is_below(path, tree) for tree in trees)]
         hit += [path for path in sorted(at_stake) if path in files_taken(script)]
         return hit[0] if hit else ""
+
+
+def _elsewhere(item: Item, state: State) -> list[str]:
+    """Where data lies that an administrator's link leads to."""
+    return [f"with all in {state['link']}, where it leads"] if item.get("data") and "link" in state else []
 
 
 def _home(item: Item, prior: State) -> list[str]:

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from .blobs import Blobs
 from .channel import Channel, Gone, unpack
 from .compare import Change, Comparison, Wish, compare, former_items
-from .disk_space import require_disk_space
 from .eyes import Eyes
 from .hands import Hands
 from .image import for_this_machine, lacking_layers, lacking_parts
@@ -37,6 +36,7 @@ DIFF_LIMIT = 64 * 1024
 TAIL_CHARACTERS = 4000
 ALIVE_SECONDS = 2
 """How often an agent at work says that it is alive: more often than the least patience of a deployer."""
+UNSHOWN = "content (too large to show, or no text)"
 PATIENCE_SECONDS = 120
 """How long an agent waits for its order, and for each piece of it; a deployer that comes later starts a new one."""
 
@@ -59,8 +59,10 @@ def main(source: BinaryIO, request: bytes, origin: str) -> int:
         )
         return 1
     except Exception as error:
-        channel.send(as_event(Trouble(f"the agent failed: {type(error).__name__}: {error}", code="agent")))
-        raise
+        channel.send(as_event(trouble_from(error)))
+        if not isinstance(error, OSError):
+            raise
+        return 1
 
 
 def redacted(trouble: Trouble, secrets: set[str]) -> Trouble:
@@ -112,6 +114,7 @@ class Contact:
         wish = self._wish(ledger, target)
         comparison = compare(self.eyes, wish, ledger)
         self.channel.send(self._answer(wish, comparison, ledger, target))
+        _import_what_changes()
         signal.alarm(PATIENCE_SECONDS)
         return self._obey(self.channel.receive(), wish)
 
@@ -174,24 +177,28 @@ class Contact:
             described["data"] = True
         is_secret = "seal" in change.item or change.was_secret
         if change.kind == "file" and not is_secret and change.action in ("update", "keep", "restore"):
-            described["before"] = self._shown(change.item["path"])
-            described["after"] = self._text_going_back_to(change.item)
+            described |= self._difference(change)
         if change.kind == "package" and change.action == "delete" and change.item["name"]:
             described["version"] = change.state.get("version", "")
         return described
 
+    def _difference(self, change: Change) -> Record:
+        """A file's present text, and in a rollback the one that it would have again: only this host has that."""
+        before, after = self._text_of(change), self._text_going_back_to(change.item)
+        if before is None and "content" in change.reasons:
+            words = [UNSHOWN if reason == "content" else reason for reason in change.reasons]
+            return {"before": before, "after": after, "reasons": words}
+        return {"before": before, "after": after}
+
+    def _text_of(self, change: Change) -> str | None:
+        is_file = change.state.get("type") == "file"
+        return _as_text(self.eyes.beginning(change.item["path"], DIFF_LIMIT)) if is_file else None
+
     def _text_going_back_to(self, item: Record) -> str | None:
-        """In a rollback, the text that a file would have again; only this host has it."""
         blobs = Blobs(os.path.join(self.home, "store"))
-        if self.request["op"] != "rollback" or not blobs.has(item["sha256"]):
+        if self.request["op"] != "rollback" or not blobs.has(item["sha256"]) or blobs.size(item["sha256"]) > DIFF_LIMIT:
             return None
         return _as_text(blobs.read(item["sha256"]))
-
-    def _shown(self, path: str) -> str | None:
-        """A file's present text, to draw a difference with; nothing if it is large or no text."""
-        if self.eyes.file_state(path)["type"] != "file" or os.path.getsize(self.eyes.real(path)) > DIFF_LIMIT:
-            return None
-        return _as_text(self.eyes.read(path))
 
     def _needs(self, comparison: Comparison, ledger: Ledger, target: int | None) -> Record:
         """What the deployer has to send along, should it order these changes."""
@@ -226,7 +233,7 @@ class Contact:
         }
 
     def _release(self) -> Record:
-        lines = self.eyes.read("/etc/os-release").decode().splitlines()
+        lines = self.eyes.read("/etc/os-release").decode(errors="replace").splitlines()
         release = dict(line.split("=", 1) for line in lines if "=" in line)
         return {
             "codename": release.get("VERSION_CODENAME", "").strip('"'),
@@ -255,6 +262,8 @@ class Contact:
     # The order
 
     def _obey(self, order: Record, wish: Wish) -> int:
+        from .converge import Convergence
+
         holder = {"who": order["who"], "since": now(), "run": order["run"]}
         with lock(self.home, holder) as held:
             ledger = Ledger(self.home, self.request["deployment"])
@@ -266,7 +275,8 @@ class Contact:
             self._take_in(order["blobs"], blobs, comparison)
             from .converge import Convergence  # not needed to plan
 
-            convergence = Convergence(hands, wish, comparison, ledger, Work(blobs, order["secrets"], wish.purge))
+            work = Work(blobs, order["secrets"], wish.purge)
+            convergence = Convergence(hands, wish, comparison, ledger, work)
             return self._in_a_session_of_its_own(lambda: self._converge(convergence, order, ledger))
 
     def _identity(self, ledger: Ledger, order: Record) -> Record:
@@ -288,6 +298,8 @@ class Contact:
         os.makedirs(blobs.directory, mode=0o700, exist_ok=True)
         images = [c.item for c in comparison.wanted if c.kind == "image" and c.action in ("create", "update")]
         layers = [layer for image in images for layer in lacking_layers(self.eyes, image)]
+        from .disk_space import require_disk_space
+
         require_disk_space(self.root, sum(blob["size"] for blob in announced), layers)
         for blob in announced:
             blobs.add(blob["sha256"], self._patiently(self.channel.blob(blob["size"])))
@@ -365,6 +377,11 @@ class Contact:
                 keep(self.origin, place)
 
 
+def _import_what_changes() -> None:
+    """While the deployer reads the answer. Not later than that: a newer agent may take this one's place meanwhile."""
+    from . import converge, disk_space  # noqa: F401
+
+
 def _end_of(child: int) -> int:
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status < 0:
@@ -382,11 +399,9 @@ def _told(image: Record) -> Record:
     return {**{key: image[key] for key in ("reference", "manifest", "config")}, "layers": layers}
 
 
-def _as_text(content: bytes) -> str | None:
-    try:
-        return content.decode() if len(content) <= DIFF_LIMIT else None
-    except UnicodeDecodeError:
-        return None
+def _as_text(content: bytes | None) -> str | None:
+    """A text to draw a difference with; bytes that are no UTF-8 are spelt out. Nothing if it is no text at all."""
+    return None if content is None or b"\0" in content else content.decode(errors="backslashreplace")
 
 
 def now() -> str:

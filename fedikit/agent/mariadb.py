@@ -4,7 +4,6 @@ MariaDB keeps an account for each place that a user comes from; all accounts of 
 """
 
 import hashlib
-import os
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -80,8 +79,10 @@ class MariaDB:
 
     def remains(self, eyes: Eyes) -> list[str]:
         """What can be told of the data without the server: the folders of its databases."""
-        names = os.listdir(eyes.real(self.data)) if eyes.exists(self.data) else []
-        folders = [name for name in names if os.path.isdir(eyes.real(f"{self.data}/{name}")) and name[0] != "#"]
+        names = eyes.names(self.data)
+        folders = [
+            name for name in names if eyes.file_state(f"{self.data}/{name}")["type"] == "directory" and name[0] != "#"
+        ]
         return sorted({_spelt_out(name) for name in folders} - {*SYSTEM, "lost+found"})
 
     def look(self, eyes: Eyes, item: Item) -> State | None:

@@ -8,6 +8,7 @@ from .compare import Comparison, Wish
 from .hands import Hands
 from .image import clear_storage
 from .ledger import Ledger, Record
+from .moved import bring_links_back, moved_directories
 from .others import Others
 from .package import leave, purge_remains
 from .work import Work
@@ -30,9 +31,10 @@ class Parting:
         self.others = Others(hands, ledger)
         self.work = work
 
-    def let_packages_go(self) -> None:
-        """Exactly those that the plan named; with their configuration, unless data is kept."""
+    def let_packages_go(self) -> str:
+        """Exactly those that the plan named; with their configuration, unless data is kept. Says what stays."""
         purge = self._is_purge()
+        self._note_links()
         if purge:
             self.ledger.bystanders |= renewed(self.hands, self.ledger.bystanders, self.work.blobs)
             self.ledger.save()
@@ -44,6 +46,13 @@ class Parting:
             bring_back(self.hands, self.ledger.bystanders, self.work.blobs)
         if "podman" in self.packages.leaving or (purge and "podman" in self.candidates):
             clear_storage(self.hands)
+        return bring_links_back(self.hands, self.ledger.bystanders)
+
+    def _note_links(self) -> None:
+        """Remembers the links to moved data that dpkg would take for directories of these packages."""
+        if links := moved_directories(self.hands, {*self.packages.leaving, *self.candidates}):
+            self.ledger.bystanders |= links
+            self.ledger.save()
 
     def ours(self) -> set[str]:
         """The packages that fedikit brought or was asked for."""

@@ -72,8 +72,7 @@ class PostgreSQL:
 
     def has_data(self, eyes: Eyes) -> bool:
         """Whether a cluster lies there, be its server installed or not."""
-        versions = os.listdir(eyes.real(self.data)) if eyes.exists(self.data) else []
-        return any(version.replace(".", "").isdigit() for version in versions)
+        return any(version.replace(".", "").isdigit() for version in eyes.names(self.data))
 
     def things(self, eyes: Eyes) -> list[tuple[str, str]] | None:
         """What is in the server, as kind and name; None if it does not answer."""
@@ -175,7 +174,7 @@ def is_verifier_of(verifier: str, password: bytes) -> bool:
 
 
 def _folders(eyes: Eyes, path: str) -> list[str]:
-    return sorted(os.listdir(eyes.real(path))) if os.path.isdir(eyes.real(path)) else []
+    return sorted(eyes.names(path))
 
 
 def _is_own(name: str) -> bool:
@@ -186,8 +185,7 @@ def _is_own(name: str) -> bool:
 
 def _psql_of(eyes: Eyes) -> str:
     """The newest server's psql; the one in the PATH is a wrapper that takes longer to start than to answer."""
-    versions = os.listdir(eyes.real(PROGRAMS)) if eyes.exists(PROGRAMS) else []
-    servers = [version for version in versions if eyes.exists(f"{PROGRAMS}/{version}/bin/postgres")]
+    servers = [version for version in eyes.names(PROGRAMS) if eyes.exists(f"{PROGRAMS}/{version}/bin/postgres")]
     newest = max(servers, key=lambda version: [int(part) for part in version.split(".")], default="")
     return eyes.real(f"{PROGRAMS}/{newest}/bin/psql") if newest else ""
 

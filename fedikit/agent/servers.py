@@ -3,8 +3,6 @@
 A server stays, with what it needs, when fedikit leaves and somebody else is served by it.
 """
 
-import os
-
 from .container_servers import BucketServer, ContainerHost
 from .database import ENGINES
 from .eyes import Eyes
@@ -87,7 +85,7 @@ class CacheServer(Packaged):
         return (f"{self._name}.conf", "sentinel.conf")
 
     def _strange(self, house: Household, folder: str, usual: tuple[str, ...]) -> list[str]:
-        names = os.listdir(house.eyes.real(folder)) if house.eyes.exists(folder) else []
+        names = house.eyes.names(folder)
         return sorted({f"{folder}/{name}" for name in names if name not in usual} - house.paths())
 
     def _default_instance(self, eyes: Eyes) -> list[str]:
@@ -123,7 +121,7 @@ class WebServer(Packaged):
         folder = house.ledger.entries.get(f"directory:{SITES}")
         if not folder or not is_new(folder):
             return ""
-        names = os.listdir(house.eyes.real(SITES)) if house.eyes.exists(SITES) else []
+        names = house.eyes.names(SITES)
         strange = {f"{SITES}/{name}" for name in names} - house.paths()
         return self.serves([f"the site in {path}" for path in sorted(strange)])
 

@@ -1,28 +1,28 @@
 """Users of the host."""
 
 import os
+from contextlib import suppress
 from typing import Any
 
 from .eyes import ABSENT, Eyes, State
+from .files import Folder
 from .hands import Hands
+from .keys import KEYS, SSH, keys_state, take_keys_away, text_of, write_keys
 from .trouble import Trouble
+from .walk import Barred
 from .work import Work
 
 Item = dict[str, Any]
 PASSWD_FIELDS = {"comment": 4, "home": 5, "shell": 6}
 
 
-def keys_file(home: str) -> str:
-    return f"{home}/.ssh/authorized_keys"
+SKELETON = "/etc/skel"
+"""What useradd puts into a new home."""
+DEEP = 16
 
 
 def home_of(item: Item) -> str:
     return item["home"] or ("/root" if item["name"] == "root" else f"/home/{item['name']}")
-
-
-def authorized_keys(eyes: Eyes, home: str) -> list[str] | None:
-    path = keys_file(home)
-    return eyes.read(path).decode().splitlines() if eyes.exists(path) else None
 
 
 def groups_of(eyes: Eyes, name: str) -> list[str]:
@@ -34,13 +34,26 @@ class UserKind:
     def observe(self, eyes: Eyes, item: Item) -> State:
         row = eyes.accounts("passwd").get(item["name"])
         if row is None:
-            return ABSENT
+            return self._absent(eyes, item)
         fields = {name: row[index] for name, index in PASSWD_FIELDS.items()}
-        keys = authorized_keys(eyes, fields["home"])
-        return {"type": "user", **fields, "groups": groups_of(eyes, item["name"]), "authorized_keys": keys}
+        keys = keys_state(eyes, fields["home"], int(row[2]))
+        return {"type": "user", **fields, "groups": groups_of(eyes, item["name"]), **keys}
+
+    def _absent(self, eyes: Eyes, item: Item) -> State:
+        """useradd walks paths: it is not let into a directory where somebody could lead it astray."""
+        above = home_of(item).rpartition("/")[0]
+        try:
+            words = (
+                "" if eyes.files.is_roots_alone(above) else f"its home is to be in {above}, where not only root writes"
+            )
+        except (FileNotFoundError, NotADirectoryError):
+            return ABSENT
+        except Barred as reason:
+            words = reason.message
+        return {**ABSENT, "installed": False, "barred": words} if words else ABSENT
 
     def differences(self, item: Item, state: State, done: str) -> list[str]:
-        if state == ABSENT:
+        if state["type"] == "absent":
             return ["absent"]
         wanted = {"comment": item["comment"], "home": home_of(item), "shell": item["shell"]}
         plain = [f"{name} {state[name]} → {value}" for name, value in wanted.items() if state[name] != value]
@@ -49,10 +62,13 @@ class UserKind:
         return plain + missing + (["authorized keys"] if keys and state["authorized_keys"] != keys else [])
 
     def conflict(self, item: Item, state: State) -> str:
-        return ""
+        is_in_the_way = state["type"] == "absent" or item["authorized_keys"]
+        return state.get("barred", "") if is_in_the_way else ""
 
     def converge(self, hands: Hands, item: Item, work: Work) -> None:
         state = self.observe(hands, item)
+        if conflict := self.conflict(item, state):
+            raise Trouble(conflict)
         if state == ABSENT:
             if item["name"] in hands.accounts("group"):
                 raise Trouble(
@@ -66,7 +82,8 @@ class UserKind:
         for group in item["groups"]:
             hands.run(["usermod", "--append", "--groups", group, item["name"]])
         if item["authorized_keys"]:
-            _write_keys(hands, item["name"], home_of(item), item["authorized_keys"])
+            _note_keys(state, item, work)
+            write_keys(hands, item["name"], home_of(item), text_of({KEYS: item["authorized_keys"]}))
         hands.look_afresh()
 
     def remove(self, hands: Hands, item: Item, work: Work) -> str:
@@ -79,8 +96,8 @@ class UserKind:
             hands.run(["userdel", item["name"]])
             hands.look_afresh()
         if is_pristine or work.purge:
-            hands.delete_tree(home)
-            return ""
+            kept = hands.delete_tree(home)
+            return f"its home {home} {kept}" if kept else ""
         return f"its home {home} holds more than was put there, and stays" if hands.exists(home) else ""
 
 
@@ -93,14 +110,11 @@ def _system(item: Item) -> list[str]:
     return ["--system", "--user-group"] if item["system"] else []
 
 
-def _write_keys(hands: Hands, name: str, home: str, keys: list[str]) -> None:
-    directory = os.path.dirname(keys_file(home))
-    group = hands.name_of("group", int(hands.accounts("passwd")[name][3]))
-    if not hands.exists(directory):
-        hands.make_directory(directory)
-    hands.own(directory, name, group, "0700")
-    text = "".join(f"{key}\n" for key in keys)
-    hands.write(keys_file(home), text.encode(), owner=name, group=group, mode="0600")
+def _note_keys(state: State, item: Item, work: Work) -> None:
+    """Keys that could not be seen when the user was adopted were there before fedikit all the same."""
+    if "barred" in work.prior and state.get(KEYS) != item[KEYS]:
+        prior = {key: value for key, value in work.prior.items() if key != "barred"}
+        work.entry["prior"] = prior | {key: state[key] for key in (KEYS, "unended", "link") if key in state}
 
 
 def _restore(hands: Hands, item: Item, prior: State) -> str:
@@ -110,28 +124,51 @@ def _restore(hands: Hands, item: Item, prior: State) -> str:
     for group in set(item["groups"]) - set(prior["groups"]):
         hands.run(["gpasswd", "--delete", item["name"], group])
     hands.look_afresh()
-    if not item["authorized_keys"]:
-        return ""
-    if prior["authorized_keys"] is None:
-        hands.delete(keys_file(prior["home"]))
-        hands.delete_empty_directory(os.path.dirname(keys_file(prior["home"])))
-    else:
-        _write_keys(hands, item["name"], prior["home"], prior["authorized_keys"])
+    return _restore_keys(hands, item["name"], prior) if item["authorized_keys"] else ""
+
+
+def _restore_keys(hands: Hands, name: str, prior: State) -> str:
+    try:
+        if prior[KEYS] is None:
+            take_keys_away(hands, name, prior)
+        else:
+            write_keys(hands, name, prior["home"], text_of(prior))
+    except Barred as reason:
+        return f"its authorized keys are not as they were before: {reason.message}"
     return ""
 
 
 def _is_pristine(eyes: Eyes, home: str) -> bool:
     """Whether a home holds nothing but what useradd and fedikit put there."""
-    for folder, _, names in os.walk(eyes.real(home)):
-        for name in names:
-            path = os.path.relpath(os.path.join(folder, name), eyes.real(home))
-            if path != ".ssh/authorized_keys" and not _is_from_skeleton(eyes, home, path):
-                return False
-    return True
+    try:
+        with eyes.files.folder(home) as folder:
+            return _has_nothing_new(eyes, folder, "")
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (Barred, OSError):
+        return False
 
 
-def _is_from_skeleton(eyes: Eyes, home: str, path: str) -> bool:
-    skeleton = f"/etc/skel/{path}"
-    return eyes.exists(skeleton) and eyes.file_state(skeleton).get("sha256") == eyes.file_state(f"{home}/{path}").get(
-        "sha256"
-    )
+def _has_nothing_new(eyes: Eyes, folder: Folder, within: str) -> bool:
+    """Empty directories do not count; what lies very deep was put there on purpose."""
+    with folder.entries() as entries:
+        return within.count("/") < DEEP and all(_is_nothing_new(eyes, folder, entry, within) for entry in entries)
+
+
+def _is_nothing_new(eyes: Eyes, folder: Folder, entry: "os.DirEntry[str]", within: str) -> bool:
+    path = f"{within}/{entry.name}"
+    if entry.is_dir(follow_symlinks=False):
+        with folder.folder(entry.name) as deeper:
+            return _has_nothing_new(eyes, deeper, path)
+    return path == f"/{SSH}/{KEYS}" or _is_from_skeleton(eyes, folder, path)
+
+
+def _is_from_skeleton(eyes: Eyes, folder: Folder, path: str) -> bool:
+    """Whether it is what the skeleton has there; sizes first, for what a user put there may be of any."""
+    name = path.rpartition("/")[2]
+    status = folder.status(name)
+    with suppress(FileNotFoundError, NotADirectoryError), eyes.files.place(SKELETON + path) as (skeleton, _):
+        sample = skeleton.status(name)
+        if sample and status and sample.st_size == status.st_size:
+            return eyes.state_in(skeleton, name).get("sha256") == eyes.state_in(folder, name).get("sha256")
+    return False

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fedikit.agent.channel import pack
+from fedikit.agent.hands import Hands
 from fedikit.remote import bootstrap
 
 Item = dict[str, Any]
@@ -125,6 +126,13 @@ class Host:
 
     def text(self, path: str) -> str:
         return (self.root / path.lstrip("/")).read_text()
+
+
+class QuietHands(Hands):
+    """Hands that run no command."""
+
+    def run(self, command: list[str], *, stdin: bytes = b"", user: str = "root", seconds: int = 120) -> str:
+        return ""
 
 
 def _picture(path: Path) -> str:
