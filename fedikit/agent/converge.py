@@ -19,6 +19,7 @@ from .hands import Hands
 from .image import leave as leave_images
 from .intents import MAKING, Intents
 from .kinds import kind_of
+from .leaving import BEFORE
 from .ledger import Ledger, Record, contents_of, neighbours
 from .package import install, mark_automatic
 from .parting import Parting, accounts
@@ -64,7 +65,7 @@ class Convergence:
 
     def _let_go(self, change: Change, tell: Tell) -> None:
         entry = self.ledger.entries[change.id]
-        if change.action == "keep" and not self._is_from_before(change):
+        if change.action == "keep" and change.reasons != [BEFORE]:
             entry["state"] = "kept"
             if self.wish.purge:
                 _tell_that_it_stays(change, tell=tell)
@@ -79,12 +80,6 @@ class Convergence:
             if change not in self._woken + self._units_files + self._restored:
                 del self.ledger.entries[change.id]
         self.ledger.save()
-
-    def _is_from_before(self, change: Change) -> bool:
-        """Whether it is data that was there before fedikit: it stays, and is not ours any more."""
-        prior = self.ledger.entries[change.id].get("prior") or ABSENT
-        is_for_good = self.wish.purge or change.kind == "directory"
-        return bool(change.item.get("data")) and prior["type"] != "absent" and is_for_good and not change.is_drift
 
     def _remove(self, change: Change, entry: Record) -> str:
         """Puts back what was there before; a home that was there before its user is not taken away as a whole."""
@@ -102,6 +97,14 @@ class Convergence:
 
     def _forget_what_came_back(self) -> None:
         """What packages may have taken along when they left is put back once more; then nothing is owed."""
+        if self.comparison.candidates:
+            self._put_back_once_more()
+        if owed := [*self._woken, *self._units_files, *self._restored]:
+            for id in {change.id for change in owed}:
+                del self.ledger.entries[id]
+            self.ledger.save()
+
+    def _put_back_once_more(self) -> None:
         for change in self._restored:
             prior = self.ledger.entries[change.id]["prior"]
             if self.hands.file_state(change.item["path"]) != prior:
@@ -110,10 +113,6 @@ class Convergence:
             self.hands.run(["systemctl", "daemon-reload"])
         for change in self._woken:
             wake(self.hands, change.item["name"], self.ledger.entries[change.id]["prior"])
-        if owed := [*self._woken, *self._units_files, *self._restored]:
-            for id in {change.id for change in owed}:
-                del self.ledger.entries[id]
-            self.ledger.save()
 
     def _let_images_go(self, tell: Tell) -> None:
         """Names of images leave, and images that we brought and that neither this nor the state before it needs."""

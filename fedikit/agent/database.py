@@ -89,7 +89,11 @@ class DatabaseKind:
         if not engine.is_installed(hands):
             is_left = engine.has_data(hands)
             return f"{engine.title} is not installed any more; what is left lies in {engine.data}" if is_left else ""
-        state = _await_answer(hands, item)
+        state = engine.look(hands, item)
+        if state is None:
+            if not engine.remains(hands):
+                return ""  # it never held anything
+            state = _await_answer(hands, item)
         if _is_foreign(item, state, work):
             return "was not made by fedikit, and stays"
         engine.drop(hands, item)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from .bystander import has_remains, unpurged
 from .control import files_taken, trees_taken
+from .database import ENGINES
 from .eyes import ABSENT, BARRED, Eyes, State
 from .household import Household
 from .kinds import kind_of
@@ -103,7 +104,7 @@ class Departure:
 
     def _reason_it_cannot_go(self, item: Item, state: State) -> str:
         """Why data could not be taken away now, though it is to be."""
-        if item["kind"] == "database" and state.get("server") == "does not answer":
+        if item["kind"] == "database" and state.get("server") == "does not answer" and self._has_data(item):
             return "its server does not answer: start it, and do the same again"
         if item["kind"] == "database" and "server" in state and not self._takes_data(item):
             return "its server is not installed any more, and its data are not fedikit's to delete"
@@ -111,6 +112,9 @@ class Departure:
         if item["kind"] == "bucket" and "why" in state and self._eyes.exists(item["token_file"]) and not is_server_ours:
             return f"{state['why']}: see to that, and do the same again"
         return ""
+
+    def _has_data(self, item: Item) -> bool:
+        return bool(ENGINES[item["engine"]].remains(self._eyes))
 
     def _takes_data(self, item: Item) -> bool:
         """Whether a server's data go with packages of ours that are purged now."""

@@ -20,6 +20,7 @@ NO_SOURCES = [
     "--option", "Dir::Etc::sourcelist=/dev/null", "--option", "Dir::Etc::sourceparts=/dev/null",
     "--option", "Dir::State::lists={lists}",
     "--option", "Dir::Cache::pkgcache=", "--option", "Dir::Cache::srcpkgcache=",
+    "--option", "APT::Default-Release=",
 ]  # fmt: skip
 APT_INSTALL = [
     "apt-get", "--yes", "--quiet", "--no-install-recommends", "--fix-broken",

@@ -136,6 +136,13 @@ def test_the_package_is_named_where_there_is_no_server(tmp_path: Path, engine: s
     assert KIND.remove(Server(tmp_path), item, work_on(item)) == ""
 
 
+@pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
+def test_a_server_that_never_started_holds_nothing_that_could_be_dropped(servers: Path, engine: str) -> None:
+    item, hands = wanted(engine), Server(servers)
+    assert KIND.remove(hands, item, work_on(item)) == ""
+    assert hands.scripts == []
+
+
 @pytest.mark.parametrize(("engine", "answer"), [("postgresql", postgres_answer()), ("mariadb", MARIA)])
 def test_a_password_is_known_by_what_was_noted_of_it(servers: Path, engine: str, answer: str) -> None:
     item, hands = wanted(engine), Server(servers, answer)
