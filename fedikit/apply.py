@@ -140,7 +140,7 @@ class _Applying:
     def _prepare_again(self, host: str, planned: HostPlan) -> Prepared:
         """Contacts the host anew for a plan that was saved or has waited; refuses if it has moved."""
         state, options = self.plan.deployment.hosts[host], self.plan.model_dump(include={"purge", "drift", "to"})
-        freight = lower(state.items, self.vault, self.images)
+        freight = lower(host, state.items, self.vault, self.images)
         conversation = Conversation(host, state.connection)
         try:
             answer = conversation.ask(

@@ -32,6 +32,11 @@ class FedikitError(Exception):
         return f"{self.message}\n  → {self.hint}" if self.hint else self.message
 
 
+def _visible(character: str) -> str:
+    """A character as a terminal may have it: what a file holds could be meant for the terminal."""
+    return character if character.isprintable() or character == "\n" else ascii(character)[1:-1]
+
+
 @dataclass(frozen=True, order=True)
 class Mistake:
     """One mistake in a file: the dotted path to it, and what is wrong there."""
@@ -40,7 +45,7 @@ class Mistake:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.message}"
+        return "".join(map(_visible, f"{self.path}: {self.message}"))
 
 
 class ConfigurationError(FedikitError):

@@ -111,7 +111,7 @@ class _Planning:
         return planned.model_copy(update={"seconds": seconds})
 
     def _ask(self, host: str, state: HostState) -> HostPlan:
-        freight = lower(state.items, self.vault, self.images)
+        freight = lower(host, state.items, self.vault, self.images)
         conversation = Conversation(host, state.connection)
         try:
             answer = conversation.ask(self.request(freight))
@@ -179,7 +179,15 @@ class _Planning:
             tell=self.tell,
         )
         if lock:  # another version of what is there is no lack for apt: it is named by the host alone
-            return locked_debs([*answer["packages"], *(deb.name for deb in debs)], lock.packages.get(host, {}))
+            return locked_debs(
+                [*answer["packages"], *(deb.name for deb in debs)],
+                lock.packages.get(host, {}),
+                codename=answer["codename"],
+                architecture=answer["architecture"],
+                snapshots=self.deployment.packages.snapshots,
+                store=self.store,
+                tell=self.tell,
+            )
         return debs
 
     def _images(self, answer: dict[str, Any], freight: Freight) -> tuple[ImageParts, ...]:
@@ -214,7 +222,7 @@ def request_for(
         "op": "rollback" if purpose == "rollback" else "plan",
         "deployment": deployment.name,
         "items": freight.items,
-        "seal": vault.seal_key().hex() if vault.has_master else "",
+        "seal": vault.seal_key(freight.host).hex() if vault.has_master else "",
     }
     if purpose == "remove":
         request["forget"] = True

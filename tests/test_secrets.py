@@ -48,7 +48,7 @@ def test_secrets_are_derived_by_hkdf_from_their_label(vault: Vault) -> None:
     hex64 = SecretRef(name="snac/token", format="hex64", version=2)
     assert vault.value(hex32) == hkdf("fedikit/snac/token/hex32/1", 16).hex()
     assert vault.value(hex64) == hkdf("fedikit/snac/token/hex64/2", 32).hex()
-    assert vault.seal_key() == hkdf("fedikit/seal", 32)
+    assert vault.seal_key("social") == hkdf("fedikit/seal", 32)
 
 
 def test_a_password_stays_the_same_for_good(vault: Vault) -> None:
@@ -227,16 +227,21 @@ def test_a_text_is_filled_with_its_secrets(vault: Vault) -> None:
 
 
 def test_a_seal_tells_contents_apart_only_with_the_key(vault: Vault) -> None:
-    expected = hmac.new(vault.seal_key(), b"text", hashlib.sha256).hexdigest()
-    assert vault.seal("text") == expected
-    assert vault.seal("text") != vault.seal("Text")
+    expected = hmac.new(vault.seal_key("one"), b"text", hashlib.sha256).hexdigest()
+    assert vault.seal("text", "one") == expected
+    assert vault.seal("text", "one") != vault.seal("Text", "one")
     other = Vault(MasterKey(SecretBytes(bytes(32))), {})
-    assert other.seal("text") != expected
+    assert other.seal("text", "one") != expected
 
 
 def test_without_a_master_key_the_error_says_how_to_make_one() -> None:
     vault = Vault(None, {})
-    for ask in (lambda: vault.value(SecretRef(name="snac/token")), vault.seal_key, lambda: vault.seal("x")):
+    asks = (
+        lambda: vault.value(SecretRef(name="snac/token")),
+        lambda: vault.seal_key("one"),
+        lambda: vault.seal("x", "one"),
+    )
+    for ask in asks:
         with pytest.raises(SecretError, match="needs a master key") as caught:
             ask()
         assert "fedikit secret init --environment FILE" in caught.value.hint

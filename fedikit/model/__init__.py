@@ -14,10 +14,10 @@ from fedikit.model.check import (
     TlsIsValid,
     WebFinger,
 )
-from fedikit.model.configuration import INITIAL_PASSWORD, Configuration, InitialUser, configuration_model
+from fedikit.model.configuration import Configuration, InitialUser, configuration_model, initial_password
 from fedikit.model.container import ContainerPolicy
 from fedikit.model.database import MariaPolicy, PostgresPolicy
-from fedikit.model.deployment import Deployment, Network, Parallel, Secrets
+from fedikit.model.deployment import Deployment, Network, PackageSources, Parallel, Secrets
 from fedikit.model.environment import Environment, Policies
 from fedikit.model.function import TypedFunction
 from fedikit.model.host import Connection, DnsRecord, HostState, Local, Ssh
@@ -70,16 +70,16 @@ from fedikit.model.request import (
 )
 from fedikit.model.resource import Cache, MailRelay, MariaDatabase, ObjectBucket, PostgresDatabase
 from fedikit.model.text import FactReference, Text
-from fedikit.model.value import Subdomain
+from fedikit.model.value import Line, Subdomain
 from fedikit.model.web import WebPolicy
 
 __all__ = [
-    "INITIAL_PASSWORD",
     "Application",
     "Ask",
     "Bucket",
     "Cache",
     "CachePolicy",
+    "CannotFulfil",
     "Catalogue",
     "Check",
     "Checks",
@@ -97,6 +97,7 @@ __all__ = [
     "DnsResolves",
     "Environment",
     "Example",
+    "FactReference",
     "File",
     "GaragePolicy",
     "HostItems",
@@ -109,6 +110,7 @@ __all__ = [
     "Items",
     "ItemsPolicy",
     "Job",
+    "Line",
     "Local",
     "LoginShell",
     "LoginShellPolicy",
@@ -122,6 +124,7 @@ __all__ = [
     "ObjectBucket",
     "OneOffJob",
     "Package",
+    "PackageSources",
     "PageShows",
     "Parallel",
     "Person",
@@ -149,9 +152,7 @@ __all__ = [
     "Task",
     "Text",
     "TlsIsValid",
-    "FactReference",
     "TypedFunction",
-    "CannotFulfil",
     "Unit",
     "User",
     "Variables",
@@ -160,6 +161,7 @@ __all__ = [
     "WebPolicy",
     "WebSite",
     "configuration_model",
+    "initial_password",
     "load_catalogue",
     "load_configuration",
     "load_environment",

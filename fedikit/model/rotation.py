@@ -23,7 +23,7 @@ def rotated(item: Item, versions: Versions) -> Item:
 
 def rotated_check(check: Check, versions: Versions) -> Check:
     """The check with its secret at these versions."""
-    if isinstance(check, SignsIn) and check.secret.name in versions:
+    if isinstance(check, SignsIn):
         return check.model_copy(update={"secret": _at(check.secret, versions)})
     return check
 
@@ -46,4 +46,7 @@ def _path(name: str) -> str:
 
 
 def _at(secret: SecretRef, versions: Versions) -> SecretRef:
-    return secret.model_copy(update={"version": versions.get(secret.name, secret.version)})
+    own = versions.get(secret.name, secret.version)
+    if own > 1:
+        return secret.model_copy(update={"version": own, "alone": bool(secret.family)})
+    return secret.model_copy(update={"version": versions.get(secret.family, own)})

@@ -18,6 +18,7 @@ SHORT = 16
 class Freight:
     """The items of one host as the agent takes them, and what may have to be sent along."""
 
+    host: str
     items: list[Lowered] = field(default_factory=list)
     contents: dict[str, bytes] = field(default_factory=dict)
     """Plain contents by SHA-256."""
@@ -31,12 +32,12 @@ class Freight:
         return len(self.contents[sha256]) if sha256 in self.contents else self.files.get(sha256)
 
 
-def lower(items: Sequence[Item], vault: Vault, images: Images | None = None) -> Freight:
+def lower(host: str, items: Sequence[Item], vault: Vault, images: Images | None = None) -> Freight:
     """Makes the freight of a host; raises SecretError if a secret is missing, StoreError if images are.
 
     `images`: where container images come from, the deployer's own store if not given.
     """
-    freight = Freight()
+    freight = Freight(host)
     by_id: dict[str, Lowered] = {}
     wanted = [(item.reference, item.digest) for item in items if isinstance(item, Image)]
     stored = (images or Images()).wanted(wanted) if wanted else {}
@@ -90,7 +91,7 @@ def _lower_content(name: str, content: Content, vault: Vault, freight: Freight) 
     if isinstance(content, SecretText):
         text = vault.text(content)
         freight.secrets[name] = text
-        return {"seal": vault.seal(text)}
+        return {"seal": vault.seal(text, freight.host)}
     data = content.encode()
     digest = hashlib.sha256(data).hexdigest()
     freight.contents[digest] = data

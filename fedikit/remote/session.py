@@ -1,8 +1,9 @@
 """A conversation with the agent of one host: request, answer, order, events."""
 
-import getpass
 import itertools
 import json
+import os
+import pwd
 import secrets
 import socket
 import time
@@ -126,7 +127,16 @@ def as_error(host: str, trouble: Message) -> HostError:
 
 def deployer_name() -> str:
     """Who is at work here, for the host's lock and records."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"
+    return f"{user_name()}@{socket.gethostname()}"
+
+
+def user_name() -> str:
+    """Who runs this, as the system knows it, whatever the environment's variables say; a number if it has no name."""
+    number = os.getuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
 
 
 def new_run() -> str:
