@@ -16,9 +16,7 @@ from .conftest import SmallMirror, resolve_for_trixie
 
 
 def located(store: Store, *pins: Pin, snapshots: tuple[str, ...] = ()) -> tuple[Deb, ...]:
-    return locate(
-        pins, codename="trixie", architecture="amd64", snapshots=snapshots, store=store, tell=tell_nobody
-    )
+    return locate(pins, codename="trixie", architecture="amd64", snapshots=snapshots, store=store, tell=tell_nobody)
 
 
 @pytest.fixture
