@@ -1,8 +1,10 @@
 """Showing a secret to a person: the hosts that hold it write down who saw it, before it is seen."""
 
+from collections.abc import Sequence
+
 from fedikit.errors import FedikitError, SecretError
 from fedikit.model.deployment import Deployment
-from fedikit.model.item import secrets_in
+from fedikit.model.item import SecretRef, secrets_in
 from fedikit.remote.hosts import on_hosts
 from fedikit.remote.messages import Noted
 from fedikit.remote.session import Session, deployer_name
@@ -16,19 +18,29 @@ def disclose(deployment: Deployment, name: str) -> tuple[str, ...]:
     Hosts on which nothing is deployed yet have no ledger to note it in. Raises SecretError if there is no such secret,
     or if a host that holds it cannot be told.
     """
-    shown = [secret for secret in secrets_of(deployment) if secret.name == name]
+    shown = [secret for secret in secrets_of(deployment) if name in (secret.name, secret.family)]
     if not shown:
         names = ", ".join(sorted({secret.name for secret in secrets_of(deployment)}))
         raise SecretError(f"{name} is no secret of this deployment", hint=f"it uses: {names or 'none'}")
     vault = Vault.of(deployment)
     values = tuple(vault.value(secret) for secret in shown)
+    if name == shown[0].family:
+        values = _one_for_all(name, shown, values)
     _note(deployment, name, _holders(deployment, name))
     return values
 
 
+def _one_for_all(family: str, shown: Sequence[SecretRef], values: Sequence[str]) -> tuple[str, ...]:
+    """What a whole family of secrets has in common: an older master key's, or what the operator gave."""
+    if len(set(values)) > 1:
+        commands = " or ".join(f"fedikit secret show {secret.name}" for secret in shown)
+        raise SecretError(f"{family} is another one in each application", hint=f"ask for one of them: {commands}")
+    return tuple(values[:1])
+
+
 def _holders(deployment: Deployment, name: str) -> list[str]:
     hosts = deployment.hosts.items()
-    return [host for host, state in hosts if any(secret.name == name for secret in secrets_in(state.items))]
+    return [host for host, state in hosts if any(name in (each.name, each.family) for each in secrets_in(state.items))]
 
 
 def _note(deployment: Deployment, name: str, hosts: list[str]) -> None:

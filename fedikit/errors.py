@@ -61,6 +61,11 @@ def _hinted(words: str, hint: str) -> str:
     return f"{words}\n  → {hint}" if hint else words
 
 
+def _visible(character: str) -> str:
+    """A character as a terminal may have it: what a file holds could be meant for the terminal."""
+    return character if character.isprintable() or character == "\n" else ascii(character)[1:-1]
+
+
 @dataclass(frozen=True, order=True)
 class Mistake:
     """One mistake in a file: the dotted path to it, and what is wrong there."""
@@ -69,7 +74,7 @@ class Mistake:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.message}"
+        return "".join(map(_visible, f"{self.path}: {self.message}"))
 
 
 class ConfigurationError(FedikitError):

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from fedikit.errors import ConfigurationError, FedikitError, Mistake
 from fedikit.events import Tell, tell_nobody
 from fedikit.model.deployment import Deployment
+from fedikit.model.document import Malformed
 from fedikit.model.item import Image, Package
 from fedikit.model.lock import Lock, LockedPackage
 from fedikit.results.status import HostStatus
@@ -46,14 +47,16 @@ def save_lock(lock: Lock, path: Path) -> None:
 def load_lock(path: Path) -> Lock:
     """Reads one; raises ConfigurationError."""
     try:
-        return Lock.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
+        return Lock.parse(path.read_text("utf-8"))
+    except Malformed as malformed:
+        raise ConfigurationError(str(path), malformed.mistakes, hint="write it anew: fedikit lock") from None
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise ConfigurationError(
             str(path), [Mistake("lock", _reason(error))], hint="write it anew: fedikit lock"
         ) from error
 
 
-def _reason(error: OSError | ValidationError) -> str:
+def _reason(error: OSError | ValueError) -> str:
     if isinstance(error, OSError):
         return f"cannot be read: {(error.strerror or str(error)).lower()}"
     return "cannot be read as a lock of this version of fedikit"

@@ -10,6 +10,7 @@ import pytest
 from fedikit import disclosure
 from fedikit.disclosure import disclose
 from fedikit.errors import ConnectionFailed, SecretError
+from fedikit.model import initial_password
 from fedikit.model.deployment import Deployment, Secrets
 from fedikit.model.host import HostState, Ssh
 from fedikit.model.item import File, Item, Job, SecretRef, SecretText
@@ -131,3 +132,29 @@ def test_an_unknown_name_is_refused_with_those_that_are_known(
 
     assert refused.value.hint == "it uses: app/password, app/token"
     assert hosts.told == {}
+
+
+INITIAL = {name: Job(name=name, run=("cat",), stdin=text(initial_password(name))) for name in ("mastodon", "snac")}
+
+
+def test_one_password_that_all_applications_share_is_shown_under_their_name(
+    deployment: Callable[..., Deployment], hosts: Hosts
+) -> None:
+    wanted = deployment(one=(INITIAL["mastodon"],), two=(INITIAL["snac"],), three=(FILE,))
+
+    assert disclose(wanted, "initial-user/password") == disclose(wanted, "snac/initial-user")
+    assert hosts.told.keys() == {"one", "two"}
+
+
+def test_where_each_has_its_own_the_name_of_all_leads_to_them(
+    deployment: Callable[..., Deployment], hosts: Hosts, tmp_path: Path
+) -> None:
+    wanted = deployment(one=(INITIAL["mastodon"],), two=(INITIAL["snac"],))
+    (tmp_path / "master.key").write_text(f"fedikit-key-2:{'5' * 64}\n")
+    with pytest.raises(SecretError, match="another one in each application") as refused:
+        disclose(wanted, "initial-user/password")
+
+    assert "fedikit secret show mastodon/initial-user or fedikit secret show snac/initial-user" in refused.value.hint
+    assert hosts.told == {}
+    assert len(disclose(wanted, "snac/initial-user")) == 1
+    assert hosts.told.keys() == {"two"}

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from fedikit import lock as locking
-from fedikit.errors import ConfigurationError, FedikitError, StoreError
+from fedikit.errors import ConfigurationError, FedikitError
 from fedikit.lock import load_lock, make_lock, save_lock
 from fedikit.model.deployment import Deployment
 from fedikit.model.host import HostState, Ssh
 from fedikit.model.item import File, Image, Item, Package
 from fedikit.model.lock import Lock, LockedPackage
 from fedikit.results.status import HostStatus, Status
-from fedikit.store import Deb, locked_debs
+from fedikit.store import Deb
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBxmvDXEmd4pbRRnqlLS0D5oB9c7PSaZ4hUJ4mSH4hYT"
 IMAGE = Image(reference="docker.io/dxflrs/garage:v2.5.0")
@@ -31,14 +31,7 @@ def wanting(**items: tuple[Item, ...]) -> Deployment:
 
 
 def locked_package(version: str = "1.0-1", **fields: Any) -> LockedPackage:
-    usual = {
-        "architecture": "all",
-        "sha256": "b" * 64,
-        "size": 7,
-        "uri": "http://debian.test/it",
-        "file_name": "it.deb",
-    }
-    return LockedPackage(version=version, **{**usual, **fields})
+    return LockedPackage(version=version, **{"sha256": "b" * 64, **fields})
 
 
 def test_each_item_is_wanted_exactly_as_it_is_locked() -> None:
@@ -61,21 +54,46 @@ def test_all_that_a_lock_lacks_is_named_with_its_host() -> None:
     assert "fedikit lock" in str(refused.value)
 
 
-def test_what_a_host_needs_besides_must_be_locked_too() -> None:
-    locked = {"hello": locked_package()}
-
-    (deb,) = locked_debs(["hello", "hello"], locked)
-    assert (deb.name, deb.version, deb.sha256) == ("hello", "1.0-1", "b" * 64)
-    with pytest.raises(StoreError, match="the lock does not know cowsay, perl,") as refused:
-        locked_debs(["perl", "hello", "cowsay"], locked)
-    assert "fedikit lock" in refused.value.hint
-
-
 def test_a_saved_lock_is_read_back(tmp_path: Path) -> None:
     lock = Lock(images={IMAGE.reference: DIGEST}, packages={"one": {"hello": locked_package()}})
     save_lock(lock, tmp_path / "lock")
 
     assert load_lock(tmp_path / "lock") == lock
+
+
+def test_a_lock_names_no_address_and_believes_none(tmp_path: Path) -> None:
+    save_lock(Lock(packages={"one": {"hello": locked_package()}}), tmp_path / "lock")
+    assert json.loads((tmp_path / "lock").read_text())["packages"]["one"]["hello"].keys() == {"version", "sha256"}
+
+    former = {"architecture": "all", "size": 7, "uri": "-oDir=/tmp", "file_name": "../../x.deb"}
+    text = json.dumps({"packages": {"one": {"hello": {"version": "1.0-1", "sha256": "b" * 64, **former}}}})
+    (tmp_path / "older").write_text(text)
+    assert load_lock(tmp_path / "older") == load_lock(tmp_path / "lock")
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [("-oDir=/tmp", "1"), ("hello", "-o1"), ("hello", "1 2"), ("hello", "1/../2"), ("hello", "x"), ("Hello", "1"),
+     ("hello=1", "1"), ("hello", "1\n"), ("hello", "1*"), ("hello", "")],
+)  # fmt: skip
+def test_what_debian_would_not_call_so_is_refused_at_the_door(tmp_path: Path, name: str, version: str) -> None:
+    place = tmp_path / "lock"
+    place.write_text(json.dumps({"packages": {"one": {name: {"version": version, "sha256": "b" * 64}}}}))
+    with pytest.raises(ConfigurationError, match="fedikit lock"):
+        load_lock(place)
+
+
+@pytest.mark.parametrize("version", ["2.10-5", "1:2.3+dfsg-1~deb13u1", "0", "20250520", "2:1.0.2-3+b1"])
+def test_versions_as_debian_writes_them_are_taken(version: str) -> None:
+    assert locked_package(version).version == version
+
+
+def test_a_lock_that_says_a_thing_twice_is_refused_with_its_path(tmp_path: Path) -> None:
+    place = tmp_path / "lock"
+    package = json.dumps({"version": "1", "sha256": "b" * 64})
+    place.write_text(f'{{"packages": {{"one": {{"hello": {package}, "hello": {package}}}}}}}')
+    with pytest.raises(ConfigurationError, match=r"packages\.one\.hello: is there more than once"):
+        load_lock(place)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +137,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, debs: dict[str, list[Deb]], **err
 
 
 def deb(name: str) -> Deb:
-    return Deb(name=name, **locked_package().model_dump())
+    return Deb(name, "1.0-1", "all", "b" * 64, 7, f"http://debian.test/{name}.deb", f"{name}.deb")
 
 
 def test_a_lock_is_the_same_whatever_the_order_of_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ def vault() -> Vault:
 
 
 def fingerprint(*items: Item) -> str:
-    value: str = encode(items, vault()).items[-1]["fingerprint"]
+    value: str = encode("one", items, vault()).items[-1]["fingerprint"]
     return value
 
 
@@ -22,7 +22,7 @@ B = File(path="/etc/b", content="1")
 
 def test_contents_travel_by_digest_and_secrets_by_seal() -> None:
     secret = File(path="/etc/s", content=SecretText(parts=("x=", SecretRef(name="app/token"))))
-    payload = encode([A, secret], vault())
+    payload = encode("one", [A, secret], vault())
     assert set(payload.contents.values()) == {b"1"}
     assert "content" not in payload.items[0]
     assert payload.items[1].keys() >= {"seal", "id"}
@@ -60,7 +60,7 @@ def test_a_job_runs_again_for_its_command_its_input_and_what_it_watches_but_not_
 def test_a_rotated_secret_changes_the_seal() -> None:
     def seal(version: int) -> str:
         content = SecretText(parts=(SecretRef(name="app/token", version=version),))
-        value: str = encode([File(path="/etc/s", content=content)], vault()).items[0]["seal"]
+        value: str = encode("one", [File(path="/etc/s", content=content)], vault()).items[0]["seal"]
         return value
 
     assert seal(1) != seal(2)

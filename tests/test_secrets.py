@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import SecretBytes, SecretStr
 
 from fedikit.errors import SecretError
-from fedikit.model import Deployment, File, HostState, Local, Secrets
+from fedikit.model import Deployment, File, HostState, Local, Secrets, initial_password
 from fedikit.model.item import SecretFormat, SecretRef, SecretText
 from fedikit.secrets import MasterKey, Vault, secrets_of
 from fedikit.secrets.forms import FORMS, _vapid_private
@@ -48,7 +48,7 @@ def test_secrets_are_derived_by_hkdf_from_their_label(vault: Vault) -> None:
     hex64 = SecretRef(name="snac/token", format="hex64", version=2)
     assert vault.value(hex32) == hkdf("fedikit/snac/token/hex32/1", 16).hex()
     assert vault.value(hex64) == hkdf("fedikit/snac/token/hex64/2", 32).hex()
-    assert vault.seal_key() == hkdf("fedikit/seal", 32)
+    assert vault.seal_key("social") == hkdf("fedikit/seal", 32)
 
 
 def test_a_password_stays_the_same_for_good(vault: Vault) -> None:
@@ -75,6 +75,68 @@ def test_passwords_have_24_unambiguous_characters_each_as_likely_as_the_other(va
     mean = 24_000 / 57
     chi_squared = sum((count - mean) ** 2 / mean for count in counts.values())
     assert chi_squared < 94  # 56 degrees of freedom: fair letters are beyond it once in a thousand keys
+
+
+# What a mark on the master key tells
+
+
+MARKED = MasterKey(SecretBytes(KEY), is_marked=True)
+INITIAL = [initial_password(name) for name in ("mastodon", "snac")]
+
+
+def test_an_older_key_keeps_its_one_initial_password_until_it_is_rotated(vault: Vault) -> None:
+    former = SecretRef(name="initial-user/password")
+    assert {vault.value(ref) for ref in INITIAL} == {vault.value(former)}
+    assert vault.value(former) == FORMS["password"].spelt(hkdf("fedikit/initial-user/password/password/1", 512))
+
+    together = [ref.model_copy(update={"version": 2}) for ref in INITIAL]
+    assert {vault.value(ref) for ref in together} == {vault.value(former.model_copy(update={"version": 2}))}
+    alone = [ref.model_copy(update={"version": 2, "alone": True}) for ref in INITIAL]
+    assert len({vault.value(ref) for ref in (*alone, *together, former)}) == 4
+
+
+def test_a_marked_key_has_one_for_each_application() -> None:
+    vault = Vault(MARKED, {})
+    refs = [ref.model_copy(update={"version": version}) for ref in INITIAL for version in (1, 2)]
+    assert len({vault.value(ref) for ref in refs}) == 4
+    assert vault.value(INITIAL[0]) == vault.value(SecretRef(name="mastodon/initial-user"))
+
+
+def test_what_was_given_for_all_is_everybodys_unless_one_was_given_apart() -> None:
+    given = {"initial-user/password": SecretStr("for all"), "snac/initial-user": SecretStr("for snac")}
+    vault = Vault(MARKED, given)
+    assert [vault.value(ref) for ref in INITIAL] == ["for all", "for snac"]
+    assert vault.value(INITIAL[0].model_copy(update={"version": 2, "alone": True})) == "for all"
+
+
+def test_what_lies_elsewhere_for_all_is_everybodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEDIKIT_TEST_ALL", "for all")
+    monkeypatch.setenv("FEDIKIT_TEST_SNAC", "for snac")
+    vault = vault_of({"initial-user/password": "env:FEDIKIT_TEST_ALL", "snac/initial-user": "env:FEDIKIT_TEST_SNAC"})
+    assert [vault.value(ref) for ref in INITIAL] == ["for all", "for snac"]
+
+
+def test_seals_are_under_a_key_of_each_host_where_the_master_key_is_marked(vault: Vault) -> None:
+    marked = Vault(MARKED, {})
+    assert marked.seal_key("one") == hkdf("fedikit/seal/one", 32)
+    assert marked.seal("text", "one") != marked.seal("text", "two")
+    assert vault.seal("text", "one") == vault.seal("text", "two")
+
+
+def test_a_mark_is_read_wherever_the_key_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = f"fedikit-key-2:{TEXT}"
+    (tmp_path / "key").write_text(f"{text}\n")
+    (tmp_path / "key").chmod(0o600)
+    monkeypatch.setenv("FEDIKIT_TEST_KEY", text)
+    for reference in ("file:key", "command:cat key", "env:FEDIKIT_TEST_KEY"):
+        key = MasterKey.load(reference, base=tmp_path)
+        assert key.is_marked
+        assert key.derive("x", 9) == hkdf("x", 9)
+    monkeypatch.setenv("FEDIKIT_TEST_KEY", TEXT)
+    assert not MasterKey.load("env:FEDIKIT_TEST_KEY", base=tmp_path).is_marked
+    monkeypatch.setenv("FEDIKIT_TEST_KEY", f"fedikit-key-3:{TEXT}")
+    with pytest.raises(SecretError, match="not one that this version of fedikit knows"):
+        MasterKey.load("env:FEDIKIT_TEST_KEY", base=tmp_path)
 
 
 # The forms that each software wants
@@ -227,19 +289,24 @@ def test_a_text_is_filled_with_its_secrets(vault: Vault) -> None:
 
 
 def test_a_seal_tells_contents_apart_only_with_the_key(vault: Vault) -> None:
-    expected = hmac.new(vault.seal_key(), b"text", hashlib.sha256).hexdigest()
-    assert vault.seal("text") == expected
-    assert vault.seal("text") != vault.seal("Text")
+    expected = hmac.new(vault.seal_key("one"), b"text", hashlib.sha256).hexdigest()
+    assert vault.seal("text", "one") == expected
+    assert vault.seal("text", "one") != vault.seal("Text", "one")
     other = Vault(MasterKey(SecretBytes(bytes(32))), {})
-    assert other.seal("text") != expected
+    assert other.seal("text", "one") != expected
 
 
-def test_without_a_master_key_the_error_says_how_to_make_one() -> None:
+def test_without_a_master_key_the_error_says_to_restore_it() -> None:
     vault = Vault(None, {})
-    for ask in (lambda: vault.value(SecretRef(name="snac/token")), vault.seal_key, lambda: vault.seal("x")):
+    asks = (
+        lambda: vault.value(SecretRef(name="snac/token")),
+        lambda: vault.seal_key("one"),
+        lambda: vault.seal("x", "one"),
+    )
+    for ask in asks:
         with pytest.raises(SecretError, match="needs a master key") as caught:
             ask()
-        assert "fedikit secret init --environment FILE" in caught.value.hint
+        assert caught.value.hint.startswith("restore its copy; a new one is for a new environment: fedikit secret init")
 
 
 def test_nothing_shows_a_secret(vault: Vault) -> None:
@@ -274,6 +341,41 @@ def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
         assert caught.value.hint == f"chmod 600 '{path}'"
     path.chmod(0o400)
     assert MasterKey.load("file:master key", base=tmp_path).derive("x", 4)
+
+
+def test_a_key_that_another_user_owns_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "master.key"
+    path.write_text(TEXT)
+    path.chmod(0o600)
+    as_somebody(monkeypatch, tmp_path, path)
+    with pytest.raises(SecretError, match=r"master\.key belongs to another user"):
+        MasterKey.load("file:master.key", base=tmp_path)
+
+
+@pytest.mark.parametrize(("mode", "is_refused"), [(0o777, True), (0o772, True), (0o1777, False), (0o755, False)])
+def test_a_key_below_a_folder_that_others_may_write_is_refused(mode: int, is_refused: bool, tmp_path: Path) -> None:
+    path = tmp_path / "open" / "closed" / "master.key"
+    path.parent.mkdir(parents=True)
+    path.write_text(TEXT)
+    path.chmod(0o600)
+    (tmp_path / "link").symlink_to(path)
+    (tmp_path / "open").chmod(mode)
+    for reference in (f"file:{path}", "file:link"):
+        if is_refused:
+            with pytest.raises(SecretError, match="open, where other users may write") as caught:
+                MasterKey.load(reference, base=tmp_path)
+            assert caught.value.hint.startswith(f"chmod go-w {tmp_path}/open")
+        else:
+            assert MasterKey.load(reference, base=tmp_path).derive("x", 4)
+
+
+def as_somebody(monkeypatch: pytest.MonkeyPatch, *places: Path) -> None:
+    """Another user runs this than the one whom these places belong to; root's are as good as one's own."""
+    stranger = os.geteuid() + 4321
+    if os.geteuid() == 0:
+        for place in places:
+            os.chown(place, stranger + 1, -1)
+    monkeypatch.setattr(os, "geteuid", lambda: stranger)
 
 
 def test_a_key_may_come_from_a_command_or_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

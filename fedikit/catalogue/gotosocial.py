@@ -6,7 +6,6 @@ from pydantic import Field
 
 from fedikit.catalogue.gotosocial_account import ACCOUNT_SCRIPT
 from fedikit.model import (
-    INITIAL_PASSWORD,
     Application,
     Check,
     Container,
@@ -22,7 +21,6 @@ from fedikit.model import (
     PostgresDatabase,
     Requests,
     Route,
-    SecretRef,
     SecretText,
     Settings,
     Subdomain,
@@ -31,6 +29,7 @@ from fedikit.model import (
     Volume,
     WebFinger,
     WebSite,
+    initial_password,
 )
 
 IMAGE = "docker.io/superseriousbusiness/gotosocial:0.22.2"
@@ -103,7 +102,7 @@ def _account(domain: str, person: Person) -> Job:
         name="gotosocial initial user",
         run=(*command, "make", *account),
         check=(*command, "check", *account),
-        stdin=SecretText(parts=(SecretRef(name=INITIAL_PASSWORD),)),
+        stdin=SecretText(parts=(initial_password("gotosocial"),)),
         deadline=1200,  # it restarts the server, which may take as long as a start
     )
 

@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from fedikit.model import (
-    INITIAL_PASSWORD,
     Application,
     Cache,
     Check,
@@ -13,6 +12,7 @@ from fedikit.model import (
     Context,
     HttpAnswers,
     HttpHealth,
+    Line,
     MailRelay,
     NodeInfo,
     ObjectBucket,
@@ -29,6 +29,7 @@ from fedikit.model import (
     Variables,
     WebFinger,
     WebSite,
+    initial_password,
 )
 
 IMAGE = "ghcr.io/mastodon/mastodon:v4.7.4"
@@ -52,9 +53,9 @@ class MastodonSettings(Settings):
     """What stands before the domain in its web address. Can never change."""
     registrations: Literal["open", "approved", "none"] = "none"
     """Who may sign up: everybody, whom an administrator approves, or nobody."""
-    title: Annotated[str, Field(max_length=100)] = ""
+    title: Annotated[Line, Field(max_length=100)] = ""
     """The server's title."""
-    description: Annotated[str, Field(max_length=500)] = ""
+    description: Annotated[Line, Field(max_length=500)] = ""
     """A sentence about the server."""
     web_processes: Annotated[int, Field(ge=0, le=32)] = 2
     """Processes that answer the web; each takes about 300 MB of memory."""
@@ -129,7 +130,7 @@ class Mastodon(Application[MastodonSettings]):
                 "owner password",
                 _ruby(SET_PASSWORD, person.email),
                 check=_ruby(PASSWORD_IS_SET, person.email),
-                stdin=SecretRef(name=INITIAL_PASSWORD),
+                stdin=initial_password("mastodon"),
             ),
             "settings": _task("settings", _ruby(SET_SETTINGS, *_shown(settings))),
             "site": WebSite(

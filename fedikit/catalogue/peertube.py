@@ -6,7 +6,6 @@ from pydantic import Field
 
 from fedikit.catalogue.peertube_account import ACCOUNT_SCRIPT
 from fedikit.model import (
-    INITIAL_PASSWORD,
     Application,
     Cache,
     Check,
@@ -16,6 +15,7 @@ from fedikit.model import (
     HttpAnswers,
     HttpHealth,
     Job,
+    Line,
     MailRelay,
     NodeInfo,
     ObjectBucket,
@@ -31,6 +31,7 @@ from fedikit.model import (
     Variables,
     Volume,
     WebSite,
+    initial_password,
 )
 
 IMAGE = "docker.io/chocobozzz/peertube:v8.3.1"
@@ -47,9 +48,9 @@ class PeertubeSettings(Settings):
     """What stands before the domain in its web address. Can never change."""
     registrations: Literal["open", "none"] = "none"
     """Who may sign up: everybody, or nobody."""
-    title: Annotated[str, Field(max_length=100)] = ""
+    title: Annotated[Line, Field(max_length=100)] = ""
     """The server's title; its web address if empty."""
-    description: Annotated[str, Field(max_length=500)] = ""
+    description: Annotated[Line, Field(max_length=500)] = ""
     """A sentence about the server."""
     transcoding: bool = True
     """Whether videos are turned into forms that every browser plays. Takes much of the processor."""
@@ -119,7 +120,7 @@ def _root_password(person: Person) -> SecretRef:
     PeerTube takes the password at its first start only, so another version of it would not open anything.
     """
     if person.username == "root":
-        return SecretRef(name=INITIAL_PASSWORD)
+        return initial_password("peertube")
     return SecretRef(name="peertube/root", permanent=True)
 
 
@@ -130,7 +131,7 @@ def _account(domain: str, person: Person) -> Job:
         name="peertube initial user",
         run=(*command, "make", *account),
         check=(*command, "check", *account),
-        stdin=SecretText(parts=(_root_password(person), "\n", SecretRef(name=INITIAL_PASSWORD))),
+        stdin=SecretText(parts=(_root_password(person), "\n", initial_password("peertube"))),
     )
 
 

@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from fedikit.model import (
-    INITIAL_PASSWORD,
     Application,
     Cache,
     Check,
@@ -14,6 +13,7 @@ from fedikit.model import (
     Context,
     HttpAnswers,
     HttpHealth,
+    Line,
     MailRelay,
     MariaDatabase,
     NodeInfo,
@@ -31,6 +31,7 @@ from fedikit.model import (
     Volume,
     WebFinger,
     WebSite,
+    initial_password,
 )
 
 IMAGE = "ghcr.io/pixelfed/pixelfed:v0.14.4"
@@ -71,9 +72,9 @@ class PixelfedSettings(Settings):
     """What stands before the domain in its web address. Can never change."""
     registrations: Literal["open", "none"] = "none"
     """Who may sign up: everybody, or nobody."""
-    title: Annotated[str, Field(max_length=100)] = "Pixelfed"
+    title: Annotated[Line, Field(max_length=100)] = "Pixelfed"
     """The server's title."""
-    description: Annotated[str, Field(max_length=500)] = ""
+    description: Annotated[Line, Field(max_length=500)] = ""
     """A sentence about the server."""
     max_photo_megabytes: Annotated[int, Field(ge=1, le=500)] = 15
     """The largest picture."""
@@ -143,7 +144,7 @@ class Pixelfed(Application[PixelfedSettings]):
                 "owner password",
                 _php(SET_PASSWORD, person.email),
                 check=_php(PASSWORD_IS_SET, person.email),
-                stdin=SecretRef(name=INITIAL_PASSWORD),
+                stdin=initial_password("pixelfed"),
             ),
             "site": WebSite(
                 domain=domain,

@@ -6,7 +6,6 @@ from typing import Annotated
 from pydantic import Field
 
 from fedikit.model import (
-    INITIAL_PASSWORD,
     Application,
     Check,
     Context,
@@ -14,12 +13,12 @@ from fedikit.model import (
     File,
     HttpAnswers,
     Job,
+    Line,
     NodeInfo,
     PageShows,
     Person,
     Requests,
     Route,
-    SecretRef,
     SecretText,
     Settings,
     SignsIn,
@@ -27,6 +26,7 @@ from fedikit.model import (
     SystemService,
     WebFinger,
     WebSite,
+    initial_password,
 )
 
 BASE = "/var/lib/snac2"
@@ -39,9 +39,9 @@ class SnacSettings(Settings):
 
     subdomain: Subdomain = "snac"
     """What stands before the domain in its web address. Cannot change once there are users."""
-    title: Annotated[str, Field(max_length=100)] = ""
+    title: Annotated[Line, Field(max_length=100)] = ""
     """The server's title, as other software shows it."""
-    description: Annotated[str, Field(max_length=500)] = ""
+    description: Annotated[Line, Field(max_length=500)] = ""
     """A sentence about the server, as other software shows it."""
 
 
@@ -64,7 +64,7 @@ class Snac(Application[SnacSettings]):
 
     def checks(self, settings: SnacSettings, context: Context) -> list[Check]:
         domain, user = context.site(settings.subdomain), context.initial_user
-        home, password = f"https://{domain}/{user.username}", SecretRef(name=INITIAL_PASSWORD)
+        home, password = f"https://{domain}/{user.username}", initial_password("snac")
         return [
             HttpAnswers(application=self.name, url=f"https://{domain}/", contains=domain),
             NodeInfo(application=self.name, domain=domain, software="snac"),
@@ -115,7 +115,7 @@ def _initial_user(user: Person) -> Job:
         name="snac initial user",
         run=(*command, "make", *account),
         check=(*command, "check", *account),
-        stdin=SecretText(parts=(SecretRef(name=INITIAL_PASSWORD),)),
+        stdin=SecretText(parts=(initial_password("snac"),)),
         user=OWNER,
     )
 

@@ -22,7 +22,10 @@ def init(environment: str) -> None:
     reference = environment_of(environment).secrets.master_key
     kind, _, place = reference.partition(":")
     if kind != "file":
-        raise SecretError(f"the master key comes from {reference}", hint="make it there: 64 hexadecimal digits")
+        raise SecretError(
+            f"the master key comes from {reference}",
+            hint="make it there: fedikit-key-2: and then 64 hexadecimal digits, such as openssl rand -hex 32 makes",
+        )
     path = Path(place)
     MasterKey.create(path)
     click.echo(f"{path} is made. Keep a copy in a safe place: every secret of the environment comes from it.")
@@ -32,7 +35,7 @@ def init(environment: str) -> None:
 @click.argument("name")
 @options("configuration", "environment")
 def show(name: str, configuration: str | None, environment: str) -> None:
-    """Print one secret of the deployment, such as initial-user/password. The hosts that use it note who saw it."""
+    """Print one secret of the deployment, such as mastodon/initial-user. The hosts that use it note who saw it."""
     from fedikit.disclosure import disclose
 
     for value in disclose(deployment_of(environment, configuration), name):

@@ -4,7 +4,6 @@ Paths in it are relative to the file.
 """
 
 import json
-import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from fedikit.lab.acme import DIRECTORY_PORT, HOST
 from fedikit.lab.keys import write_private
 from fedikit.lab.supply import mirrors
+from fedikit.secrets import new_key
 
 FILE = "environment.toml"
 _PLACEMENT = {
@@ -85,4 +85,4 @@ def _key(name: str) -> str:
 
 def _keep_master_key(path: Path) -> None:
     if not path.exists():
-        write_private(path, f"{secrets.token_hex(32)}\n")
+        write_private(path, f"{new_key()}\n")

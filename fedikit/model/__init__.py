@@ -15,10 +15,10 @@ from fedikit.model.check import (
     TlsIsValid,
     WebFinger,
 )
-from fedikit.model.configuration import INITIAL_PASSWORD, Configuration, InitialUser, configuration_model
+from fedikit.model.configuration import Configuration, InitialUser, configuration_model, initial_password
 from fedikit.model.container import ContainerPolicy
 from fedikit.model.database import MariaPolicy, PostgresPolicy
-from fedikit.model.deployment import Deployment, Network, Parallel, Secrets
+from fedikit.model.deployment import Deployment, Network, PackageSources, Parallel, Secrets
 from fedikit.model.environment import Environment, Policies
 from fedikit.model.function import TypedFunction
 from fedikit.model.host import Connection, DirectoryHost, DnsRecord, HostState, Local, Ssh
@@ -71,11 +71,10 @@ from fedikit.model.request import (
 )
 from fedikit.model.resource import Cache, MailRelay, MariaDatabase, ObjectBucket, PostgresDatabase
 from fedikit.model.text import FactReference, Text
-from fedikit.model.value import Subdomain
+from fedikit.model.value import Line, Subdomain
 from fedikit.model.web import WebPolicy
 
 __all__ = [
-    "INITIAL_PASSWORD",
     "Application",
     "Ask",
     "Bucket",
@@ -114,6 +113,7 @@ __all__ = [
     "Items",
     "ItemsPolicy",
     "Job",
+    "Line",
     "Local",
     "LoginShell",
     "LoginShellPolicy",
@@ -127,6 +127,7 @@ __all__ = [
     "ObjectBucket",
     "OneOffJob",
     "Package",
+    "PackageSources",
     "PageShows",
     "Parallel",
     "Person",
@@ -163,6 +164,7 @@ __all__ = [
     "WebPolicy",
     "WebSite",
     "configuration_model",
+    "initial_password",
     "load_catalogue",
     "load_configuration",
     "load_environment",

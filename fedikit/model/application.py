@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 from fedikit.model.check import Check
 from fedikit.model.function import TypedFunction
 from fedikit.model.request import Requests
-from fedikit.model.value import AccountName, DomainName, EmailAddress, OneLine, Value, Written
+from fedikit.model.value import AccountName, DomainName, EmailAddress, Line, Value, Written
 
 
 class Chosen(Written):
@@ -34,7 +34,7 @@ SettingsT = TypeVar("SettingsT", bound=Settings)
 class Person(Chosen):
     """Someone with an account."""
 
-    display_name: OneLine = Field(min_length=1, max_length=80, description="The name that others see.")
+    display_name: Line = Field(min_length=1, max_length=80, description="The name that others see.")
     username: AccountName = Field(description="The name to sign in with: small letters, digits and _.")
     email: EmailAddress = Field(title="E-mail", description="Where mail reaches this person.")
 

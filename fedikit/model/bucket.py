@@ -11,7 +11,7 @@ from fedikit.model.item import Bucket, SecretRef, SecretText
 from fedikit.model.policy import Ask, CannotFulfil, Place, Policy, Provision
 from fedikit.model.request import HostItems, Route, WebSite
 from fedikit.model.resource import ObjectBucket
-from fedikit.model.value import DomainName, HostName, HttpUrl, OneLine, Written
+from fedikit.model.value import DomainName, HostName, HttpUrl, Line, Written
 
 REGION = "garage"
 WEB_PORT = 3902
@@ -71,8 +71,8 @@ class S3Policy(Written, Policy[ObjectBucket]):
     means: Literal["s3"] = "s3"
     """Any provider who speaks S3; the secret key is the secret s3/secret-key."""
     endpoint: HttpUrl = Field(description="The address of the S3 API.")
-    region: OneLine = Field(description="The provider's region.")
-    access_key: OneLine = Field(description="The id of the key.")
+    region: Line = Field(description="The provider's region.")
+    access_key: Line = Field(description="The id of the key.")
     prefix: str = Field(
         "", pattern=r"^[a-z0-9-]*$", description="What stands before an application's name in its bucket's."
     )

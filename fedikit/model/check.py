@@ -6,7 +6,19 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from fedikit.model.item import SecretRef
-from fedikit.model.value import DomainName, HostName, HttpsUrl, HttpUrl, IpAddress, OneLine, Port, UnixName, Value
+from fedikit.model.value import (
+    Argument,
+    DomainName,
+    HostName,
+    HttpsUrl,
+    HttpUrl,
+    IpAddress,
+    Line,
+    Port,
+    SignInName,
+    UnixName,
+    Value,
+)
 
 Url = Annotated[
     str,
@@ -20,7 +32,7 @@ Url = Annotated[
 class _Check(Value):
     """What every check has."""
 
-    application: str
+    application: Line
     """The application that it belongs to."""
     deadline: Annotated[float, Field(gt=0, le=3600)] = 20
     """Seconds until it must hold; it is tried again and again that long, for services take time to start."""
@@ -58,7 +70,7 @@ class HttpAnswers(_Check):
     kind: Literal["http-answers"] = "http-answers"
     url: Url
     status: Annotated[int, Field(ge=100, le=599)] = 200
-    contains: Annotated[str, Field(min_length=1)] | None = None
+    contains: Annotated[Argument, Field(min_length=1)] | None = None
     """Text in the body."""
 
     @property
@@ -72,7 +84,7 @@ class NodeInfo(_Check):
     kind: Literal["node-info"] = "node-info"
     domain: DomainName
     port: Port = 443
-    software: str | None = None
+    software: Line | None = None
     """The name that the software gives itself; any if absent."""
 
     @property
@@ -104,7 +116,7 @@ class PageShows(_Check):
 
     kind: Literal["page-shows"] = "page-shows"
     url: Url
-    text: Annotated[str, Field(min_length=1)]
+    text: Annotated[Line, Field(min_length=1)]
 
     @property
     def name(self) -> str:
@@ -116,7 +128,7 @@ class SignsIn(_Check):
 
     kind: Literal["signs-in"] = "signs-in"
     url: HttpsUrl
-    username: Annotated[str, Field(pattern=r"^[^:\x00-\x1f\x7f]+$")]
+    username: SignInName
     secret: SecretRef
 
     @property
@@ -129,8 +141,8 @@ class ShellCommandPrints(_Check):
 
     kind: Literal["shell-command-prints"] = "shell-command-prints"
     host: HostName
-    command: Annotated[tuple[str, ...], Field(min_length=1)]
-    expected: str
+    command: Annotated[tuple[Argument, ...], Field(min_length=1)]
+    expected: Argument
     user: UnixName | None = None
     """Whose login shell; that of the user whom fedikit connects as if absent."""
 
@@ -150,9 +162,9 @@ class BucketWorks(_Check):
     """The application's, from where its bucket is used."""
     endpoint: HttpUrl
     """The address of the S3 API; the bucket is in the path."""
-    region: OneLine
+    region: Line
     bucket: Annotated[str, Field(pattern=r"^[a-z0-9.-]+$")]
-    key_id: SecretRef | OneLine
+    key_id: SecretRef | Line
     key_secret: SecretRef
     public_host: DomainName | None = None
     """The media host, where everybody may read the objects; nobody may if absent."""

@@ -11,10 +11,17 @@ from pydantic import AfterValidator, Field, SecretStr, create_model
 
 from fedikit.errors import ConfigurationError, Mistake
 from fedikit.model.application import Application, Catalogue, Chosen, Context, Person, Settings
+from fedikit.model.item import SecretRef
 from fedikit.model.value import DomainName
 
-INITIAL_PASSWORD = "initial-user/password"  # noqa: S105 - the label of a secret, not a secret
+INITIAL_PASSWORDS = "initial-user/password"
+"""What the initial user's passwords are called together."""
 _NAME = re.compile("[a-z][a-z0-9-]*")
+
+
+def initial_password(application: str) -> SecretRef:
+    """The initial user's password in an application: its own in each, unless the operator gave one for all."""
+    return SecretRef(name=f"{application}/initial-user", family=INITIAL_PASSWORDS)
 
 
 def _one_line(password: SecretStr) -> SecretStr:
@@ -27,7 +34,8 @@ class InitialUser(Person):
     """The person who can sign in from the start, in every application that has accounts."""
 
     password: Annotated[SecretStr, Field(min_length=12, max_length=128), AfterValidator(_one_line)] | None = None
-    """The password to sign in with; derived from the provider's master key if absent."""
+    """The password to sign in with, the same everywhere; if absent, one for each application is derived from the
+    provider's master key."""
 
 
 class Configuration(Chosen):
@@ -50,7 +58,7 @@ class Configuration(Chosen):
     def given(self) -> dict[str, SecretStr]:
         """The secrets that the operator gave instead of having them derived, by label."""
         password = self.initial_user.password
-        return {INITIAL_PASSWORD: password} if password else {}
+        return {INITIAL_PASSWORDS: password} if password else {}
 
     def settings(self, application: str) -> Settings:
         """The settings of an application of the catalogue."""

@@ -9,7 +9,7 @@ from fedikit.model.policy import CannotFulfil, Place, Policy, Provision
 from fedikit.model.quadlet import AWAIT, FOLDER, quadlet, variables_path
 from fedikit.model.request import Container, HttpHealth, OneOffJob, Task, Variables, Volume
 from fedikit.model.text import Untold, filled, joined
-from fedikit.model.value import AbsolutePath, ImageRepository, Written
+from fedikit.model.value import AbsolutePath, ImageRepository, Written, is_line
 
 QUADLETS = "/etc/containers/systemd"
 AWAIT_SCRIPT = """\
@@ -137,8 +137,9 @@ def _variables_file(variables: Variables, place: Place) -> File:
 def _one_line(name: str, content: Content, place: Place) -> Content:
     """Podman reads these files line by line and verbatim."""
     parts = content.parts if isinstance(content, SecretText) else (content,)
-    if any(isinstance(part, str) and "\n" in part for part in parts):
-        raise CannotFulfil(f"applications.{place.application}", f"gives the variable {name} more than one line")
+    if wrong := [part for part in parts if isinstance(part, str) and not is_line(part)]:
+        what = "more than one line" if "\n" in "".join(wrong) else "a control character"
+        raise CannotFulfil(f"applications.{place.application}", f"gives the variable {name} {what}")
     return content
 
 

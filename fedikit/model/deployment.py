@@ -11,7 +11,17 @@ from fedikit.model.check import Check
 from fedikit.model.diagram import counted, mermaid
 from fedikit.model.host import DnsRecord, HostState
 from fedikit.model.lock import Lock
-from fedikit.model.value import Certificates, HostName, IpAddress, SecretReference, Value, Written, digest_of
+from fedikit.model.value import (
+    ArchiveUrl,
+    Certificates,
+    HostName,
+    IpAddress,
+    Line,
+    SecretReference,
+    Value,
+    Written,
+    digest_of,
+)
 
 
 class Network(Written):
@@ -35,15 +45,25 @@ class Secrets(Written):
         description="The key from which all secrets are derived: file:PATH, command:COMMAND or env:NAME.",
         examples=["file:master.key", "command:pass show fedikit"],
     )
-    versions: dict[str, Annotated[int, Field(ge=1)]] = Field(
+    versions: dict[Line, Annotated[int, Field(ge=1)]] = Field(
         default_factory=dict,
         description="By the name of a secret, its version: raise it to rotate the secret.",
         examples=[{"mastodon/database": 2}],
     )
-    given: dict[str, SecretReference] = Field(
+    given: dict[Line, SecretReference] = Field(
         default_factory=dict,
         description="Where secrets are that somebody else made, by their name.",
         examples=[{"mail/password": "file:mail.password"}],
+    )
+
+
+class PackageSources(Written):
+    """Where Debian packages are found that the deployer's own mirrors no longer have."""
+
+    snapshots: tuple[ArchiveUrl, ...] = Field(
+        (),
+        description="Archives that keep what mirrors drop; asked for packages that a lock names.",
+        examples=[("https://snapshot.debian.org/archive/debian/20251001T000000Z",)],
     )
 
 
@@ -70,6 +90,7 @@ class Deployment(Value):
     checks: tuple[Check, ...] = ()
     network: Network = Network()
     secrets: Secrets = Secrets()
+    packages: PackageSources = PackageSources()
     parallel: Parallel = Parallel()
     lock: Lock | None = None
     """Exactly what it is made of, if that was locked."""
@@ -97,6 +118,7 @@ class Deployment(Value):
             mode="json",
             exclude={
                 "secrets": True,
+                "packages": True,
                 "parallel": True,
                 "hosts": {"__all__": {"connection": DEPLOYERS_OWN}},
             },

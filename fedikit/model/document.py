@@ -1,4 +1,4 @@
-"""Documents: JSON and TOML text as plain data; what is wrong with the text is told by line and column, or by path."""
+"""Documents: JSON, TOML and YAML as plain data; what is wrong with the text is told by line and column, or by path."""
 
 import json
 import re
@@ -36,6 +36,29 @@ def parse_json(text: str) -> Any:
 def parse_toml(text: str) -> Any:
     """TOML as data."""
     return _read(lambda: tomllib.loads(text))
+
+
+def parse_yaml(text: str) -> Any:
+    """YAML as data in which every scalar is text."""
+    return _read(lambda: _checked(_yaml(text)))
+
+
+def _yaml(text: str) -> Any:
+    import yaml  # slow to import, and seldom needed
+
+    class Loader(yaml.BaseLoader):  # type: ignore[misc] # yaml is untyped
+        def construct_mapping(self, node: Any, deep: bool = False) -> _Object:
+            parts = [[self.construct_object(part, deep=True) for part in pair] for pair in node.value]
+            return _object([(str(key), value) for key, value in parts])
+
+    try:
+        return yaml.load(text, Loader=Loader)  # noqa: S506 - knows text only
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else WHOLE
+        _refuse(place, f"is not YAML: {error.problem}")
+    except yaml.YAMLError as error:
+        _refuse(WHOLE, f"is not YAML: {_lower(str(error))}")
 
 
 def _checked(data: Any) -> Any:

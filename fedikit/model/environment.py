@@ -11,7 +11,7 @@ from fedikit.model.cache import CachePolicy
 from fedikit.model.configuration import Configuration
 from fedikit.model.container import ContainerPolicy
 from fedikit.model.database import MariaPolicy, PostgresPolicy
-from fedikit.model.deployment import Deployment, Network, Parallel, Secrets, cycle_of
+from fedikit.model.deployment import Deployment, Network, PackageSources, Parallel, Secrets, cycle_of
 from fedikit.model.draft import Draft
 from fedikit.model.function import TypedFunction
 from fedikit.model.host import Connection, HostNames, HostState
@@ -81,6 +81,8 @@ class Environment(Written):
     """How the deployer's checks find their way here."""
     secrets: Secrets = Field(Secrets(), title="Secrets")
     """Where the secrets of this environment come from."""
+    packages: PackageSources = Field(PackageSources(), title="Packages")
+    """Where packages come from besides this deployer's mirrors."""
     parallel: Parallel = Field(Parallel(), title="Parallel")
     """How much is done at the same time here."""
 
@@ -176,6 +178,7 @@ class Environment(Written):
             checks=tuple(rotated_check(check, self.secrets.versions) for check in draft.checks),
             network=self.network,
             secrets=self.secrets,
+            packages=self.packages,
             parallel=self.parallel,
         )
 

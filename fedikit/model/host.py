@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
+from fedikit.model.host_key import HostKey
 from fedikit.model.item import Items
-from fedikit.model.value import DomainName, HostName, IpAddress, Port, PublicKey, UnixName, Value, Written
+from fedikit.model.value import DomainName, HostName, IpAddress, Line, Port, UnixName, Value, Written
 
 
 def _several(hosts: Any) -> Any:
@@ -83,11 +84,11 @@ class Ssh(Reached):
     """The IP address or name at which SSH answers."""
     port: Port = Field(22, description="The port at which SSH answers.")
     user: UnixName = Field("root", description="Who logs in; anyone but root needs sudo without a password.")
-    host_key: PublicKey = Field(
+    host_key: HostKey = Field(
         description="The host's public key; a host that shows another key is refused.",
         examples=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHw9…"],
     )
-    identity_file: str | None = None
+    identity_file: Line | None = None
     """The private key to log in with, relative to the environment's file; the SSH agent's keys if absent."""
     public_address: IpAddress | None = None
     """Where the host's web sites are found, if not at `address`."""

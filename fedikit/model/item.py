@@ -11,16 +11,23 @@ from pydantic import Field, model_validator
 
 from fedikit.model.value import (
     AbsolutePath,
+    Argument,
     BucketName,
     DatabaseName,
     Digest,
     DomainName,
     HttpUrl,
     ImageReference,
+    Line,
     Mode,
     Owner,
     PackageName,
+    PackageVersion,
+    PublicKey,
+    SecretName,
+    UnitFile,
     UnixName,
+    UserText,
     Value,
 )
 
@@ -41,7 +48,7 @@ SecretFormat = Literal[
 class SecretRef(Value):
     """Stands for a secret, derived or given by the operator, that is filled in only on its way to the host."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9]+([./-][a-z0-9]+)*$")]
+    name: SecretName
     """Its label, such as `snac/initial-user`; the same label always yields the same secret."""
     format: SecretFormat = "password"
     """password: 24 letters and digits; hex32, hex64, hex128: that many hexadecimal digits; letters32: that many letters
@@ -52,6 +59,11 @@ class SecretRef(Value):
     """Data is lost, or strangers' trust, if it ever changes: its version cannot be raised."""
     given: bool = False
     """Somebody else made it, and the environment says where it is; it cannot be derived."""
+    family: str = ""
+    """What it and its like are called together: under this name all may be given, or rotated, at once. A master key
+    from before they were told apart derives one for all from it."""
+    alone: bool = False
+    """It was rotated under its own name, so that every master key derives it apart from its family."""
 
 
 class SecretText(Value):
@@ -69,7 +81,7 @@ class Package(Value):
 
     kind: Literal["package"] = "package"
     name: PackageName
-    version: str | None = None
+    version: PackageVersion | None = None
     """Exactly this version; any version holds if absent."""
 
     @property
@@ -113,7 +125,7 @@ class Symlink(Value):
 
     kind: Literal["symlink"] = "symlink"
     path: AbsolutePath
-    target: Annotated[str, Field(min_length=1)]
+    target: Annotated[Line, Field(min_length=1)]
 
     @property
     def id(self) -> str:
@@ -125,14 +137,14 @@ class User(Value):
 
     kind: Literal["user"] = "user"
     name: UnixName
-    comment: Annotated[str, Field(pattern=r"^[^:,\n]*$")] = ""
+    comment: UserText = ""
     home: AbsolutePath | None = None
     """`/home/NAME` if absent; created if it does not exist."""
     shell: AbsolutePath = "/bin/bash"
     groups: tuple[UnixName, ...] = ()
     """Further groups, which must exist."""
     system: bool = False
-    authorized_keys: tuple[Annotated[str, Field(pattern=r"^[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [^\n]*)?$")], ...] = ()
+    authorized_keys: tuple[PublicKey, ...] = ()
     """OpenSSH public keys that may log in; the user's whole authorized_keys file if any are given."""
 
     @property
@@ -144,7 +156,7 @@ class Unit(Value):
     """A systemd unit's state. Its file, if we bring one, is a File item."""
 
     kind: Literal["unit"] = "unit"
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9:_.@-]+\.(service|socket|timer|path|target|mount)$")]
+    name: UnitFile
     enabled: bool = True
     active: bool = True
     restart_on: tuple[ItemId, ...] = ()
@@ -162,11 +174,11 @@ class Job(Value):
 
     kind: Literal["job"] = "job"
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9 ._/-]*$")]
-    run: Annotated[tuple[str, ...], Field(min_length=1)]
+    run: Annotated[tuple[Argument, ...], Field(min_length=1)]
     """The command, not a shell line. Never holds a secret: command lines are public on a host."""
-    check: tuple[str, ...] = ()
+    check: tuple[Argument, ...] = ()
     """Exits with 0 when the job's effect is there already; gets the same standard input; changes nothing."""
-    undo: tuple[str, ...] = ()
+    undo: tuple[Argument, ...] = ()
     """Takes the effect back when the job leaves."""
     stdin: Content = ""
     user: UnixName = "root"

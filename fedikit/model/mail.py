@@ -7,7 +7,7 @@ from pydantic import Field
 from fedikit.model.item import SecretRef
 from fedikit.model.policy import Place, Policy, Provision
 from fedikit.model.resource import MailRelay
-from fedikit.model.value import EmailAddress, OneLine, Port, Written
+from fedikit.model.value import EmailAddress, Line, Port, Written
 
 PASSWORD = "mail/password"  # noqa: S105 - the label of a secret
 
@@ -21,9 +21,7 @@ class MailPolicy(Written, Policy[MailRelay]):
     )
     port: Port = Field(587, description="The port at which it takes mail.")
     encryption: Literal["starttls", "tls", "none"] = Field("starttls", description="How the connection is protected.")
-    user: OneLine = Field(
-        "", description="Who signs in there; nobody if empty. The password is the secret mail/password."
-    )
+    user: Line = Field("", description="Who signs in there; nobody if empty. The password is the secret mail/password.")
     sender: EmailAddress | None = Field(
         None, description="From whom all mail comes; noreply@ each application's own domain if absent."
     )

@@ -10,14 +10,26 @@ from pydantic import Field
 from fedikit.model.item import Directory, File, Item, Job
 from fedikit.model.resource import Cache, MailRelay, MariaDatabase, ObjectBucket, PostgresDatabase
 from fedikit.model.text import Text
-from fedikit.model.value import AbsolutePath, DomainName, ImageReference, PackageName, Port, Value
+from fedikit.model.value import (
+    AbsolutePath,
+    Argument,
+    DomainName,
+    HeaderText,
+    ImageReference,
+    Line,
+    PackageName,
+    Port,
+    UnitFile,
+    UrlPath,
+    Value,
+)
 
 
 class Example(Value):
     """A command, and what it prints when all is well."""
 
-    command: Annotated[tuple[str, ...], Field(min_length=1)]
-    prints: str
+    command: Annotated[tuple[Argument, ...], Field(min_length=1)]
+    prints: Argument
     """Text that its output contains."""
 
 
@@ -39,7 +51,7 @@ class SystemService(Value):
     kind: Literal["service"] = "service"
     packages: tuple[PackageName, ...]
     """Debian packages; one of them brings the unit."""
-    unit: str
+    unit: UnitFile
     """The systemd unit; restarted when one of the files changes."""
     directories: tuple[Directory, ...] = ()
     """Directories, for configuration or for data."""
@@ -59,7 +71,6 @@ class Route(Value):
 
 
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]
-HeaderText = Annotated[str, Field(pattern=r'^[^"\\`{}\n]+$')]
 
 
 class WebSite(Value):
@@ -112,7 +123,7 @@ class HttpHealth(Value):
 
     kind: Literal["http"] = "http"
     port: Port
-    path: Annotated[str, Field(pattern=r"^/[^\s\"'\\]*$")] = "/"
+    path: UrlPath = "/"
     domain: DomainName | None = None
     """The Host header, for software that answers to its own name only."""
 
@@ -121,7 +132,7 @@ class CommandHealth(Value):
     """Healthy is that in which a command succeeds."""
 
     kind: Literal["command"] = "command"
-    command: Annotated[tuple[str, ...], Field(min_length=1)]
+    command: Annotated[tuple[Argument, ...], Field(min_length=1)]
 
 
 class Container(Value):
@@ -131,11 +142,11 @@ class Container(Value):
     name: UnitName
     """Its name, and that of its systemd unit."""
     image: ImageReference
-    command: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    command: tuple[Annotated[Argument, Field(min_length=1)], ...] = ()
     """The image's own if empty. No word is empty: Podman's generator would drop all that come after it."""
     variables: Variables | None = None
     """Environment variables, shared with others; a change restarts it."""
-    environment: dict[VariableName, str] = Field(default_factory=dict)
+    environment: dict[VariableName, Line] = Field(default_factory=dict)
     """Further ones, of its own; never secrets."""
     user: Annotated[str, Field(pattern=r"^[0-9]+(:[0-9]+)?$")] | None = None
     """Numbers of the user and group that it runs as; the image's own if absent."""
@@ -157,9 +168,9 @@ class OneOffJob(Value):
     kind: Literal["job"] = "job"
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9 -]*$")]
     image: ImageReference
-    run: Annotated[tuple[str, ...], Field(min_length=1)]
+    run: Annotated[tuple[Argument, ...], Field(min_length=1)]
     """The command, in a container; never holds a secret."""
-    check: tuple[str, ...] = ()
+    check: tuple[Argument, ...] = ()
     """Succeeds when the effect is there already; gets the same standard input; changes nothing."""
     stdin: Text = ""
     variables: Variables | None = None
@@ -176,9 +187,9 @@ class Task(Value):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9 -]*$")]
     container: UnitName
     """The container's name."""
-    run: Annotated[tuple[str, ...], Field(min_length=1)]
+    run: Annotated[tuple[Argument, ...], Field(min_length=1)]
     """The command; never holds a secret."""
-    check: tuple[str, ...] = ()
+    check: tuple[Argument, ...] = ()
     """Succeeds when the effect is there already; gets the same standard input; changes nothing."""
     stdin: Text = ""
     deadline: Annotated[int, Field(ge=1, le=3600)] = 300

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from fedikit.model.text import FactReference
-from fedikit.model.value import BucketName, DatabaseName, DomainName, Port, Value
+from fedikit.model.value import BucketName, DatabaseName, DomainName, Line, Port, Value
 
 
 class Resource(Value):
@@ -56,9 +56,9 @@ class PostgresDatabase(_Served):
     kind: Literal["postgresql"] = "postgresql"
     name: DatabaseName
     """Its name, and its user's."""
-    extensions: tuple[str, ...] = ()
+    extensions: tuple[Line, ...] = ()
     """Extensions that shall be in it."""
-    collation: str = "C.UTF-8"
+    collation: Line = "C.UTF-8"
     """The locale by which it sorts and tells letters."""
 
     def if_encrypted(self, yes: str, no: str) -> FactReference:
@@ -74,7 +74,7 @@ class MariaDatabase(_Served):
     kind: Literal["mariadb"] = "mariadb"
     name: DatabaseName
     """Its name, and its user's."""
-    collation: str = "utf8mb4_unicode_ci"
+    collation: Line = "utf8mb4_unicode_ci"
     """By which it sorts and compares."""
 
 
@@ -105,7 +105,7 @@ class ObjectBucket(Resource):
     """Its name."""
     public_at: DomainName | None = None
     """The media host: a domain of its own, under which everybody may read the objects; nobody may if absent."""
-    origins: tuple[str, ...] = ("*",)
+    origins: tuple[Line, ...] = ("*",)
     """Web sites whose scripts may read them (CORS)."""
     max_gigabytes: Annotated[int, Field(ge=1)] | None = None
     """How much fits in."""

@@ -45,4 +45,7 @@ def _path(name: str) -> str:
 
 
 def _at(secret: SecretRef, versions: Versions) -> SecretRef:
-    return secret.model_copy(update={"version": versions.get(secret.name, secret.version)})
+    own = versions.get(secret.name, secret.version)
+    if own > 1:
+        return secret.model_copy(update={"version": own, "alone": bool(secret.family)})
+    return secret.model_copy(update={"version": versions.get(secret.family, own)})

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from fedikit.model.item import Content, SecretRef, SecretText
-from fedikit.model.value import Value
+from fedikit.model.value import Line, Value
 
 Fact = str | SecretRef
 """What a policy says of a resource that it provides: plain words, or a secret."""
@@ -15,10 +15,10 @@ Fact = str | SecretRef
 class FactReference(Value):
     """Stands for a fact that the policy tells which provides a resource, such as the host of a database."""
 
-    resource: str
+    resource: Line
     """The label of the resource."""
-    fact: str
-    words: dict[str, str] = Field(default_factory=dict)
+    fact: Line
+    words: dict[str, Line] = Field(default_factory=dict)
     """Other words for what the policy says; as it says it if absent."""
 
 

@@ -5,7 +5,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -42,6 +42,16 @@ class Written(Value):
     )
 
 
+def is_codename(text: str) -> bool:
+    """Whether a Debian release may be called that."""
+    return re.fullmatch("[a-z]+", text) is not None
+
+
+def is_line(text: str) -> bool:
+    """Whether it is one line, without control characters."""
+    return re.fullmatch(f"[^{_UNSEEN}]*", text) is not None
+
+
 def canonical_json(value: Any) -> str:
     """One spelling for equal values: sorted keys, no spaces."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -52,6 +62,8 @@ def digest_of(value: Any) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
+# C0 and C1, separators of lines, characters of no width, and those that turn the direction of writing
+_UNSEEN = r"\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
 HostName = Annotated[
     str,
     Field(
@@ -69,6 +81,13 @@ DomainName = Annotated[
     ),
 ]
 PackageName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$", description="The name of a Debian package.")]
+PackageVersion = Annotated[
+    str,
+    Field(pattern=r"^([0-9]+:)?[0-9][A-Za-z0-9.+~-]*$", description="The version of a Debian package."),
+]
+Codename = Annotated[str, Field(pattern=r"^[a-z]+$", description="The name of a Debian release, such as trixie.")]
+Architecture = Literal["amd64", "arm64", "armel", "armhf", "i386", "loong64", "mips64el", "ppc64el", "riscv64", "s390x"]
+"""What Debian calls the kinds of machines that it is made for."""
 UnixName = Annotated[
     str,
     Field(
@@ -85,7 +104,7 @@ Owner = Annotated[
 AbsolutePath = Annotated[
     str,
     Field(
-        pattern=r"^(/([^/.\x00\n]|\.[^/.\x00\n]|\.\.[^/\x00\n])[^/\x00\n]*)+$",
+        pattern=rf"^(/([^/.{_UNSEEN}]|\.[^/.{_UNSEEN}]|\.\.[^/{_UNSEEN}])[^/{_UNSEEN}]*)+$",
         description="An absolute path without '.', '..' or doubled slashes.",
     ),
 ]
@@ -98,7 +117,15 @@ AccountName = Annotated[
         description="A user's name in the fediverse: small letters, digits and _, a letter first.",
     ),
 ]
-OneLine = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$", description="One line of text.")]
+Line = Annotated[str, Field(pattern=rf"^[^{_UNSEEN}]*$", description="One line of text, without control characters.")]
+Argument = Annotated[str, Field(pattern=r"^[^\x00]*$", description="A word of a command line.")]
+ArchiveUrl = Annotated[
+    str,
+    Field(
+        pattern=r"^https?://[A-Za-z0-9.:-]+(/[A-Za-z0-9._~%+-]+)*/?$",
+        description="Where a Debian archive is: http:// or https://, with its path.",
+    ),
+]
 EmailAddress = Annotated[
     str,
     Field(
@@ -145,12 +172,37 @@ BucketName = Annotated[
 ]
 PublicKey = Annotated[
     str,
-    Field(pattern=r"^[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [^\n]*)?$", description="An OpenSSH public key, as in a .pub file."),
+    Field(
+        pattern=rf"^[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [^{_UNSEEN}]*)?$",
+        description="An OpenSSH public key, as in a .pub file.",
+    ),
+]
+SecretName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9]+([./-][a-z0-9]+)*$",
+        description="The name of a secret: an application's, a slash, and what it is for.",
+    ),
+]
+UserText = Annotated[str, Field(pattern=rf"^[^:,{_UNSEEN}]*$", description="What is said of a user, without : and ,")]
+SignInName = Annotated[str, Field(pattern=rf"^[^:{_UNSEEN}]+$", description="A name to sign in with, without :")]
+HeaderText = Annotated[
+    str, Field(pattern=rf'^[^"\\`{{}}{_UNSEEN}]+$', description="What a header says, without quotes and braces.")
+]
+UrlPath = Annotated[
+    str, Field(pattern=rf"^/[^\s\"'\\{_UNSEEN}]*$", description="The path of a web address, with its query.")
+]
+UnitFile = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9:_.@-]+\.(service|socket|timer|path|target|mount)$",
+        description="The name of a systemd unit.",
+    ),
 ]
 SecretReference = Annotated[
     str,
     Field(
-        pattern=r"^(file|command|env):[^\x00\n]+$",
+        pattern=rf"^(file|command|env):[^{_UNSEEN}]+$",
         description="Where a secret is found, as file:PATH, command:COMMAND or env:NAME; never the secret itself.",
     ),
 ]

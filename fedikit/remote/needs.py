@@ -37,7 +37,15 @@ def packages_for(host: str, asked: Asked, sessions: Sessions, tell: Tell) -> tup
         ours=answer.ours,
     )
     if lock:  # another version of what is there is no lack for apt: it is named by the host alone
-        return locked_debs([*answer.packages, *(deb.name for deb in debs)], lock.packages.get(host, {}))
+        return locked_debs(
+            [*answer.packages, *(deb.name for deb in debs)],
+            lock.packages.get(host, {}),
+            codename=answer.codename,
+            architecture=answer.architecture,
+            snapshots=sessions.deployment.packages.snapshots,
+            store=sessions.store,
+            tell=tell,
+        )
     return debs
 
 

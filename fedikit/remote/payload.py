@@ -20,6 +20,7 @@ SHORT = 16
 class Payload:
     """The items of one host as the agent takes them, and what may have to be sent along."""
 
+    host: str
     items: list[Encoded] = field(default_factory=list)
     contents: dict[str, bytes] = field(default_factory=dict)
     """Plain contents by SHA-256."""
@@ -33,12 +34,12 @@ class Payload:
         return len(self.contents[sha256]) if sha256 in self.contents else self.files.get(sha256)
 
 
-def encode(items: Sequence[Item], vault: Vault, images: Images | None = None) -> Payload:
+def encode(host: str, items: Sequence[Item], vault: Vault, images: Images | None = None) -> Payload:
     """Makes the payload of a host; raises SecretError if a secret is missing, StoreError if images are.
 
     `images`: where container images come from, the deployer's own store if not given.
     """
-    payload = Payload()
+    payload = Payload(host)
     by_id: dict[str, Encoded] = {}
     wanted = [(item.reference, item.digest) for item in items if isinstance(item, Image)]
     stored = (images or Images()).wanted(wanted) if wanted else {}
@@ -92,7 +93,7 @@ def _encode_content(name: str, content: Content, vault: Vault, payload: Payload)
     if isinstance(content, SecretText):
         text = vault.text(content)
         payload.secrets[name] = text
-        return {"seal": vault.seal(text), "spans": _spans(content, vault)}
+        return {"seal": vault.seal(text, payload.host), "spans": _spans(content, vault)}
     data = content.encode()
     digest = hashlib.sha256(data).hexdigest()
     payload.contents[digest] = data

@@ -157,12 +157,17 @@ def as_error(host: str, trouble: Trouble) -> HostError:
 
 
 def deployer_name() -> str:
-    """Who is at work here, for the host's lock and records: as the system knows him, whatever variables say."""
+    """Who is at work here, for the host's lock and records."""
+    return f"{user_name()}@{socket.gethostname()}"
+
+
+def user_name() -> str:
+    """Who runs this, as the system knows it, whatever the environment's variables say; a number if it has no name."""
+    number = os.getuid()
     try:
-        name = pwd.getpwuid(os.getuid()).pw_name
+        return pwd.getpwuid(number).pw_name
     except KeyError:
-        name = str(os.getuid())
-    return f"{name}@{socket.gethostname()}"
+        return str(number)
 
 
 def new_run() -> str:

@@ -76,7 +76,7 @@ class Sessions:
     def ask(self, host: str, question: Question) -> Asked:
         """Asks a host what would change there. The session is open, and the caller's to close or keep."""
         state = self.deployment.hosts[host]
-        payload = encode(state.items, self.vault, self.images)
+        payload = encode(host, state.items, self.vault, self.images)
         identity = identity_of(state, self.vault)
         with failing_alone(host):
             session = Session(host, state.connection)
@@ -109,7 +109,7 @@ class Sessions:
             "deployment": self.deployment.name,
             "items": payload.items,
             "identity": identity,
-            "seal": self.vault.seal_key().hex() if self.vault.has_master else "",
+            "seal": self.vault.seal_key(payload.host).hex() if self.vault.has_master else "",
         }
         if question.purpose == "remove":
             request["forget"] = True

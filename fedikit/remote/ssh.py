@@ -161,9 +161,15 @@ def _vouch(client: paramiko.SSHClient, host: str, ssh: Ssh) -> None:
     if not ssh.host_key:
         client.load_system_host_keys()
         return
-    kind, data = ssh.host_key.split()[:2]
+    kind, _, data = ssh.host_key.partition(" ")
     name = ssh.address if ssh.port == 22 else f"[{ssh.address}]:{ssh.port}"
-    client.get_host_keys().add(name, kind, paramiko.PKey.from_type_string(kind, b64decode(data)))
+    try:
+        client.get_host_keys().add(name, kind, paramiko.PKey.from_type_string(kind, b64decode(data)))
+    except Exception as error:  # whatever Paramiko makes of a key that it does not know
+        hint = f"see hosts.{host}.host_key in the environment"
+        raise HostKeyRefused(
+            host, f"its host key in the environment is not one that can be checked: {error}", hint=hint
+        ) from error
 
 
 def _be_prompt(transport: paramiko.Transport) -> None:

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
-import yaml
 from pydantic import ValidationError
 
 from fedikit.errors import ConfigurationError, Mistake
+from fedikit.model.document import Malformed, parse_json, parse_yaml
 from fedikit.model.mistake import mistakes_in
 from fedikit.runbook.parameters import RunbookParameters
 
@@ -42,9 +42,11 @@ def check_parameters(model: type[Parameters], values: Mapping[str, Any]) -> Para
 def read_parameter_file(model: type[RunbookParameters], file: Path) -> dict[str, Any]:
     """Reads a parameter file; scalars of YAML are text until the field's type says what they mean."""
     try:
-        text = file.read_text()
-        values = json.loads(text) if file.suffix == ".json" else yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - knows text only
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, yaml.YAMLError) as error:
+        text = file.read_text("utf-8-sig")
+        values = parse_json(text) if file.suffix == ".json" else parse_yaml(text)
+    except Malformed as malformed:
+        raise ConfigurationError(str(file), malformed.mistakes) from None
+    except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigurationError(str(file), [Mistake("file", reason)]) from error
     if values in (None, ""):

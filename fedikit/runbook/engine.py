@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
+from ipykernel.kernelspec import make_ipkernel_cmd
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -100,9 +101,15 @@ class RunbookClient(PapermillNotebookClient):  # type: ignore[misc] # papermill 
             ensure_event_loop().close()
 
     def create_kernel_manager(self) -> Any:
-        """This Python's own kernel, whatever kernels the user has put into his folders under its name."""
+        """This Python's own kernel, whatever kernels the user has put into his folders under its name.
+
+        Where it is started may be anybody's folder: nothing is imported from there.
+        """
         manager = super().create_kernel_manager()
         manager.kernel_spec_manager = KernelSpecManager(kernel_dirs=[])
+        manager.kernel_spec.argv = make_ipkernel_cmd(
+            python_arguments=["-P"], extra_arguments=["--InteractiveShellApp.ignore_cwd=True"]
+        )
         return manager
 
     def papermill_execute_cells(self) -> None:

@@ -25,30 +25,34 @@ class RunbookFile:
 
 
 def find_runbook(name_or_path: str | Path) -> RunbookFile:
-    """Finds a runbook by its path, or by its name in `runbooks/`: here, or beside or in the package."""
+    """Finds a runbook by its path (with a slash, or ending in .ipynb), or one of fedikit's own by its name.
+
+    A name never leads to a file where you are: what lies there may be anybody's.
+    """
     path = _path_of(name_or_path)
     content = path.read_bytes()
     return RunbookFile(path, hashlib.sha256(content).hexdigest(), _model_of(path, content))
 
 
 def _path_of(name_or_path: str | Path) -> Path:
-    given = Path(name_or_path)
-    if given.suffix == ".ipynb":
-        candidates = [given]
-    else:
-        package = Path(fedikit.__path__[0])
-        folders = (Path("runbooks"), package.parent / "runbooks", package / "runbooks")
-        candidates = [folder / f"{name_or_path}.ipynb" for folder in folders]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
-    raise FedikitError(
-        f"there is no runbook {str(name_or_path)!r}", hint=f"looked for {candidates[0]}; {_known(candidates)}"
-    )
+    given = str(name_or_path)
+    is_path = isinstance(name_or_path, Path) or "/" in given or given.endswith(".ipynb")
+    path = Path(given) if is_path else _own_folder() / f"{given}.ipynb"
+    if path.is_file():
+        return path
+    hint = f"looked for {path}; " if is_path else f"one of yours is named by its path: ./runbooks/{given}.ipynb; "
+    raise FedikitError(f"there is no runbook {given!r}", hint=hint + _known(path.parent))
 
 
-def _known(candidates: list[Path]) -> str:
-    names = sorted({path.stem for candidate in candidates for path in candidate.parent.glob("*.ipynb")})
+def _own_folder() -> Path:
+    """Where fedikit's own runbooks are: in the installed package, or beside it in a working copy."""
+    package = Path(fedikit.__path__[0]).absolute()
+    installed = package / "runbooks"
+    return installed if installed.is_dir() else package.parent / "runbooks"
+
+
+def _known(folder: Path) -> str:
+    names = sorted(path.stem for path in folder.glob("*.ipynb"))
     return f"there are {', '.join(names)}" if names else "there are none there"
 
 

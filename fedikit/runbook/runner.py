@@ -8,7 +8,6 @@ Wrong parameters are refused before there is a record. What a run ended with is 
 raised, never by what it wrote into the notebook.
 """
 
-import getpass
 import os
 import platform
 from collections.abc import Callable, Mapping
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from fedikit import __version__
 from fedikit.events import Tell, tell_nobody
+from fedikit.remote.session import user_name
 from fedikit.runbook.arguments import check_files, check_parameters
 from fedikit.runbook.follow import Follower, following
 from fedikit.runbook.notebook import RunbookFile, find_runbook
@@ -76,13 +76,19 @@ def _execute(
     stop: StopRequest,
     show: Callable[[str], None],
 ) -> "Ending":
-    environment = {**os.environ, RECORD: str(folder), RUNBOOK: str(runbook.path.absolute())}
+    environment = {**_without_here(os.environ), RECORD: str(folder), RUNBOOK: str(runbook.path.absolute())}
     with stop.listening():
         from fedikit.runbook.execution import execute  # slow: brings papermill
 
         values = parameters.model_dump(mode="json")
         output = folder / f"{runbook.name}.ipynb"
         return execute(runbook.path, output, parameters=values, environment=environment, stop=stop, show=show)
+
+
+def _without_here(variables: Mapping[str, str]) -> dict[str, str]:
+    """The same without the current folder on Python's path: an empty entry there, as a stray colon makes, means it."""
+    entries = [entry for entry in variables.get("PYTHONPATH", "").split(os.pathsep) if Path(entry) != Path()]
+    return {**variables, "PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(entries)}
 
 
 def _after_events(follower: Follower, show: Callable[[str], None] | None) -> Callable[[str], None]:
@@ -108,7 +114,7 @@ def _result(
         dry_run=parameters.is_dry_run,
         started=started,
         finished=datetime.now(UTC),
-        user=getpass.getuser(),
+        user=user_name(),
         runbook_sha256=runbook.sha256,
         versions={"fedikit": __version__, "python": platform.python_version()},
         folder=folder,

@@ -5,7 +5,7 @@ forms    how derived bytes are spelt, as each software wants them
 vault    hands secrets out
 """
 
-from fedikit.secrets.master import MasterKey
+from fedikit.secrets.master import MasterKey, new_key
 from fedikit.secrets.vault import Vault, secrets_of
 
-__all__ = ["MasterKey", "Vault", "secrets_of"]
+__all__ = ["MasterKey", "Vault", "new_key", "secrets_of"]

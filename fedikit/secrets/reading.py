@@ -1,7 +1,10 @@
 """Reading a secret that somebody keeps: in a private file, behind a command, in an environment variable."""
 
+import grp
 import os
+import pwd
 import shlex
+import stat
 import subprocess
 from pathlib import Path
 
@@ -39,16 +42,50 @@ def read_secret(name: str, reference: str, *, base: Path) -> str:
 def _read_private_file(what: str, path: Path, hint: str) -> str:
     try:
         with path.open() as file:
-            mode = os.fstat(file.fileno()).st_mode & 0o777
-            if mode & 0o177:
-                message = f"{what} {path} may be read by others (mode {mode:04o})"
-                raise SecretError(message, hint=f"chmod 600 {shlex.quote(str(path))}")
+            _refuse_open_file(what, path, os.fstat(file.fileno()))
+            _refuse_open_folders(what, path)
             return file.read()
     except OSError as error:
         message = f"{what} {path} cannot be read: {error.strerror}"
         raise SecretError(message, hint=hint) from error
     except UnicodeDecodeError:  # which would carry the contents along
         raise SecretError(f"{what} {path} is no text", hint=hint) from None
+
+
+def _refuse_open_file(what: str, path: Path, status: os.stat_result) -> None:
+    """A file that others may read, or that another user put there, is not a secret of ours."""
+    quoted = shlex.quote(str(path))
+    if status.st_uid not in (os.geteuid(), 0):
+        message = f"{what} {path} belongs to another user (number {status.st_uid})"
+        raise SecretError(message, hint=f"see who put it there; if it is right: chown {os.geteuid()} {quoted}")
+    if status.st_mode & 0o177:
+        message = f"{what} {path} may be read by others (mode {status.st_mode & 0o777:04o})"
+        raise SecretError(message, hint=f"chmod 600 {quoted}")
+
+
+def _refuse_open_folders(what: str, path: Path) -> None:
+    """Who may write in a folder above it could put another file in its place."""
+    for folder in dict.fromkeys((*path.absolute().parents, *path.resolve().parents)):
+        if _may_others_write(folder.stat()):
+            message = f"{what} {path} lies below {folder}, where other users may write"
+            raise SecretError(message, hint=f"chmod go-w {shlex.quote(str(folder))}, or keep it elsewhere")
+
+
+def _may_others_write(status: os.stat_result) -> bool:
+    """In a sticky folder, such as /tmp, they may add, but not replace what is ours or root's."""
+    if status.st_uid not in (os.geteuid(), 0):
+        return True
+    by_group = status.st_mode & stat.S_IWGRP and not _is_private(status.st_gid)
+    return bool(status.st_mode & stat.S_IWOTH or by_group) and not status.st_mode & stat.S_ISVTX
+
+
+def _is_private(group: int) -> bool:
+    """Whether nobody else is in a group: it is the one that a user has for himself alone."""
+    try:
+        user, members = pwd.getpwuid(os.geteuid()), grp.getgrgid(group)
+    except KeyError:
+        return False
+    return members.gr_gid == user.pw_gid and members.gr_name == user.pw_name and set(members.gr_mem) <= {user.pw_name}
 
 
 def _read_command(what: str, command: str, base: Path) -> str:

@@ -11,7 +11,7 @@ from fedikit.errors import SecretError
 from fedikit.model.deployment import Deployment
 from fedikit.model.item import Content, SecretRef, secrets_in
 from fedikit.secrets.forms import FORMS
-from fedikit.secrets.master import CREATE_HINT, MasterKey
+from fedikit.secrets.master import MISSING_HINT, MasterKey
 from fedikit.secrets.reading import read_secret
 
 
@@ -23,6 +23,7 @@ class Vault:
         self._given = dict(given)
         self._reference = ""
         self._elsewhere: dict[str, str] = {}
+        self._read: dict[str, SecretStr] = {}
 
     @classmethod
     def of(cls, deployment: Deployment) -> "Vault":
@@ -46,16 +47,27 @@ class Vault:
 
     def value(self, ref: SecretRef) -> str:
         """The secret itself. Raises SecretError if it was not given and there is no master key."""
-        if ref.name in self._elsewhere and ref.name not in self._given:
-            self._given[ref.name] = SecretStr(read_secret(ref.name, self._elsewhere[ref.name], base=Path.cwd()))
-        if ref.name in self._given:
-            return self._given[ref.name].get_secret_value()
+        if (given := self._given_value(ref)) is not None:
+            return given.get_secret_value()
         if ref.given:
             hint = f'tell where it is in the environment: [secrets.given] "{ref.name}" = "file:PATH"'
             raise SecretError(f"the secret {ref.name} is not given, and cannot be derived", hint=hint)
         key = self._key_for(f"the secret {ref.name}")
+        label = ref.family if ref.family and not (key.is_marked or ref.alone) else ref.name
         form = FORMS[ref.format]
-        return form.spelt(key.derive(f"fedikit/{ref.name}/{form.label}/{ref.version}", form.length))
+        return form.spelt(key.derive(f"fedikit/{label}/{form.label}/{ref.version}", form.length))
+
+    def _given_value(self, ref: SecretRef) -> SecretStr | None:
+        """What the operator gave, or else what the provider keeps elsewhere, for the secret itself or its family."""
+        for name in (ref.name, ref.family):
+            if name in self._given:
+                return self._given[name]
+        for name in (ref.name, ref.family):
+            if name in self._elsewhere and name not in self._read:
+                self._read[name] = SecretStr(read_secret(name, self._elsewhere[name], base=Path.cwd()))
+            if name in self._read:
+                return self._read[name]
+        return None
 
     def text(self, content: Content) -> str:
         """A content with its secrets filled in."""
@@ -63,9 +75,13 @@ class Vault:
             return content
         return "".join(part if isinstance(part, str) else self.value(part) for part in content.parts)
 
-    def seal_key(self) -> bytes:
-        """The key of the seals, which stand for secret contents where a plain hash would betray them."""
-        return self._key_for("the seal of secret contents").derive("fedikit/seal", 32)
+    def seal_key(self, host: str) -> bytes:
+        """The key of a host's seals, which stand for secret contents where a plain hash would betray them.
+
+        A master key without a mark has one for all hosts: their ledgers hold seals under it.
+        """
+        key = self._key_for("the seal of secret contents")
+        return key.derive(f"fedikit/seal/{host}" if key.is_marked else "fedikit/seal", 32)
 
     def plan_key(self) -> bytes:
         """The key that saved plans are sealed with."""
@@ -76,15 +92,15 @@ class Vault:
         key = self._key_for("the identity of a secret").derive("fedikit/identity", 32)
         return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
-    def seal(self, text: str) -> str:
-        """HMAC-SHA256 (hex) of a text under the seal key."""
-        return hmac.new(self.seal_key(), text.encode(), hashlib.sha256).hexdigest()
+    def seal(self, text: str, host: str) -> str:
+        """HMAC-SHA256 (hex) of a text under a host's seal key."""
+        return hmac.new(self.seal_key(host), text.encode(), hashlib.sha256).hexdigest()
 
     def _key_for(self, purpose: str) -> MasterKey:
         if self._master is None and self._reference:
             self._master = MasterKey.load(self._reference, base=Path.cwd())
         if self._master is None:
-            raise SecretError(f"{purpose} needs a master key, the environment names none", hint=CREATE_HINT)
+            raise SecretError(f"{purpose} needs a master key, the environment names none", hint=MISSING_HINT)
         return self._master
 
 

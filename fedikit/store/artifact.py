@@ -90,6 +90,9 @@ class Store:
         """Removes what was not used for some days and what killed processes left; returns the bytes freed."""
         oldest = time.time() - keep_days * _DAY
         freed = sum(_remove_if_older(path, oldest) for path in self._files("sha256", "resolved"))
+        for note in (self.directory / "debs").glob("*.json"):
+            if not self.has(note.stem):
+                note.unlink(missing_ok=True)
         yesterday = time.time() - _DAY
         for leftover in (self.directory / "incoming").glob("*"):
             if leftover.stat().st_mtime < yesterday:

@@ -5,7 +5,6 @@ Many files travel over one connection, which is faster by far than one process a
 """
 
 import math
-import os
 import subprocess
 import time
 from collections.abc import Iterable, Sequence
@@ -16,9 +15,10 @@ from typing import IO
 
 from fedikit.errors import DeadlineExceeded, StoreError
 from fedikit.events import Progress, Tell
+from fedikit.store import apt
 from fedikit.store.artifact import Store
 from fedikit.store.debian import Deb, total_size
-from fedikit.store.lists import sandbox_configuration
+from fedikit.store.vouched import remember
 
 _DOWNLOADER = "/usr/lib/apt/apt-helper"
 _BYTES_PER_CONNECTION = 16 * 2**20
@@ -36,8 +36,7 @@ class _Download:
 
     def last_words(self) -> str:
         self.said.seek(0)
-        lines = self.said.read().decode(errors="replace").splitlines()[-12:]
-        return "\n".join(f"  | {line}" for line in lines)
+        return apt.last_lines(self.said.read().decode(errors="replace"))
 
     def stop(self) -> None:
         self.process.kill()
@@ -49,13 +48,13 @@ def fetch(debs: Iterable[Deb], *, store: Store, tell: Tell, workers: int = 6) ->
 
     Tells Progress in bytes. Raises StoreError when one cannot be had, DeadlineExceeded when it takes long.
     """
-    lacking = sorted({deb.sha256: deb for deb in debs if not _is_whole(deb, store)}.values())
-    if not lacking:
-        return
-    with store.incoming() as folder:
-        _download(batches_of(lacking, workers), folder, tell)
-        for deb in lacking:
-            store.adopt(folder / f"{deb.sha256}.deb", deb.sha256)
+    debs = tuple(debs)
+    if lacking := sorted({deb.sha256: deb for deb in debs if not _is_whole(deb, store)}.values()):
+        with store.incoming() as folder:
+            _download(batches_of(lacking, workers), folder, tell)
+            for deb in lacking:
+                store.adopt(folder / f"{deb.sha256}.deb", deb.sha256)
+    remember(debs, store)
 
 
 def batches_of(debs: Sequence[Deb], workers: int) -> list[list[Deb]]:
@@ -80,8 +79,7 @@ def _is_whole(deb: Deb, store: Store) -> bool:
 def _download(batches: Sequence[Sequence[Deb]], folder: Path, tell: Tell) -> None:
     total = sum(total_size(batch) for batch in batches)
     ends = time.monotonic() + _PATIENCE + total / _SLOWEST
-    configuration = folder / "apt.conf"
-    configuration.write_text('Acquire::Retries "2";\n' + sandbox_configuration())
+    (folder / "apt.conf").write_text(apt.configuration({}) + apt.way_to_mirrors())
     with ExitStack() as stack:
         downloads = [_start(batch, folder, stack) for batch in batches]
         while not _are_done(downloads):
@@ -94,16 +92,15 @@ def _download(batches: Sequence[Sequence[Deb]], folder: Path, tell: Tell) -> Non
 
 def _start(batch: Sequence[Deb], folder: Path, stack: ExitStack) -> _Download:
     files = [(deb.uri, str(folder / f"{deb.sha256}.deb"), f"SHA256:{deb.sha256}") for deb in batch]
-    command = [_DOWNLOADER, "-c", str(folder / "apt.conf"), "-q", "download-file", *sum(files, ())]
+    command = [_DOWNLOADER, "-q", "download-file", "--", *sum(files, ())]
     said = stack.enter_context((folder / f"{batch[0].sha256}.log").open("w+b"))
-    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+    variables = apt.variables(folder / "apt.conf")
     try:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, env=environment
+            command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, env=variables
         )
     except FileNotFoundError as error:
-        hint = "the deployer must be a Debian machine with apt"
-        raise StoreError(f"{_DOWNLOADER} is missing on this machine", hint=hint) from error
+        raise apt.is_missing(_DOWNLOADER) from error
     download = _Download(process, said)
     stack.callback(download.stop)
     return download

@@ -2,68 +2,40 @@
 
 import fcntl
 import os
+import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from fedikit.errors import DeadlineExceeded, StoreError
 from fedikit.events import Tell, Waiting
+from fedikit.model.value import Architecture, digest_of, is_codename
+from fedikit.store import apt
 from fedikit.store.artifact import Store
-from fedikit.store.sources import ARCHIVE_KEYRING, debian_sources
+from fedikit.store.sources import ARCHIVE_KEYRING, Source, debian_sources, snapshot_sources
 
 _MAX_AGE = 12 * 3600.0
 _UPDATE_DEADLINE = 600.0
 _ANSWER_DEADLINE = 120.0
-
-# What the deployer's own apt.conf says about proxies and certificates stays; what it hooks in, or adds to the
-# lists, does not. `pkgcache` depends on the target's status file, so that writing it would only cost time.
-_CONFIGURATION = """\
-#clear DPkg::Pre-Invoke;
-#clear DPkg::Post-Invoke;
-#clear APT::Update::Pre-Invoke;
-#clear APT::Update::Post-Invoke;
-#clear APT::Update::Post-Invoke-Success;
-#clear Acquire::IndexTargets::deb::DEP-11;
-#clear Acquire::IndexTargets::deb::DEP-11-icons;
-#clear Acquire::IndexTargets::deb::DEP-11-icons-small;
-#clear Acquire::IndexTargets::deb::CNF;
-#clear APT::Architectures;
-APT::Architecture "{architecture}";
-APT::Architectures {{ "{architecture}"; }};
-APT::Default-Release "";
-APT::Install-Recommends "false";
-APT::Install-Suggests "false";
-APT::Update::Error-Mode "any";
-Acquire::AllowInsecureRepositories "false";
-Acquire::ForceHash "SHA256";
-Acquire::Languages "none";
-Acquire::Retries "2";
-Acquire::http::Timeout "30";
-Acquire::https::Timeout "30";
-Debug::NoLocking "true";
-Dir::Etc::sourcelist "{folder}/sources.list";
-Dir::Etc::sourceparts "/dev/null";
-Dir::Etc::preferences "/dev/null";
-Dir::Etc::preferencesparts "/dev/null";
-Dir::State::lists "{folder}/lists";
-Dir::State::extended_states "/dev/null";
-Dir::State::status "/dev/null";
-Dir::Cache "{folder}/cache";
-Dir::Cache::pkgcache "";
-Dir::Cache::srcpkgcache "srcpkgcache.bin";
-"""
+_RELEASES = ("$(REPO_URI)", "$(RELEASE)", "$(CODENAME)", "$(ORIGIN)")
 
 
 @dataclass(frozen=True)
 class Lists:
-    """The package lists of one release and architecture."""
+    """The package lists of one release and architecture, from mirrors or from archives that keep what was."""
 
     codename: str
     architecture: str
     folder: Path
+    snapshots: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not is_codename(self.codename) or self.architecture not in get_args(Architecture):
+            raise StoreError(f"Debian has no release {self.codename!r} for {self.architecture!r}")
 
     @property
     def version(self) -> str:
@@ -73,6 +45,10 @@ class Lists:
     @property
     def _mark(self) -> Path:
         return self.folder / "refreshed"
+
+    @property
+    def _conf(self) -> Path:
+        return self.folder / "apt.conf"
 
     @property
     def age(self) -> float:
@@ -86,7 +62,7 @@ class Lists:
 
     def ask(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Runs an apt command on these lists; says nothing about whether it succeeded."""
-        return _run([command[0], "-c", str(self.folder / "apt.conf"), *command[1:]], _ANSWER_DEADLINE)
+        return apt.run(list(command), deadline=_ANSWER_DEADLINE, conf=self._conf)
 
     @contextmanager
     def unchanging(self) -> Iterator[None]:
@@ -95,10 +71,20 @@ class Lists:
             yield
 
     def refresh(self) -> None:
-        """Fetches the lists; all of them, or a StoreError."""
+        """Fetches the lists; all of them, and of the release asked for, or a StoreError.
+
+        Of snapshots, not every one has every part of a release: there, what can be had is enough.
+        """
         self._prepare()
-        answer = _run(["apt-get", "-c", str(self.folder / "apt.conf"), "-q", "update"], _UPDATE_DEADLINE)
-        if answer.returncode:
+        before = self.folder / "refreshed-before"
+        if self._mark.exists():
+            self._mark.replace(before)  # until these are known to be of that release, nobody takes them for it
+        answer = apt.run(["apt-get", "-q", "update"], deadline=_UPDATE_DEADLINE, conf=self._conf)
+        releases = self._releases()
+        self._refuse_others(releases)
+        if answer.returncode and not (self.snapshots and releases):
+            if before.exists():
+                before.replace(self._mark)
             raise StoreError(
                 f"the package lists of {self.codename} could not be fetched:\n{last_lines(answer)}",
                 hint="see whether `apt-get update` works on this machine; "
@@ -106,23 +92,64 @@ class Lists:
             )
         self._mark.write_text(self._configuration)
 
+    def _releases(self) -> list[list[str]]:
+        """Of each list that came: where it is from, which suite was asked for, and what its signed release says."""
+        answer = self.ask("apt-get", "indextargets", "--format", "\t".join(_RELEASES), "Created-By: Packages")
+        return [line.split("\t") for line in answer.stdout.splitlines()]
+
+    def _refuse_others(self, releases: Sequence[Sequence[str]]) -> None:
+        """A mirror without TLS may serve another release, signed as well, in the place of the one asked for."""
+        for uri, suite, codename, origin in releases:
+            if (codename, origin) != (suite, "Debian"):
+                shutil.rmtree(self.folder / "lists")
+                told = f"{origin or 'nobody'}'s {codename or 'unnamed release'}"
+                raise StoreError(
+                    f"{uri} serves {told} in the place of Debian's {suite}; it is not used",
+                    hint="the mirror is wrong, or somebody is in between: give this machine's apt another, by https",
+                )
+
     def _prepare(self) -> None:
         for needed in ("lists/partial", "cache/archives/partial"):
             (self.folder / needed).mkdir(parents=True, exist_ok=True)
-        (self.folder / "apt.conf").write_text(self._configuration)
-        (self.folder / "sources.list").write_text(_source_lines(self.codename))
+        lines = [source.line(is_current=not self.snapshots) for source in self._sources()]
+        (self.folder / "sources.list").write_text("".join(f"{line}\n" for line in lines))
+        self._conf.write_text(self._configuration + apt.way_to_mirrors())
+
+    def _sources(self) -> tuple[Source, ...]:
+        if not Path(ARCHIVE_KEYRING).is_file():
+            hint = "apt-get install debian-archive-keyring"
+            raise StoreError("Debian's archive keys are missing on this machine", hint=hint)
+        return snapshot_sources(self.snapshots, self.codename) if self.snapshots else debian_sources(self.codename)
 
     @property
     def _configuration(self) -> str:
-        text = _CONFIGURATION.format(architecture=self.architecture, folder=self.folder)
-        return text + sandbox_configuration()
+        return apt.configuration(
+            {
+                "APT::Architecture": self.architecture,
+                "APT::Architectures::": self.architecture,
+                "APT::Update::Error-Mode": "any",
+                "Dir::Etc::sourcelist": f"{self.folder}/sources.list",
+                "Dir::State::lists": f"{self.folder}/lists",
+                "Dir::State::extended_states": "/dev/null",
+                "Dir::State::status": "/dev/null",
+                "Dir::Cache": f"{self.folder}/cache",
+                "Dir::Cache::pkgcache": "",  # depends on the target's status file: writing it would only cost time
+                "Dir::Cache::srcpkgcache": "srcpkgcache.bin",
+            }
+        )
 
 
-def current_lists(codename: str, architecture: str, *, store: Store, tell: Tell) -> Lists:
-    """The lists of a release, fetched if they are missing or older than $FEDIKIT_LISTS_MAX_AGE (12 hours)."""
-    folder = store.directory / "apt" / f"{codename}-{architecture}"
+def current_lists(
+    codename: str, architecture: str, *, store: Store, tell: Tell, snapshots: Sequence[str] = ()
+) -> Lists:
+    """The lists of a release, fetched if they are missing or older than $FEDIKIT_LISTS_MAX_AGE (12 hours).
+
+    They are those of the mirrors or, if any are named, of snapshots: archives that keep what mirrors drop.
+    """
+    mark = f"-{digest_of(sorted(snapshots))[:16]}" if snapshots else ""
+    folder = store.directory / "apt" / f"{codename}-{architecture}{mark}"
+    lists = Lists(codename, architecture, folder, tuple(snapshots))
     folder.mkdir(parents=True, exist_ok=True)
-    lists = Lists(codename, architecture, folder)
     if lists.age <= _max_age():
         return lists
     tell(Waiting(what=f"package lists of Debian {codename} ({architecture})"))
@@ -132,22 +159,9 @@ def current_lists(codename: str, architecture: str, *, store: Store, tell: Tell)
     return lists
 
 
-def sandbox_configuration() -> str:
-    """Root's apt would fetch as a user of its own, who may not write into root's cache folder."""
-    return 'APT::Sandbox::User "root";\n' if os.geteuid() == 0 else ""
-
-
 def last_lines(answer: subprocess.CompletedProcess[str]) -> str:
     """What a failed command said last, indented."""
-    lines = f"{answer.stdout.strip()}\n{answer.stderr.strip()}".strip().splitlines()[-12:]
-    return "\n".join(f"  | {line}" for line in lines)
-
-
-def _source_lines(codename: str) -> str:
-    if not Path(ARCHIVE_KEYRING).is_file():
-        hint = "apt-get install debian-archive-keyring"
-        raise StoreError("Debian's archive keys are missing on this machine", hint=hint)
-    return "".join(f"{source.line()}\n" for source in debian_sources(codename))
+    return apt.last_lines(f"{answer.stdout.strip()}\n{answer.stderr.strip()}")
 
 
 def _sources_changed() -> float:
@@ -163,25 +177,6 @@ def _max_age() -> float:
         return float(given or _MAX_AGE)
     except ValueError:
         raise StoreError(f"FEDIKIT_LISTS_MAX_AGE is {given!r}, which is no number of seconds") from None
-
-
-def _run(command: list[str], deadline: float) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
-    try:
-        return subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=deadline,
-            env=environment,
-        )
-    except FileNotFoundError as error:
-        hint = "the deployer must be a Debian machine with apt"
-        raise StoreError(f"{command[0]} is missing on this machine", hint=hint) from error
-    except subprocess.TimeoutExpired as error:
-        raise DeadlineExceeded(f"{command[0]} {command[-1]}", deadline) from error
 
 
 @contextmanager

@@ -25,7 +25,7 @@ def inspect(source: str, part: Part = "manifest", *, architecture: str = "") -> 
     """An image's manifest (or its list of manifests), or its configuration, byte by byte as it lies there."""
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as said:
         options = ["--raw", "--config"] if part == "config" else ["--raw"]
-        process = _start([*_choosing(architecture), "inspect", *options, source], output, said)
+        process = _start([*_choosing(architecture), "inspect", *options, "--", source], output, said)
         try:
             process.wait(_ANSWER_DEADLINE)
         except subprocess.TimeoutExpired as error:
@@ -51,7 +51,7 @@ def copy(
     limit = _PATIENCE + (total / _SLOWEST if total else 3600.0)
     ends = time.monotonic() + limit
     with tempfile.TemporaryFile() as said:
-        process = _start([*_choosing(architecture), "copy", *options, source, destination], said, said)
+        process = _start([*_choosing(architecture), "copy", *options, "--", source, destination], said, said)
         try:
             while process.poll() is None:
                 if time.monotonic() > ends:

@@ -23,9 +23,10 @@ class Source:
     suite: str
     components: tuple[str, ...]
 
-    def line(self, signed_by: str = ARCHIVE_KEYRING) -> str:
-        """The source as one line of a sources.list, trusted through one keyring."""
-        return f"deb [signed-by={signed_by}] {self.uri} {self.suite} {' '.join(self.components)}"
+    def line(self, signed_by: str = ARCHIVE_KEYRING, *, is_current: bool = True) -> str:
+        """The source as one line of a sources.list, trusted through one keyring; one of the past may have run out."""
+        options = f"signed-by={signed_by}" + ("" if is_current else " check-valid-until=no")
+        return f"deb [{options}] {self.uri} {self.suite} {' '.join(self.components)}"
 
 
 def debian_sources(codename: str) -> tuple[Source, ...]:
@@ -44,6 +45,11 @@ def debian_sources(codename: str) -> tuple[Source, ...]:
             hint="give apt a source with that release and component (man sources.list), then try again",
         )
     return sources
+
+
+def snapshot_sources(uris: Iterable[str], codename: str) -> tuple[Source, ...]:
+    """Each archive with every part of a release that it may have: they keep security updates apart, or not."""
+    return tuple(Source(uri.rstrip("/"), f"{codename}{pocket}", ("main",)) for uri in uris for pocket in _POCKETS)
 
 
 def translated(targets: Iterable[str], own_codename: str, codename: str) -> tuple[Source, ...]:

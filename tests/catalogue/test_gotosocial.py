@@ -21,10 +21,10 @@ from fedikit.model import (
     ObjectBucket,
     PostgresDatabase,
     Request,
-    SecretRef,
     SecretText,
     Volume,
     WebSite,
+    initial_password,
 )
 from tests.catalogue.gotosocial import FakeGotosocial
 from tests.model.example import configuration, environment, files, ids, only
@@ -187,7 +187,7 @@ def run(gotosocial: FakeGotosocial, tmp_path: Path) -> Any:
 
 
 def test_the_password_travels_on_standard_input_only(job: Job) -> None:
-    assert job.stdin == SecretText(parts=(SecretRef(name="initial-user/password"),))
+    assert job.stdin == SecretText(parts=(initial_password("gotosocial"),))
     assert job.run[-6:] == ("8081", DOMAIN, "gotosocial", "test", EMAIL, "Testy McTestface")
 
 

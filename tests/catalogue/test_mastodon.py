@@ -14,9 +14,9 @@ from fedikit.model import (
     HttpHealth,
     OneOffJob,
     Request,
-    SecretRef,
     Task,
     WebSite,
+    initial_password,
 )
 from tests.model.example import configuration, environment, files, ids, variables
 
@@ -222,7 +222,7 @@ def test_the_password_travels_on_standard_input_only(requests: Requests) -> None
     assert isinstance(password, OneOffJob | Task)
     assert isinstance(name, OneOffJob | Task)
 
-    assert password.stdin == SecretRef(name="initial-user/password")
+    assert password.stdin == initial_password("mastodon")
     assert password.run == ("bin/rails", "runner", SET_PASSWORD, "test@fediversity.test")
     assert password.check == ("bin/rails", "runner", PASSWORD_IS_SET, "test@fediversity.test")
     assert "$stdin.read" in SET_PASSWORD

@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from pydantic import SecretBytes
+from pydantic import SecretBytes, ValidationError
 
 from fedikit.model import Deployment, Environment, File, Image, Job, SecretText
 from fedikit.secrets import MasterKey, Vault, secrets_of
@@ -150,10 +150,8 @@ def test_without_a_relay_mail_is_off(application: str) -> None:
 
 
 @pytest.mark.parametrize("application", ["peertube", "pixelfed"])
-def test_a_text_of_several_lines_is_refused_with_the_name_of_its_variable(application: str) -> None:
-    chosen = configuration(application, **{application: {"description": "one\ntwo"}})
-
-    ((path, message),) = refusal(environment(), chosen)
-
-    assert path == f"applications.{application}"
-    assert message.endswith("INSTANCE_DESCRIPTION more than one line")
+@pytest.mark.parametrize("name", ["title", "description"])
+@pytest.mark.parametrize("text", ["one\ntwo", "a\x00b", "a\x1b[2Jb", "a\x9bb", "a\u202eb", "a\u2028b"])
+def test_a_text_that_is_not_one_line_is_refused(application: str, name: str, text: str) -> None:
+    with pytest.raises(ValidationError, match=name):
+        configuration(application, **{application: {name: text}})

@@ -22,6 +22,7 @@ from fedikit.model import (
     SecretText,
     Volume,
     WebSite,
+    initial_password,
 )
 from tests.catalogue.peertube import ADMINISTRATOR, USER, FakePeertube
 from tests.model.example import configuration, environment, ids, variables
@@ -174,7 +175,7 @@ def run(
 
 
 def test_both_passwords_travel_on_standard_input_only(job: Job) -> None:
-    root, password = SecretRef(name="peertube/root", permanent=True), SecretRef(name="initial-user/password")
+    root, password = SecretRef(name="peertube/root", permanent=True), initial_password("peertube")
 
     assert job.stdin == SecretText(parts=(root, "\n", password))
     assert job.run[-5:] == ("http://127.0.0.1:9000", DOMAIN, "test", "test@fediversity.test", "Testy McTestface")
@@ -184,7 +185,7 @@ def test_an_initial_user_called_root_is_peertubes_own(context: Context) -> None:
     person = {"displayName": "R", "username": "root", "email": "r@fediversity.test"}
     job = job_of(context.model_copy(update={"initial_user": Person.model_validate(person)}))
 
-    password = SecretRef(name="initial-user/password")
+    password = initial_password("peertube")
     assert job.stdin == SecretText(parts=(password, "\n", password))
 
 

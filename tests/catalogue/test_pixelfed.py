@@ -24,10 +24,10 @@ from fedikit.model import (
     MariaDatabase,
     OneOffJob,
     Request,
-    SecretRef,
     Task,
     Volume,
     WebSite,
+    initial_password,
 )
 from tests.model.example import configuration, environment, ids, variables
 
@@ -239,7 +239,7 @@ def test_the_password_travels_on_standard_input_only(requests: Requests) -> None
     assert isinstance(job, OneOffJob | Task)
     assert isinstance(name, OneOffJob | Task)
 
-    assert job.stdin == SecretRef(name="initial-user/password")
+    assert job.stdin == initial_password("pixelfed")
     assert job.run == ("php", "-r", SET_PASSWORD, "test@fediversity.test")
     assert job.check == ("php", "-r", PASSWORD_IS_SET, "test@fediversity.test")
     assert name.run == ("php", "-r", SET_NAME, "test@fediversity.test", "Testy McTestface")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fedikit.catalogue.snac import BASE, Snac, SnacSettings
-from fedikit.model import Context, File, Job, SecretRef, SecretText, SystemService, WebSite
+from fedikit.model import Context, File, Job, SecretText, SystemService, WebSite, initial_password
 
 PASSWORD = "correct horse battery staple"
 
@@ -103,7 +103,7 @@ def host(tmp_path: Path) -> Host:
 
 
 def test_the_password_travels_on_standard_input_only(job: Job) -> None:
-    assert job.stdin == SecretText(parts=(SecretRef(name="initial-user/password"),))
+    assert job.stdin == SecretText(parts=(initial_password("snac"),))
     assert job.user == "debian-snac"
 
 

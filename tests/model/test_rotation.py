@@ -36,15 +36,30 @@ def secrets_in(item: Item) -> list[SecretRef]:
         ("peertube/bucket-key", {"bucket:peertube", "file:/etc/fedikit/peertube.env"}),
         ("garage/admin-token", {"file:/etc/fedikit/garage/admin-token", "job:garage layout"}),
         ("mastodon/vapid", {"file:/etc/fedikit/mastodon.env"}),
-        (
-            "initial-user/password",
-            {"job:mastodon owner password", "job:pixelfed owner password", "job:peertube initial user"},
-        ),
+        ("pixelfed/initial-user", {"job:pixelfed owner password"}),
     ],
 )
 def test_all_that_use_a_secret_get_its_new_version(name: str, users: set[str]) -> None:
     assert uses(environment().deployment(ALL), name) == {user: {1} for user in users}
     assert uses(with_versions({name: 3}).deployment(ALL), name) == {user: {3} for user in users}
+
+
+def initial_passwords(versions: dict[str, int]) -> dict[str, tuple[int, bool]]:
+    """By its name: the version of each application's initial password, and whether it was rotated alone."""
+    deployment = with_versions(versions).deployment(ALL)
+    refs = {ref for host in deployment.hosts.values() for item in host.items for ref in secrets_in(item) if ref.family}
+    return {ref.name: (ref.version, ref.alone) for ref in refs}
+
+
+def test_initial_passwords_are_rotated_one_by_one_or_all_at_once() -> None:
+    names = [f"{name}/initial-user" for name in ("mastodon", "peertube", "pixelfed")]
+    mastodon, *others = names
+
+    assert initial_passwords({}) == dict.fromkeys(names, (1, False))
+    assert initial_passwords({mastodon: 2}) == {mastodon: (2, True), **dict.fromkeys(others, (1, False))}
+    assert initial_passwords({"initial-user/password": 3}) == dict.fromkeys(names, (3, False))
+    both = {"initial-user/password": 3, mastodon: 2}
+    assert initial_passwords(both) == {mastodon: (2, True), **dict.fromkeys(others, (3, False))}
 
 
 def test_every_kind_of_item_with_a_secret_was_among_them() -> None:

@@ -93,8 +93,8 @@ def test_a_word_goes_over_the_file_and_the_file_over_the_default(tmp_path: Path)
     ("name", "text", "complaint"),
     [
         ("p.yaml", "- a\n", "map names"),
-        ("p.yaml", "a: [", "file: "),
-        ("p.json", "{", "file: "),
+        ("p.yaml", "a: [", "line 1, column 5: is not YAML"),
+        ("p.json", "{", "line 1, column 2: is not JSON"),
         ("p.json", '{"dry_run": 0}', "dry_run: "),
     ],
 )
@@ -103,6 +103,26 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, name: str, text: 
     file.write_text(text)
     with pytest.raises(ConfigurationError, match=complaint):
         assemble(DeployParameters, file=file)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "place"),
+    [
+        ("p.yaml", "dry_run: true\npurge: no\ndry_run: false\n", "dry_run"),
+        ("p.yaml", 'dry_run: true\n"dry_run": false\n', "dry_run"),
+        ("p.yaml", "limit: [{a: 1, b: 2, a: 3}]\n", "limit.0.a"),
+        ("p.yml", "{dry_run: true, dry_run: false}", "dry_run"),
+        ("p.yaml", "a: &here {b: 1, b: 2}\nlimit: [*here]\n", "a.b"),
+        ("p.json", '{"dry_run": true, "dry_run": false}', "dry_run"),
+        ("p.json", '{"limit": [{"a": 1, "a": 2}]}', "limit.0.a"),
+    ],
+)
+def test_a_key_that_is_there_twice_is_refused_with_its_path(tmp_path: Path, name: str, text: str, place: str) -> None:
+    file = tmp_path / name
+    file.write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        assemble(DeployParameters, file=file)
+    assert f"{place}: is there more than once" in [str(mistake) for mistake in caught.value.mistakes]
 
 
 def test_an_absent_file_is_refused(tmp_path: Path) -> None:

@@ -275,7 +275,7 @@ def test_a_configuration_that_the_manifest_does_not_name_is_refused() -> None:
 def fingerprint(images: Images) -> str:
     image = Image(reference=NAME)
     items = [image, Unit(name="app.service", restart_on=(image.id,))]
-    encoded = encode(items, Vault(MasterKey(SecretBytes(b"k" * 32)), {}), images).items
+    encoded = encode("one", items, Vault(MasterKey(SecretBytes(b"k" * 32)), {}), images).items
     assert set(encoded[0]) == {"kind", "id", "reference", "digest", "builds"}
     return str(encoded[1]["fingerprint"])
 
@@ -295,6 +295,6 @@ def test_an_item_with_another_digest_than_the_stores_is_not_lowered(images: Imag
     name = "127.0.0.1:1/small/app:v1"
     images.add(name, write_archive(tmp_path / "app.tar", image))
     vault = Vault(MasterKey(SecretBytes(b"k" * 32)), {})
-    encode([Image(reference=name, digest=f"sha256:{image.manifest}")], vault, images)
+    encode("one", [Image(reference=name, digest=f"sha256:{image.manifest}")], vault, images)
     with pytest.raises(StoreError, match="is not in this deployer's store"):
-        encode([Image(reference=name, digest=f"sha256:{'1' * 64}")], vault, images)
+        encode("one", [Image(reference=name, digest=f"sha256:{'1' * 64}")], vault, images)
