@@ -20,12 +20,15 @@ def sabotage(fatal):
  log=os.open("{STEPS_FILE}",os.O_WRONLY|os.O_CREAT|os.O_TRUNC);count=0
  always={{"os.rename","os.rmdir","os.chmod","os.chown","os.symlink","os.fork","shutil.rmtree"}}
  looks={{"show","--print-architecture","journalctl"}}
+ def is_there(what,folder):
+  try:os.stat(what,dir_fd=folder if folder>=0 else None,follow_symlinks=False)
+  except OSError:return False
+  return True
  def is_step(event,what,arguments):
   if event=="subprocess.Popen":return not looks&set(what)
   if not isinstance(what,str) or "/agent/" in what or what=="/dev/null":return False
   if event=="open":return bool(arguments[2]&(os.O_WRONLY|os.O_RDWR|os.O_CREAT)) and not what.endswith(".part")
-  if event=="os.mkdir":return not os.path.exists(what)
-  if event=="os.remove":return os.path.lexists(what)
+  if event in ("os.mkdir","os.remove"):return is_there(what,arguments[-1])==(event=="os.remove")
   return event in always
  def hook(event,arguments):
   nonlocal count
