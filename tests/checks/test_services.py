@@ -60,13 +60,26 @@ class Services:
         self._chosen |= {name: self._chosen[name] | more for name, more in settings.items()}
         self.configuration.write_text(json.dumps(self._chosen))
 
+    def rotate(self, secret: str) -> None:
+        """Has the environment name the second version of a secret."""
+        file = self.lab.environment_file
+        file.write_text(f'{file.read_text()}\n[secrets.versions]\n"{secret}" = 2\n')
+
     def succeed(self, verb: str, *arguments: str) -> str:
+        done = self.run(verb, *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def run(self, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         files = [] if verb == "remove" else [str(self.configuration)]
         where = ["-e", str(self.lab.environment_file)]
         command = [sys.executable, "-m", "fedikit", *verb.split(), *arguments, *files, *where]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+
+    def unmet(self) -> dict[str, str]:
+        """The checks that do not hold, and what they say."""
+        results = json.loads(self.run("verify", "--json").stdout)["results"]
+        return {result["name"]: result["detail"] for result in results if not result["passed"]}
 
     def planned(self) -> dict[str, dict[str, str]]:
         """What would change, by host and item."""
@@ -114,8 +127,14 @@ def test_every_check_holds(services: Services) -> None:
     """Names, certificates of the lab's authority, health, nodeinfo, accounts."""
     results = json.loads(services.succeed("verify", "--json"))["results"]
 
-    assert len(results) >= 20
+    assert len(results) >= 23
+    assert {comes_back(name) for name in TARGETS[1:]} <= {result["name"] for result in results}
     assert [result["name"] for result in results if not result["passed"]] == []
+
+
+def comes_back(name: str) -> str:
+    """The check of an application's bucket."""
+    return f"what {name} puts into bucket {name} comes back and shows at https://media.{name}.{DOMAIN}"
 
 
 def test_a_picture_on_mastodon(services: Services, browser: Browser, picture_file: Path) -> None:
@@ -162,6 +181,37 @@ def test_a_changed_setting_restarts_only_what_it_must(services: Services) -> Non
 
     after = services.starts()
     assert {unit for unit in after if after[unit] != before[unit]} == {"peertube peertube"}
+    assert services.planned() == {}
+
+
+def test_a_media_host_that_is_down_is_told(services: Services) -> None:
+    services.lab["garage"].succeed("systemctl stop caddy.service")
+
+    unmet = services.unmet()
+
+    services.lab["garage"].succeed("systemctl start caddy.service")
+    assert {comes_back(name) for name in TARGETS[1:]} <= unmet.keys()
+    assert "connection refused" in unmet[comes_back("mastodon")]
+
+
+def test_a_key_that_garage_lost_is_told_and_the_application_stays_as_it_is(services: Services) -> None:
+    """Garage never takes a key again that was deleted: the apply fails there, and what would fail next is not begun."""
+    garage, before = services.lab["garage"], services.starts()
+    listed = garage.succeed("podman exec garage /garage key list | grep 'fedikit mastodon'")
+    garage.succeed(f"podman exec garage /garage key delete --yes {listed.split()[0]}")
+    assert services.unmet() == {
+        comes_back("mastodon"): "wanted a bucket mastodon that takes an object, "
+        "saw the bucket refuses the application's key: AccessDenied"
+    }
+
+    services.wants(mastodon={"webProcesses": 1})
+    report = json.loads(services.run("apply", "--yes", "--json").stdout)["hosts"]
+    assert {name: report[name]["outcome"] for name in TARGETS[:2]} == {"garage": "failed", "mastodon": "skipped"}
+    assert services.starts() == before
+
+    services.rotate("mastodon/bucket-key")
+    services.succeed("apply", "--yes")
+    assert services.unmet() == {}
     assert services.planned() == {}
 
 
