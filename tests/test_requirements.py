@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -68,5 +69,5 @@ def test_each_package_has_hashes_and_none_says_where_from(name: str) -> None:
     strange = [line for line in lines(name) if not PINNED.match(line) and not HASH.match(line)]
     assert strange == []
     pinned_before = [bool(PINNED.match(line)) for line in lines(name)]
-    assert (True, True) not in set(zip(pinned_before, pinned_before[1:], strict=False))
+    assert (True, True) not in set(pairwise(pinned_before))
     assert not pinned_before[-1]
