@@ -236,9 +236,7 @@ def test_half_a_lock_is_refused_in_words(deployer: Deployer) -> None:
 
 def test_a_package_with_another_content_is_refused(deployer: Deployer) -> None:
     said = deployer.refused("apply", "--yes", "--lock", str(deployer.edited("snac2", sha256="0" * 64)))
-    assert "packages could not be fetched" in said
-    assert "Hash Sum mismatch" in said
-    assert f"SHA256:{'0' * 64}" in said
+    assert "Debian's lists tell another SHA-256 than is locked" in said
     assert "fedikit lock" in said
     deployer.lab["social"].fails("ls -d /var/lib/fedikit || dpkg --status snac2")
 
