@@ -77,7 +77,7 @@ class Demo:
         rows = {
             "server": f"https://{site}/  (inside the lab)",
             "initial user": f"{user}, page {page}",
-            "password": f".venv/bin/fedikit secret show initial-user/password {CONFIGURATION} -e {environment}",
+            "password": f".venv/bin/fedikit secret show snac/initial-user {CONFIGURATION} -e {environment}",
             "notebooks": "  ".join(str(near(result.notebook)) for result in results),
             "screenshot": str(near(picture)),
             "next": f".venv/bin/fedikit plan {CONFIGURATION} -e {environment}   ·   make clean",

@@ -16,7 +16,6 @@ from fedikit.model.value import (
     Certificates,
     HostName,
     IpAddress,
-    Line,
     SecretReference,
     Value,
     Written,
@@ -45,12 +44,12 @@ class Secrets(Written):
         description="The key from which all secrets are derived: file:PATH, command:COMMAND or env:NAME.",
         examples=["file:master.key", "command:pass show fedikit"],
     )
-    versions: dict[Line, Annotated[int, Field(ge=1)]] = Field(
+    versions: dict[str, Annotated[int, Field(ge=1)]] = Field(
         default_factory=dict,
         description="By the name of a secret, its version: raise it to rotate the secret.",
         examples=[{"mastodon/database": 2}],
     )
-    given: dict[Line, SecretReference] = Field(
+    given: dict[str, SecretReference] = Field(
         default_factory=dict,
         description="Where secrets are that somebody else made, by their name.",
         examples=[{"mail/password": "file:mail.password"}],

@@ -114,7 +114,7 @@ def test_the_whole_life_of_a_server(deployer: Deployer) -> None:
     assert [result["name"] for result in results if not result["passed"]] == []
     assert deployer.planned() == []
 
-    password = deployer.succeed("secret show", "initial-user/password").strip()
+    password = deployer.succeed("secret show", "gotosocial/initial-user").strip()
     with App(lab) as app:
         assert not app.sign_in("not the password")
         assert app.sign_in(password)
@@ -127,10 +127,10 @@ def test_the_whole_life_of_a_server(deployer: Deployer) -> None:
     assert found.stdout == ""
 
     path = lab.environment_file
-    path.write_text(path.read_text() + '\n[secrets.versions]\n"initial-user/password" = 2\n')
+    path.write_text(path.read_text() + '\n[secrets.versions]\n"gotosocial/initial-user" = 2\n')
     assert deployer.planned() == ["job:gotosocial initial user"]
     deployer.succeed("apply", "--yes")
-    newer = deployer.succeed("secret show", "initial-user/password").strip()
+    newer = deployer.succeed("secret show", "gotosocial/initial-user").strip()
     assert newer != password
     with App(lab) as app:
         assert not app.sign_in(password)

@@ -87,8 +87,8 @@ class Services:
         planned = {name: {c["id"]: c["action"] for c in host["changes"]} for name, host in hosts.items()}
         return {name: changes for name, changes in planned.items() if changes}
 
-    def password(self) -> str:
-        return self.succeed("secret show", "initial-user/password").strip()
+    def password(self, application: str) -> str:
+        return self.succeed("secret show", f"{application}/initial-user").strip()
 
     def starts(self) -> dict[str, str]:
         """When each of our units last came up."""
@@ -142,7 +142,7 @@ def test_a_picture_on_mastodon(services: Services, browser: Browser, picture_fil
     media = f"https://media.mastodon.{DOMAIN}/"
 
     assert mastodon.is_refused(EMAIL, "not the password")
-    mastodon.sign_in(EMAIL, services.password())
+    mastodon.sign_in(EMAIL, services.password("mastodon"))
 
     assert mastodon.publish_picture(picture_file, "A day at the sea", media=media).startswith(media)
 
@@ -154,7 +154,7 @@ def test_a_film_on_peertube(services: Services, browser: Browser, tmp_path: Path
     film.write_bytes(video())
 
     assert peertube.is_refused("test", "not the password")
-    peertube.sign_in("test", services.password())
+    peertube.sign_in("test", services.password("peertube"))
 
     assert peertube.publish_video(film, "A day at the sea", media=media).startswith(media)
 
@@ -164,7 +164,7 @@ def test_a_picture_on_pixelfed(services: Services, browser: Browser, picture_fil
     media = f"https://media.pixelfed.{DOMAIN}/"
 
     assert pixelfed.is_refused(EMAIL, "not the password")
-    pixelfed.sign_in(EMAIL, services.password())
+    pixelfed.sign_in(EMAIL, services.password("pixelfed"))
 
     assert pixelfed.publish_picture(picture_file, "A day at the sea", media=media).startswith(media)
 

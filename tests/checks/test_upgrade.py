@@ -22,8 +22,8 @@ from fedikit.model import (
     Configuration,
     Deployment,
     Environment,
-    SecretRef,
     configuration_model,
+    initial_password,
     load_catalogue,
     load_environment,
 )
@@ -84,7 +84,7 @@ class Instance:
     @contextmanager
     def member(self) -> Iterator[httpx.Client]:
         """The initial user, signed in through the form."""
-        password = Vault.of(self.deployment()).value(SecretRef(name="initial-user/password"))
+        password = Vault.of(self.deployment()).value(initial_password("mastodon"))
         with self.visitor() as visitor:
             form = visitor.get("/auth/sign_in").text
             token = found(r'name="authenticity_token" value="([^"]+)"', form)

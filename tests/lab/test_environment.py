@@ -44,5 +44,7 @@ def test_the_master_key_is_made_once_and_read_by_its_owner_alone(tmp_path: Path)
     key = tmp_path / "master.key"
     first = key.read_text()
     write_environment(tmp_path, [HELLO], name_server=None)
-    assert (len(bytes.fromhex(first)), stat.S_IMODE(key.stat().st_mode)) == (32, 0o600)
+    mark, _, digits = first.partition(":")
+    assert mark == "fedikit-key-2"
+    assert (len(bytes.fromhex(digits)), stat.S_IMODE(key.stat().st_mode)) == (32, 0o600)
     assert key.read_text() == first
