@@ -2,7 +2,7 @@
 
 import difflib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -24,9 +24,10 @@ SIGNS = {
 WORDS = {
     "adopt": "is there already; fedikit's from now on",
     "restore": "back to what was there before",
-    "release": "was there before; stays",
+    "release": "stays",
 }
 DIFF_LINES = 40
+PACKAGES_NAMED = 20
 NEW_FILE_LINES = 10
 
 
@@ -67,28 +68,52 @@ def _hang(left: Text, right: Text) -> Text:
 
 
 def _lines_of_changes(host: HostPlan) -> Iterator[Text]:
-    packages = [change for change in host.changes if change.id.startswith("package:")]
-    for action in dict.fromkeys(change.action for change in packages):
-        yield _package_line(host, [change for change in packages if change.action == action])
+    yield from _lines_of_packages(host)
     for change in host.changes:
-        if change not in packages:
+        if not change.id.startswith("package:"):
             yield _change_line(change, _sizes_of_images(host))
             yield from _difference(change)
 
 
-def _package_line(host: HostPlan, changes: list[PlannedChange]) -> Text:
-    action = changes[0].action
-    names = [change.id.removeprefix("package:") for change in changes]
-    note = WORDS.get(action, "")
+def _lines_of_packages(host: HostPlan) -> Iterator[Text]:
+    """Packages that meet the same fate on a line; also those that nobody asked for by name."""
+    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for change in host.changes:
+        kind, _, name = change.id.partition(":")
+        if kind == "package":
+            arrives = change.action in ("create", "update")
+            groups.setdefault((change.action, () if arrives else change.reasons), []).append(name)
+    for (action, reasons), names in groups.items():
+        yield _package_line(host, action, reasons, names)
+    named = {name for names in groups.values() for name in names}
+    if not any(action == "delete" for action, _ in groups) and host.leaving_packages:
+        yield _signed("delete", "package", _some(host.leaving_packages), "nobody asks for it any more")
+    staying: dict[str, list[str]] = {}
+    for name, reason in host.staying_packages.items():
+        if name not in named:
+            staying.setdefault(reason, []).append(name)
+    for reason, names in staying.items():
+        yield _signed("release", "package", _some(names), f"{reason}, stays")
+
+
+def _package_line(host: HostPlan, action: str, reasons: tuple[str, ...], names: list[str]) -> Text:
+    words = [*reasons, *([WORDS[action]] if action in WORDS else [])]
     if action in ("create", "update"):
         versions = {deb.name: deb.version for deb in host.debs}
         names = [f"{name} {versions[name]}" if name in versions else name for name in names]
         rest = host.bytes_to_send - sum(_sizes_of_images(host).values())
-        note = f"({plural(len(host.debs), 'package')}, {megabytes(rest)} to send)"
-    elif action == "delete" and host.leaving_packages:
-        others = len(set(host.leaving_packages) - set(names))
-        note = f"(and {plural(others, 'package')} that came with it)" if others else ""
-    return _signed(action, "package", ", ".join(names), note)
+        words.append(f"({plural(len(host.debs), 'package')}, {megabytes(rest)} to send)")
+    elif action == "delete" and (others := [name for name in host.leaving_packages if name not in names]):
+        words.append(f"and what came with it: {_some(others)}")
+    return _signed(action, "package", ", ".join(names), ", ".join(words))
+
+
+def _some(names: Sequence[str]) -> str:
+    """The names, if they are not too many; all of them are in the plan as JSON."""
+    rest = len(names) - PACKAGES_NAMED
+    return ", ".join(names[:PACKAGES_NAMED]) + (
+        f" and {plural(rest, 'package')} more (--json names all)" if rest > 0 else ""
+    )
 
 
 def _signed(action: str, kind: str, what: str, note: str) -> Text:
