@@ -31,6 +31,7 @@ from tests.test_layers import ROWS
 
 ARCHITECTURE, APPLICATIONS = page("docs/architecture.md"), page("docs/applications.md")
 ITEMS, LAB, OPERATIONS = page("docs/items.md"), page("docs/lab.md"), page("docs/operations.md")
+SECURITY = page("docs/security.md")
 README = page("README.md")
 ALL_CODE = {code for each in PAGES for code in code_in(each.prose)}
 SOURCES = sorted((PROJECT / "fedikit").rglob("*.py"))
@@ -213,6 +214,13 @@ def test_every_parameter_of_a_runbook_is_documented_with_its_default(runbook: st
         shown = {(): "all hosts", None: "the one before", True: "`true`", False: "`false`"}
         default = shown.get(field.default, f"`{field.default}`")
         assert rows[f"`{name}`"][1] == ("nothing" if name in ("consent", "confirm") else default)
+
+
+def test_the_tests_that_hold_attacks_are_there() -> None:
+    named = [code_in(row[2])[0] for row in rows_of(SECURITY.section("Attacks, and what holds them"))]
+    assert len(named) > 15
+    for file, _, name in (each.partition("::") for each in named):
+        assert f"def {name}(" in (PROJECT / file).read_text(), name
 
 
 # Names
