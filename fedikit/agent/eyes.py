@@ -91,6 +91,7 @@ class Eyes(Sight):
 
     def ask(self, command: list[str]) -> str:
         """What the command prints. Without `subprocess`: to import it takes longer than to look at the host."""
+        command = self.own_command(command)
         with open(os.memfd_create("answer"), "r+b") as answer:
             redirections = [
                 (os.POSIX_SPAWN_DUP2, answer.fileno(), 1),
@@ -105,13 +106,19 @@ class Eyes(Sight):
             answer.seek(0)
             return answer.read().decode(errors="replace")
 
+    def own_command(self, command: list[str]) -> list[str]:
+        """The command as it is run: where the host is a directory, one that is named by its path is the directory's."""
+        program = command[0]
+        is_elsewhere = self.root and program.startswith("/") and not program.startswith(f"{self.root}/")
+        return [self.real(program), *command[1:]] if is_elsewhere else command
+
     def holds(self, command: list[str], *, stdin: bytes, user: str, seconds: int) -> bool:
         """Whether a check command exits with 0."""
         import subprocess  # slow, and seldom needed
 
         try:
             done = subprocess.run(
-                as_user(command, user), input=stdin, capture_output=True, timeout=seconds, check=False
+                as_user(self.own_command(command), user), input=stdin, capture_output=True, timeout=seconds, check=False
             )
         except (subprocess.TimeoutExpired, FileNotFoundError):
             return False

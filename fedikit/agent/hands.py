@@ -35,7 +35,7 @@ class Hands(Eyes):
         Output goes to memory, not through a pipe: should the agent be killed, the command still ends in peace.
         """
         with open(os.memfd_create("output"), "r+b") as output:
-            status = self._status_of(as_user(command, user), stdin, output.fileno(), seconds)
+            status = self._status_of(as_user(self.own_command(command), user), stdin, output.fileno(), seconds)
             output.seek(0)
             text = output.read().decode(errors="replace")
         if status:

@@ -171,6 +171,13 @@ def test_a_command_of_this_machine_is_not_run(stage: Stage) -> None:
     assert not Path("/tmp/fedikit-was-here").exists()
 
 
+@pytest.mark.parametrize("user", ["root", "nobody"])
+def test_a_command_by_its_path_is_the_directorys_own(stage: Stage, user: str) -> None:
+    job = Job(name="touch", run=("/usr/bin/touch", "/tmp/fedikit-was-here"), user=user)
+    assert not stage.apply(one=[job]).succeeded
+    assert not Path("/tmp/fedikit-was-here").exists()
+
+
 def test_a_failure_leaves_what_was_made_and_the_next_apply_completes_it(stage: Stage) -> None:
     bad = Job(name="bad", run=("nothing",))
     assert not stage.apply(one=[A, bad, B]).succeeded
