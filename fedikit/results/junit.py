@@ -2,16 +2,14 @@
 
 import re
 from itertools import groupby
-from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-if TYPE_CHECKING:
-    from fedikit.results.verdict import CheckResult
+from fedikit.results.check import CheckResult
 
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def as_junit(results: "tuple[CheckResult, ...]") -> str:
+def as_junit(results: tuple[CheckResult, ...]) -> str:
     """The results as an XML document."""
     root = Element("testsuites", _counts(results))
     ordered = sorted(results, key=lambda result: result.application)
@@ -21,7 +19,7 @@ def as_junit(results: "tuple[CheckResult, ...]") -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{tostring(root, encoding="unicode")}\n'
 
 
-def _add_suite(root: Element, application: str, results: "tuple[CheckResult, ...]") -> None:
+def _add_suite(root: Element, application: str, results: tuple[CheckResult, ...]) -> None:
     suite = SubElement(root, "testsuite", {"name": _clean(application), **_counts(results)})
     for result in results:
         names = {"classname": _clean(application), "name": _clean(result.name)}
@@ -34,7 +32,7 @@ def _add_suite(root: Element, application: str, results: "tuple[CheckResult, ...
             )
 
 
-def _counts(results: "tuple[CheckResult, ...]") -> dict[str, str]:
+def _counts(results: tuple[CheckResult, ...]) -> dict[str, str]:
     failures = sum(not result.passed for result in results)
     longest = max((result.seconds for result in results), default=0)  # they run side by side
     return {"tests": str(len(results)), "failures": str(failures), "errors": "0", "time": f"{longest:.3f}"}

@@ -10,7 +10,8 @@ from threading import Semaphore, Thread
 from fedikit.errors import SecretError
 from fedikit.events import CheckFinished, Tell, tell_nobody
 from fedikit.model.check import Check
-from fedikit.results.verdict import CheckResult, Verdict
+from fedikit.results.check import CheckResult
+from fedikit.results.verdict import Verdict
 from fedikit.secrets import Vault
 from fedikit.verify.attempt import attempt
 from fedikit.verify.certificate import Trust

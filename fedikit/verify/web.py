@@ -2,16 +2,12 @@
 
 import ssl
 import time
-from typing import TYPE_CHECKING
 
 import httpx
 
 from fedikit.verify.names import at_port, is_address
-from fedikit.verify.page import Page
+from fedikit.verify.page import Asker, Page
 from fedikit.verify.words import Unmet, causes_of, in_words
-
-if TYPE_CHECKING:
-    from fedikit.verify.visitor import Visitor
 
 _BODY_LIMIT = 2 * 2**20
 _PORTS = {"http": 80, "https": 443}
@@ -20,7 +16,7 @@ _PORTS = {"http": 80, "https": 443}
 class _VisitorTransport(httpx.BaseTransport):
     """Connects to the address that the visitor finds for a name, yet asks and trusts by the name."""
 
-    def __init__(self, visitor: "Visitor") -> None:
+    def __init__(self, visitor: Asker) -> None:
         self._visitor = visitor
         self._inner = httpx.HTTPTransport(verify=visitor.trust.context)
 
@@ -43,7 +39,7 @@ class _VisitorTransport(httpx.BaseTransport):
         self._inner.close()
 
 
-def get(url: str, *, visitor: "Visitor", auth: tuple[str, str] | None, redirects: int) -> Page:
+def get(url: str, *, visitor: Asker, auth: tuple[str, str] | None, redirects: int) -> Page:
     """What a page answers, after that many redirects at most. Raises Unmet."""
     ends = time.monotonic() + visitor.patience
     with httpx.Client(
