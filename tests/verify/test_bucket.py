@@ -182,6 +182,24 @@ def test_a_media_host_that_hangs_leaves_time_to_delete(verifier: Verifier, s3: S
     assert "in time" in seen
 
 
+def test_a_media_host_that_leads_slowly_elsewhere_leaves_time_to_delete(
+    verifier: Verifier, s3: S3StandIn, media: Site
+) -> None:
+    """Each answer is in time, all of them are not."""
+
+    class Slow(dict[str, Callable[[Seen], PageAnswer]]):
+        def get(self, path: str, default: Any = None) -> Any:
+            time.sleep(0.8)
+            return lambda seen: (302, {"Location": seen.path}, b"")
+
+    media.pages = Slow()
+    began = time.monotonic()
+    seen = verifier.seen(check(s3, media, deadline=1))
+    assert time.monotonic() - began < 2
+    assert s3.objects == {}, "before the verdict was given"
+    assert seen == "wanted the object of bucket probe, saw no answer in time"
+
+
 def test_an_s3_that_hangs_cannot_outlast_the_deadline(verifier: Verifier, s3: S3StandIn) -> None:
     s3.is_silent.set()
     began = time.monotonic()
