@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from graphlib import TopologicalSorter
 from typing import Any
 
-from fedikit.errors import FedikitError, HostError, SecretError, StalePlan
+from fedikit.errors import FedikitError, HostError, SecretError, StalePlan, StoreError
 from fedikit.events import (
     HostFinished,
     ItemFinished,
@@ -115,7 +115,18 @@ class _Applying:
         return asked
 
     def _fetch(self, reached: dict[str, Asked]) -> None:
-        """Brings what hosts lack into the deployer's store: packages and images; what is there is verified."""
+        """Brings what hosts lack into the deployer's store, at once; what cannot be had fails those that lack it."""
+        try:
+            self._bring(reached)
+        except StoreError:
+            for host, asked in reached.items():
+                try:
+                    self._bring({host: asked})
+                except StoreError as error:
+                    self.unreached[host] = HostError(host, error.message, hint=error.hint)
+
+    def _bring(self, reached: dict[str, Asked]) -> None:
+        """Packages and images of these hosts; what is there is verified."""
         debs = {deb.sha256: deb for asked in reached.values() for deb in asked.debs_to_send if deb.uri}
         if debs:
             from fedikit.store import fetch

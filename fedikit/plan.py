@@ -105,7 +105,7 @@ def _with_moves(plan: Plan) -> Plan:
     refused: dict[str, tuple[str, ...]] = {}
     moves = moves_of(plan) if plan.purpose == "apply" else ()
     for move in moves:
-        if not {move.name, *(names := _names_of(move, plan))}.intersection(plan.consent):
+        if not move.becomes and not {move.name, *(names := _names_of(move, plan))}.intersection(plan.consent):
             host = move.target if move.target in plan.hosts else move.source
             refused[host] = (*refused.get(host, ()), f"{move}. If it is meant: --consent {names[0]}")
     hosts = {

@@ -4,7 +4,7 @@ import shlex
 import subprocess
 
 from fedikit.errors import HostError, visible
-from fedikit.model.host import Connection, Local, Ssh
+from fedikit.model.host import Connection, DirectoryHost, Local, Ssh
 
 DEADLINE_SECONDS = 30
 
@@ -15,6 +15,8 @@ def run_in_login_shell(host: str, connection: Connection, command: tuple[str, ..
     match connection:
         case Local():
             status, output = _run_here(line)
+        case DirectoryHost():
+            raise HostError(host, "is a directory: nobody can log in there")
         case Ssh():
             status, output = _run_over_ssh(host, connection, line)
     if status:
