@@ -1,5 +1,8 @@
 """What people see: plans, reports, verdicts and status, as text."""
 
+import subprocess
+import sys
+
 from fedikit.display.drawing import lines_of, mimebundle
 from fedikit.model.deployment import Deployment
 from fedikit.model.host import HostState, Local
@@ -116,3 +119,45 @@ def test_a_notebook_gets_text_and_html_and_the_html_is_escaped() -> None:
     assert "<script>" in bundle["text/plain"]
     assert "<script>" not in bundle["text/html"]
     assert "&lt;script&gt;" in bundle["text/html"]
+
+
+def test_results_draw_themselves_in_a_notebook_and_nothing_is_imported_for_it() -> None:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from fedikit.display.notebook import register
+
+    shell = InteractiveShell()
+    register(shell)
+    assert shell.display_formatter
+    bundle, _ = shell.display_formatter.format(plan_of(HostPlan(host="social", same=3)))
+    assert "nothing to change" in bundle["text/plain"]
+    assert bundle["text/html"].startswith("<pre")
+    assert not hasattr(Plan, "_repr_mimebundle_"), "a value knows nothing of drawing"
+
+
+def test_a_kernel_that_imports_fedikit_shows_plans() -> None:
+    code = (
+        "from IPython.core.interactiveshell import InteractiveShell; shell = InteractiveShell.instance()\n"
+        "import sys, fedikit; assert 'rich' not in sys.modules\n"
+        "plan = fedikit.Plan(purpose='apply', deployment={'name': 'home', 'hosts': {}}, hosts={})\n"
+        "print(shell.display_formatter.format(plan)[0]['text/plain'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert "0 hosts would change" in done.stdout, done.stderr
+
+
+def test_what_is_refused_comes_first_and_what_stays_is_said_with_its_reason() -> None:
+    server = PlannedChange(id="package:postgresql", action="release", reasons=("serves the database wiki",))
+    refusing = HostPlan(
+        host="one",
+        changes=(server,),
+        refused=("the domain of app would change",),
+        staying_packages={"libpq5": "is needed by psql"},
+        leaving_packages=("jq",),
+    )
+    text = shown(plan_of(refusing))
+    assert text.index("✗ the domain of app would change") < text.index("= package   postgresql")
+    assert "= package   postgresql  serves the database wiki, stays" in text
+    assert "= package   libpq5  is needed by psql, stays" in text
+    assert "- package   jq  nobody asks for it any more" in text
+    assert "nothing is changed while something is refused" in " ".join(text.split())
