@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from fedikit.errors import AgentFailed, visible
+from fedikit.model.value import Architecture, Codename
 
 LINE_BYTES = 32 * 1024 * 1024
 """The longest line that an agent may send: dpkg's status of a large host is in one."""
@@ -40,8 +41,6 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Seconds = Annotated[float, Field(ge=0, le=10_000_000, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Size = Annotated[int, Field(ge=0, le=1 << 50)]
-Codename = Annotated[str, Field(pattern=r"^[a-z]{0,40}$")]
-Architecture = Literal["amd64", "arm64", "armhf", "armel", "i386", "ppc64el", "riscv64", "s390x", "mips64el", ""]
 PackageName = Annotated[str, Field(max_length=200, pattern=r"^[a-z0-9][a-z0-9+.-]+$")]
 Version = Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9.+:~-]*$")]
 Base64 = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
@@ -123,8 +122,8 @@ class Answer(Message):
     leaving_packages: Annotated[tuple[PackageName, ...], Field(max_length=MOST_PARTS)] = ()
     staying_packages: Annotated[dict[PackageName, Words], Field(max_length=MOST_PARTS)] = Field(default_factory=dict)
     packages: Annotated[dict[PackageName, Version | None], Field(max_length=MOST_PARTS)] = Field(default_factory=dict)
-    codename: Codename = ""
-    architecture: Architecture = ""
+    codename: Codename | Literal[""] = ""
+    architecture: Architecture | Literal[""] = ""
     dpkg_status: Base64 = ""
     store: Annotated[tuple[Line, ...], Field(max_length=10 * MOST_PARTS)] = ()
     ours: Annotated[tuple[PackageName, ...], Field(max_length=MOST_PARTS)] = ()
@@ -212,8 +211,8 @@ class Status(Message):
     notes: Annotated[tuple[Note, ...], Field(max_length=2000)]
     neighbours: Annotated[tuple[DeploymentName, ...], Field(max_length=1000)]
     python: Annotated[str, Field(pattern=r"^[0-9.]{1,20}$")]
-    codename: Codename
-    architecture: Architecture
+    codename: Codename | Literal[""]
+    architecture: Architecture | Literal[""]
 
 
 Said = Answer | ItemEvent | Done | Trouble | Alive | Noted | Status

@@ -106,7 +106,7 @@ def logins(lab: Lab) -> int:
 
 
 def test_a_host_without_a_known_key_is_a_mistake_in_the_environment(fedikit: CommandLine) -> None:
-    fedikit.write_environment(fedikit.remote.hosts.replace(f'host_key = "{fedikit.keys["one"]}"\n', ""))
+    fedikit.write_environment(fedikit.hosts.replace(f'host_key = "{fedikit.keys["one"]}"\n', ""))
     status, told = fedikit("apply", "--yes")
     assert status == 2
     assert "hosts.one.host_key" in told
