@@ -74,14 +74,24 @@ def test_a_services_own_directory_is_all_that_is_handed_over(lab: Lab, scene: Sc
 
 
 def test_a_package_that_leaves_does_not_take_along_the_link_to_data_that_was_moved(lab: Lab, scene: Scene) -> None:
-    server: list[Item] = [Package(name="redis-server")]
-    assert scene.apply(one=server).succeeded
-    lab["one"].succeed("systemctl stop redis-server; mkdir /mnt/disk; mv /var/lib/redis /mnt/disk/")
-    lab["one"].succeed("ln -s /mnt/disk/redis /var/lib/redis; echo precious >/mnt/disk/redis/data")
+    rotation: list[Item] = [Package(name="logrotate")]
+    assert scene.apply(one=rotation).succeeded
+    lab["one"].succeed("mkdir /mnt/disk; mv /var/lib/logrotate /mnt/disk/; echo precious >/mnt/disk/logrotate/data")
+    lab["one"].succeed("ln -s /mnt/disk/logrotate /var/lib/logrotate")
     report = scene.remove()
     assert report.succeeded
-    assert lab["one"].succeed("readlink /var/lib/redis; cat /var/lib/redis/data") == "/mnt/disk/redis\nprecious\n"
+    shown = lab["one"].succeed("readlink /var/lib/logrotate; cat /var/lib/logrotate/data")
+    assert shown == "/mnt/disk/logrotate\nprecious\n"
     kept = [item.kept for item in report.hosts["one"].items if item.kept]
-    assert kept == ["/var/lib/redis was moved to /mnt/disk/redis by an administrator: what is there stays"]
-    assert scene.apply(one=server).succeeded
-    assert lab["one"].succeed("cat /var/lib/redis/data") == "precious\n"
+    assert kept == ["/var/lib/logrotate was moved to /mnt/disk/logrotate by an administrator: what is there stays"]
+    assert scene.apply(one=rotation).succeeded
+    assert lab["one"].succeed("cat /var/lib/logrotate/data") == "precious\n"
+
+
+def test_a_server_that_still_serves_stays_with_its_moved_data(lab: Lab, scene: Scene) -> None:
+    assert scene.apply(one=[Package(name="redis-server")]).succeeded
+    lab["one"].succeed("systemctl stop redis-server; mkdir /mnt/disk; mv /var/lib/redis /mnt/disk/")
+    lab["one"].succeed("ln -s /mnt/disk/redis /var/lib/redis; echo precious >/mnt/disk/redis/data")
+    assert scene.remove().succeeded
+    assert lab["one"].succeed("readlink /var/lib/redis; cat /var/lib/redis/data") == "/mnt/disk/redis\nprecious\n"
+    lab["one"].succeed("dpkg-query --status redis-server | grep --quiet '^Status: install ok installed'")
