@@ -211,11 +211,11 @@ def used_by(installed: dict[str, Paragraph], names: set[str]) -> dict[str, str]:
     """What packages may make use of, also of what they only recommend or could do without; by whom."""
     providers = _providers(installed)
     users: dict[str, str] = {}
-    todo = [name for name in names if name in installed]
+    todo = sorted(name for name in names if name in installed)  # so that who is named is always the same
     while todo:
         name = todo.pop()
         groups = _dependencies(installed[name]) + installed[name].get("Recommends", "").split(",")
-        for used in set().union(*(_alternatives(group, providers) for group in groups)) - users.keys() - names:
+        for used in sorted(set().union(*(_alternatives(group, providers) for group in groups)) - users.keys() - names):
             users[used] = name
             todo.append(used)
     return users

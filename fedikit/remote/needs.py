@@ -98,9 +98,8 @@ def _builds(asked: Asked) -> Iterator[tuple[str, str, list[str]]]:
 def _refuse_strange_registries(host: str, images: list[ImageParts], sessions: Sessions) -> None:
     """A host does not choose where the deployer connects to: only repositories that are known here are asked."""
     items = (item for state in sessions.deployment.hosts.values() for item in state.items)
-    references = [item.reference for item in items if isinstance(item, Image)]
-    references += [image.reference for image in sessions.images.known()]
-    known = {_repository(reference) for reference in references}
+    references = {item.reference for item in items if isinstance(item, Image)}
+    known = {_repository(reference) for reference in references | sessions.images.names()}
     if strange := [image.reference for image in images if _repository(image.reference) not in known]:
         raise AgentFailed(
             host,

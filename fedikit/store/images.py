@@ -89,9 +89,12 @@ class Images:
 
     def known(self) -> list[StoredImage]:
         """All images, by name."""
+        return [image for name in sorted(self.names()) if (image := self.find(name))]
+
+    def names(self) -> set[str]:
+        """The names of all images that were ever taken in or fetched here, also of those that are gone since."""
         places = (self.store.directory / "images").glob("*.json")
-        names = sorted(json.loads(place.read_text())["reference"] for place in places)
-        return [image for name in names if (image := self.find(name))]
+        return {json.loads(place.read_text())["reference"] for place in places}
 
     def is_whole(self, build: Build) -> bool:
         """Whether no part of it has to be fetched."""

@@ -7,14 +7,15 @@ import pytest
 
 from fedikit.apply import apply_plan
 from fedikit.lab import Lab, Machine
-from fedikit.model.deployment import Secrets
+from fedikit.model.deployment import Deployment, Secrets
 from fedikit.model.environment import Environment
 from fedikit.model.host import HostState
 from fedikit.model.item import Database, Directory, File, Item, Package, SecretRef, SecretText, Unit
 from fedikit.plan import make_plan, make_removal
-from fedikit.results.plan import HostPlan, Plan
+from fedikit.remote.sessions import Sessions
+from fedikit.results.plan import HostPlan
 from fedikit.results.report import Report
-from tests.failure.scene import ssh_to
+from tests.failure.scene import applied, ssh_to
 from tests.failure.truth import look_at, untruths
 
 pytestmark = pytest.mark.lab
@@ -41,17 +42,15 @@ class Site:
         )
         self.host = machine
 
-    def make_plan(self, items: Sequence[Item]) -> Plan:
+    def wants(self, items: Sequence[Item]) -> Deployment:
         state = HostState(connection=self.environment.hosts[self.host], items=tuple(items))
-        return make_plan(self.environment.empty().model_copy(update={"hosts": {self.host: state}}))
+        return self.environment.empty().model_copy(update={"hosts": {self.host: state}})
 
     def plan(self, items: Sequence[Item]) -> HostPlan:
-        plan = self.make_plan(items)
-        plan.close()
-        return plan.hosts[self.host]
+        return make_plan(self.wants(items)).hosts[self.host]
 
     def apply(self, items: Sequence[Item]) -> Report:
-        report = apply_plan(self.make_plan(items))
+        report = applied(self.wants(items))
         assert report.succeeded, report
         return report
 
@@ -84,11 +83,12 @@ def one(lab: Lab) -> Machine:
 
 def test_a_package_of_somebody_else_that_is_in_pieces_blocks_and_stays(lab: Lab, one: Machine) -> None:
     site = Site(lab, "one")
-    ready = site.make_plan([Package(name="hello")])
-    one.succeed(VENDOR_AGENT)
-
-    told = site.plan([Package(name="hello")]).error
-    late = apply_plan(ready)
+    wanted = site.wants([Package(name="hello")])
+    with Sessions(wanted) as sessions:
+        ready = make_plan(wanted, sessions=sessions)
+        one.succeed(VENDOR_AGENT)
+        told = site.plan([Package(name="hello")]).error
+        late = apply_plan(ready, sessions=sessions)
 
     assert "vendor-agent is unpacked but not configured, for vendor-libs is missing: finish or remove it first" in told
     assert "vendor-agent would be removed" in late.hosts["one"].error
@@ -110,7 +110,6 @@ def test_what_an_administrator_asked_for_since_stays_with_what_it_needs(lab: Lab
     one.succeed("apt-get install --yes libjq1; apt-mark hold hello")
 
     plan = make_removal(site.environment)
-    plan.close()
     told = site.remove(purge=True)
 
     assert plan.hosts["one"].leaving_packages == ("jq",)
@@ -275,7 +274,6 @@ def test_database_servers_stay_while_they_serve_somebody_else(lab: Lab) -> None:
 
     two.succeed("systemctl stop postgresql@17-main.service")
     silent = make_removal(site.environment, purge=True)
-    silent.close()
     lines = {change.id: change for change in silent.hosts["two"].changes}
     assert "does not answer" in lines["unit:postgresql@17-main.service"].reasons[0]
     assert lines["database:postgresql/app"].action == "keep"

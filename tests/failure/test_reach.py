@@ -11,7 +11,7 @@ from tests.failure.scene import Scene, error_of, ssh_to, switch_off
 pytestmark = pytest.mark.lab
 
 MARK = File(path="/etc/mark", content="was here\n")
-OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGm9b2Q0bm9ib2R5IGhhcyB0aGlzIGtleSEhISEh"
+OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDEVrCVy068cUnju6L/sdgcSPw1TUxWUvCDGs12y9l7i"
 
 
 @pytest.fixture(autouse=True)
