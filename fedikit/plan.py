@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -19,9 +20,11 @@ from fedikit.remote.messages import Answer, Change
 from fedikit.remote.needs import images_for, packages_for
 from fedikit.remote.payload import Payload
 from fedikit.remote.sessions import Asked, Sessions, failing_alone
-from fedikit.results.moves import Move, moves_of
 from fedikit.results.plan import Drift, HostPlan, Plan, PlannedChange, PlannedDeb, Question
 from fedikit.secrets import Vault
+
+if TYPE_CHECKING:
+    from fedikit.results.moves import Move
 
 
 def make_plan(
@@ -102,8 +105,12 @@ def _plan(
 
 def _with_moves(plan: Plan) -> Plan:
     """The plan with what it says of data that does not follow; that takes consent, by the name of what begins anew."""
+    if plan.is_noop or plan.purpose != "apply":
+        return plan
+    from fedikit.results.moves import moves_of  # needed only where something changes
+
     refused: dict[str, tuple[str, ...]] = {}
-    moves = moves_of(plan) if plan.purpose == "apply" else ()
+    moves = moves_of(plan)
     for move in moves:
         if not move.becomes and not {move.name, *(names := _names_of(move, plan))}.intersection(plan.consent):
             host = move.target if move.target in plan.hosts else move.source
@@ -115,7 +122,7 @@ def _with_moves(plan: Plan) -> Plan:
     return plan.model_copy(update={"hosts": hosts, "moves": tuple(str(move) for move in moves)})
 
 
-def _names_of(move: Move, plan: Plan) -> list[str]:
+def _names_of(move: "Move", plan: Plan) -> list[str]:
     """By what a move may be consented to: the applications at its target, else its own name."""
     state = plan.deployment.hosts.get(move.target)
     return list(state.applications) if state and state.applications else [move.name]

@@ -22,7 +22,7 @@ def listener() -> "TerminalProgress":
 
 def get_ready_to_present() -> None:
     """Imports what draws, slow as it is, while the hosts are asked."""
-    threading.Thread(target=import_module, args=("fedikit.display.drawing",)).start()
+    threading.Thread(target=import_module, args=("fedikit.display.plans",)).start()
 
 
 def present(value: BaseModel, *, as_json: bool) -> None:

@@ -114,7 +114,6 @@ def rollback(
 
 def act(deployment: "Deployment", make: "Callable[[Sessions, Tell], Plan]", *, yes: bool, as_json: bool) -> None:
     """Makes a plan, shows it, asks, applies it on the same connections, and ends the process with the report."""
-    from fedikit.apply import apply_plan
     from fedikit.remote.sessions import Sessions
 
     tell = listener()
@@ -129,6 +128,8 @@ def act(deployment: "Deployment", make: "Callable[[Sessions, Tell], Plan]", *, y
         if not yes and not confirmed(plan):
             click.echo("Nothing was changed.", err=True)
             sys.exit(1)
+        from fedikit.apply import apply_plan  # needed only now
+
         report: Report = apply_plan(plan, sessions=sessions, tell=tell)
     tell.close()
     present(report, as_json=as_json)

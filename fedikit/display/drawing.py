@@ -4,33 +4,28 @@ Words of hosts stand in it as plain text, never as markup: so nothing in them ca
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib import import_module
 
 from rich.console import Console, Group, RenderableType
-
-from fedikit.display.outcomes import draw_report, draw_status, draw_verdict
-from fedikit.display.plans import draw_plan
-from fedikit.results.plan import Plan
-from fedikit.results.report import Report
-from fedikit.results.status import Status
-from fedikit.results.verdict import Verdict
 
 NOTEBOOK_WIDTH = 112
 HTML = '<pre style="white-space:pre;overflow-x:auto;line-height:1.35;font-family:monospace">{code}</pre>'
 
 
+DRAWN_BY = {"Plan": "plans", "Report": "outcomes", "Status": "outcomes", "Verdict": "outcomes"}
+"""The module of this room that draws a result, by the name of its kind: it is imported when there is one."""
+
+
 def draw(value: object) -> RenderableType:
     """The drawing of a plan, report, verdict or status."""
-    match value:
-        case Plan():
-            return Group(*draw_plan(value))
-        case Report():
-            return Group(*draw_report(value))
-        case Status():
-            return Group(*draw_status(value))
-        case Verdict():
-            return Group(*draw_verdict(value))
-    raise TypeError(f"{type(value).__name__} has no drawing")
+    kind = type(value).__name__
+    if kind not in DRAWN_BY:
+        raise TypeError(f"{kind} has no drawing")
+    drawer: Callable[[object], Iterator[RenderableType]] = getattr(
+        import_module(f"fedikit.display.{DRAWN_BY[kind]}"), f"draw_{kind.lower()}"
+    )
+    return Group(*drawer(value))
 
 
 def mimebundle(value: object) -> dict[str, str]:
