@@ -3,6 +3,7 @@
 import zlib
 from base64 import b64decode
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from fedikit.errors import AgentFailed
 from fedikit.events import Tell
@@ -11,13 +12,15 @@ from fedikit.remote.messages import MISTRUST, Answer
 from fedikit.remote.payload import parts_of_images
 from fedikit.remote.sessions import Asked, Sessions
 from fedikit.results.plan import ImageParts
-from fedikit.store import Deb, locked_debs, resolve
+
+if TYPE_CHECKING:
+    from fedikit.store import Deb
 
 STATUS_BYTES = 128 * 1024 * 1024
 """The largest dpkg status that is unpacked."""
 
 
-def packages_for(host: str, asked: Asked, sessions: Sessions, tell: Tell) -> tuple[Deb, ...]:
+def packages_for(host: str, asked: Asked, sessions: Sessions, tell: Tell) -> "tuple[Deb, ...]":
     """What has to be installed for the wanted packages: from the host's own store, or resolved here."""
     answer = asked.answer
     if not answer.packages:
@@ -25,6 +28,8 @@ def packages_for(host: str, asked: Asked, sessions: Sessions, tell: Tell) -> tup
     own = _from_own_store(answer)
     if own is not None:
         return own
+    from fedikit.store import locked_debs, resolve  # needed where packages are only
+
     lock = sessions.deployment.lock
     wanted = {name: None if lock else version or None for name, version in answer.packages.items()}
     debs = resolve(
@@ -60,11 +65,13 @@ def _unpacked(host: str, status: str) -> bytes:
     return text
 
 
-def _from_own_store(answer: Answer) -> tuple[Deb, ...] | None:
+def _from_own_store(answer: Answer) -> "tuple[Deb, ...] | None":
     """In a rollback: the packages of that generation, if the host still has them all."""
     known, in_store = answer.debs, set(answer.store)
     if not known.keys() >= answer.packages.keys() or any(deb.sha256 not in in_store for deb in known.values()):
         return None
+    from fedikit.store import Deb
+
     return tuple(
         Deb(name=name, version=deb.version, sha256=deb.sha256, size=0, architecture="", uri="", file_name="")
         for name, deb in known.items()
@@ -74,6 +81,8 @@ def _from_own_store(answer: Answer) -> tuple[Deb, ...] | None:
 def images_for(host: str, asked: Asked, sessions: Sessions) -> tuple[ImageParts, ...]:
     """What the host lacks of images; if not all of it is in the store, their registries must answer now."""
     lacking = set(asked.answer.contents)
+    if not lacking:
+        return ()
     found: list[ImageParts] = []
     for reference, manifest, parts in sorted(_builds(asked), key=lambda build: -len(lacking & set(build[2]))):
         if own := tuple(part for part in parts if part in lacking):

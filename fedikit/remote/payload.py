@@ -3,14 +3,16 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fedikit.model.host import HostState
 from fedikit.model.item import CONTENT_FIELDS, Content, Image, Item, Job, SecretText, Unit, content_of, secrets_in
 from fedikit.model.value import digest_of
 from fedikit.results.identity import DOMAIN, MASTER_KEY, SECRET
 from fedikit.secrets import Vault
-from fedikit.store import Images, StoredImage
+
+if TYPE_CHECKING:
+    from fedikit.store import Images, StoredImage
 
 Encoded = dict[str, Any]
 SHORT = 16
@@ -34,7 +36,7 @@ class Payload:
         return len(self.contents[sha256]) if sha256 in self.contents else self.files.get(sha256)
 
 
-def encode(host: str, items: Sequence[Item], vault: Vault, images: Images | None = None) -> Payload:
+def encode(host: str, items: Sequence[Item], vault: Vault, images: "Images | None" = None) -> Payload:
     """Makes the payload of a host; raises SecretError if a secret is missing, StoreError if images are.
 
     `images`: where container images come from, the deployer's own store if not given.
@@ -42,7 +44,7 @@ def encode(host: str, items: Sequence[Item], vault: Vault, images: Images | None
     payload = Payload(host)
     by_id: dict[str, Encoded] = {}
     wanted = [(item.reference, item.digest) for item in items if isinstance(item, Image)]
-    stored = (images or Images()).wanted(wanted) if wanted else {}
+    stored = (images or _images_of_this_deployer()).wanted(wanted) if wanted else {}
     for item in items:
         encoded = _encode_one(item, vault, payload)
         if isinstance(item, Image):
@@ -56,6 +58,12 @@ def encode(host: str, items: Sequence[Item], vault: Vault, images: Images | None
         by_id[item.id] = encoded
         payload.items.append(encoded)
     return payload
+
+
+def _images_of_this_deployer() -> "Images":
+    from fedikit.store import Images  # few deployments have any
+
+    return Images()
 
 
 def parts_of_images(items: Sequence[Encoded]) -> Iterator[tuple[str, str, list[str]]]:
@@ -73,7 +81,7 @@ def _digest(ids: Sequence[str], by_id: dict[str, Encoded]) -> str:
     return digest_of(told)[:SHORT]
 
 
-def _encode_image(image: StoredImage, payload: Payload) -> Encoded:
+def _encode_image(image: "StoredImage", payload: Payload) -> Encoded:
     """Each build: the host knows best which machine it is."""
     for build in image.builds.values():
         payload.files |= build.sizes

@@ -4,17 +4,21 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fedikit.errors import AgentFailed, FedikitError
 from fedikit.model.deployment import Deployment
+from fedikit.model.item import Image
 from fedikit.remote.messages import Answer
 from fedikit.remote.payload import Payload, encode, identity_of
 from fedikit.remote.session import Session
 from fedikit.results.identity import refusals
 from fedikit.results.plan import Question
 from fedikit.secrets import Vault
-from fedikit.store import Deb, Images, Store
+from fedikit.store import Store
+
+if TYPE_CHECKING:
+    from fedikit.store import Deb, Images
 
 
 @dataclass
@@ -26,11 +30,11 @@ class Asked:
     answer: Answer
     refused: tuple[str, ...] = ()
     """Why it is not to be changed, though it could be."""
-    debs: tuple[Deb, ...] = ()
+    debs: "tuple[Deb, ...]" = ()
     """The packages to be installed there, from Debian's signed lists."""
 
     @property
-    def debs_to_send(self) -> list[Deb]:
+    def debs_to_send(self) -> "list[Deb]":
         """Those that the host has not in its own store."""
         in_store = set(self.answer.store)
         return [deb for deb in self.debs if deb.sha256 not in in_store]
@@ -56,7 +60,7 @@ class Sessions:
         self.deployment = deployment
         self.vault = Vault.of(deployment)
         self.store = Store()
-        self.images = Images(self.store)
+        self._images: Images | None = None
         self._open: dict[str, Asked] = {}
         self._guard = threading.Lock()
 
@@ -73,10 +77,20 @@ class Sessions:
         for one in asked:
             one.session.close()
 
+    @property
+    def images(self) -> "Images":
+        """The container images in the deployer's store; one for all hosts, so that no registry is asked twice."""
+        from fedikit.store import Images  # few deployments have any
+
+        with self._guard:
+            self._images = self._images or Images(self.store)
+            return self._images
+
     def ask(self, host: str, question: Question) -> Asked:
         """Asks a host what would change there. The session is open, and the caller's to close or keep."""
         state = self.deployment.hosts[host]
-        payload = encode(host, state.items, self.vault, self.images)
+        has_images = any(isinstance(item, Image) for item in state.items)
+        payload = encode(host, state.items, self.vault, self.images if has_images else None)
         identity = identity_of(state, self.vault)
         with failing_alone(host):
             session = Session(host, state.connection)

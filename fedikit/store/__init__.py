@@ -1,11 +1,18 @@
-"""The store on the deployer: artifacts are resolved, fetched and verified once, and kept by their hash."""
+"""The store on the deployer: artifacts are resolved, fetched and verified once, and kept by their hash.
 
-from fedikit.store.artifact import Store, default_directory
-from fedikit.store.debian import Deb, resolve
-from fedikit.store.download import fetch
-from fedikit.store.images import Images, StoredImage
-from fedikit.store.locked import Pin, locate, locked_debs
-from fedikit.store.sources import Source, debian_sources
+Names are imported when they are first used: a plan in which nothing changes needs none of them.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fedikit.store.artifact import Store, default_directory
+    from fedikit.store.debian import Deb, resolve
+    from fedikit.store.download import fetch
+    from fedikit.store.images import Images, StoredImage
+    from fedikit.store.locked import Pin, locate, locked_debs
+    from fedikit.store.sources import Source, debian_sources
 
 __all__ = [
     "Deb",
@@ -21,3 +28,18 @@ __all__ = [
     "locked_debs",
     "resolve",
 ]
+_MODULES = {
+    "artifact": ("Store", "default_directory"),
+    "debian": ("Deb", "resolve"),
+    "download": ("fetch",),
+    "images": ("Images", "StoredImage"),
+    "locked": ("Pin", "locate", "locked_debs"),
+    "sources": ("Source", "debian_sources"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"fedikit.store.{module}"), name)
+    raise AttributeError(f"fedikit.store has no {name}")
