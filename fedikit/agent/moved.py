@@ -5,10 +5,10 @@ dpkg takes them for the package's own directory, and scripts of packages delete 
 
 from typing import Any
 
+from .bystander import LISTS
 from .eyes import Eyes, State
 from .hands import Hands
 
-LISTS = "/var/lib/dpkg/info"
 DATA_PLACES = ("/etc/", "/home/", "/opt/", "/srv/", "/var/")
 """Where directories of packages may hold what people would move."""
 UNLISTED = ("/srv", "/var/lib")
