@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 
 from fedikit.model.request import CommandHealth, Container, HttpHealth, Variables
+from fedikit.policies.numbers import COUNT
 
 FOLDER = "/etc/fedikit"
 AWAIT = f"{FOLDER}/await-http"
@@ -14,8 +15,8 @@ def variables_path(variables: Variables) -> str:
     return f"{FOLDER}/{variables.name}.env"
 
 
-def quadlet(container: Container, image: str, mounts: Mapping[str, str]) -> str:
-    """The text of its file. `mounts` are paths of the host, and where the container sees each."""
+def quadlet(container: Container, image: str, mounts: Mapping[str, str], first: int) -> str:
+    """The text of its file. `mounts`: paths of the host, and where the container sees each; `first`: its user 0."""
     sections = {
         "Unit": [
             f"Description={container.name}, a container",
@@ -23,15 +24,16 @@ def quadlet(container: Container, image: str, mounts: Mapping[str, str]) -> str:
             "After=network-online.target",
             "StartLimitIntervalSec=0",
         ],
-        "Container": _container(container, image, mounts),
+        "Container": _container(container, image, mounts, first),
         "Service": _service(container),
         "Install": ["WantedBy=multi-user.target"],
     }
     return "\n".join("\n".join([f"[{name}]", *lines, ""]) for name, lines in sections.items())
 
 
-def _container(container: Container, image: str, mounts: Mapping[str, str]) -> list[str]:
+def _container(container: Container, image: str, mounts: Mapping[str, str], first: int) -> list[str]:
     lines = [f"Image={image}", f"ContainerName={container.name}", "Pull=never", "Network=host"]
+    lines += [f"{numbers}Map=0:{first}:{COUNT}" for numbers in ("UID", "GID")]
     if container.command:
         lines.append(f"Exec={' '.join(map(_quoted, container.command))}")
     if container.user:

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from fedikit.model import Container
+from fedikit.policies.numbers import FIRST
 from fedikit.policies.quadlet import quadlet
 
 FOLDER = Path(__file__).parent / "quadlets"
@@ -21,11 +22,11 @@ def test_a_container_comes_to_exactly_this_file(name: str) -> None:
     case = json.loads((FOLDER / f"{name}.json").read_text())
     container = Container.model_validate(case["container"])
 
-    assert quadlet(container, container.image, case["mounts"]) == (FOLDER / f"{name}.container").read_text()
+    assert quadlet(container, container.image, case["mounts"], FIRST) == (FOLDER / f"{name}.container").read_text()
 
 
 def line_of(container: Container, key: str) -> str:
-    (line,) = (line for line in quadlet(container, IMAGE, {}).splitlines() if line.startswith(f"{key}="))
+    (line,) = (line for line in quadlet(container, IMAGE, {}, FIRST).splitlines() if line.startswith(f"{key}="))
     return line.removeprefix(f"{key}=")
 
 
