@@ -10,7 +10,9 @@ __all__ = ["ABSENT", "BARRED", "Eyes", "State", "as_user", "barred"]
 GONE = ("not-installed", "config-files")
 """What dpkg calls packages that are not there."""
 ASK_SECONDS = 30
-UNIT_PROPERTIES = ("Id", "LoadState", "ActiveState", "UnitFileState", "CanReload", "NeedDaemonReload")
+UNIT_PROPERTIES = ("Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "CanReload", "NeedDaemonReload")
+FALLEN_OVER = "auto-restart"
+"""The sub-state of a unit that fell over, and that systemd will start once more: active, by its state."""
 
 
 class Eyes(Sight):
@@ -72,7 +74,8 @@ class Eyes(Sight):
         shown = self._units[name]
         return {
             "exists": shown["LoadState"] not in ("not-found", "masked"),
-            "active": shown["ActiveState"] in ("active", "reloading", "activating"),
+            "active": shown["ActiveState"] in ("active", "reloading", "activating")
+            and shown["SubState"] != FALLEN_OVER,
             "enabled": shown["UnitFileState"]
             in ("enabled", "enabled-runtime", "static", "generated", "alias", "indirect"),
             "can_reload": shown["CanReload"] == "yes",

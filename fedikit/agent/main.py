@@ -275,7 +275,7 @@ class Contact:
             self._take_in(order["blobs"], blobs, comparison)
             from .converge import Convergence  # not needed to plan
 
-            work = Work(blobs, order["secrets"], wish.purge)
+            work = Work(blobs, order["secrets"], wish.purge, ledger.save)
             convergence = Convergence(hands, wish, comparison, ledger, work)
             return self._in_a_session_of_its_own(lambda: self._converge(convergence, order, ledger))
 

@@ -68,6 +68,7 @@ def show(wanted: list[str], names: list[str]) -> int:
             "Id": name,
             "LoadState": "loaded" if digest_of(name) else "not-found",
             "ActiveState": known["active"],
+            "SubState": "running" if known["active"] == "active" else "dead",
             "UnitFileState": ("enabled" if known["enabled"] else "disabled") if digest_of(name) else "",
             "CanReload": "yes" if "ExecReload" in section(name, "Service") else "no",
             "NeedDaemonReload": "yes" if known["loaded"] != digest_of(name) else "no",
