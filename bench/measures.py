@@ -16,9 +16,10 @@ from counting import CountingProxy
 from machines import clear, expect_all, target_of
 from servers import Servers
 
+from fedikit.environment import load_configuration, load_environment
 from fedikit.lab import Lab
 from fedikit.lab.machine import Machine
-from fedikit.model import Configuration, load_configuration, load_environment
+from fedikit.model import Configuration
 
 Figures = dict[str, Any]
 Say = Callable[[str], None]

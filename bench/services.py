@@ -16,9 +16,10 @@ from typing import Any
 
 import fedikit
 from fedikit.display.progress import StandardError, TerminalProgress
+from fedikit.environment import load_configuration, load_environment
 from fedikit.events import Event, HostFinished, ItemFinished, ItemStarted, Progress, StepFinished
 from fedikit.lab import Lab
-from fedikit.model import Deployment, load_configuration, load_environment
+from fedikit.model import Deployment
 from fedikit.verify import verify_deployment
 
 TARGETS = ("garage", "mastodon", "peertube", "pixelfed")

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fedikit.apply import apply_plan
+    from fedikit.environment.load import load_configuration, load_environment
     from fedikit.errors import ConfigurationError, FedikitError
-    from fedikit.model.load import load_configuration, load_environment
     from fedikit.plan import load_plan, make_plan, make_removal, make_rollback, save_plan
     from fedikit.remote.sessions import Sessions
     from fedikit.results.plan import Plan
@@ -36,7 +36,7 @@ __all__ = [
 _ROOMS = {
     "apply": ("apply_plan",),
     "errors": ("ConfigurationError", "FedikitError"),
-    "model.load": ("load_configuration", "load_environment"),
+    "environment.load": ("load_configuration", "load_environment"),
     "plan": ("load_plan", "make_plan", "make_removal", "make_rollback", "save_plan"),
     "remote.sessions": ("Sessions",),
     "results.plan": ("Plan",),

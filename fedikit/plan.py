@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from fedikit.environment.environment import Environment
 from fedikit.errors import ConfigurationError, FedikitError, Mistake
 from fedikit.events import HostPlanned, StepFinished, StepStarted, Tell, tell_nobody
 from fedikit.model.deployment import Deployment
-from fedikit.model.environment import Environment
 from fedikit.remote.hosts import on_hosts
 from fedikit.remote.messages import Answer, Change
 from fedikit.remote.needs import images_for, packages_for

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from fedikit.environment.environment import Environment
 from fedikit.errors import FedikitError
 from fedikit.model.deployment import Deployment
-from fedikit.model.environment import Environment
 from fedikit.remote import messages
 from fedikit.remote.hosts import on_hosts
 from fedikit.remote.session import Session

@@ -20,8 +20,8 @@ import fedikit.model
 import fedikit.runbook
 from fedikit import events
 from fedikit.cli import main
+from fedikit.environment import load_configuration
 from fedikit.errors import FedikitError
-from fedikit.model import load_configuration
 from fedikit.runbook.arguments import assemble
 from fedikit.runbook.notebook import find_runbook
 from fedikit.runbook.parameters import RUNBOOKS

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from fedikit.model import load_configuration
+from fedikit.environment import load_configuration
 from tests.pages import PROJECT, page
 
 APPLICATIONS = page("docs/applications.md")

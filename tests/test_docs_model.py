@@ -8,12 +8,13 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
-from fedikit.model import Item, Request, load_catalogue
+from fedikit.environment import load_catalogue
+from fedikit.environment.schema import schema
+from fedikit.model import Item, Request
 from fedikit.model.check import Check
 from fedikit.model.item import SecretRef, SecretText
 from fedikit.model.request import CommandHealth, Example, HttpHealth, MountedFile, Route, Variables, Volume
 from fedikit.model.resource import Resource
-from fedikit.model.schema import schema
 from tests.pages import code_in, page, rows_of
 
 APPLICATIONS, ITEMS, OPERATIONS = page("docs/applications.md"), page("docs/items.md"), page("docs/operations.md")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from fedikit.environment.environment import Environment
     from fedikit.model.configuration import Configuration
     from fedikit.model.deployment import Deployment
-    from fedikit.model.environment import Environment
 
 CONFIGURATION = "configuration.json"
 
@@ -50,7 +50,7 @@ def options(*names: str) -> Callable[[Any], Any]:
 
 
 def load(environment: str, configuration: str | None) -> "tuple[Environment, Configuration]":
-    from fedikit.model.load import load_configuration, load_environment
+    from fedikit.environment.load import load_configuration, load_environment
 
     return load_environment(Path(environment)), load_configuration(Path(configuration or CONFIGURATION))
 
@@ -66,6 +66,6 @@ def deployment_of(environment: str, configuration: str | None, lock: str | None 
 
 
 def environment_of(path: str) -> "Environment":
-    from fedikit.model.load import load_environment
+    from fedikit.environment.load import load_environment
 
     return load_environment(Path(path))

@@ -13,9 +13,9 @@ from fedikit.cli.output import finish, get_ready_to_present, listener, present
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fedikit.environment.schema import Document
     from fedikit.events import Tell
     from fedikit.model.deployment import Deployment
-    from fedikit.model.schema import Document
     from fedikit.remote.sessions import Sessions
     from fedikit.results.plan import Plan
     from fedikit.results.report import Report
@@ -183,8 +183,8 @@ def status(environment: str, limit: tuple[str, ...], as_json: bool) -> None:
 @click.argument("what", type=click.Choice(["configuration", "environment"]))
 def schema(what: "Document") -> None:
     """Print the JSON Schema of a file, for an editor."""
-    from fedikit.model.load import load_catalogue
-    from fedikit.model.schema import schema as schema_of
+    from fedikit.environment.load import load_catalogue
+    from fedikit.environment.schema import schema as schema_of
 
     click.echo(json.dumps(schema_of(load_catalogue(), what), indent=2))
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import click
 
 from fedikit.display.progress import StandardError, TerminalProgress
+from fedikit.environment.load import load_configuration, load_environment
 from fedikit.errors import FedikitError
 from fedikit.events import Event, HostFinished, Tell
 from fedikit.lab.acme import NAME as ACME
 from fedikit.lab.lab import USUAL_MACHINES, Lab
 from fedikit.lab.supply import supplies, supply_all
-from fedikit.model.load import load_configuration, load_environment
 
 SAMPLE = Path("configuration.sample.json")
 

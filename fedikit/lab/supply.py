@@ -14,7 +14,7 @@ from fedikit.errors import FedikitError
 from fedikit.events import Tell
 from fedikit.lab.images import is_built, lab_image, title_of
 from fedikit.lab.requirements import require_image_tools
-from fedikit.model import garage
+from fedikit.policies import garage
 from fedikit.store import Images
 
 CHOICE = "FEDIKIT_LAB_IMAGES"

@@ -1,8 +1,6 @@
 """The model: what is wanted, as pure values. Imports nothing of fedikit but its errors."""
 
 from fedikit.model.application import Application, Catalogue, Checks, Context, Person, Settings
-from fedikit.model.bucket import GaragePolicy, S3Policy
-from fedikit.model.cache import CachePolicy
 from fedikit.model.check import (
     BucketWorks,
     Check,
@@ -16,10 +14,7 @@ from fedikit.model.check import (
     WebFinger,
 )
 from fedikit.model.configuration import Configuration, InitialUser, configuration_model, initial_password
-from fedikit.model.container import ContainerPolicy
-from fedikit.model.database import MariaPolicy, PostgresPolicy
 from fedikit.model.deployment import Deployment, Network, PackageSources, Parallel, Secrets
-from fedikit.model.environment import Environment, Policies
 from fedikit.model.function import TypedFunction
 from fedikit.model.host import Connection, DirectoryHost, DnsRecord, HostState, Local, Ssh
 from fedikit.model.item import (
@@ -39,17 +34,12 @@ from fedikit.model.item import (
     Unit,
     User,
 )
-from fedikit.model.load import load_catalogue, load_configuration, load_environment
-from fedikit.model.mail import MailPolicy
 from fedikit.model.policy import (
     Ask,
     CannotFulfil,
-    ItemsPolicy,
-    LoginShellPolicy,
     Place,
     Policy,
     Provision,
-    ServicePolicy,
 )
 from fedikit.model.request import (
     CommandHealth,
@@ -72,7 +62,6 @@ from fedikit.model.request import (
 from fedikit.model.resource import Cache, MailRelay, MariaDatabase, ObjectBucket, PostgresDatabase
 from fedikit.model.text import FactReference, Text
 from fedikit.model.value import Line, Subdomain
-from fedikit.model.web import WebPolicy
 
 __all__ = [
     "Application",
@@ -80,7 +69,6 @@ __all__ = [
     "Bucket",
     "BucketWorks",
     "Cache",
-    "CachePolicy",
     "CannotFulfil",
     "Catalogue",
     "Check",
@@ -89,7 +77,6 @@ __all__ = [
     "Configuration",
     "Connection",
     "Container",
-    "ContainerPolicy",
     "Content",
     "Context",
     "Database",
@@ -98,11 +85,9 @@ __all__ = [
     "DirectoryHost",
     "DnsRecord",
     "DnsResolves",
-    "Environment",
     "Example",
     "FactReference",
     "File",
-    "GaragePolicy",
     "HostItems",
     "HostState",
     "HttpAnswers",
@@ -111,16 +96,12 @@ __all__ = [
     "InitialUser",
     "Item",
     "Items",
-    "ItemsPolicy",
     "Job",
     "Line",
     "Local",
     "LoginShell",
-    "LoginShellPolicy",
-    "MailPolicy",
     "MailRelay",
     "MariaDatabase",
-    "MariaPolicy",
     "MountedFile",
     "Network",
     "NodeInfo",
@@ -132,19 +113,15 @@ __all__ = [
     "Parallel",
     "Person",
     "Place",
-    "Policies",
     "Policy",
     "PostgresDatabase",
-    "PostgresPolicy",
     "Provision",
     "Request",
     "Requests",
     "Route",
-    "S3Policy",
     "SecretRef",
     "SecretText",
     "Secrets",
-    "ServicePolicy",
     "Settings",
     "ShellCommandPrints",
     "SignsIn",
@@ -161,11 +138,7 @@ __all__ = [
     "Variables",
     "Volume",
     "WebFinger",
-    "WebPolicy",
     "WebSite",
     "configuration_model",
     "initial_password",
-    "load_catalogue",
-    "load_configuration",
-    "load_environment",
 ]

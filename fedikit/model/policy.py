@@ -6,13 +6,13 @@ from typing import Any, ClassVar, Generic, TypeVar
 from pydantic import Field
 
 from fedikit.errors import ConfigurationError, Mistake
-from fedikit.model.check import Check, ShellCommandPrints
+from fedikit.model.check import Check
 from fedikit.model.function import TypedFunction
 from fedikit.model.host import Connection, DnsRecord
-from fedikit.model.item import Items, Package, Unit, User
-from fedikit.model.request import HostItems, LoginShell, Request, SystemService
+from fedikit.model.item import Items
+from fedikit.model.request import Request
 from fedikit.model.text import Fact
-from fedikit.model.value import HostName, Port, PublicKey, UnixName, Value, Written
+from fedikit.model.value import HostName, Port, Value
 
 
 class CannotFulfil(ConfigurationError):
@@ -86,59 +86,3 @@ class Policy(ABC, Generic[RequestT]):
             Provision,
             lambda request: self.provide(request, place),
         )
-
-
-class LoginShellPolicy(Written, Policy[LoginShell]):
-    """Makes packages available in a login shell: of a user of its own, or of everybody on the host."""
-
-    fulfils: ClassVar = LoginShell
-    user: UnixName | None = None
-    """The user whose login shell it is, created if need be; everybody on the host if absent."""
-    authorized_keys: tuple[PublicKey, ...] = ()
-    """Public keys with which the user may log in over SSH."""
-
-    def provide(self, request: LoginShell, place: Place) -> Provision:
-        packages = (*request.packages, "sudo") if request.wheel else request.packages
-        return Provision(
-            items=(*(Package(name=name) for name in packages), *self._accounts(request, place)),
-            checks=tuple(
-                ShellCommandPrints(
-                    application=place.application,
-                    host=place.host,
-                    command=example.command,
-                    expected=example.prints,
-                    user=self.user,
-                )
-                for example in request.examples
-            ),
-        )
-
-    def _accounts(self, request: LoginShell, place: Place) -> tuple[User, ...]:
-        if self.user:
-            groups = ("sudo",) if request.wheel else ()
-            return (User(name=self.user, groups=groups, authorized_keys=self.authorized_keys),)
-        if request.wheel:
-            raise CannotFulfil(
-                "policies.login-shell.user", f"is missing, but {place.application} wants a user who may use sudo"
-            )
-        return ()
-
-
-class ServicePolicy(Written, Policy[SystemService]):
-    """Runs services from Debian's packages under systemd, right on the host."""
-
-    fulfils: ClassVar = SystemService
-
-    def provide(self, request: SystemService, place: Place) -> Provision:
-        packages = tuple(Package(name=name) for name in request.packages)
-        unit = Unit(name=request.unit, restart_on=tuple(file.id for file in request.files))
-        return Provision(items=(*packages, *request.directories, *request.files, *request.setup, unit))
-
-
-class ItemsPolicy(Written, Policy[HostItems]):
-    """Puts items on the host, just as they are."""
-
-    fulfils: ClassVar = HostItems
-
-    def provide(self, request: HostItems, place: Place) -> Provision:
-        return Provision(items=request.items)

@@ -26,7 +26,7 @@ from fedikit.secrets import Vault, secrets_of
 from fedikit.secrets.redaction import find_leaks, scrub
 
 if TYPE_CHECKING:
-    from fedikit.model.environment import Environment
+    from fedikit.environment.environment import Environment
     from fedikit.remote.sessions import Sessions
 
 RECORD = "FEDIKIT_RECORD"

@@ -5,7 +5,8 @@ from collections import Counter
 import pytest
 from pydantic import SecretBytes, ValidationError
 
-from fedikit.model import Deployment, Environment, File, Image, Job, SecretText
+from fedikit.environment import Environment
+from fedikit.model import Deployment, File, Image, Job, SecretText
 from fedikit.secrets import MasterKey, Vault, secrets_of
 from tests.model.example import MEDIA_SERVERS, configuration, environment, files, ids, only, refusal, variables
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import fedikit
+from fedikit.environment.environment import Environment
 from fedikit.lab import Lab
 from fedikit.model.configuration import Configuration
-from fedikit.model.environment import Environment
 from tests.checks.picture import changes, picture_of
 
 CONFIGURATION = """

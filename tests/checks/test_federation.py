@@ -11,16 +11,9 @@ from typing import Any
 import pytest
 
 from fedikit.apply import apply_plan
+from fedikit.environment import Environment, load_catalogue, load_environment
 from fedikit.lab import Lab, Machine
-from fedikit.model import (
-    Application,
-    Configuration,
-    Deployment,
-    Environment,
-    configuration_model,
-    load_catalogue,
-    load_environment,
-)
+from fedikit.model import Application, Configuration, Deployment, configuration_model
 from fedikit.plan import make_plan, make_removal
 from fedikit.verify import verify_deployment
 from tests.checks.picture import changes, picture_of

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from fedikit.environment import load_configuration, load_environment
 from fedikit.lab import Lab
-from fedikit.model import load_configuration, load_environment
 from tests.checks.picture import changes, picture_of
 from tests.checks.pictures import picture
 

@@ -15,18 +15,11 @@ import pytest
 
 from fedikit.apply import apply_plan
 from fedikit.catalogue import mastodon
+from fedikit.environment import Environment, load_catalogue, load_environment
 from fedikit.lab import Lab
 from fedikit.lab.images import GARAGE, lab_image
 from fedikit.lab.layout import Layout
-from fedikit.model import (
-    Configuration,
-    Deployment,
-    Environment,
-    configuration_model,
-    initial_password,
-    load_catalogue,
-    load_environment,
-)
+from fedikit.model import Configuration, Deployment, configuration_model, initial_password
 from fedikit.plan import make_plan, make_rollback
 from fedikit.results.plan import Plan
 from fedikit.secrets import Vault

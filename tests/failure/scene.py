@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from fedikit.apply import apply_plan
+from fedikit.environment.environment import Environment
 from fedikit.events import Tell, tell_nobody
 from fedikit.lab import Lab, Machine
 from fedikit.model.deployment import Deployment, Secrets
-from fedikit.model.environment import Environment
 from fedikit.model.host import HostState, Ssh
 from fedikit.model.item import Item
 from fedikit.plan import make_plan, make_removal

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from fedikit.apply import apply_plan
+from fedikit.environment.environment import Environment
 from fedikit.lab import Lab, Machine
 from fedikit.model.deployment import Deployment, Secrets
-from fedikit.model.environment import Environment
 from fedikit.model.host import HostState
 from fedikit.model.item import Database, Directory, File, Item, Package, SecretRef, SecretText, Unit
 from fedikit.plan import make_plan, make_removal

@@ -18,12 +18,13 @@ from typing import Any
 import pytest
 
 from fedikit.apply import apply_plan
+from fedikit.environment import load_configuration, load_environment
 from fedikit.lab import Lab, Machine
 from fedikit.lab.contract import mastodon_database
 from fedikit.lab.images import lab_image
 from fedikit.lab.layout import Layout
 from fedikit.lab.standins import HOME
-from fedikit.model import Deployment, load_configuration, load_environment
+from fedikit.model import Deployment
 from fedikit.plan import make_plan
 from fedikit.remote import bootstrap
 from fedikit.status import read_status

@@ -22,9 +22,9 @@ from fedikit.events import tell_nobody
 from fedikit.lab import Lab, Machine
 from fedikit.lab.images import lab_image
 from fedikit.model.check import BucketWorks
-from fedikit.model.garage_layout import LAYOUT_SCRIPT
 from fedikit.model.item import Bucket, Directory, File, Item, Job, SecretRef, SecretText, Unit
 from fedikit.plan import make_plan
+from fedikit.policies.garage_layout import LAYOUT_SCRIPT
 from fedikit.secrets import Vault
 from fedikit.verify import CheckResult, verify
 from fedikit.verify.standpoint import stand_at

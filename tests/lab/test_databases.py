@@ -7,10 +7,10 @@ from zlib import crc32
 import pytest
 
 from fedikit.apply import apply_plan
+from fedikit.environment.environment import Environment
 from fedikit.lab import Lab, Machine
 from fedikit.lab.shell import Result
 from fedikit.model.deployment import Secrets
-from fedikit.model.environment import Environment
 from fedikit.model.host import HostState, Ssh
 from fedikit.model.item import Database, Item, Package, SecretRef, SecretText, Unit
 from fedikit.plan import make_plan

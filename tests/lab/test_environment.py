@@ -4,9 +4,9 @@ import stat
 import tomllib
 from pathlib import Path
 
+from fedikit.environment.load import load_environment
 from fedikit.lab.authority import kept_authority
 from fedikit.lab.environment import LabHost, environment_text, write_environment
-from fedikit.model.load import load_environment
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB510g93LlbetbYuIl9MNBJbDuXCuFkAG4Xj8sCgqKoS"
 HELLO, SOCIAL = LabHost("hello", "10.77.1.11", KEY), LabHost("social", "10.77.1.12", KEY)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from fedikit.model import Application, Catalogue, Configuration, Environment, configuration_model, load_catalogue
+from fedikit.environment import Environment, load_catalogue
+from fedikit.model import Application, Catalogue, Configuration, configuration_model
 
 PROJECT = Path(__file__).parents[2]
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBxmvDXEmd4pbRRnqlLS0D5oB9c7PSaZ4hUJ4mSH4hYT"

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from fedikit.environment import Environment, load_catalogue
 from fedikit.errors import ConfigurationError
 from fedikit.model import (
     Application,
@@ -11,7 +12,6 @@ from fedikit.model import (
     Content,
     Context,
     Deployment,
-    Environment,
     File,
     HostState,
     Place,
@@ -20,7 +20,6 @@ from fedikit.model import (
     Settings,
     Ssh,
     configuration_model,
-    load_catalogue,
 )
 
 Data = dict[str, Any]

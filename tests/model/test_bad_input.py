@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from fedikit.environment import load_configuration, load_environment
 from fedikit.errors import ConfigurationError
-from fedikit.model import load_configuration, load_environment
 
 Case = dict[str, Any]
 Write = Callable[[str, Any], Path]

@@ -5,22 +5,21 @@ from typing import Any
 
 import pytest
 
+from fedikit.environment import Environment
 from fedikit.errors import ConfigurationError
 from fedikit.model import (
     Bucket,
     BucketWorks,
     Deployment,
-    Environment,
     File,
-    GaragePolicy,
     HostItems,
     Job,
     ObjectBucket,
-    S3Policy,
     SecretRef,
     SecretText,
     WebSite,
 )
+from fedikit.policies import GaragePolicy, S3Policy
 from tests.model.example import (
     HOST_KEY,
     HOSTS,

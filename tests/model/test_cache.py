@@ -2,7 +2,8 @@
 
 import pytest
 
-from fedikit.model import Cache, CachePolicy, Directory, File, Provision, SecretRef, Unit
+from fedikit.model import Cache, Directory, File, Provision, SecretRef, Unit
+from fedikit.policies import CachePolicy
 from tests.model.example import only, place, probing, probing_several, refusal, text
 
 CACHE = Cache(name="probe", at=6400)

@@ -9,12 +9,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from pydantic import ValidationError
 
+from fedikit.environment import Environment
 from fedikit.errors import ConfigurationError
 from fedikit.model import (
     Container,
-    ContainerPolicy,
     Directory,
-    Environment,
     File,
     HttpHealth,
     Job,
@@ -27,7 +26,8 @@ from fedikit.model import (
     Variables,
     Volume,
 )
-from fedikit.model.container import AWAIT_SCRIPT
+from fedikit.policies import ContainerPolicy
+from fedikit.policies.container import AWAIT_SCRIPT
 from tests.model.example import ids, only, place, probing, probing_several, refusal, text
 
 IMAGE = "registry.example.org/probe:v1.2"

@@ -10,15 +10,14 @@ from fedikit.model import (
     Database,
     File,
     MariaDatabase,
-    MariaPolicy,
     PostgresDatabase,
-    PostgresPolicy,
     Provision,
     SecretRef,
     SecretText,
     Unit,
     Variables,
 )
+from fedikit.policies import MariaPolicy, PostgresPolicy
 from tests.model.example import configuration, environment, files, ids, only, place, probing, refusal, variables
 
 POSTGRES = PostgresDatabase(name="probe", extensions=("pg_trgm",))

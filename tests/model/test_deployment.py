@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from fedikit.environment import Environment
 from fedikit.errors import ConfigurationError
 from fedikit.model import (
     Application,
@@ -13,7 +14,6 @@ from fedikit.model import (
     Context,
     Deployment,
     Directory,
-    Environment,
     File,
     Job,
     LoginShell,

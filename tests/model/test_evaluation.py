@@ -6,17 +6,16 @@ the same configuration to different deployments. No machine is touched, nothing 
 
 import pytest
 
+from fedikit.environment import Environment
 from fedikit.errors import ConfigurationError
 from fedikit.model import (
     Application,
     Configuration,
     Context,
     Deployment,
-    Environment,
     Example,
     Local,
     LoginShell,
-    LoginShellPolicy,
     Package,
     Person,
     Place,
@@ -27,6 +26,7 @@ from fedikit.model import (
     User,
     configuration_model,
 )
+from fedikit.policies import LoginShellPolicy
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBxmvDXEmd4pbRRnqlLS0D5oB9c7PSaZ4hUJ4mSH4hYT"
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from fedikit.environment import load_catalogue, load_configuration
 from fedikit.errors import ConfigurationError
-from fedikit.model import Line, Person, SignsIn, Symlink, User, load_catalogue, load_configuration
+from fedikit.model import Line, Person, SignsIn, Symlink, User
 from fedikit.model.application import Application
 from fedikit.model.item import Job, SecretRef
 

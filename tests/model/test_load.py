@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from fedikit.environment import load_catalogue, load_configuration, load_environment
 from fedikit.errors import ConfigurationError
-from fedikit.model import Context, Local, LoginShell, Person, Ssh, load_catalogue, load_configuration, load_environment
+from fedikit.model import Context, Local, LoginShell, Person, Ssh
 
 Data = dict[str, Any]
 Write = Callable[[str, Any], Path]

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from fedikit.model import MailPolicy, MailRelay, SecretRef
+from fedikit.model import MailRelay, SecretRef
 from fedikit.model.text import filled
+from fedikit.policies import MailPolicy
 from tests.model.example import place
 
 RELAY = MailRelay(domain="probe.fedi.test")

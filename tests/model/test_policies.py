@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from fedikit.environment import load_environment
 from fedikit.errors import ConfigurationError
-from fedikit.model import load_environment
 from tests.model.test_bad_input import assert_refused, cases, written
 
 

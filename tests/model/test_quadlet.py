@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from fedikit.model import Container
-from fedikit.model.quadlet import quadlet
+from fedikit.policies.quadlet import quadlet
 
 FOLDER = Path(__file__).parent / "quadlets"
 IMAGE = "registry.example.org/probe:1"

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from fedikit.environment import Environment
 from fedikit.errors import ConfigurationError
-from fedikit.model import Bucket, Database, Deployment, Environment, File, Job, SecretRef, SecretText, SignsIn
+from fedikit.model import Bucket, Database, Deployment, File, Job, SecretRef, SecretText, SignsIn
 from fedikit.model.item import Item, content_of
 from tests.model.example import MEDIA_SERVERS, configuration, environment, only, refusal
 

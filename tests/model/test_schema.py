@@ -7,8 +7,8 @@ from typing import Any, get_args
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
-from fedikit.model import Policies, load_environment
-from fedikit.model.schema import Document, keys_at, schema
+from fedikit.environment import Policies, load_environment
+from fedikit.environment.schema import Document, keys_at, schema
 
 Data = dict[str, Any]
 

@@ -1,7 +1,8 @@
 """Caddy's files, as the web policy writes them; that Caddy takes them is shown on a real machine elsewhere."""
 
-from fedikit.model import File, Place, Route, Ssh, WebPolicy, WebSite
+from fedikit.model import File, Place, Route, Ssh, WebSite
 from fedikit.model.request import Request
+from fedikit.policies import WebPolicy
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBxmvDXEmd4pbRRnqlLS0D5oB9c7PSaZ4hUJ4mSH4hYT"
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from fedikit.apply import apply_plan
+from fedikit.environment.environment import Environment
 from fedikit.events import HostFinished, Tell, tell_nobody
 from fedikit.model.deployment import Deployment, Secrets
-from fedikit.model.environment import Environment
 from fedikit.model.item import Item
 from fedikit.plan import make_plan, make_removal, make_rollback
 from fedikit.remote.directory import DirectoryMachine

@@ -11,10 +11,10 @@ import pytest
 
 import fedikit
 from fedikit.apply import apply_plan
+from fedikit.environment.load import load_environment
 from fedikit.errors import ConfigurationError, ConnectionFailed, FedikitError
 from fedikit.events import Event, HostFinished, ItemFinished, ItemStarted
 from fedikit.model.item import Directory, File, Item, Job, Package, SecretRef, SecretText, Symlink, Unit, User
-from fedikit.model.load import load_environment
 from fedikit.plan import load_plan, make_plan, make_rollback, save_plan
 from fedikit.remote.directory import DirectoryMachine
 from fedikit.remote.sessions import Sessions

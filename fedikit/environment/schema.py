@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
+from fedikit.environment.environment import Environment
 from fedikit.model.application import Catalogue
 from fedikit.model.configuration import configuration_model
-from fedikit.model.environment import Environment
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Document = Literal["configuration", "environment"]

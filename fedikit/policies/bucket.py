@@ -5,13 +5,13 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from fedikit.model.check import BucketWorks
-from fedikit.model.garage import TOKEN_FILE, bracketed, garage
 from fedikit.model.host import is_ip_address
 from fedikit.model.item import Bucket, SecretRef, SecretText
 from fedikit.model.policy import Ask, CannotFulfil, Place, Policy, Provision
 from fedikit.model.request import HostItems, Route, WebSite
 from fedikit.model.resource import ObjectBucket
 from fedikit.model.value import DomainName, HostName, HttpUrl, Line, Written
+from fedikit.policies.garage import TOKEN_FILE, bracketed, garage
 
 REGION = "garage"
 WEB_PORT = 3902

@@ -5,25 +5,26 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, model_validator
 
+from fedikit.environment.draft import Draft
+from fedikit.environment.rotation import misplaced_versions, rotated, rotated_check
 from fedikit.errors import ConfigurationError, Mistake
-from fedikit.model.bucket import BucketPolicy
-from fedikit.model.cache import CachePolicy
 from fedikit.model.configuration import Configuration
-from fedikit.model.container import ContainerPolicy
-from fedikit.model.database import MariaPolicy, PostgresPolicy
 from fedikit.model.deployment import Deployment, Network, PackageSources, Parallel, Secrets, cycle_of
-from fedikit.model.draft import Draft
 from fedikit.model.function import TypedFunction
 from fedikit.model.host import Connection, HostNames, HostState
-from fedikit.model.mail import MailPolicy
 from fedikit.model.mistake import did_you_mean
-from fedikit.model.policy import CannotFulfil, ItemsPolicy, LoginShellPolicy, Place, Policy, ServicePolicy
+from fedikit.model.policy import CannotFulfil, Place, Policy
 from fedikit.model.request import HostItems, OneOffJob, Request, Requests, Task, WebSite
 from fedikit.model.resource import Resource
-from fedikit.model.rotation import misplaced_versions, rotated, rotated_check
 from fedikit.model.text import Fact
 from fedikit.model.value import HostName, Written
-from fedikit.model.web import WebPolicy
+from fedikit.policies import ItemsPolicy, LoginShellPolicy, ServicePolicy
+from fedikit.policies.bucket import BucketPolicy
+from fedikit.policies.cache import CachePolicy
+from fedikit.policies.container import ContainerPolicy
+from fedikit.policies.database import MariaPolicy, PostgresPolicy
+from fedikit.policies.mail import MailPolicy
+from fedikit.policies.web import WebPolicy
 
 _ON_A_HOST = ("postgresql", "mariadb", "bucket")
 """Policies that may name a host for what all share."""

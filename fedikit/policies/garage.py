@@ -1,9 +1,9 @@
 """Garage: what it takes to run it on a host."""
 
-from fedikit.model.garage_layout import LAYOUT_SCRIPT
 from fedikit.model.item import Job, SecretRef, SecretText
-from fedikit.model.quadlet import FOLDER
 from fedikit.model.request import Container, HostItems, MountedFile, Request, Volume
+from fedikit.policies.garage_layout import LAYOUT_SCRIPT
+from fedikit.policies.quadlet import FOLDER
 
 IMAGE = "docker.io/dxflrs/garage:v2.5.0"
 TOKEN_FILE = f"{FOLDER}/garage/admin-token"

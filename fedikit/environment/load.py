@@ -1,4 +1,4 @@
-"""Loading: reads what people wrote. The only room of the model that touches files.
+"""Loading: reads what people wrote. The only room of what is pure that touches files.
 
 Whatever is wrong with a file is told at once, as one ConfigurationError.
 """
@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from fedikit.environment.environment import Environment, broken_references
+from fedikit.environment.schema import keys_at
 from fedikit.errors import ConfigurationError, Mistake
 from fedikit.model.application import Application, Catalogue
 from fedikit.model.configuration import Configuration, configuration_model
 from fedikit.model.document import Malformed, parse_json, parse_toml
-from fedikit.model.environment import Environment, broken_references
 from fedikit.model.host import Connection, DirectoryHost, Ssh
 from fedikit.model.mistake import WHOLE, dotted, mistakes_in
-from fedikit.model.schema import keys_at
 from fedikit.model.value import Value
 
 APPLICATIONS = "fedikit.applications"

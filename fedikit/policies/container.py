@@ -6,10 +6,10 @@ from pydantic import Field
 
 from fedikit.model.item import Content, Directory, File, Image, Item, Job, Package, SecretText, Unit
 from fedikit.model.policy import CannotFulfil, Place, Policy, Provision
-from fedikit.model.quadlet import AWAIT, FOLDER, quadlet, variables_path
 from fedikit.model.request import Container, HttpHealth, OneOffJob, Task, Variables, Volume
 from fedikit.model.text import Untold, filled, joined
 from fedikit.model.value import AbsolutePath, ImageRepository, Written, is_line
+from fedikit.policies.quadlet import AWAIT, FOLDER, quadlet, variables_path
 
 QUADLETS = "/etc/containers/systemd"
 AWAIT_SCRIPT = """\

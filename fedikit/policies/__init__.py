@@ -1,0 +1,14 @@
+"""The means: how a hosting provider makes each kind of request available. Pure, as the model is."""
+
+from fedikit.policies.bucket import BucketPolicy, GaragePolicy, S3Policy
+from fedikit.policies.cache import CachePolicy
+from fedikit.policies.container import ContainerPolicy
+from fedikit.policies.database import MariaPolicy, PostgresPolicy
+from fedikit.policies.host import ItemsPolicy, LoginShellPolicy, ServicePolicy
+from fedikit.policies.mail import MailPolicy
+from fedikit.policies.web import WebPolicy
+
+__all__ = [
+    "BucketPolicy", "CachePolicy", "ContainerPolicy", "GaragePolicy", "ItemsPolicy", "LoginShellPolicy", "MailPolicy",
+    "MariaPolicy", "PostgresPolicy", "S3Policy", "ServicePolicy", "WebPolicy",
+]  # fmt: skip
