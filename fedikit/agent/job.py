@@ -14,6 +14,9 @@ from .work import Work
 
 Item = dict[str, Any]
 BEGUN = "begun"
+CHECK_SECONDS = 300
+GLANCE_SECONDS = 20
+"""How long a check may take when planning; one that takes longer is asked again when it is time to run."""
 
 
 class JobKind:
@@ -35,16 +38,17 @@ class JobKind:
         if not (is_first(item, work.done) and self._is_done(hands, item, stdin)):
             work.entry["done"] = _begun(item) if is_first(item, work.done) else BEGUN
             work.save()
-            hands.run(item["run"], stdin=stdin, user=item["user"], seconds=item["deadline"])
+            hands.run_while_here(item["run"], stdin=stdin, user=item["user"], seconds=item["deadline"])
         work.entry["done"] = item["fingerprint"]
 
     def _is_done(self, eyes: Eyes, item: Item, stdin: bytes) -> bool:
         check = item["check"]
-        return bool(check) and eyes.holds(check, stdin=stdin, user=item["user"], seconds=item["deadline"])
+        seconds = min(item["deadline"], CHECK_SECONDS)
+        return bool(check) and eyes.holds(check, stdin=stdin, user=item["user"], seconds=seconds)
 
     def remove(self, hands: Hands, item: Item, work: Work) -> str:
         if item["undo"]:
-            hands.run(item["undo"], user=item["user"], seconds=item["deadline"])
+            hands.run_while_here(item["undo"], user=item["user"], seconds=item["deadline"])
         return ""
 
 

@@ -18,6 +18,7 @@ from fedikit.model.value import (
     DomainName,
     HttpUrl,
     ImageReference,
+    JobSeconds,
     Line,
     Mode,
     Owner,
@@ -184,7 +185,7 @@ class Job(Value):
     user: UnixName = "root"
     inputs: tuple[ItemId, ...] = ()
     """Items whose change makes the job run again, besides its own fields."""
-    deadline: Annotated[int, Field(ge=1, le=3600)] = 120
+    deadline: JobSeconds = 120
     """Seconds the command may take."""
 
     @property

@@ -16,6 +16,7 @@ from fedikit.model.value import (
     DomainName,
     HeaderText,
     ImageReference,
+    JobSeconds,
     Line,
     PackageName,
     Port,
@@ -176,7 +177,7 @@ class OneOffJob(Value):
     variables: Variables | None = None
     user: Annotated[str, Field(pattern=r"^[0-9]+(:[0-9]+)?$")] | None = None
     volumes: tuple[Volume, ...] = ()
-    deadline: Annotated[int, Field(ge=1, le=3600)] = 900
+    deadline: JobSeconds = 900
     """Seconds that it may take."""
 
 
@@ -192,7 +193,7 @@ class Task(Value):
     check: tuple[Argument, ...] = ()
     """Succeeds when the effect is there already; gets the same standard input; changes nothing."""
     stdin: Text = ""
-    deadline: Annotated[int, Field(ge=1, le=3600)] = 300
+    deadline: JobSeconds = 300
     """Seconds that it may take."""
 
 

@@ -118,6 +118,8 @@ AccountName = Annotated[
     ),
 ]
 Line = Annotated[str, Field(pattern=rf"^[^{_UNSEEN}]*$", description="One line of text, without control characters.")]
+JobSeconds = Annotated[int, Field(ge=1, le=86400)]
+"""How long a command may take: migrations of large databases take hours."""
 Argument = Annotated[str, Field(pattern=r"^[^\x00]*$", description="A word of a command line.")]
 ArchiveUrl = Annotated[
     str,
