@@ -118,8 +118,6 @@ AccountName = Annotated[
     ),
 ]
 Line = Annotated[str, Field(pattern=rf"^[^{_UNSEEN}]*$", description="One line of text, without control characters.")]
-JobSeconds = Annotated[int, Field(ge=1, le=86400)]
-"""How long a command may take: migrations of large databases take hours."""
 Argument = Annotated[str, Field(pattern=r"^[^\x00]*$", description="A word of a command line.")]
 ArchiveUrl = Annotated[
     str,
@@ -217,6 +215,13 @@ def _ip_address(text: str) -> str:
         raise ValueError("should be an IP address") from None
 
 
+def _ip_network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        raise ValueError("should be a network of IP addresses, such as 192.0.2.0/24") from None
+
+
 def _certificates(text: str) -> str:
     if "PRIVATE KEY" in text:
         raise ValueError("holds a private key, should hold certificates only")
@@ -226,4 +231,5 @@ def _certificates(text: str) -> str:
 
 
 IpAddress = Annotated[str, AfterValidator(_ip_address), Field(description="An IPv4 or IPv6 address.")]
+IpNetwork = Annotated[str, AfterValidator(_ip_network), Field(description="A network of IP addresses: ADDRESS/BITS.")]
 Certificates = Annotated[str, AfterValidator(_certificates), Field(description="X.509 certificates in PEM form.")]

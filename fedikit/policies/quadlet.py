@@ -1,21 +1,19 @@
 """Quadlet: a container described in a file, of which systemd makes a unit (podman-systemd.unit)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from fedikit.model.request import CommandHealth, Container, HttpHealth, Variables
+from fedikit.model.request import CommandHealth, Container, HttpHealth
 
 FOLDER = "/etc/fedikit"
 AWAIT = f"{FOLDER}/await-http"
 
 
-def variables_path(variables: Variables) -> str:
-    """Where the host keeps what several containers share."""
-    return f"{FOLDER}/{variables.name}.env"
+def quadlet(container: Container, image: str, mounts: Mapping[str, str], variables: Sequence[str] = ()) -> str:
+    """The text of its file. `mounts` are paths of the host, and where the container sees each.
 
-
-def quadlet(container: Container, image: str, mounts: Mapping[str, str]) -> str:
-    """The text of its file. `mounts` are paths of the host, and where the container sees each."""
+    `variables` are the paths of files with those that it shares with others.
+    """
     sections = {
         "Unit": [
             f"Description={container.name}, a container",
@@ -23,25 +21,26 @@ def quadlet(container: Container, image: str, mounts: Mapping[str, str]) -> str:
             "After=network-online.target",
             "StartLimitIntervalSec=0",
         ],
-        "Container": _container(container, image, mounts),
+        "Container": _container(container, image, mounts, variables),
         "Service": _service(container),
         "Install": ["WantedBy=multi-user.target"],
     }
     return "\n".join("\n".join([f"[{name}]", *lines, ""]) for name, lines in sections.items())
 
 
-def _container(container: Container, image: str, mounts: Mapping[str, str]) -> list[str]:
+def _container(container: Container, image: str, mounts: Mapping[str, str], variables: Sequence[str]) -> list[str]:
     lines = [f"Image={image}", f"ContainerName={container.name}", "Pull=never", "Network=host"]
     if container.command:
         lines.append(f"Exec={' '.join(map(_quoted, container.command))}")
     if container.user:
         user, _, group = container.user.partition(":")
         lines += [f"User={user}", *([f"Group={group}"] if group else [])]
-    if container.variables:
-        lines.append(f"EnvironmentFile={variables_path(container.variables)}")
+    lines += [f"EnvironmentFile={path}" for path in variables]
     lines += [f"Environment={_quoted(f'{name}={value}')}" for name, value in container.environment.items()]
     lines += [f"Volume={path}:{seen}" for path, seen in mounts.items()]
     lines.append(f"StopTimeout={container.stop_seconds}")
+    if container.stop_signal:
+        lines.append(f"StopSignal={container.stop_signal}")
     if isinstance(container.health, CommandHealth):
         command = _plain(json.dumps(container.health.command))
         lines += [f"HealthCmd={command}", "HealthInterval=30s"]
@@ -54,18 +53,15 @@ def _service(container: Container) -> list[str]:
     lines = ["Restart=always", "RestartSec=2", f"TimeoutStartSec={container.start_seconds}"]
     lines.append(f"TimeoutStopSec={container.stop_seconds + 10}")
     if isinstance(container.health, HttpHealth):
-        health = container.health
-        url = f"http://127.0.0.1:{health.port}{health.path}"
-        wait = (
-            "/usr/bin/python3",
-            "-I",
-            AWAIT,
-            url,
-            health.domain or "-",
-            str(container.start_seconds),
-        )
+        wait = await_command(container.health, container.start_seconds)
         lines.append(f"ExecStartPost={' '.join(map(_quoted, wait))}")
     return lines
+
+
+def await_command(health: HttpHealth, seconds: int) -> tuple[str, ...]:
+    """What waits on the host until it is healthy."""
+    url = f"http://127.0.0.1:{health.port}{health.path}"
+    return ("/usr/bin/python3", "-I", AWAIT, url, health.domain or "-", str(seconds))
 
 
 def _plain(text: str) -> str:

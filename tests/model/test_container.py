@@ -27,7 +27,7 @@ from fedikit.model import (
     Volume,
 )
 from fedikit.policies import ContainerPolicy
-from fedikit.policies.container import AWAIT_SCRIPT
+from fedikit.policies.scripts import script
 from tests.model.example import ids, only, place, probing, probing_several, refusal, text
 
 IMAGE = "registry.example.org/probe:v1.2"
@@ -66,6 +66,7 @@ def test_a_container_comes_with_all_that_it_needs_before_its_unit() -> None:
         f"image:{IMAGE}",
         "directory:/etc/fedikit",
         "file:/etc/fedikit/probe.env",
+        "file:/etc/fedikit/probe.secrets.env",
         "directory:/srv/probe-data",
         "directory:/etc/fedikit/probe-web",
         "file:/etc/fedikit/probe-web/server.toml",
@@ -82,6 +83,7 @@ def test_it_restarts_when_anything_that_it_reads_changes() -> None:
     assert set(unit.restart_on) == {
         f"image:{IMAGE}",
         "file:/etc/fedikit/probe.env",
+        "file:/etc/fedikit/probe.secrets.env",
         "file:/etc/fedikit/probe-web/server.toml",
         "file:/etc/containers/systemd/probe-web.container",
     }
@@ -94,10 +96,22 @@ def file_of(provision: Provision, path: str) -> File:
 
 
 def test_variables_stand_one_a_line_and_unquoted_where_only_root_reads_them() -> None:
-    file = file_of(provided(FULL), "/etc/fedikit/probe.env")
+    plain, secret = (file_of(provided(FULL), f"/etc/fedikit/probe{end}") for end in (".env", ".secrets.env"))
 
-    assert text(file.content) == ('NAME=the "best" one\nKEY=<probe/key hex64 1>\nEMPTY=\nURL=at <probe/key hex64 1>\n')
-    assert (file.mode, file.owner) == ("0600", "root")
+    assert plain.content == 'NAME=the "best" one\nEMPTY=\n'
+    assert text(secret.content) == "KEY=<probe/key hex64 1>\nURL=at <probe/key hex64 1>\n"
+    assert {(file.mode, file.owner) for file in (plain, secret)} == {("0600", "root")}
+
+
+def test_a_container_without_secrets_has_no_file_for_them() -> None:
+    plain = Container(name="probe", image=IMAGE, variables=Variables(name="probe", values={"NAME": "one"}))
+    secret = Container(name="probe", image=IMAGE, variables=Variables(name="probe", values={"KEY": KEY}))
+    paths = [[item.path for item in provided(probe).items if isinstance(item, File)] for probe in (plain, secret)]
+
+    assert [[path for path in some if path.endswith(".env")] for some in paths] == [
+        ["/etc/fedikit/probe.env"],
+        ["/etc/fedikit/probe.secrets.env"],
+    ]
 
 
 def test_a_mounted_file_is_for_the_containers_user_alone() -> None:
@@ -135,17 +149,19 @@ def test_a_variable_with_another_name_is_none() -> None:
 def test_a_job_runs_in_a_container_that_leaves_nothing() -> None:
     job = provided(JOB).items[-1]
 
-    start = (
-        "podman run --rm --interactive --replace --name=probe-first-user --pull=never --network=host "
-        "--env-file=/etc/fedikit/probe.env --user=991:992 --volume=/srv/probe-data:/data"
+    options = (
+        "--pull=never --network=host --env-file=/etc/fedikit/probe.env --env-file=/etc/fedikit/probe.secrets.env"
+        " --user=991:992 --volume=/srv/probe-data:/data"
     ).split()
+    run = "python3 -I /etc/fedikit/run-once probe-first-user 60".split()
+    look = "podman run --rm --interactive --replace --name=probe-first-user-check".split()
     assert job == Job(
         name="probe first user",
-        run=(*start, IMAGE, "make", "user", ""),
-        check=(*start, IMAGE, "has", "user"),
+        run=(*run, *options, IMAGE, "make", "user", ""),
+        check=(*look, *options, IMAGE, "has", "user"),
         stdin=SecretText(parts=(KEY,)),
         inputs=(f"image:{IMAGE}",),
-        deadline=60,
+        deadline=150,
     )
 
 
@@ -246,7 +262,7 @@ def server() -> Iterator[Server]:
 
 def waiting(server: Server, domain: str, seconds: str) -> subprocess.CompletedProcess[str]:
     words = (f"http://127.0.0.1:{server.server_port}/health", domain, seconds)
-    command = [sys.executable, "-I", "-c", AWAIT_SCRIPT, *words]
+    command = [sys.executable, "-I", "-c", script("await_http.py"), *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
 

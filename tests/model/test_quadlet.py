@@ -21,7 +21,8 @@ def test_a_container_comes_to_exactly_this_file(name: str) -> None:
     case = json.loads((FOLDER / f"{name}.json").read_text())
     container = Container.model_validate(case["container"])
 
-    assert quadlet(container, container.image, case["mounts"]) == (FOLDER / f"{name}.container").read_text()
+    written = quadlet(container, container.image, case["mounts"], case.get("variables", ()))
+    assert written == (FOLDER / f"{name}.container").read_text()
 
 
 def line_of(container: Container, key: str) -> str:
