@@ -70,6 +70,7 @@ def test_a_container_comes_with_all_that_it_needs_before_its_unit() -> None:
         f"image:{IMAGE}",
         "directory:/etc/fedikit",
         "file:/etc/fedikit/probe.env",
+        "file:/etc/fedikit/probe.secrets.env",
         "file:/etc/fedikit/shift-owners",
         "directory:/srv/probe-data",
         "job:probe-data owners",
@@ -88,6 +89,7 @@ def test_it_restarts_when_anything_that_it_reads_changes() -> None:
     assert set(unit.restart_on) == {
         f"image:{IMAGE}",
         "file:/etc/fedikit/probe.env",
+        "file:/etc/fedikit/probe.secrets.env",
         "file:/etc/fedikit/probe-web/server.toml",
         "file:/etc/containers/systemd/probe-web.container",
     }
@@ -100,10 +102,22 @@ def file_of(provision: Provision, path: str) -> File:
 
 
 def test_variables_stand_one_a_line_and_unquoted_where_only_root_reads_them() -> None:
-    file = file_of(provided(FULL), "/etc/fedikit/probe.env")
+    plain, secret = (file_of(provided(FULL), f"/etc/fedikit/probe{end}") for end in (".env", ".secrets.env"))
 
-    assert text(file.content) == ('NAME=the "best" one\nKEY=<probe/key hex64 1>\nEMPTY=\nURL=at <probe/key hex64 1>\n')
-    assert (file.mode, file.owner) == ("0600", "root")
+    assert plain.content == 'NAME=the "best" one\nEMPTY=\n'
+    assert text(secret.content) == "KEY=<probe/key hex64 1>\nURL=at <probe/key hex64 1>\n"
+    assert {(file.mode, file.owner) for file in (plain, secret)} == {("0600", "root")}
+
+
+def test_a_container_without_secrets_has_no_file_for_them() -> None:
+    plain = Container(name="probe", image=IMAGE, variables=Variables(name="probe", values={"NAME": "one"}))
+    secret = Container(name="probe", image=IMAGE, variables=Variables(name="probe", values={"KEY": KEY}))
+    paths = [[item.path for item in provided(probe).items if isinstance(item, File)] for probe in (plain, secret)]
+
+    assert [[path for path in some if path.endswith(".env")] for some in paths] == [
+        ["/etc/fedikit/probe.env"],
+        ["/etc/fedikit/probe.secrets.env"],
+    ]
 
 
 def test_a_mounted_file_is_for_the_containers_user_alone() -> None:
@@ -143,7 +157,8 @@ def test_a_job_runs_in_a_container_that_leaves_nothing() -> None:
 
     options = (
         f"--pull=never --network=host --uidmap=0:{first}:65536 --gidmap=0:{first}:65536 "
-        "--env-file=/etc/fedikit/probe.env --user=991:992 --volume=/srv/probe-data:/data"
+        "--env-file=/etc/fedikit/probe.env --env-file=/etc/fedikit/probe.secrets.env "
+        "--user=991:992 --volume=/srv/probe-data:/data"
     ).split()
     run = "python3 -I /etc/fedikit/run-once probe-first-user 60".split()
     look = "podman run --rm --interactive --replace --name=probe-first-user-check".split()

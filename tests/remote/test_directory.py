@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,26 @@ ENV = File(path="/etc/app.env", content=SecretText(parts=("PASSWORD=", SECRET, "
 
 def text(stage: Stage, path: str, host: str = "one") -> str:
     return stage[host].path(path).read_text()
+
+
+@contextmanager
+def other_systemctl(stage: Stage, script: str) -> Iterator[None]:
+    """Meanwhile a shell script is asked first, and asks `systemctl.real`."""
+    plain, real = stage["one"].path("/usr/bin/systemctl"), stage["one"].path("/usr/bin/systemctl.real")
+    plain.rename(real)
+    stage["one"].program("systemctl", f"#!/bin/sh\n{script}\n")
+    yield
+    real.rename(plain)
+
+
+def failing(stage: Stage, verb: str) -> AbstractContextManager[None]:
+    return other_systemctl(stage, f'[ "$1" = {verb} ] && exit 1\nexec "$0.real" "$@"')
+
+
+def showing(stage: Stage, properties: dict[str, str]) -> AbstractContextManager[None]:
+    """systemd says so of all units."""
+    edits = " ".join(f"-e 's/^{name}=.*/{name}={value}/'" for name, value in properties.items())
+    return other_systemctl(stage, f'"$0.real" "$@" >"$0.said"; status=$?\n/bin/sed {edits} "$0.said"; exit $status')
 
 
 def actions(plan: Plan, host: str = "one") -> dict[str, str]:
@@ -163,6 +185,46 @@ def test_a_job_runs_once_and_again_when_its_inputs_change(stage: Stage) -> None:
     for items in ([A, job], [A, job], [File(path="/etc/a", content="z\n"), job]):
         assert stage.apply(one=items).succeeded
     assert text(stage, "/srv/counted") == "x\nx\n"
+
+
+def test_a_job_that_failed_half_way_runs_again_with_the_configuration_from_before(stage: Stage) -> None:
+    said = stage["one"].path("/srv/said")
+    stage["one"].program("say", f'#!/bin/sh\necho "$1" >>{said}\n[ "$1" = good ]\n')
+    good, bad = Job(name="say", run=("say", "good")), Job(name="say", run=("say", "bad"))
+    assert stage.apply(one=[good]).succeeded
+    assert not stage.apply(one=[bad]).succeeded
+    assert actions(stage.plan(one=[good])) == {good.id: "run"}
+    assert stage.rollback().succeeded
+    assert said.read_text() == "good\nbad\ngood\n"
+    assert stage.plan(one=[good]).is_noop
+
+
+def test_a_unit_whose_restart_failed_is_restarted_with_the_configuration_from_before(stage: Stage) -> None:
+    newer = File(path="/etc/a", content="newer\n")
+    assert stage.apply(one=[A, SERVICE, UNIT]).succeeded
+    with failing(stage, "restart"):
+        assert not stage.apply(one=[newer, SERVICE, UNIT]).succeeded
+    assert actions(stage.plan(one=[A, SERVICE, UNIT])) == {A.id: "update", UNIT.id: "update"}
+
+
+def test_a_unit_that_answers_to_a_job_is_restarted_when_that_is_done_over(stage: Stage) -> None:
+    stage["one"].program("fill", "#!/bin/sh\ntest -e $0.good\n")
+    stage["one"].program("fill.good", "")
+    first, other = Job(name="fill", run=("fill",)), Job(name="fill", run=("fill", "more"))
+    unit = Unit(name="app.service", restart_on=(first.id,))
+    assert stage.apply(one=[SERVICE, first, unit]).succeeded
+    stage["one"].path("/usr/bin/fill.good").unlink()
+    assert not stage.apply(one=[SERVICE, other, unit]).succeeded
+    assert actions(stage.plan(one=[SERVICE, first, unit])) == {first.id: "run", unit.id: "update"}
+
+
+def test_a_unit_that_falls_over_again_and_again_is_not_taken_for_running(stage: Stage) -> None:
+    loop = {"ActiveState": "activating", "SubState": "auto-restart"}
+    with showing(stage, loop):
+        for _ in "once", "again":
+            error = stage.apply(one=[A, SERVICE, UNIT]).hosts["one"].error
+            assert "did not stay up: activating" in error
+        assert "inactive → active" in stage.plan(one=[A, SERVICE, UNIT]).hosts["one"].changes[0].reasons
 
 
 def test_a_command_of_this_machine_is_not_run(stage: Stage) -> None:
