@@ -150,8 +150,8 @@ class _Applying:
         if planned.error:
             return HostReport(host=host, outcome="failed", error=planned.error)
         if planned.is_blocked:
-            blocked = [change.id for change in planned.changes if change.action == "blocked"]
-            words = f"cannot be changed as planned: {', '.join([*planned.refused, *blocked])}; nothing was done"
+            blocked = [f"{c.id} {', '.join(c.reasons)}" for c in planned.changes if c.action == "blocked"]
+            words = f"cannot be changed as planned: {'; '.join([*planned.refused, *blocked])}; nothing was done"
             return HostReport(host=host, outcome="failed", error=words, generation=planned.generation)
         if planned.is_noop:
             return HostReport(host=host, outcome="same", generation=planned.generation)

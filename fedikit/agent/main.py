@@ -137,8 +137,11 @@ class Contact:
         return ([0] + [number for number in ledger.generations() if number < ledger.generation])[-1]
 
     def _wish(self, ledger: Ledger, target: int | None) -> Wish:
-        items = self.request["items"] if target is None else ledger.read_generation(target)["items"]
-        return Wish(for_this_machine(items), self.request.get("purge", False), self.request.get("keep_drift", False))
+        purge, keep_drift = self.request.get("purge", False), self.request.get("keep_drift", False)
+        if target is None:
+            return Wish(for_this_machine(self.request["items"]), purge, keep_drift)
+        seals = {item["id"]: item["seal"] for item in self.request.get("items", ()) if "seal" in item}
+        return Wish(for_this_machine(ledger.read_generation(target)["items"]), purge, keep_drift, seals)
 
     # The answer
 
