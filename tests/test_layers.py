@@ -1,6 +1,7 @@
 """Who may import whom: imports point downwards, there is no cycle, and the agent stands alone."""
 
 import ast
+import re
 import sys
 from collections.abc import Collection
 from graphlib import TopologicalSorter
@@ -88,10 +89,31 @@ def test_what_runs_in_images_imports_nothing_else_of_ours() -> None:
 
 
 def test_the_agent_imports_the_standard_library_only() -> None:
-    files = sorted((PACKAGE / "agent").glob("*.py"))
+    files = sorted((PACKAGE / "agent").rglob("*.py"))
     foreign = {name.split(".")[0] for file in files for name in imported_modules(file)} - set(sys.stdlib_module_names)
     assert files
     assert not foreign
+
+
+ASKS_FOR_A_KIND = re.compile(r"""\bkind\b["']?\]?\s*(==|!=|in\b|not in\b|is\b)""")
+NAMES_A_KIND = re.compile(r"""is_a\(|kind_named\(""")
+
+
+@pytest.mark.parametrize("file", sorted((PACKAGE / "agent").glob("*.py")), ids=lambda file: file.name)
+def test_the_agents_generic_code_asks_no_item_of_what_kind_it_is(file: Path) -> None:
+    """Servers know their own things by their kind, and nobody else does."""
+    text = file.read_text()
+    assert ASKS_FOR_A_KIND.findall(text) == []
+    assert file.stem in ("household", "servers", "container_servers") or not NAMES_A_KIND.search(text)
+
+
+def test_each_kind_of_item_has_its_own_module_in_the_agent() -> None:
+    from fedikit.agent.kinds import NAMES, kind_named
+    from fedikit.agent.kinds.kind import Kind
+
+    modules = {file.stem for file in (PACKAGE / "agent/kinds").glob("*.py")} - {"__init__", "kind"}
+    assert modules == set(NAMES)
+    assert all(isinstance(kind_named(name), Kind) for name in NAMES)
 
 
 def test_what_is_pure_touches_nothing_outside() -> None:

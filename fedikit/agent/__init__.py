@@ -12,13 +12,16 @@ changed before keeps it, by its hash.
     eyes       looks at the host, by way of these; has no way to change it
     hands      eyes that can also change the host
     command    commands of the host, to their end or their deadline
-    boot_places  what packages have made at each boot
     systemd    units started and stopped, each in its own time
+    change     what is asked for, and what would change: plain values
     compare    what would change: gets eyes only
-    converge   makes it so: gets hands
+    converge   makes it so: gets hands; batch is what it works on
+    leaving    what becomes of what is wanted no more; parting lets packages go
     ledger     what fedikit owns here: entries, generations, the lock
     blobs      the host's store of file contents, by SHA-256
-    kinds      the closed set of item kinds; package, file, user, unit and job hold one each
+    kinds      the closed set of item kinds, one module each, with all that is special about it; the generic code asks
+               no item what kind it is
+    servers    who else is served by what comes with packages of ours
 
 Items arrive as plain dictionaries, encoded by `fedikit.remote.payload` from `fedikit.model.item`.
 """

@@ -16,8 +16,8 @@ from typing import Any
 from .blobs import Blobs
 from .control import Control, accounts_taken, control_of, files_taken, trees_taken
 from .eyes import ABSENT, Eyes, State
-from .file import brought_to_safety, put_back
 from .hands import Hands
+from .paths import brought_to_safety, put_back
 from .systemd import patience
 from .trouble import Trouble
 

@@ -2,15 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from .eyes import ABSENT, Eyes, State
-from .job import GLANCE_SECONDS, is_first
-from .kinds import kind_of
+from .change import Change, Comparison, Packages, Wish
+from .eyes import Eyes, State
+from .kinds import by_kind, kind_of
 from .ledger import Ledger, Record
-from .others import MAY_BE_SHARED, Others
-from .package import Packages
+from .others import Others
 
 if TYPE_CHECKING:
     from .leaving import Departure
@@ -19,71 +17,12 @@ Item = dict[str, Any]
 NOT_KEPT = "needs a secret content of that time, which no host keeps; to have it back, apply that configuration"
 
 
-class Wish(NamedTuple):
-    """What the deployer asks for.
-
-    `seals`: where it asks for what was wanted once, the secret contents that it has at hand, by the item's id.
-    """
-
-    items: list[Item]
-    purge: bool = False
-    keep_drift: bool = False
-    seals: dict[str, str] | None = None
-
-
-class Change(NamedTuple):
-    """What would happen to one item.
-
-    action  create, update, run (a job), adopt (is there already, from now on ours), same,
-            delete, restore (what was there before fedikit), release (stays, no longer ours),
-            keep (edited by hand, or bears data), blocked (cannot be done)
-    drift   somebody else changed it since the last apply
-    was_secret  what is there may hold a secret, though what is wanted does not
-    """
-
-    item: Item
-    action: str
-    reasons: Sequence[str] = ()
-    state: State = ABSENT
-    is_drift: bool = False
-    was_secret: bool = False
-
-    @property
-    def id(self) -> str:
-        identity: str = self.item["id"]
-        return identity
-
-    @property
-    def kind(self) -> str:
-        kind: str = self.item["kind"]
-        return kind
-
-
-class Comparison(NamedTuple):
-    """All changes of a host, in the order of their making: what leaves comes first, but packages leave last."""
-
-    leaving: list[Change]
-    wanted: list[Change]
-    packages: Packages
-    candidates: set[str]
-    seen: dict[str, list[str]]
-    basis: str
-
-    @property
-    def changes(self) -> list[Change]:
-        return [change for change in self.leaving + self.wanted if change.action != "same"]
-
-    @property
-    def blocked(self) -> list[Change]:
-        return [change for change in self.changes if change.action == "blocked"]
-
-
 def compare(eyes: Eyes, wish: Wish, ledger: Ledger) -> Comparison:
     """Holds what is wanted against what is there, and against what the ledger says is ours."""
-    _look_at_all_units(eyes, wish, ledger)
+    _look_ahead(eyes, wish, ledger)
     others = Others(eyes, ledger)
     owners = others.at_work()
-    wanted = with_owed_restarts([_judge_wanted(eyes, wish, item, ledger, owners) for item in wish.items])
+    wanted = with_owed([_judge_wanted(eyes, wish, item, ledger, owners) for item in wish.items])
     leaving, packages, candidates, seen = _judge_leaving(eyes, wish, ledger, others)
     basis = _basis(wish, leaving + wanted, packages, ledger)
     return Comparison(leaving, wanted, packages, candidates, seen, basis)
@@ -107,17 +46,13 @@ def _leaving(eyes: Eyes, departure: "Departure", entry: Record) -> Change | None
     return fate and Change(entry["item"], fate.action, fate.reasons, fate.state, fate.is_drift)
 
 
-def with_owed_restarts(wanted: list[Change]) -> list[Change]:
-    """A unit whose files are as wanted by its fingerprint still has to take up those that are mended now."""
+def with_owed(wanted: list[Change]) -> list[Change]:
+    """Items that hold, and that others are made for them to take up, are worked on too."""
     mended = mended_items(wanted)
+    owed = [kind_of(c.item).owed(c.item, mended) if c.action == "same" else [] for c in wanted]
     return [
-        Change(change.item, "update", ["to restart or reload"], change.state)
-        if change.kind == "unit"
-        and change.action == "same"
-        and change.item["active"]
-        and mended & watched_by(change.item)
-        else change
-        for change in wanted
+        Change(change.item, "update", reasons, change.state) if reasons else change
+        for change, reasons in zip(wanted, owed, strict=True)
     ]
 
 
@@ -126,25 +61,21 @@ def mended_items(wanted: list[Change]) -> set[str]:
     return {change.id for change in wanted if change.action in ("create", "update", "run")}
 
 
-def watched_by(unit: Item) -> set[str]:
-    """The ids of the items that a unit answers to."""
-    return {*unit["restart_on"], *unit["reload_on"]}
-
-
-def _look_at_all_units(eyes: Eyes, wish: Wish, ledger: Ledger) -> None:
-    items = wish.items + [entry["item"] for entry in ledger.entries.values()]
-    eyes.look_at_units(sorted({item["name"] for item in items if item["kind"] == "unit"}))
+def _look_ahead(eyes: Eyes, wish: Wish, ledger: Ledger) -> None:
+    for kind, items in by_kind(wish.items + [entry["item"] for entry in ledger.entries.values()]):
+        kind.look_ahead(eyes, items)
 
 
 def _judge_wanted(eyes: Eyes, wish: Wish, item: Item, ledger: Ledger, others: dict[str, str]) -> Change:
     kind, entry = kind_of(item), ledger.entries.get(item["id"])
     state = kind.observe(eyes, item)
-    if item["id"] in others and item["kind"] not in MAY_BE_SHARED:
+    if item["id"] in others and not kind.may_be_shared:
         return Change(item, "blocked", [f"belongs to the deployment {others[item['id']]}"], state)
     if conflict := kind.conflict(item, state):
         return Change(item, "blocked", [conflict], state)
-    reasons = kind.differences(item, state, (entry or {}).get("done") or "") or _other_secret(wish, item, state, entry)
-    if not reasons or _is_done_already(eyes, item, entry):
+    done = (entry or {}).get("done") or ""
+    reasons = kind.differences(item, state, done) or _other_secret(wish, item, state, entry)
+    if not reasons or kind.is_done_already(eyes, item, done):
         return Change(item, "same" if entry and entry["state"] != "kept" and not reasons else "adopt", [], state)
     is_drift = _is_drift(eyes, entry)
     was_secret = any("seal" in former for former in former_items(entry))
@@ -152,7 +83,7 @@ def _judge_wanted(eyes: Eyes, wish: Wish, item: Item, ledger: Ledger, others: di
         return Change(item, "keep", ["edited by hand", *reasons], state, is_drift, was_secret)
     if "seal" in item and wish.seals is not None and wish.seals.get(item["id"]) != item["seal"]:
         return Change(item, "blocked", [NOT_KEPT], state)
-    return Change(item, _making(item, state), reasons, state, is_drift, was_secret)
+    return Change(item, kind.making(item, state), reasons, state, is_drift, was_secret)
 
 
 def _other_secret(wish: Wish, item: Item, state: State, entry: Record | None) -> list[str]:
@@ -161,29 +92,13 @@ def _other_secret(wish: Wish, item: Item, state: State, entry: Record | None) ->
     return ["content"] if is_unseen and entry and entry["item"].get("seal") != item.get("seal") else []
 
 
-def _is_done_already(eyes: Eyes, item: Item, entry: Record | None) -> bool:
-    """Whether a job's effect is there though it has not run; cannot be told here if its check needs a secret."""
-    if item["kind"] != "job" or not item["check"] or "seal" in item or "sha256" in item:
-        return False
-    if not is_first(item, (entry or {}).get("done") or ""):
-        return False
-    return eyes.holds(item["check"], stdin=b"", user=item["user"], seconds=min(item["deadline"], GLANCE_SECONDS))
-
-
-def _making(item: Item, state: State) -> str:
-    if item["kind"] == "job":
-        return "run"
-    is_there = state != ABSENT and state.get("installed", True)
-    return "update" if is_there else "create"
-
-
 def _is_drift(eyes: Eyes, entry: Record | None) -> bool:
     """Whether somebody else made of it what it is: it is neither as we wanted it nor as it was before fedikit."""
-    if entry is None or entry["item"]["kind"] == "job":
+    if entry is None or not kind_of(entry["item"]).has_state:
         return False
     if any(_holds(eyes, item, entry.get("done") or "") for item in former_items(entry)):
         return False
-    return entry["state"] == "held" or (entry["item"]["kind"] == "file" and _is_strange(eyes, entry))
+    return entry["state"] == "held" or _is_strange(eyes, entry)
 
 
 def _holds(eyes: Eyes, item: Item, done: str) -> bool:
@@ -193,8 +108,7 @@ def _holds(eyes: Eyes, item: Item, done: str) -> bool:
 
 
 def _is_strange(eyes: Eyes, entry: Record) -> bool:
-    """Whether a file is there that is not the one from before fedikit."""
-    return eyes.file_state(entry["item"]["path"]) not in (ABSENT, entry.get("prior"))
+    return kind_of(entry["item"]).is_strange(eyes, entry)
 
 
 def former_items(entry: Record | None) -> list[Item]:

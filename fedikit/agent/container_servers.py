@@ -7,8 +7,9 @@ from typing import Any
 from .eyes import Eyes
 from .garage import LOOK_SECONDS, Garage, NotReady
 from .household import Household, Packaged, is_new
-from .image import STORAGE, records
+from .kinds import is_a
 from .others import is_below
+from .podman import STORAGE, records
 
 Item = dict[str, Any]
 QUADLETS = "/etc/containers/systemd"
@@ -33,7 +34,7 @@ class ContainerHost(Packaged):
         return named + [f"the image {(image.get('names') or [image['id'][:12]])[0]}" for image in images]
 
     def _theirs(self, house: Household) -> Iterator[Item]:
-        return (item for _, item in house.others.items() if item["kind"] == "image")
+        return (item for _, item in house.others.items() if is_a(item, "image"))
 
     def _volumes(self, eyes: Eyes) -> list[str]:
         """Those with a name; those without belong to containers."""
@@ -65,12 +66,12 @@ class BucketServer:
         text = self._quadlet(eyes)
         if not text or item["id"] in ("unit:garage.service", "job:garage layout"):
             return bool(text)
-        if item["kind"] == "image":
+        if is_a(item, "image"):
             return f"Image={item['reference']}\n" in text
         path = item.get("path", "")
         mounted = re.findall(r"^Volume=([^:]+):", text, re.MULTILINE)
         is_part = path in (*mounted, f"{QUADLETS}/garage.container") or path in text.split()
-        return is_part or (item["kind"] == "directory" and any(is_below(place, path) for place in mounted))
+        return is_part or (is_a(item, "directory") and any(is_below(place, path) for place in mounted))
 
     def stays(self, house: Household) -> str:
         if not self._is_laid_out(house.eyes):
@@ -84,11 +85,11 @@ class BucketServer:
         return f"Garage stays: it serves {', '.join(guests)}" if guests else ""
 
     def _of_other_deployments(self, house: Household) -> list[str]:
-        theirs = [(name, item) for name, item in house.others.items() if item["kind"] == "bucket"]
+        theirs = [(name, item) for name, item in house.others.items() if is_a(item, "bucket")]
         return [f"the bucket {item['name']} of the deployment {name}" for name, item in theirs]
 
     def _strange(self, house: Household) -> list[str]:
-        known = [*house.entries("bucket"), *({"item": i} for _, i in house.others.items() if i["kind"] == "bucket")]
+        known = [*house.entries("bucket"), *({"item": i} for _, i in house.others.items() if is_a(i, "bucket"))]
         ours = [entry["item"] for entry in known if is_new(entry)]
         where = {"admin": "http://127.0.0.1:3903", "token_file": "/etc/fedikit/garage/admin-token"}
         garage = Garage.of(house.eyes, ours[0] if ours else where, seconds=LOOK_SECONDS)

@@ -4,6 +4,7 @@ import re
 from typing import Any, NamedTuple, Protocol
 
 from .eyes import Eyes
+from .kinds import is_a, kind_of
 from .ledger import Ledger, Record
 from .others import Others, is_below
 
@@ -19,7 +20,7 @@ class Household(NamedTuple):
 
     def entries(self, kind: str) -> list[Record]:
         """Ours of a kind."""
-        return [entry for entry in self.ledger.entries.values() if entry["item"]["kind"] == kind]
+        return [entry for entry in self.ledger.entries.values() if is_a(entry["item"], kind)]
 
     def items(self, kind: str) -> list[Item]:
         return [entry["item"] for entry in self.entries(kind)]
@@ -75,8 +76,8 @@ class Packaged:
         return bool(self._packages.match(name))
 
     def needs(self, eyes: Eyes, item: Item) -> bool:
-        if item["kind"] == "unit":
-            return bool(self._unit) and item["name"].startswith(self._unit)
+        if unit := kind_of(item).unit(item):
+            return bool(self._unit) and unit.startswith(self._unit)
         path = item.get("path", "")
         return any(path == folder or is_below(path, folder) for folder in self._folders)
 

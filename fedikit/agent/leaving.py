@@ -1,37 +1,27 @@
 """What becomes of what is wanted no more: gone, put back as it was, kept for a purge, or left to who else needs it."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from .bystander import has_remains, unpurged
+from .change import BEFORE, Fate, Packages
 from .control import files_taken, trees_taken
-from .database import ENGINES
 from .eyes import ABSENT, BARRED, Eyes, State
 from .household import Household
 from .kinds import kind_of
 from .ledger import Ledger, Record
 from .others import Others, is_below
-from .package import Packages, dispensable, marked_manual, needed_by, on_hold, parse_status, used_by
+from .packages import dispensable, marked_manual, needed_by, on_hold, parse_status, used_by
 from .servers import SERVERS
 
 Item = dict[str, Any]
-BEFORE = "was there before fedikit"
-
-
-class Fate(NamedTuple):
-    """What becomes of one item, and why."""
-
-    action: str
-    reasons: list[str]
-    state: State
-    is_drift: bool = False
 
 
 class Departure:
     """All that leaves this host in one apply, looked at together."""
 
     def __init__(self, eyes: Eyes, wanted: list[Item], ledger: Ledger, others: Others, *, purge: bool) -> None:
-        self._eyes = eyes
+        self.eyes = eyes
         self._ledger = ledger
         self._others = others
         self._purge = purge
@@ -54,16 +44,16 @@ class Departure:
     def _servers_that_stay(self, candidates: set[str]) -> list[tuple[Any, str]]:
         items = [entry["item"] for entry in self.entries]
         there = {name for name in candidates if self._is_there(name)}
-        house = Household(self._eyes, self._ledger, self._others)
+        house = Household(self.eyes, self._ledger, self._others)
         leaving = [server for server in SERVERS if server.is_leaving(items, there)]
         found = [(server, server.stays(house)) for server in leaving]
-        looks = {server.name: server.look(self._eyes) for server, reason in found if not reason}
+        looks = {server.name: server.look(self.eyes) for server, reason in found if not reason}
         self.seen = {name: look for name, look in looks.items() if look is not None}
         return [(server, reason) for server, reason in found if reason]
 
     def _is_there(self, name: str) -> bool:
-        state = self._eyes.package(name)
-        return state["installed"] or "unfinished" in state or has_remains(self._eyes, name)
+        state = self.eyes.package(name)
+        return state["installed"] or "unfinished" in state or has_remains(self.eyes, name)
 
     # Items
 
@@ -72,60 +62,48 @@ class Departure:
         item, prior = entry["item"], entry.get("prior") or ABSENT
         if entry["state"] == "kept" and not self._purge:
             return None
-        state = kind_of(item).observe(self._eyes, item)
+        kind = kind_of(item)
+        state = kind.observe(self.eyes, item)
         if holder := self._others.holder(item):
             return Fate("release", [holder], state)
+        if special := kind.fate(self, item, prior, state):
+            return special
         if reason := self._needed_by_a_server(item):
             return Fate("release" if self._purge else "keep", [reason], state)
         if reason := self._reason_to_keep(item, prior, state):
             return Fate("keep", [reason], state)
         if state["type"] == BARRED:
             return Fate("blocked" if self._purge else "keep", [state["why"]], state)
-        if item["kind"] == "file" and not self._purge and is_drift(entry):
+        if not self._purge and is_drift(entry):
             return Fate("keep", ["edited by hand"], state, is_drift=True)
-        if item["kind"] == "package":
-            return self._fate_of_package(item["name"], prior, state)
-        reasons = _home(item, prior) + _elsewhere(item, state)
+        reasons = kind.parting_words(item, prior, state)
         return Fate("delete" if prior["type"] == "absent" else "restore", reasons, state)
 
     def _needed_by_a_server(self, item: Item) -> str:
-        if item["kind"] == "package":
-            return ""
-        return next((reason for server, reason in self._held if server.needs(self._eyes, item)), "")
+        return next((reason for server, reason in self._held if server.needs(self.eyes, item)), "")
 
     def _reason_to_keep(self, item: Item, prior: State, state: State) -> str:
         if not item.get("data") or state == ABSENT:
             return ""
         if prior["type"] != "absent":
-            return BEFORE if self._purge or item["kind"] == "directory" else f"bears data, and {BEFORE}"
-        if not self._purge:
-            return "bears data"
-        return self._reason_it_cannot_go(item, state)
+            return BEFORE if self._purge or kind_of(item).is_given_back else f"bears data, and {BEFORE}"
+        return kind_of(item).reason_it_cannot_go(self, item, state) if self._purge else "bears data"
 
-    def _reason_it_cannot_go(self, item: Item, state: State) -> str:
-        """Why data could not be taken away now, though it is to be."""
-        if item["kind"] == "database" and state.get("server") == "does not answer" and self._has_data(item):
-            return "its server does not answer: start it, and do the same again"
-        if item["kind"] == "database" and "server" in state and not self._takes_data(item):
-            return "its server is not installed any more, and its data are not fedikit's to delete"
-        is_server_ours = any(entry["item"]["id"] == "unit:garage.service" for entry in self.entries)
-        if item["kind"] == "bucket" and "why" in state and self._eyes.exists(item["token_file"]) and not is_server_ours:
-            return f"{state['why']}: see to that, and do the same again"
-        return ""
+    def is_leaving(self, identity: str) -> bool:
+        """Whether an item of ours leaves too."""
+        return any(entry["item"]["id"] == identity for entry in self.entries)
 
-    def _has_data(self, item: Item) -> bool:
-        return bool(ENGINES[item["engine"]].remains(self._eyes))
-
-    def _takes_data(self, item: Item) -> bool:
-        """Whether a server's data go with packages of ours that are purged now."""
+    def is_purged(self, names: str) -> bool:
+        """Whether the data of packages whose names begin so go with packages of ours that are purged now."""
         return any(
-            name.startswith(item["engine"]) and has_remains(self._eyes, name)
+            name.startswith(names) and has_remains(self.eyes, name)
             for name in self.candidates() - self.packages.staying.keys() - self.packages.unpurged.keys()
         )
 
     # Packages
 
-    def _fate_of_package(self, name: str, prior: State, state: State) -> Fate:
+    def fate_of_package(self, name: str, prior: State, state: State) -> Fate:
+        """What becomes of a package that is an item itself."""
         if prior.get("installed"):
             return Fate("release", [BEFORE], state)
         if reason := self.packages.staying.get(name, ""):
@@ -140,7 +118,7 @@ class Departure:
         return Fate("delete", since + ([f"{kept} stays: it {BEFORE}"] if kept else []), state)
 
     def _packages(self, candidates: set[str]) -> Packages:
-        installed = parse_status(self._eyes.dpkg_status)
+        installed = parse_status(self.eyes.dpkg_status)
         present = candidates & installed.keys()
         staying = {name: reason for name in candidates if (reason := self._reason_to_stay(name, installed))}
         users = used_by(installed, staying.keys() & installed.keys())
@@ -157,7 +135,7 @@ class Departure:
             return ""
         if on_hold(installed[name]):
             return "is on hold: apt-mark unhold lets it go"
-        is_marked = name in self._automatic() and marked_manual(self._eyes, name)
+        is_marked = name in self._automatic() and marked_manual(self.eyes, name)
         return "was installed by hand since, with apt" if is_marked else ""
 
     def _automatic(self) -> set[str]:
@@ -176,23 +154,13 @@ class Departure:
 
     def _places_from_before(self) -> set[str]:
         ours = [e for e in self._ledger.entries.values() if (e.get("prior") or ABSENT)["type"] != "absent"]
-        return {entry["item"]["path"] for entry in ours if entry["item"]["kind"] == "directory"}
+        return {e["item"]["path"] for e in ours if kind_of(e["item"]).is_given_back}
 
     def _taken(self, name: str, at_stake: set[str]) -> str:
         """One of the paths that a package's script would delete."""
         path = f"/var/lib/dpkg/info/{name}.postrm"
-        script = self._eyes.read(path).decode(errors="replace") if self._eyes.exists(path) else ""
+        script = self.eyes.read(path).decode(errors="replace") if self.eyes.exists(path) else ""
         trees = trees_taken(script)
         hit = [path for path in sorted(at_stake) if any(path == tree or is_below(path, tree) for tree in trees)]
         hit += [path for path in sorted(at_stake) if path in files_taken(script)]
         return hit[0] if hit else ""
-
-
-def _elsewhere(item: Item, state: State) -> list[str]:
-    """Where data lies that an administrator's link leads to."""
-    return [f"with all in {state['link']}, where it leads"] if item.get("data") and "link" in state else []
-
-
-def _home(item: Item, prior: State) -> list[str]:
-    """A user's home that is older than the user."""
-    return [f"its home stays: it {BEFORE}"] if item["kind"] == "user" and prior.get("home") else []

@@ -13,32 +13,30 @@ import os
 import signal
 import sys
 import time
-import zlib
-from binascii import b2a_base64
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .blobs import Blobs
+from .change import Change, Comparison, Wish
 from .channel import Channel, Gone, unpack
-from .compare import Change, Comparison, Wish, compare, former_items
+from .compare import compare, former_items
 from .eyes import Eyes
 from .hands import Hands
-from .image import for_this_machine, lacking_layers, lacking_parts
+from .kinds import by_kind, kind_of
 from .ledger import HOME, Ledger, Lock, Record, describe, lock, lock_holder, neighbours
 from .others import Others
+from .packages import release
 from .trouble import Trouble, trouble_from
 from .work import Work
 
 if TYPE_CHECKING:
-    from .converge import Convergence
+    from .batch import Batch
 
-DIFF_LIMIT = 64 * 1024
 TAIL_CHARACTERS = 4000
 ALIVE_SECONDS = 2
 """How often an agent at work says that it is alive: more often than the least patience of a deployer."""
 TOLD_FROM_SECONDS = 600
 """From where on a deployer is told how long a command may take."""
-UNSHOWN = "content (too large to show, or no text)"
 PATIENCE_SECONDS = 120
 """How long an agent waits for its order, and for each piece of it; a deployer that comes later starts a new one."""
 
@@ -125,7 +123,7 @@ class Contact:
 
     def _target(self, ledger: Ledger) -> int | None:
         """The generation to go back to, if that is what is asked."""
-        if self.request["op"] != "rollback":
+        if not self._is_rollback:
             return None
         if self.request.get("to") is not None:
             return int(self.request["to"])
@@ -139,9 +137,9 @@ class Contact:
     def _wish(self, ledger: Ledger, target: int | None) -> Wish:
         purge, keep_drift = self.request.get("purge", False), self.request.get("keep_drift", False)
         if target is None:
-            return Wish(for_this_machine(self.request["items"]), purge, keep_drift)
+            return Wish(_for_this_machine(self.request["items"]), purge, keep_drift)
         seals = {item["id"]: item["seal"] for item in self.request.get("items", ()) if "seal" in item}
-        return Wish(for_this_machine(ledger.read_generation(target)["items"]), purge, keep_drift, seals)
+        return Wish(_for_this_machine(ledger.read_generation(target)["items"]), purge, keep_drift, seals)
 
     # The answer
 
@@ -181,70 +179,28 @@ class Contact:
             described["drift"] = True
         if change.item.get("data"):
             described["data"] = True
-        is_secret = "seal" in change.item or change.was_secret
-        if change.kind == "file" and not is_secret and change.action in ("update", "keep", "restore"):
-            described |= self._difference(change)
-        if change.kind == "package" and change.action == "delete" and change.item["name"]:
-            described["version"] = change.state.get("version", "")
-        return described
+        return described | kind_of(change.item).shown(self.eyes, change, self._blobs() if self._is_rollback else None)
 
-    def _difference(self, change: Change) -> Record:
-        """A file's present text, and in a rollback the one that it would have again: only this host has that."""
-        before, after = self._text_of(change), self._text_going_back_to(change.item)
-        if before is None and "content" in change.reasons:
-            words = [UNSHOWN if reason == "content" else reason for reason in change.reasons]
-            return {"before": before, "after": after, "reasons": words}
-        return {"before": before, "after": after}
+    @property
+    def _is_rollback(self) -> bool:
+        return bool(self.request["op"] == "rollback")
 
-    def _text_of(self, change: Change) -> str | None:
-        is_file = change.state.get("type") == "file"
-        return _as_text(self.eyes.beginning(change.item["path"], DIFF_LIMIT)) if is_file else None
-
-    def _text_going_back_to(self, item: Record) -> str | None:
-        blobs = Blobs(os.path.join(self.home, "store"))
-        if self.request["op"] != "rollback" or not blobs.has(item["sha256"]) or blobs.size(item["sha256"]) > DIFF_LIMIT:
-            return None
-        return _as_text(blobs.read(item["sha256"]))
+    def _blobs(self) -> Blobs:
+        return Blobs(os.path.join(self.home, "store"))
 
     def _needs(self, comparison: Comparison, ledger: Ledger, target: int | None) -> Record:
         """What the deployer has to send along, should it order these changes."""
-        blobs = Blobs(os.path.join(self.home, "store"))
-        making = [change for change in comparison.wanted if change.action in ("create", "update", "run", "adopt")]
-        packages = [change.item for change in making if change.kind == "package" and change.action != "adopt"]
-        contents = {change.item["sha256"] for change in making if "sha256" in change.item}
-        contents |= lacking_parts(self.eyes, [change.item for change in making if change.kind == "image"])
+        blobs, making = self._blobs(), comparison.making
+        contents = {sha256 for c in making for sha256 in kind_of(c.item).contents(self.eyes, c.item)}
         needs: Record = {
             "contents": sorted(sha256 for sha256 in contents if not blobs.has(sha256)),
             "secrets": [change.id for change in making if "seal" in change.item and change.action != "adopt"],
             "leaving_packages": comparison.packages.leaving,
             "staying_packages": comparison.packages.staying,
         }
-        if packages:
-            needs["packages"] = {item["name"]: item["version"] for item in packages}
-            needs |= self._about_packages(blobs) | {"ours": self._packages_of_ours(ledger)}
-            needs["debs"] = ledger.read_generation(target)["debs"] if target is not None else {}
+        for kind, changes in by_kind(making):
+            needs |= kind.asks(self.eyes, changes, ledger, target)
         return needs
-
-    def _packages_of_ours(self, ledger: Ledger) -> list[str]:
-        """What fedikit brought here, for whichever deployment, or holds: such packages may get another version."""
-        held = [id.removeprefix("package:") for id in ledger.entries if id.startswith("package:")]
-        return sorted({*ledger.debs, *Others(self.eyes, ledger).debs(), *held})
-
-    def _about_packages(self, blobs: Blobs) -> Record:
-        """What is needed to resolve packages for this host elsewhere."""
-        return {
-            **self._release(),
-            "dpkg_status": b2a_base64(zlib.compress(self.eyes.dpkg_status.lstrip()), newline=False).decode(),
-            "store": sorted(blobs.names()),
-        }
-
-    def _release(self) -> Record:
-        lines = self.eyes.read("/etc/os-release").decode(errors="replace").splitlines()
-        release = dict(line.split("=", 1) for line in lines if "=" in line)
-        return {
-            "codename": release.get("VERSION_CODENAME", "").strip('"'),
-            "architecture": self.eyes.ask(["dpkg", "--print-architecture"]).strip(),
-        }
 
     def _status(self, ledger: Ledger) -> Record:
         generations = [ledger.read_generation(number) for number in ledger.generations()]
@@ -262,13 +218,13 @@ class Contact:
             "notes": ledger.notes(),
             "neighbours": neighbours(self.home, ledger.deployment),
             "python": "{}.{}.{}".format(*sys.version_info),
-            **self._release(),
+            **release(self.eyes),
         }
 
     # The order
 
     def _obey(self, order: Record, wish: Wish) -> int:
-        from .converge import Convergence
+        from .batch import Batch  # not needed to plan
 
         holder = {"who": order["who"], "since": now(), "run": order["run"]}
         with lock(self.home, holder) as held:
@@ -279,13 +235,12 @@ class Contact:
             comparison = compare(hands, wish, ledger)
             del hands.say_alive  # at work it is said without asking
             self._refuse_if_moved(order, comparison)
-            blobs = Blobs(os.path.join(self.home, "store"))
+            blobs = self._blobs()
             self._take_in(order["blobs"], blobs, comparison)
-            from .converge import Convergence  # not needed to plan
-
             work = Work(blobs, order["secrets"], wish.purge, ledger.save)
-            convergence = Convergence(hands, wish, comparison, ledger, work)
-            return self._in_a_session_of_its_own(lambda: self._converge(convergence, order, ledger))
+            others = Others(hands, ledger)
+            batch = Batch(hands, wish, comparison, ledger, work, others, order["debs"], self.channel.send)
+            return self._in_a_session_of_its_own(lambda: self._converge(batch, order))
 
     def _noting(self, held: Lock) -> Callable[[int, str, float], None]:
         """Notes each command in the lock, and tells the deployer of those that may take long."""
@@ -319,8 +274,8 @@ class Contact:
 
     def _take_in(self, announced: list[Record], blobs: Blobs, comparison: Comparison) -> None:
         os.makedirs(blobs.directory, mode=0o700, exist_ok=True)
-        images = [c.item for c in comparison.wanted if c.kind == "image" and c.action in ("create", "update")]
-        layers = [layer for image in images for layer in lacking_layers(self.eyes, image)]
+        making = [change.item for change in comparison.making if change.action != "adopt"]
+        layers = [layer for item in making for layer in kind_of(item).unpacked(self.eyes, item)]
         from .disk_space import require_disk_space
 
         require_disk_space(self.root, sum(blob["size"] for blob in announced), layers)
@@ -352,19 +307,18 @@ class Contact:
             sys.stderr.flush()
             os._exit(status)
 
-    def _converge(self, convergence: "Convergence", order: Record, ledger: Ledger) -> int:
+    def _converge(self, batch: "Batch", order: Record) -> int:
         from .confidential import secrets_known  # not needed to plan
+        from .converge import Convergence
 
-        start = time.monotonic()
-        items = [*convergence.wish.items, *(item for entry in ledger.entries.values() for item in former_items(entry))]
-        secrets = secrets_known(convergence.hands, items, order["secrets"])
+        start, ledger = time.monotonic(), batch.ledger
+        items = [*batch.wish.items, *(item for entry in ledger.entries.values() for item in former_items(entry))]
+        secrets = secrets_known(batch.hands, items, order["secrets"])
         run = {"run": order["run"], "who": order["who"], "time": now(), **order["aim"]}
         try:
             ledger.note_run({**run, "state": "running"})
             self._keep_agent()
-            convergence.run(
-                order["debs"], {**run, "note": order["note"], "identity": ledger.identity}, self.channel.send
-            )
+            Convergence(batch).run({**run, "note": order["note"], "identity": ledger.identity})
             ledger.note_run({**run, "state": "done"})
             generation = 0 if self._forget_if_asked(ledger) else ledger.generation
         except Exception as error:
@@ -416,15 +370,14 @@ def _end_of(child: int) -> int:
     return status
 
 
+def _for_this_machine(items: list[Record]) -> list[Record]:
+    return [kind_of(item).for_this_machine(item) for item in items]
+
+
 def _told(image: Record) -> Record:
     """What the deployer has to know of an image that a rollback wants back."""
     layers = [layer["sha256"] for layer in image["layers"]]
     return {**{key: image[key] for key in ("reference", "manifest", "config")}, "layers": layers}
-
-
-def _as_text(content: bytes | None) -> str | None:
-    """A text to draw a difference with; bytes that are no UTF-8 are spelt out. Nothing if it is no text at all."""
-    return None if content is None or b"\0" in content else content.decode(errors="backslashreplace")
 
 
 def now() -> str:

@@ -5,12 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from .eyes import Eyes
+from .kinds import kind_of
 from .ledger import Ledger, Record, neighbours
 
 Item = dict[str, Any]
-PLACES = ("file", "directory", "symlink")
-MAY_BE_SHARED = ("package", "directory", "image")
-"""Kinds of which several deployments may hold one and the same."""
 
 
 class Others:
@@ -59,36 +57,27 @@ class Others:
 
     def _clash(self, item: Item, theirs: Item) -> str:
         """Where their item has to do with the same place, or the same user."""
-        if item["kind"] == "user" and item["name"] in _users_of(theirs):
+        kind, other = kind_of(item), kind_of(theirs)
+        if (account := kind.account(item)) and account in other.users(theirs):
             return f"{theirs['id']} needs it"
-        ours, others = self._place(item), self._place(theirs)
+        ours, others = self._place(kind.place(item)), self._place(other.place(theirs))
         if not ours or not others:
             return ""
-        if ours == others and "user" not in (item["kind"], theirs["kind"]):
+        if ours == others and kind.is_at_its_place_alone() and other.is_at_its_place_alone():
             return f"it is its {theirs['kind']}"
-        if item["kind"] in ("directory", "user") and is_below(others, ours):
+        if kind.may_hold and is_below(others, ours):
             return f"{theirs['id']} lies in it"
         return f"it lies in {theirs['path']}" if theirs.get("data") and is_below(ours, others) else ""
 
-    def _place(self, item: Item) -> str:
-        """Where an item lies, by way of no symbolic link; empty for what lies nowhere."""
-        path = item["path"] if item["kind"] in PLACES else _home_of(item) if item["kind"] == "user" else ""
+    def _place(self, path: str) -> str:
+        """Where a path leads, by way of no symbolic link."""
         real = self._eyes.real(path)
         return os.path.join(os.path.realpath(os.path.dirname(real)), os.path.basename(real)) if path else ""
 
     def places_held(self) -> dict[str, str]:
         """The paths of theirs, with the name of their deployment."""
-        return {item["path"]: name for name, item in self.items() if item["kind"] in PLACES}
+        return {item["path"]: name for name, item in self.items() if "path" in item}
 
 
 def is_below(path: str, directory: str) -> bool:
     return path.startswith(directory.rstrip("/") + "/")
-
-
-def _home_of(item: Item) -> str:
-    return str(item["home"] or f"/home/{item['name']}")
-
-
-def _users_of(item: Item) -> set[str]:
-    """The users and groups without whom an item cannot be as it is wanted."""
-    return {item.get(field, "") for field in ("owner", "group", "user")} if item["kind"] != "database" else set()

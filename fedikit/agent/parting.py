@@ -3,19 +3,15 @@
 import re
 from typing import Any
 
+from .batch import Batch
 from .boot_places import boot_places, clear_boot_places
 from .bystander import LISTS, bring_back, renewed
-from .compare import Comparison, Wish
-from .hands import Hands
-from .image import clear_storage
-from .ledger import Ledger, Record
+from .kinds import kind_of
+from .ledger import Record
 from .moved import bring_links_back, moved_directories
-from .others import Others
-from .package import leave, purge_remains
-from .work import Work
+from .packages import accounts, leave, purge_remains, wanted_packages
+from .podman import clear_storage
 
-PEOPLE = 1000
-"""The first number of users who are people, or our own."""
 SCRIPTS = (".preinst", ".postinst", ".prerm", ".postrm")
 SYSUSERS = "/usr/lib/sysusers.d"
 
@@ -23,14 +19,14 @@ SYSUSERS = "/usr/lib/sysusers.d"
 class Parting:
     """What is done when packages leave."""
 
-    def __init__(self, hands: Hands, wish: Wish, comparison: Comparison, ledger: Ledger, work: Work) -> None:
-        self.hands = hands
-        self.wish = wish
-        self.packages = comparison.packages
-        self.candidates = comparison.candidates
-        self.ledger = ledger
-        self.others = Others(hands, ledger)
-        self.work = work
+    def __init__(self, batch: Batch) -> None:
+        self.hands = batch.hands
+        self.wish = batch.wish
+        self.packages = batch.comparison.packages
+        self.candidates = batch.comparison.candidates
+        self.ledger = batch.ledger
+        self.others = batch.others
+        self.work = batch.work
 
     def let_packages_go(self) -> str:
         """Exactly those that the plan named; with their configuration, unless data is kept. Says what stays."""
@@ -41,7 +37,7 @@ class Parting:
             self.ledger.save()
         unpurged = set(self.packages.unpurged)
         places = boot_places(self.hands, self.packages.leaving)
-        leave(self.hands, set(self.packages.leaving), unpurged, ours=self.ours(), purge=purge)
+        leave(self.hands, set(self.packages.leaving), unpurged, ours=self._ours(), purge=purge)
         if purge:
             purge_remains(self.hands, self.candidates - unpurged - self.packages.staying.keys())
         if purge or self.packages.leaving:
@@ -57,16 +53,28 @@ class Parting:
             self.ledger.bystanders |= links
             self.ledger.save()
 
-    def ours(self) -> set[str]:
+    def _ours(self) -> set[str]:
         """The packages that fedikit brought or was asked for."""
-        wanted = {item["name"] for item in self.wish.items if item["kind"] == "package"}
-        return wanted | self.ledger.debs.keys() | self.others.debs()
+        return wanted_packages(self.wish.items) | self.ledger.debs.keys() | self.others.debs()
 
     def _is_purge(self) -> bool:
         return self.wish.purge or not self._is_data_kept()
 
     def _is_data_kept(self) -> bool:
         return any(entry["state"] == "kept" for entry in self.ledger.entries.values())
+
+    # Before
+
+    def note_accounts(self) -> None:
+        """Remembers which users and groups came with packages; those that are items themselves did not."""
+        before = self.ledger.accounts_before
+        if before is None:
+            return
+        ours = {kind_of(item).account(item) for item in self.wish.items}
+        for database, names in accounts(self.hands).items():
+            new = set(names) - set(before[database]) - ours
+            self.ledger.accounts[database] = sorted({*self.ledger.accounts[database], *new})
+        self.ledger.accounts_before = None
 
     # Afterwards
 
@@ -111,14 +119,6 @@ class Parting:
 
     def _text(self, path: str) -> str:
         return self.hands.read(path).decode(errors="replace") if self.hands.exists(path) else ""
-
-
-def accounts(hands: Hands) -> dict[str, list[str]]:
-    """The system's own users and groups: packages make no others."""
-    return {
-        database: sorted(name for name, row in hands.accounts(database).items() if int(row[2]) < PEOPLE)
-        for database in ("passwd", "group")
-    }
 
 
 def _without(bystanders: dict[str, Any], gone: set[str]) -> dict[str, Record]:

@@ -4,9 +4,10 @@ A server stays, with what it needs, when fedikit leaves and somebody else is ser
 """
 
 from .container_servers import BucketServer, ContainerHost
-from .database import ENGINES
+from .engines import ENGINES
 from .eyes import Eyes
 from .household import Household, Item, Packaged, Server, is_new
+from .kinds import is_a
 from .others import is_below
 
 SITES = "/etc/caddy/sites"
@@ -46,7 +47,7 @@ class DatabaseServer(Packaged):
         found: set[tuple[str, str]] = set()
         entries = [entry for entry in house.entries("database") if is_new(entry)]
         items = [item for entry in entries for item in (entry["item"], *entry.get("was", ()))]
-        items += [item for _, item in house.others.items() if item["kind"] == "database"]  # counted for themselves
+        items += [item for _, item in house.others.items() if is_a(item, "database")]  # counted for themselves
         for item in items:
             found |= {("database", item["name"]), ("user", item["user"])}
         return found
@@ -55,7 +56,7 @@ class DatabaseServer(Packaged):
         return [
             f"the database {item['name']} of the deployment {name}"
             for name, item in house.others.items()
-            if item["kind"] == "database" and item["engine"] == self._engine
+            if is_a(item, "database") and item["engine"] == self._engine
         ]
 
     def _strange_clusters(self, house: Household) -> list[str]:

@@ -34,8 +34,9 @@ def shell_command(*, with_sudo: bool) -> str:
 
 @cache
 def sources() -> dict[str, bytes]:
-    """The agent's modules by file name."""
-    return {entry.name: entry.read_bytes() for entry in files("fedikit.agent").iterdir() if entry.name.endswith(".py")}
+    """The agent's modules by their paths."""
+    agent = Path(str(files("fedikit.agent")))
+    return {str(path.relative_to(agent)): path.read_bytes() for path in sorted(agent.rglob("*.py"))}
 
 
 @cache

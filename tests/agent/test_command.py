@@ -24,7 +24,7 @@ def run_quietly(script: str, seconds: float) -> int:
 
 def is_at_work(words: str) -> bool:
     lines = [path.read_bytes().replace(b"\0", b" ") for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
-    return any(words.encode() in line for line in lines)
+    return any(line.strip().endswith(words.encode()) for line in lines)
 
 
 def test_at_its_deadline_a_command_is_asked_to_end_and_can_put_things_in_order(tmp_path: Path) -> None:
@@ -68,7 +68,9 @@ def kill_the_agent_at_work(host: Host, process: subprocess.Popen[bytes]) -> None
 
 
 def test_a_job_is_asked_to_end_when_its_agent_is_killed(host: Host) -> None:
-    kill_the_agent_at_work(host, begin(host, PATIENT.format(place=host.root, seconds=7334)))
+    process = begin(host, PATIENT.format(place=host.root, seconds=7334))
+    wait_until(lambda: is_at_work("sleep 7334"))
+    kill_the_agent_at_work(host, process)
     wait_for(host.root / "stopped")
     wait_until(lambda: not is_at_work("sleep 7334"))
 

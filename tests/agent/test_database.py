@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from fedikit.agent import database, mariadb, postgresql
+from fedikit.agent import mariadb, postgresql
 from fedikit.agent.blobs import Blobs
 from fedikit.agent.hands import Hands
+from fedikit.agent.kinds import database
 from fedikit.agent.trouble import Trouble
 from fedikit.agent.work import Work
 from tests.agent.conftest import Host, Item

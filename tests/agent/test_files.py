@@ -400,7 +400,7 @@ EXPECTED = {
     "hands.py": {"open"},  # the same; and a copy in fedikit's own directory
     "converge.py": {"os.listdir", "os.makedirs"},
     "image.py": {"os.link", "open"},
-    "package.py": {"os.link", "os.mkdir"},
+    "packages.py": {"os.link", "os.mkdir"},
     "control.py": {"open"},  # a package in fedikit's own store
     "others.py": {"os.path.realpath"},  # only to compare where things lie: nothing is opened by it
     "main.py": {"os.makedirs", "os.path.isdir", "os.path.isfile"},
@@ -410,7 +410,7 @@ OWN = {"blobs.py", "ledger.py", "keeping.py"}
 """Modules that know no other place than fedikit's own directory."""
 
 
-@pytest.mark.parametrize("file", sorted(AGENT.glob("*.py")), ids=lambda file: file.name)
+@pytest.mark.parametrize("file", sorted(AGENT.rglob("*.py")), ids=lambda file: file.name)
 def test_files_of_the_host_are_reached_by_descriptors_only(file: Path) -> None:
     if file.name not in OF_THE_HOST | OWN:
         assert calls_by_path(file) - HARMLESS <= EXPECTED.get(file.name, set())

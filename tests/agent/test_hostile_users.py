@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 
 from fedikit.agent.blobs import Blobs
-from fedikit.agent.file import DirectoryKind, FileKind, SymlinkKind, brought_to_safety
 from fedikit.agent.hands import Hands
+from fedikit.agent.kinds.directory import DirectoryKind
+from fedikit.agent.kinds.file import FileKind
+from fedikit.agent.kinds.symlink import SymlinkKind
+from fedikit.agent.kinds.user import UserKind
+from fedikit.agent.paths import brought_to_safety
 from fedikit.agent.trouble import Trouble
-from fedikit.agent.user import UserKind
 from fedikit.agent.work import Work
 from tests.agent.conftest import Host, Item, QuietHands
 from tests.agent.hostile import STRANGER, give_away, picture, swapping

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fedikit.agent.image import ARCHITECTURES
+from fedikit.agent.kinds.image import ARCHITECTURES
 from tests.agent.conftest import Host, Item
 
 HERE = ARCHITECTURES.get(os.uname().machine, os.uname().machine)

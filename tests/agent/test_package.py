@@ -6,7 +6,7 @@ import pytest
 
 from fedikit.agent.blobs import Blobs
 from fedikit.agent.hands import Hands
-from fedikit.agent.package import end_interrupted, install, marked_manual, parse_status, used_by
+from fedikit.agent.packages import end_interrupted, install, marked_manual, parse_status, used_by
 from fedikit.agent.trouble import Trouble
 from tests.agent.conftest import Host
 

@@ -9,8 +9,8 @@ import pytest
 from fedikit.agent.blobs import Blobs
 from fedikit.agent.hands import Hands
 from fedikit.agent.keys import keys_state, text_of
+from fedikit.agent.kinds.user import UserKind
 from fedikit.agent.trouble import Trouble
-from fedikit.agent.user import UserKind
 from fedikit.agent.work import Work
 from tests.agent.conftest import Host, Item, QuietHands
 from tests.agent.hostile import STRANGER, give_away

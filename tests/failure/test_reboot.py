@@ -2,8 +2,8 @@
 
 import pytest
 
-from fedikit.lab import Lab
 from fedikit.model.item import Item, Package
+from fedikit_lab import Lab
 from tests.failure.scene import Scene
 from tests.failure.view import changes, view_of
 

@@ -8,9 +8,12 @@ next.
 
 from typing import Any
 
-from .eyes import ABSENT, Eyes, State
-from .hands import Hands
-from .work import Work
+from ..blobs import Blobs
+from ..change import Change
+from ..eyes import ABSENT, Eyes, State
+from ..hands import Hands
+from ..work import Work
+from .kind import Kind
 
 Item = dict[str, Any]
 BEGUN = "begun"
@@ -19,7 +22,9 @@ GLANCE_SECONDS = 20
 """How long a check may take when planning; one that takes longer is asked again when it is time to run."""
 
 
-class JobKind:
+class JobKind(Kind):
+    has_state = False
+
     def observe(self, eyes: Eyes, item: Item) -> State:
         return ABSENT
 
@@ -30,26 +35,38 @@ class JobKind:
             return ["did not end well when it last ran"]
         return ["its inputs changed"] if done else ["has not run"]
 
-    def conflict(self, item: Item, state: State) -> str:
-        return ""
-
     def converge(self, hands: Hands, item: Item, work: Work) -> None:
         stdin = work.content(item)
-        if not (is_first(item, work.done) and self._is_done(hands, item, stdin)):
+        seconds = min(item["deadline"], CHECK_SECONDS)
+        if not (is_first(item, work.done) and self._is_done(hands, item, stdin, seconds)):
             work.entry["done"] = _begun(item) if is_first(item, work.done) else BEGUN
             work.save()
             hands.run_while_here(item["run"], stdin=stdin, user=item["user"], seconds=item["deadline"])
         work.entry["done"] = item["fingerprint"]
 
-    def _is_done(self, eyes: Eyes, item: Item, stdin: bytes) -> bool:
+    def making(self, item: Item, state: State) -> str:
+        return "run"
+
+    def is_done_already(self, eyes: Eyes, item: Item, done: str) -> bool:
+        """By its check; cannot be told before it has what it reads, which may be secret."""
+        if "seal" in item or "sha256" in item or not is_first(item, done):
+            return False
+        return self._is_done(eyes, item, b"", min(item["deadline"], GLANCE_SECONDS))
+
+    def prior(self, hands: Hands, change: Change, blobs: Blobs) -> State:
+        return ABSENT
+
+    def _is_done(self, eyes: Eyes, item: Item, stdin: bytes, seconds: float) -> bool:
         check = item["check"]
-        seconds = min(item["deadline"], CHECK_SECONDS)
         return bool(check) and eyes.holds(check, stdin=stdin, user=item["user"], seconds=seconds)
 
     def remove(self, hands: Hands, item: Item, work: Work) -> str:
         if item["undo"]:
             hands.run_while_here(item["undo"], user=item["user"], seconds=item["deadline"])
         return ""
+
+
+KIND = JobKind()
 
 
 def _begun(item: Item) -> str:

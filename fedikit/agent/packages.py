@@ -3,13 +3,12 @@
 import contextlib
 import os
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
 from .blobs import Blobs
-from .eyes import GONE, Eyes, State
+from .eyes import GONE, Eyes
 from .hands import Hands
 from .trouble import Trouble
-from .work import Work
 
 Item = dict[str, Any]
 Deb = dict[str, Any]
@@ -28,45 +27,11 @@ APT_INSTALL = [
     "--option", "APT::Sandbox::User=root", "--option", "DPkg::Lock::Timeout=120",
     "--option", "Dpkg::Options::=--force-confdef", "--option", "Dpkg::Options::=--force-confold",
 ]  # fmt: skip
+PEOPLE = 1000
+"""The first number of users who are people, or our own."""
 MARKS = "/var/lib/apt/extended_states"
 
 PURGE_QUESTIONS = {"mariadb-server": "mariadb-server/postrm_remove_databases"}
-
-
-class Packages(NamedTuple):
-    """What becomes of the packages that fedikit brought and nobody asks for any more.
-
-    leaving   those that go
-    staying   those that stay though nobody asks for them, and why
-    unpurged  those that are never purged, and what a purge would take along
-    """
-
-    leaving: list[str]
-    staying: dict[str, str]
-    unpurged: dict[str, str]
-
-
-class PackageKind:
-    def observe(self, eyes: Eyes, item: Item) -> State:
-        return {"type": "package", **eyes.package(item["name"])}
-
-    def differences(self, item: Item, state: State, done: str) -> list[str]:
-        if not state["installed"]:
-            return ["half installed"] if "unfinished" in state else ["absent"]
-        wanted = item["version"] or state["version"]
-        return [] if state["version"] == wanted else [f"version {state['version']} → {wanted}"]
-
-    def conflict(self, item: Item, state: State) -> str:
-        return ""
-
-    def converge(self, hands: Hands, item: Item, work: Work) -> None:
-        """All packages are installed together beforehand, by `install`; here it only has to be true."""
-        if differences := self.differences(item, self.observe(hands, item), ""):
-            raise Trouble(f"is not as wanted after the installation: {', '.join(differences)}")
-
-    def remove(self, hands: Hands, item: Item, work: Work) -> str:
-        """All packages leave together afterwards, by `leave`."""
-        return ""
 
 
 def install(hands: Hands, debs: list[Deb], blobs: Blobs, *, ours: set[str]) -> None:
@@ -263,3 +228,26 @@ def _providers(installed: dict[str, Paragraph]) -> dict[str, set[str]]:
             if virtual:
                 providers.setdefault(virtual, set()).add(name)
     return providers
+
+
+def release(eyes: Eyes) -> dict[str, str]:
+    """Which release of Debian this is, and for which machines."""
+    lines = eyes.read("/etc/os-release").decode(errors="replace").splitlines()
+    fields = dict(line.split("=", 1) for line in lines if "=" in line)
+    return {
+        "codename": fields.get("VERSION_CODENAME", "").strip('"'),
+        "architecture": eyes.ask(["dpkg", "--print-architecture"]).strip(),
+    }
+
+
+def accounts(eyes: Eyes) -> dict[str, list[str]]:
+    """The system's own users and groups: packages make no others."""
+    return {
+        database: sorted(name for name, row in eyes.accounts(database).items() if int(row[2]) < PEOPLE)
+        for database in ("passwd", "group")
+    }
+
+
+def wanted_packages(items: list[Item]) -> set[str]:
+    """The names of the packages that are items themselves."""
+    return {id.removeprefix("package:") for item in items if (id := item["id"]).startswith("package:")}

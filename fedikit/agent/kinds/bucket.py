@@ -5,13 +5,17 @@ are left alone. The seal's beginning tells which secret it is without asking for
 Garage, and no key id is taken a second time once the key was deleted.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .eyes import ABSENT, Eyes, State
-from .garage import LOOK_SECONDS, Garage, NotReady, Record, Refused, wait_for
-from .hands import Hands
-from .trouble import Trouble
-from .work import Work
+from ..eyes import ABSENT, Eyes, State
+from ..garage import LOOK_SECONDS, Garage, NotReady, Record, Refused, wait_for
+from ..hands import Hands
+from ..trouble import Trouble
+from ..work import Work
+from .kind import Kind
+
+if TYPE_CHECKING:
+    from ..leaving import Departure
 
 Item = dict[str, Any]
 Answer = dict[str, Record] | str
@@ -22,7 +26,7 @@ MARK = "fedikit "
 SEAL_LENGTH = 16
 
 
-class BucketKind:
+class BucketKind(Kind):
     def __init__(self) -> None:
         self._seen: tuple[Eyes | None, str, Answer] = (None, "", "")
 
@@ -40,9 +44,6 @@ class BucketKind:
         if state["type"] == "absent":
             return [state.get("why", "absent")]
         return [*_naming(item, state), *_opening(item, state), *_keying(state)]
-
-    def conflict(self, item: Item, state: State) -> str:
-        return ""
 
     def converge(self, hands: Hands, item: Item, work: Work) -> None:
         garage = wait_for(hands, item)
@@ -80,6 +81,15 @@ class BucketKind:
         for key_id in garage.key_ids(f"{MARK}{item['name']} "):
             _delete_if_idle(garage, key_id)
         return kept
+
+    def reason_it_cannot_go(self, departure: "Departure", item: Item, state: State) -> str:
+        has_garage = "why" in state and departure.eyes.exists(item["token_file"])
+        if has_garage and not departure.is_leaving("unit:garage.service"):
+            return f"{state['why']}: see to that, and do the same again"
+        return ""
+
+
+KIND = BucketKind()
 
 
 def _look(eyes: Eyes, item: Item) -> Answer:
@@ -249,7 +259,7 @@ def _restore(garage: Garage, bucket: Record, prior: State) -> None:
 
 def _empty(garage: Garage, bucket: Record, item: Item) -> None:
     """With a key of ours, or a new one if there is none: its secret is not at hand when an item leaves."""
-    from .s3 import Access, empty  # seldom needed
+    from ..s3 import Access, empty  # seldom needed
 
     ours = _keys_of_ours(bucket)
     key_id = ours[0]["accessKeyId"] if ours else garage.make_key(_name_of_key(item))

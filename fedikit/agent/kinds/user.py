@@ -4,13 +4,16 @@ import os
 from contextlib import suppress
 from typing import Any
 
-from .eyes import ABSENT, Eyes, State
-from .files import Folder
-from .hands import Hands
-from .keys import KEYS, SSH, keys_state, take_keys_away, text_of, write_keys
-from .trouble import Trouble
-from .walk import Barred
-from .work import Work
+from ..blobs import Blobs
+from ..change import BEFORE, Change
+from ..eyes import ABSENT, Eyes, State
+from ..files import Folder
+from ..hands import Hands
+from ..keys import KEYS, SSH, keys_state, take_keys_away, text_of, write_keys
+from ..trouble import Trouble
+from ..walk import Barred
+from ..work import Work
+from .kind import Kind
 
 Item = dict[str, Any]
 PASSWD_FIELDS = {"comment": 4, "home": 5, "shell": 6}
@@ -30,7 +33,9 @@ def groups_of(eyes: Eyes, name: str) -> list[str]:
     return sorted(group for group, row in eyes.accounts("group").items() if name in row[3].split(","))
 
 
-class UserKind:
+class UserKind(Kind):
+    may_hold = True
+
     def observe(self, eyes: Eyes, item: Item) -> State:
         row = eyes.accounts("passwd").get(item["name"])
         if row is None:
@@ -95,10 +100,31 @@ class UserKind:
         if is_there:
             hands.run(["userdel", item["name"]])
             hands.look_afresh()
-        if is_pristine or work.purge:
+        if is_pristine or (work.purge and not work.prior.get("home")):  # one that was there before its user stays
             kept = hands.delete_tree(home)
             return f"its home {home} {kept}" if kept else ""
         return f"its home {home} holds more than was put there, and stays" if hands.exists(home) else ""
+
+    def prior(self, hands: Hands, change: Change, blobs: Blobs) -> State:
+        """Whether its home is older than the user is remembered too."""
+        has_home = change.state == ABSENT and hands.exists(home_of(change.item))
+        return {**ABSENT, "home": True} if has_home else change.state
+
+    def parting_words(self, item: Item, prior: State, state: State) -> list[str]:
+        return [f"its home stays: it {BEFORE}"] if prior.get("home") else []
+
+    def place(self, item: Item) -> str:
+        """Its home."""
+        return str(item["home"] or f"/home/{item['name']}")
+
+    def is_at_its_place_alone(self) -> bool:
+        return False
+
+    def account(self, item: Item) -> str:
+        return str(item["name"])
+
+
+KIND = UserKind()
 
 
 def _options(item: Item) -> list[str]:

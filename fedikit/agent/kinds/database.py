@@ -5,49 +5,24 @@ server keeps of it: so a new password is seen, and one that was changed by hand.
 """
 
 import time
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from .eyes import ABSENT, Eyes, State
-from .hands import Hands
-from .mariadb import MariaDB
-from .postgresql import PostgreSQL
-from .trouble import Trouble
-from .work import Work
+from ..engines import ENGINES
+from ..eyes import ABSENT, Eyes, State
+from ..hands import Hands
+from ..trouble import Trouble
+from ..work import Work
+from .kind import Kind
+
+if TYPE_CHECKING:
+    from ..leaving import Departure
 
 Item = dict[str, Any]
 ANSWER_SECONDS = 30
 POLL_SECONDS = 0.25
 
 
-class Engine(Protocol):
-    """What a server can be asked and told.
-
-    A state tells, besides what the engine itself compares: `type`; `ours`, whether fedikit made the database; `user`,
-    whether its user is there; `verifier`, the seal of what the server keeps of the password, empty without a user.
-    """
-
-    title: str
-    package: str
-    unit: str
-    data: str
-
-    def is_installed(self, eyes: Eyes) -> bool: ...
-    def has_data(self, eyes: Eyes) -> bool: ...
-    def things(self, eyes: Eyes) -> list[tuple[str, str]] | None: ...
-    def clusters(self, eyes: Eyes) -> list[str]: ...
-    def remains(self, eyes: Eyes) -> list[str]: ...
-    def look(self, eyes: Eyes, item: Item) -> State | None: ...
-    def differences(self, item: Item, state: State) -> list[str]: ...
-    def conflict(self, item: Item, state: State) -> str: ...
-    def make(self, hands: Hands, item: Item, state: State, *, password: bytes | None, is_ours: bool) -> None: ...
-    def drop(self, hands: Hands, item: Item) -> None: ...
-    def drop_user(self, hands: Hands, item: Item) -> None: ...
-
-
-ENGINES: dict[str, Engine] = {"postgresql": PostgreSQL(), "mariadb": MariaDB()}
-
-
-class DatabaseKind:
+class DatabaseKind(Kind):
     def observe(self, eyes: Eyes, item: Item) -> State:
         engine = ENGINES[item["engine"]]
         if not engine.is_installed(eyes):
@@ -101,6 +76,21 @@ class DatabaseKind:
             engine.drop_user(hands, item)
         is_there = _await_answer(hands, item)["user"]
         return f"its user {item['user']} was there before or owns other things, and stays" if is_there else ""
+
+    def reason_it_cannot_go(self, departure: "Departure", item: Item, state: State) -> str:
+        has_data = bool(ENGINES[item["engine"]].remains(departure.eyes))
+        if state.get("server") == "does not answer" and has_data:
+            return "its server does not answer: start it, and do the same again"
+        if "server" in state and not departure.is_purged(item["engine"]):
+            return "its server is not installed any more, and its data are not fedikit's to delete"
+        return ""
+
+    def users(self, item: Item) -> set[str]:
+        """None of the host's: its user is the server's."""
+        return set()
+
+
+KIND = DatabaseKind()
 
 
 def _about_password(item: Item, state: State, done: str) -> list[str]:
