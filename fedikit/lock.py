@@ -10,7 +10,6 @@ from fedikit.errors import ConfigurationError, FedikitError, Mistake
 from fedikit.events import Tell, tell_nobody
 from fedikit.model.deployment import Deployment
 from fedikit.model.document import Malformed
-from fedikit.model.item import Image, Package
 from fedikit.model.lock import Lock, LockedPackage
 from fedikit.results.status import HostStatus
 from fedikit.status import read_status
@@ -30,7 +29,7 @@ def make_lock(deployment: Deployment, *, tell: Tell = tell_nobody) -> Lock:
     said = read_status(deployment, limit=list(hosts)).hosts if hosts else {}
     if silent := [f"{name}: {host.error}" for name, host in said.items() if host.error]:
         raise FedikitError("\n".join(["not every host can be asked for its release", *silent]))
-    wanted = {(item.reference, None) for state in hosts.values() for item in state.items if isinstance(item, Image)}
+    wanted = {(item.image[0], None) for state in hosts.values() for item in state.items if item.image}
     images = Images().wanted(sorted(wanted, key=str))
     packages = {name: _packages(deployment, host, tell) for name, host in said.items()}
     return Lock(
@@ -63,7 +62,7 @@ def _reason(error: OSError | ValueError) -> str:
 
 
 def _packages(deployment: Deployment, host: HostStatus, tell: Tell) -> Mapping[str, LockedPackage]:
-    names = {item.name: None for item in deployment.hosts[host.host].items if isinstance(item, Package)}
+    names = {item.package: None for item in deployment.hosts[host.host].items if item.package}
     debs = resolve(
         names,
         status=NOTHING_INSTALLED,

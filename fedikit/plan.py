@@ -15,6 +15,7 @@ from fedikit.environment.environment import Environment
 from fedikit.errors import ConfigurationError, FedikitError, Mistake
 from fedikit.events import HostPlanned, StepFinished, StepStarted, Tell, tell_nobody
 from fedikit.model.deployment import Deployment
+from fedikit.model.item import class_of
 from fedikit.remote.hosts import on_hosts
 from fedikit.remote.messages import Answer, Change
 from fedikit.remote.needs import images_for, packages_for
@@ -186,12 +187,12 @@ class _Planning:
     def _planned(self, change: Change, payload: Payload) -> PlannedChange:
         """A change with what people want to see of it: the text that a file would have, what an image is."""
         told = PlannedChange(**change.model_dump(exclude_unset=True))
-        kind, _, name = change.id.partition(":")
-        if kind == "image":
-            known = self.sessions.images.find(name)
+        kind = class_of(change.id)
+        if kind.has_image:
+            known = self.sessions.images.find(change.id.partition(":")[2])
             return told.model_copy(update={"title": known.title if known else ""})
         item = next((item for item in payload.items if item["id"] == change.id), {})
-        content = payload.contents.get(item.get("sha256", "")) if kind == "file" else None
+        content = payload.contents.get(item.get("sha256", "")) if kind.is_text else None
         return told if content is None else told.model_copy(update={"after": content.decode()})
 
 

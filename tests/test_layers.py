@@ -11,6 +11,7 @@ import pytest
 
 import fedikit
 import fedikit_lab
+from fedikit.model.item import CLASSES
 
 PACKAGE, LAB = Path(fedikit.__file__).parent, Path(fedikit_lab.__file__).parent
 
@@ -107,12 +108,23 @@ def test_the_agents_generic_code_asks_no_item_of_what_kind_it_is(file: Path) -> 
     assert file.stem in ("household", "servers", "container_servers") or not NAMES_A_KIND.search(text)
 
 
+GENERIC = [file for name in ("remote", "results", "display") for file in sorted((PACKAGE / name).glob("*.py"))]
+GENERIC += [PACKAGE / f"{name}.py" for name in ("plan", "apply", "lock", "status")]
+
+
+@pytest.mark.parametrize("file", GENERIC, ids=lambda file: f"{file.parent.name}/{file.name}")
+def test_the_deployers_generic_code_asks_the_class_of_an_item_and_not_its_name(file: Path) -> None:
+    names, classes = "|".join(CLASSES), "|".join(cls.__name__ for cls in CLASSES.values())
+    asks = rf"""isinstance\([^()]*\b({classes})\b|(startswith|[=!]=|\bin)\s*\(*["']({names})\b[:"']"""
+    assert [found[0] for found in re.finditer(asks, file.read_text())] == []
+
+
 def test_each_kind_of_item_has_its_own_module_in_the_agent() -> None:
     from fedikit.agent.kinds import NAMES, kind_named
     from fedikit.agent.kinds.kind import Kind
 
     modules = {file.stem for file in (PACKAGE / "agent/kinds").glob("*.py")} - {"__init__", "kind"}
-    assert modules == set(NAMES)
+    assert modules == set(NAMES) == set(CLASSES)
     assert all(isinstance(kind_named(name), Kind) for name in NAMES)
 
 

@@ -8,6 +8,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from fedikit.display.words import megabytes, plural
+from fedikit.model.item import class_of
 from fedikit.results.plan import HostPlan, Plan, PlannedChange
 
 SIGNS = {
@@ -70,7 +71,7 @@ def _hang(left: Text, right: Text) -> Text:
 def _lines_of_changes(host: HostPlan) -> Iterator[Text]:
     yield from _lines_of_packages(host)
     for change in host.changes:
-        if not change.id.startswith("package:"):
+        if not class_of(change.id).is_told_together:
             yield _change_line(change, _sizes_of_images(host))
             yield from _difference(change)
 
@@ -79,10 +80,9 @@ def _lines_of_packages(host: HostPlan) -> Iterator[Text]:
     """Packages that meet the same fate on a line; also those that nobody asked for by name."""
     groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for change in host.changes:
-        kind, _, name = change.id.partition(":")
-        if kind == "package":
+        if class_of(change.id).is_told_together:
             arrives = change.action in ("create", "update")
-            groups.setdefault((change.action, () if arrives else change.reasons), []).append(name)
+            groups.setdefault((change.action, () if arrives else change.reasons), []).append(_name(change))
     for (action, reasons), names in groups.items():
         yield _package_line(host, action, reasons, names)
     named = {name for names in groups.values() for name in names}
@@ -94,6 +94,10 @@ def _lines_of_packages(host: HostPlan) -> Iterator[Text]:
             staying.setdefault(reason, []).append(name)
     for reason, names in staying.items():
         yield _signed("release", "package", _some(names), f"{reason}, stays")
+
+
+def _name(change: PlannedChange) -> str:
+    return change.id.partition(":")[2]
 
 
 def _package_line(host: HostPlan, action: str, reasons: tuple[str, ...], names: list[str]) -> Text:
@@ -136,7 +140,9 @@ def _change_line(change: PlannedChange, sizes: Mapping[str, int]) -> Text:
     words = [*filter(None, (change.title, counts)), *reasons]
     words += [f"{megabytes(sizes[change.id])} to send"] if sizes.get(change.id) else []
     if change.drift and change.action != "keep":
-        words.append("edited by hand; the edition is saved on the host" if kind == "file" else "changed by hand")
+        words.append(
+            "edited by hand; the edition is saved on the host" if class_of(change.id).is_text else "changed by hand"
+        )
     if "content" in change.reasons and change.before is None and change.after is None:
         words.append("content (secret)")
     words += [WORDS[change.action]] if change.action in WORDS else []

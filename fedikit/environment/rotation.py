@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from fedikit.errors import Mistake
 from fedikit.model.check import Check
-from fedikit.model.item import CONTENT_FIELDS, Item, SecretRef, SecretText, content_of
+from fedikit.model.item import Item, SecretRef, SecretText, content_of
 from fedikit.model.mistake import did_you_mean
 
 Versions = Mapping[str, int]
@@ -18,7 +18,7 @@ def rotated(item: Item, versions: Versions) -> Item:
     if not isinstance(content, SecretText):
         return item
     parts = (_at(part, versions) if isinstance(part, SecretRef) else part for part in content.parts)
-    return item.model_copy(update={CONTENT_FIELDS[item.kind]: SecretText(parts=tuple(parts))})
+    return item.model_copy(update={item.content_field: SecretText(parts=tuple(parts))})
 
 
 def rotated_check(check: Check, versions: Versions) -> Check:

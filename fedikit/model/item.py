@@ -4,8 +4,8 @@ An item names what shall be, never how; the agent (`fedikit.agent`) knows how. T
 lists a host's items is the order in which they are made; they are removed in the reverse order.
 """
 
-from collections.abc import Iterable
-from typing import Annotated, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -29,6 +29,7 @@ from fedikit.model.value import (
     UnixName,
     UserText,
     Value,
+    digest_of,
 )
 
 SecretFormat = Literal[
@@ -76,10 +77,67 @@ Content = str | SecretText
 ItemId = Annotated[str, Field(pattern=r"^(package|file|directory|symlink|user|unit|job|image|database|bucket):.+$")]
 
 
-class Package(Value):
+SHORT = 16
+"""How many digits of a digest tell things apart that are compared with their like."""
+
+
+class BaseItem(Value):
+    """What all kinds have in common. What must be known of a kind elsewhere is said by its class, and asked of that.
+
+    content_field       the field that holds its content, which travels apart from the item
+    is_text             its content is a text for people: an empty one counts, plans show it, editions of it are kept
+    is_told_together    a plan tells of all of them together
+    has_image           it is a container image
+    is_store            it bears data that its application knows by its name, on whichever host
+    may_bear_data       it may bear data
+    may_be_a_providers  if no host has it any more, a provider of the application may
+    goes_by_last_part   it moves along with what it lies in, and is known by the last part of its name then
+    is_served           users lose something when it leaves a host before it has come to another
+    """
+
+    content_field: ClassVar[str] = ""
+    is_text: ClassVar[bool] = False
+    is_told_together: ClassVar[bool] = False
+    has_image: ClassVar[bool] = False
+    is_store: ClassVar[bool] = False
+    may_bear_data: ClassVar[bool] = False
+    may_be_a_providers: ClassVar[bool] = False
+    goes_by_last_part: ClassVar[bool] = False
+    is_served: ClassVar[bool] = False
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The ids of the items whose change this item answers to."""
+        return ()
+
+    @property
+    def package(self) -> str:
+        """The Debian package that it is."""
+        return ""
+
+    @property
+    def image(self) -> tuple[str, str | None] | None:
+        """The container image that it is: its reference, and its digest if that is fixed."""
+        return None
+
+    def fingerprint(self, own: Mapping[str, Any], digest: Callable[[Sequence[str]], str]) -> str:
+        """What becomes another when it is to be acted upon anew; empty where there is nothing to be done but to be.
+
+        `own`: the item as it travels; `digest`: of items that come before it.
+        """
+        return ""
+
+    @classmethod
+    def plain_name(cls, name: str) -> str:
+        """What people call it, by the name in its id."""
+        return name
+
+
+class Package(BaseItem):
     """A Debian package, with what it depends on."""
 
     kind: Literal["package"] = "package"
+    is_told_together: ClassVar[bool] = True
     name: PackageName
     version: PackageVersion | None = None
     """Exactly this version; any version holds if absent."""
@@ -88,11 +146,17 @@ class Package(Value):
     def id(self) -> str:
         return f"package:{self.name}"
 
+    @property
+    def package(self) -> str:
+        return self.name
 
-class File(Value):
+
+class File(BaseItem):
     """A regular file. What was there before is restored when the item leaves."""
 
     kind: Literal["file"] = "file"
+    content_field: ClassVar[str] = "content"
+    is_text: ClassVar[bool] = True
     path: AbsolutePath
     content: Content
     mode: Mode = "0644"
@@ -104,10 +168,12 @@ class File(Value):
         return f"file:{self.path}"
 
 
-class Directory(Value):
+class Directory(BaseItem):
     """A directory; its parents exist already or are items too."""
 
     kind: Literal["directory"] = "directory"
+    may_bear_data: ClassVar[bool] = True
+    goes_by_last_part: ClassVar[bool] = True
     path: AbsolutePath
     mode: Mode = "0755"
     owner: Owner = "root"
@@ -120,7 +186,7 @@ class Directory(Value):
         return f"directory:{self.path}"
 
 
-class Symlink(Value):
+class Symlink(BaseItem):
     """A symbolic link."""
 
     kind: Literal["symlink"] = "symlink"
@@ -132,7 +198,7 @@ class Symlink(Value):
         return f"symlink:{self.path}"
 
 
-class User(Value):
+class User(BaseItem):
     """A user of the host, with a group of the same name."""
 
     kind: Literal["user"] = "user"
@@ -152,10 +218,11 @@ class User(Value):
         return f"user:{self.name}"
 
 
-class Unit(Value):
+class Unit(BaseItem):
     """A systemd unit's state. Its file, if we bring one, is a File item."""
 
     kind: Literal["unit"] = "unit"
+    is_served: ClassVar[bool] = True
     name: UnitFile
     enabled: bool = True
     active: bool = True
@@ -168,11 +235,19 @@ class Unit(Value):
     def id(self) -> str:
         return f"unit:{self.name}"
 
+    @property
+    def watched(self) -> tuple[str, ...]:
+        return self.restart_on + self.reload_on
 
-class Job(Value):
+    def fingerprint(self, own: Mapping[str, Any], digest: Callable[[Sequence[str]], str]) -> str:
+        return f"{digest(self.restart_on)}:{digest(self.reload_on)}"
+
+
+class Job(BaseItem):
     """A command that runs once, and again only when its inputs change."""
 
     kind: Literal["job"] = "job"
+    content_field: ClassVar[str] = "stdin"
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9 ._/-]*$")]
     run: Annotated[tuple[Argument, ...], Field(min_length=1)]
     """The command, not a shell line. Never holds a secret: command lines are public on a host."""
@@ -191,11 +266,20 @@ class Job(Value):
     def id(self) -> str:
         return f"job:{self.name}"
 
+    @property
+    def watched(self) -> tuple[str, ...]:
+        return self.inputs
 
-class Image(Value):
+    def fingerprint(self, own: Mapping[str, Any], digest: Callable[[Sequence[str]], str]) -> str:
+        told = {key: own.get(key) for key in ("run", "user", "sha256", "seal")}
+        return digest_of([told, digest(self.inputs)])[:SHORT]
+
+
+class Image(BaseItem):
     """A container image in the host's container store (Podman's)."""
 
     kind: Literal["image"] = "image"
+    has_image: ClassVar[bool] = True
     reference: ImageReference
     """Its whole name with its tag, such as `docker.io/dxflrs/garage:v2.5.0`."""
     digest: Digest | None = None
@@ -205,11 +289,18 @@ class Image(Value):
     def id(self) -> str:
         return f"image:{self.reference}"
 
+    @property
+    def image(self) -> tuple[str, str | None] | None:
+        return self.reference, self.digest
 
-class Database(Value):
+
+class Database(BaseItem):
     """A database, and the one user who owns it. The server is a package, listed before."""
 
     kind: Literal["database"] = "database"
+    content_field: ClassVar[str] = "password"
+    is_store: ClassVar[bool] = True
+    may_bear_data: ClassVar[bool] = True
     engine: Literal["postgresql", "mariadb"]
     name: DatabaseName
     user: DatabaseName
@@ -227,11 +318,20 @@ class Database(Value):
     def id(self) -> str:
         return f"database:{self.engine}/{self.name}"
 
+    @classmethod
+    def plain_name(cls, name: str) -> str:
+        """Without the engine."""
+        return name.rpartition("/")[2]
 
-class Bucket(Value):
+
+class Bucket(BaseItem):
     """A bucket of Garage on this host, with the one key that may use it."""
 
     kind: Literal["bucket"] = "bucket"
+    content_field: ClassVar[str] = "access"
+    is_store: ClassVar[bool] = True
+    may_bear_data: ClassVar[bool] = True
+    may_be_a_providers: ClassVar[bool] = True
     name: BucketName
     access: SecretText
     """The key's id and its secret, with a space between."""
@@ -262,30 +362,27 @@ Item = Annotated[
 ]
 
 
-CONTENT_FIELDS = {"file": "content", "job": "stdin", "database": "password", "bucket": "access"}
-"""By kind of item, the field that holds its content; it does not travel with the item."""
+CLASSES: dict[str, type[BaseItem]] = {
+    cls.model_fields["kind"].default: cls
+    for cls in (Package, File, Directory, Symlink, User, Unit, Job, Image, Database, Bucket)
+}
+"""The class of each kind of item."""
 
 
-def content_of(item: Item) -> Content | None:
+def class_of(identity: str) -> type[BaseItem]:
+    """The class of the item with that id; what all have in common if there is none of that kind."""
+    return CLASSES.get(identity.partition(":")[0], BaseItem)
+
+
+def content_of(item: BaseItem) -> Content | None:
     """What an item carries: a file's text, a job's standard input, what opens a database or a bucket."""
-    return getattr(item, CONTENT_FIELDS[item.kind]) if item.kind in CONTENT_FIELDS else None
+    return getattr(item, item.content_field) if item.content_field else None
 
 
 def secrets_in(items: Iterable[Item]) -> tuple[SecretRef, ...]:
     """The secrets in what items carry, each once; a pair of keys is two of the same name."""
     texts = [content for item in items if isinstance(content := content_of(item), SecretText)]
     return tuple(dict.fromkeys(part for text in texts for part in text.parts if isinstance(part, SecretRef)))
-
-
-def watched_by(item: Item) -> tuple[str, ...]:
-    """The ids of the items whose change this item answers to."""
-    match item:
-        case Unit():
-            return item.restart_on + item.reload_on
-        case Job():
-            return item.inputs
-        case _:
-            return ()
 
 
 class Items(Value):
@@ -299,7 +396,7 @@ class Items(Value):
         for item in self.items:
             if item.id in seen:
                 raise ValueError(f"{item.id} is listed twice")
-            for watched in watched_by(item):
+            for watched in item.watched:
                 if watched not in seen:
                     raise ValueError(f"{item.id} watches {watched}, which is not listed before it")
             seen.add(item.id)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from fedikit.errors import AgentFailed, visible
+from fedikit.model.item import CLASSES
 from fedikit.model.value import Architecture, Codename
 
 LINE_BYTES = 32 * 1024 * 1024
@@ -34,7 +35,7 @@ Id = Annotated[
     str,
     Field(
         max_length=5000,
-        pattern=r"^(package|file|directory|symlink|user|unit|job|bucket|image|database|packages)(:[^\x00-\x1f\x7f]*)?$",
+        pattern=rf"^({'|'.join(CLASSES)}|packages)(:[^\x00-\x1f\x7f]*)?$",
     ),
     AfterValidator(_visible_line),
 ]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from fedikit.errors import AgentFailed
 from fedikit.events import Tell
-from fedikit.model.item import Image
 from fedikit.remote.messages import MISTRUST, Answer
 from fedikit.remote.payload import parts_of_images
 from fedikit.remote.sessions import Asked, Sessions
@@ -107,7 +106,7 @@ def _builds(asked: Asked) -> Iterator[tuple[str, str, list[str]]]:
 def _refuse_strange_registries(host: str, images: list[ImageParts], sessions: Sessions) -> None:
     """A host does not choose where the deployer connects to: only repositories that are known here are asked."""
     items = (item for state in sessions.deployment.hosts.values() for item in state.items)
-    references = {item.reference for item in items if isinstance(item, Image)}
+    references = {item.image[0] for item in items if item.image}
     known = {_repository(reference) for reference in references | sessions.images.names()}
     if strange := [image.reference for image in images if _repository(image.reference) not in known]:
         raise AgentFailed(

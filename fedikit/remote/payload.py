@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fedikit.model.host import HostState
-from fedikit.model.item import CONTENT_FIELDS, Content, Image, Item, Job, SecretText, Unit, content_of, secrets_in
+from fedikit.model.item import SHORT, Content, Item, SecretText, content_of, secrets_in
 from fedikit.model.value import digest_of
 from fedikit.results.identity import DOMAIN, MASTER_KEY, SECRET
 from fedikit.secrets import Vault
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from fedikit.store import Images, StoredImage
 
 Encoded = dict[str, Any]
-SHORT = 16
 
 
 @dataclass
@@ -43,18 +42,14 @@ def encode(host: str, items: Sequence[Item], vault: Vault, images: "Images | Non
     """
     payload = Payload(host)
     by_id: dict[str, Encoded] = {}
-    wanted = [(item.reference, item.digest) for item in items if isinstance(item, Image)]
+    wanted = [item.image for item in items if item.image]
     stored = (images or _images_of_this_deployer()).wanted(wanted) if wanted else {}
     for item in items:
         encoded = _encode_one(item, vault, payload)
-        if isinstance(item, Image):
-            encoded |= _encode_image(stored[item.reference], payload)
-        if isinstance(item, Unit):
-            restart, reload = _digest(item.restart_on, by_id), _digest(item.reload_on, by_id)
-            encoded["fingerprint"] = f"{restart}:{reload}"
-        elif isinstance(item, Job):
-            own = {key: encoded.get(key) for key in ("run", "user", "sha256", "seal")}
-            encoded["fingerprint"] = digest_of([own, _digest(item.inputs, by_id)])[:SHORT]
+        if item.image:
+            encoded |= _encode_image(stored[item.image[0]], payload)
+        if fingerprint := item.fingerprint(encoded, lambda ids: _digest(ids, by_id)):
+            encoded["fingerprint"] = fingerprint
         by_id[item.id] = encoded
         payload.items.append(encoded)
     return payload
@@ -69,10 +64,9 @@ def _images_of_this_deployer() -> "Images":
 def parts_of_images(items: Sequence[Encoded]) -> Iterator[tuple[str, str, list[str]]]:
     """Of each build of the images in encoded items: its name, its manifest, and all its parts."""
     for item in items:
-        if item["kind"] == "image":
-            for build in item["builds"].values() if "builds" in item else [item]:
-                layers = [layer["sha256"] for layer in build["layers"]]
-                yield item["reference"], build["manifest"], [build["manifest"], build["config"], *layers]
+        for build in item["builds"].values() if "builds" in item else ():
+            layers = [layer["sha256"] for layer in build["layers"]]
+            yield item["reference"], build["manifest"], [build["manifest"], build["config"], *layers]
 
 
 def _digest(ids: Sequence[str], by_id: dict[str, Encoded]) -> str:
@@ -90,9 +84,9 @@ def _encode_image(image: "StoredImage", payload: Payload) -> Encoded:
 
 def _encode_one(item: Item, vault: Vault, payload: Payload) -> Encoded:
     content = content_of(item)
-    encoded = item.model_dump(mode="json", exclude={*CONTENT_FIELDS.values(), "inputs"})
+    encoded = item.model_dump(mode="json", exclude={item.content_field, "inputs"})
     encoded["id"] = item.id
-    if content or (content is not None and item.kind == "file"):
+    if content or (content is not None and item.is_text):
         encoded |= _encode_content(item.id, content, vault, payload)
     return encoded
 

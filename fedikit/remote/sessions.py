@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from fedikit.errors import AgentFailed, FedikitError
 from fedikit.model.deployment import Deployment
-from fedikit.model.item import Image
 from fedikit.remote.messages import Answer
 from fedikit.remote.payload import Payload, encode, identity_of
 from fedikit.remote.session import Session
@@ -89,7 +88,7 @@ class Sessions:
     def ask(self, host: str, question: Question) -> Asked:
         """Asks a host what would change there. The session is open, and the caller's to close or keep."""
         state = self.deployment.hosts[host]
-        has_images = any(isinstance(item, Image) for item in state.items)
+        has_images = any(item.has_image for item in state.items)
         payload = encode(host, state.items, self.vault, self.images if has_images else None)
         identity = identity_of(state, self.vault)
         with failing_alone(host):

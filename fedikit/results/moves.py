@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from fedikit.model.check import BucketWorks
 from fedikit.model.deployment import cycle_of
-from fedikit.model.item import Item
+from fedikit.model.item import Item, class_of
 from fedikit.model.value import HostName, Value
 from fedikit.results.plan import Plan, PlannedChange
 
@@ -13,8 +13,6 @@ HOW_TO_BRING_IT = "bring it by hand, see docs/operations.md: Move an application
 SHARED_SERVERS = frozenset({"unit:caddy.service", "unit:mariadb.service", "unit:postgresql@17-main.service"})
 """Servers of several applications: that one comes to a host, and one leaves another, says nothing of an application."""
 _LEAVES = ("keep", "delete", "restore", "release")
-_STORES = ("database", "bucket")
-_BEARING = (*_STORES, "directory")
 
 Beginning = Literal["empty", "older", "unknown"]
 _BEGINS: dict[str, Beginning] = {"create": "empty", "adopt": "older", "blocked": "unknown"}
@@ -24,7 +22,8 @@ _UNKNOWN: Beginning = "unknown"
 class Move(Value):
     """Data that stays where it was, or goes, while its application begins elsewhere without it."""
 
-    kind: Literal["database", "bucket", "directory"]
+    kind: str
+    """What kind of item it is."""
     name: str
     source: HostName
     """The host where the data is."""
@@ -106,7 +105,7 @@ def waits_of(plan: Plan) -> Waits:
             unmet.append(handover.model_copy(update={"unmet": f"{handover.taking} is not part of this plan"}))
         elif not _wait(handover.leaving, handover.taking, order, extra):
             unmet.append(handover.model_copy(update={"unmet": "they would wait for each other"}))
-        elif any(id.startswith(_STORES) for id in handover.ids):
+        elif any(class_of(id).is_store for id in handover.ids):
             for user in (host for host in plan.hosts if handover.taking in states[host].served_by):
                 _wait(handover.leaving, user, order, extra)  # it uses what leaves until it is changed
     return Waits(after={host: tuple(others) for host, others in extra.items() if others}, unmet=tuple(unmet))
@@ -117,8 +116,8 @@ def handovers_of(plan: Plan) -> tuple[Handover, ...]:
     found: dict[tuple[str, str], list[str]] = {}
     arrivals = _arrivals(plan)
     for host, change in _leaving(plan):
-        is_unit = change.id.startswith("unit:") and change.id not in SHARED_SERVERS
-        for arrival in arrivals if is_unit or _bears_data(change) else ():
+        is_served = class_of(change.id).is_served and change.id not in SHARED_SERVERS
+        for arrival in arrivals if is_served or _bears_data(change) else ():
             if arrival.id == change.id and arrival.host != host:
                 found.setdefault((host, arrival.host), []).append(change.id)
     return tuple(Handover(leaving=pair[0], taking=pair[1], ids=tuple(ids)) for pair, ids in found.items())
@@ -148,7 +147,7 @@ def _leaving_data(plan: Plan) -> Iterator[tuple[str, PlannedChange]]:
     yield from ((host, change) for host, change in _leaving(plan) if _bears_data(change))
     for host, planned in plan.hosts.items():
         known = {change.id for change in planned.changes}
-        yield from ((host, _kept(id)) for id in planned.kept if id not in known and id.startswith(_BEARING))
+        yield from ((host, _kept(id)) for id in planned.kept if id not in known and class_of(id).may_bear_data)
 
 
 def _kept(identity: str) -> PlannedChange:
@@ -156,7 +155,8 @@ def _kept(identity: str) -> PlannedChange:
 
 
 def _bears_data(change: PlannedChange) -> bool:
-    return change.id.startswith(_STORES) or (change.id.startswith("directory:") and change.data)
+    kind = class_of(change.id)
+    return kind.is_store or (kind.may_bear_data and change.data)
 
 
 # What arrives
@@ -177,32 +177,33 @@ def _arrivals(plan: Plan) -> list[_Arrival]:
 
 
 def _is_data(identity: str, item: Item | None) -> bool:
-    return identity.startswith(_STORES) or bool(getattr(item, "data", False))
+    return class_of(identity).is_store or bool(getattr(item, "data", False))
 
 
 def _moves(plan: Plan, host: str, change: PlannedChange, arrivals: Iterable[_Arrival]) -> Iterator[Move]:
     kind, _, name = change.id.partition(":")
     is_lost = change.action == "delete"
-    usual = {"kind": kind, "name": name.rpartition("/")[2] if kind == "database" else name, "source": host}
+    usual = {"kind": kind, "name": class_of(change.id).plain_name(name), "source": host}
     for arrival in arrivals:
         if (arrival.host, arrival.id) != (host, change.id) and arrival.is_data and _is_same(change.id, arrival.id):
             becomes = arrival.id.partition(":")[2] if arrival.id != change.id else ""
             told = {"target": arrival.host, "becomes": becomes, "begins": arrival.begins, "is_lost": is_lost}
             yield Move.model_validate(usual | told)
-    if kind == "bucket" and (endpoint := _provider_of(plan, name)):
+    if class_of(change.id).may_be_a_providers and (endpoint := _provider_of(plan, change.id)):
         yield Move.model_validate(usual | {"target": endpoint, "begins": "unknown", "is_lost": is_lost})
 
 
 def _is_same(one: str, other: str) -> bool:
     """Whether they are one thing by another name: directories of one name move when the one that they are in does."""
-    if one.startswith("directory:") and other.startswith("directory:"):
+    if class_of(one) is class_of(other) and class_of(one).goes_by_last_part:
         return one.rpartition("/")[2] == other.rpartition("/")[2]
     return one == other
 
 
-def _provider_of(plan: Plan, bucket: str) -> str:
+def _provider_of(plan: Plan, identity: str) -> str:
     """Where an application's bucket is if no host has it any more: at somebody else's S3 API, perhaps with a prefix."""
-    if any(item.id == f"bucket:{bucket}" for state in plan.deployment.hosts.values() for item in state.items):
+    if any(item.id == identity for state in plan.deployment.hosts.values() for item in state.items):
         return ""
+    name = identity.partition(":")[2]
     checks = [check for check in plan.deployment.checks if isinstance(check, BucketWorks)]
-    return next((check.endpoint for check in checks if check.bucket.endswith(bucket)), "")
+    return next((check.endpoint for check in checks if check.bucket.endswith(name)), "")
