@@ -13,6 +13,11 @@ module ActiveRecord
   class RecordNotFound < StandardError; end
   class RecordInvalid < StandardError; end
 
+  # What is wrong with a row.
+  class Errors < Array
+    alias full_messages to_a
+  end
+
   # A row of one table, found and changed as in Rails.
   class Base
     CONNECTION = PG.connect
@@ -73,7 +78,7 @@ module ActiveRecord
     end
 
     def save
-      @errors = mistakes
+      @errors = Errors.new(mistakes)
       return false unless @errors.empty?
 
       id ? keep : insert
@@ -90,7 +95,7 @@ module ActiveRecord
     def take(row)
       @row = row
       @changed = {}
-      @errors = []
+      @errors = Errors.new
     end
 
     def change(column, value)
@@ -225,7 +230,12 @@ class User < ActiveRecord::Base
   self.table = 'users'
   CHARACTERS = /\A[^@\s%,"]+@[^@\s%,"]+\z/
 
-  attr_accessor :account, :agreement, :bypass_registration_checks
+  attr_accessor :agreement, :bypass_registration_checks
+  attr_writer :account
+
+  def account
+    @account ||= @row['account_id'] && Account.find(@row['account_id'])
+  end
 
   def email
     @row['email']
@@ -270,6 +280,8 @@ class User < ActiveRecord::Base
     CONNECTION.exec_params('DELETE FROM session_activations WHERE user_id = $1', [id])
   end
 
+  def skip_confirmation_notification!; end
+
   def mark_email_as_confirmed!
     change('confirmed_at', Time.now.utc)
     save!
@@ -283,7 +295,7 @@ class User < ActiveRecord::Base
     return super if id
 
     CONNECTION.transaction do
-      @errors = mistakes
+      @errors = ActiveRecord::Errors.new(mistakes)
       break false unless @errors.empty? && account.save
 
       change('account_id', account.id)
