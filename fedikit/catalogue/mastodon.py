@@ -16,14 +16,7 @@ class Mastodon(WebApplication[MastodonSettings]):
     name = "mastodon"
     image = "ghcr.io/mastodon/mastodon:v4.7.4"
     streaming_image = "ghcr.io/mastodon/mastodon-streaming:v4.7.4"
-    limits = Limits(
-        username=r"[a-z0-9_]{1,30}",
-        username_words="have at most 30 letters, digits and _",
-        display_name=40,
-        password_bytes=72,
-        email=r'[^%,"]{1,320}',
-        email_words='have no %, no comma and no "',
-    )
+    limits = Limits(display_name=40, password_bytes=72, email=r"[^%]+", email_words="have no %")
 
     def recipe(self, r: Recipe, s: MastodonSettings) -> None:
         _refuse_contradictions(r, s)
