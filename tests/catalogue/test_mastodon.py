@@ -9,6 +9,7 @@ from fedikit.catalogue.mastodon import Mastodon
 from fedikit.catalogue.mastodon_settings import MastodonSettings
 from fedikit.errors import ConfigurationError
 from fedikit.model import Configuration, Context, Deployment, Job, SecretText, configuration_model, initial_password
+from fedikit.model.item import secrets_in
 from tests.model.example import PERSON, configuration, environment, files, ids, refusal, variables
 
 Data = dict[str, Any]
@@ -143,11 +144,9 @@ def test_its_secrets_have_the_forms_that_it_wants() -> None:
 
 
 def test_what_is_encrypted_with_a_secret_binds_it_for_ever() -> None:
-    items = deployment().hosts["mastodon"].items
-    (file,) = (item for item in items if item.id == "file:/etc/fedikit/mastodon.env")
-    content = file.model_dump()["content"]["parts"]
+    secrets = secrets_in(deployment().hosts["mastodon"].items)
 
-    permanent = {part["name"] for part in content if isinstance(part, dict) and part["permanent"]}
+    permanent = {secret.name for secret in secrets if secret.permanent}
     keys = ("deterministic-key", "key-derivation-salt", "primary-key")
     assert permanent == {f"mastodon/encryption-{key}" for key in keys}
 
