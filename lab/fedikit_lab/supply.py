@@ -21,15 +21,15 @@ CHOICE = "FEDIKIT_LAB_IMAGES"
 _STAND_INS = {
     garage.IMAGE: "built.lab/garage",
     gotosocial.IMAGE: "contract.lab/gotosocial",
-    mastodon.IMAGE: "contract.lab/mastodon",
-    mastodon.STREAMING_IMAGE: "contract.lab/mastodon-streaming",
+    mastodon.Mastodon.image: "contract.lab/mastodon",
+    mastodon.Mastodon.streaming_image: "contract.lab/mastodon-streaming",
     peertube.IMAGE: "contract.lab/peertube",
     pixelfed.IMAGE: "contract.lab/pixelfed",
 }
 _OF_MACHINES = {
     "garage": (garage.IMAGE,),
     "gotosocial": (gotosocial.IMAGE,),
-    "mastodon": (mastodon.IMAGE, mastodon.STREAMING_IMAGE),
+    "mastodon": (mastodon.Mastodon.image, mastodon.Mastodon.streaming_image),
     "peertube": (peertube.IMAGE,),
     "pixelfed": (pixelfed.IMAGE,),
 }
