@@ -24,14 +24,14 @@ _STAND_INS = {
     mastodon.IMAGE: "contract.lab/mastodon",
     mastodon.STREAMING_IMAGE: "contract.lab/mastodon-streaming",
     peertube.IMAGE: "contract.lab/peertube",
-    pixelfed.IMAGE: "contract.lab/pixelfed",
+    pixelfed.Pixelfed.image: "contract.lab/pixelfed",
 }
 _OF_MACHINES = {
     "garage": (garage.IMAGE,),
     "gotosocial": (gotosocial.IMAGE,),
     "mastodon": (mastodon.IMAGE, mastodon.STREAMING_IMAGE),
     "peertube": (peertube.IMAGE,),
-    "pixelfed": (pixelfed.IMAGE,),
+    "pixelfed": (pixelfed.Pixelfed.image,),
 }
 
 
