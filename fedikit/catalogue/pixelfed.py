@@ -67,9 +67,8 @@ class Pixelfed(WebApplication[PixelfedSettings]):
         r.mariadb(env="DB_HOST DB_PORT DB_DATABASE DB_USERNAME DB_PASSWORD")
         r.cache(env="REDIS_HOST REDIS_PORT REDIS_PASSWORD")
         r.env(DB_CONNECTION="mysql", REDIS_CLIENT="phpredis", REDIS_SCHEME="tcp", SESSION_DRIVER="database")
-        # Two names each, for what is read before 0.14 and after
+        # What has two names here was renamed about 0.14. Prefixes are upstream's for its title, which may change
         r.env(CACHE_DRIVER="redis", CACHE_STORE="redis", QUEUE_DRIVER="redis", QUEUE_CONNECTION="redis")
-        # Upstream makes these of the title: under a new one, what waits would be lost
         r.env(CACHE_PREFIX="pixelfed_cache", REDIS_PREFIX="pixelfed_database_", HORIZON_PREFIX="horizon-")
         _name(r, s)
         _let_in(r, s)
@@ -132,6 +131,7 @@ def _run(r: Recipe, s: PixelfedSettings) -> None:
     r.container("scheduler", "php artisan schedule:work", live=BEATS, volumes=(storage,))
     r.task(web, "personal client", "pixelfed_client.php")
     r.task(web, "cities", "pixelfed_cities.php")
+    r.task(web, "what it tells", "pixelfed_told.php", s.model_dump_json(exclude={"enable"}))
     r.task(web, "owner", "pixelfed_user.php", "account", name, r.person.email, r.person.display_name)
     r.task(web, "owner name", "pixelfed_user.php", "name", name, r.person.display_name)
     r.task(web, "owner password", "pixelfed_user.php", "password", name, stdin=r.password)

@@ -124,6 +124,7 @@ def test_storage_tables_actor_and_keys_are_there_before_anything_runs_and_the_ac
         "unit:pixelfed-scheduler.service",
         "job:pixelfed personal client",
         "job:pixelfed cities",
+        "job:pixelfed what it tells",
         "job:pixelfed owner",
         "job:pixelfed owner name",
         "job:pixelfed owner password",
