@@ -24,14 +24,14 @@ _STAND_INS = {
     mastodon.Mastodon.image: "contract.lab/mastodon",
     mastodon.Mastodon.streaming_image: "contract.lab/mastodon-streaming",
     peertube.IMAGE: "contract.lab/peertube",
-    pixelfed.IMAGE: "contract.lab/pixelfed",
+    pixelfed.Pixelfed.image: "contract.lab/pixelfed",
 }
 _OF_MACHINES = {
     "garage": (garage.IMAGE,),
     "gotosocial": (gotosocial.IMAGE,),
     "mastodon": (mastodon.Mastodon.image, mastodon.Mastodon.streaming_image),
     "peertube": (peertube.IMAGE,),
-    "pixelfed": (pixelfed.IMAGE,),
+    "pixelfed": (pixelfed.Pixelfed.image,),
 }
 
 
