@@ -76,7 +76,7 @@ def test_another_version_of_what_runs_comes_first_and_an_older_one_warns() -> No
     host = HostPlan(host="home", changes=(*newer, *older, image_change("docker.io/d/garage:v2", "create")))
 
     assert shown(plan_of(host)).splitlines()[:2] == [
-        "home  ! peertube v8.3 → v8.2.1: older than what runs, which may not read what the newer one wrote",
+        "home  ! peertube v8.3.1 → v8.2.1: older than what runs, which may not read what the newer one wrote",
         "      ↑ mastodon v4.7.9 → v4.7.10",
     ]
 
