@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from fedikit.catalogue.peertube_account import ACCOUNT_SCRIPT
+
 from fedikit.model import (
     Application,
     Cache,
@@ -34,6 +34,7 @@ from fedikit.model import (
     initial_password,
 )
 
+ACCOUNT_SCRIPT = ""
 IMAGE = "docker.io/chocobozzz/peertube:v8.3.1"
 PORT, CACHE_PORT = 9000, 6402
 OWNER = 999
