@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fedikit.catalogue import gotosocial, mastodon, peertube, pixelfed
+from fedikit.catalogue import gotosocial, mastodon, pixelfed
+from fedikit.catalogue.peertube import Peertube
 from fedikit.errors import FedikitError
 from fedikit.events import Tell
 from fedikit.policies import garage
@@ -23,14 +24,14 @@ _STAND_INS = {
     gotosocial.IMAGE: "contract.lab/gotosocial",
     mastodon.IMAGE: "contract.lab/mastodon",
     mastodon.STREAMING_IMAGE: "contract.lab/mastodon-streaming",
-    peertube.IMAGE: "contract.lab/peertube",
+    Peertube.image: "contract.lab/peertube",
     pixelfed.IMAGE: "contract.lab/pixelfed",
 }
 _OF_MACHINES = {
     "garage": (garage.IMAGE,),
     "gotosocial": (gotosocial.IMAGE,),
     "mastodon": (mastodon.IMAGE, mastodon.STREAMING_IMAGE),
-    "peertube": (peertube.IMAGE,),
+    "peertube": (Peertube.image,),
     "pixelfed": (pixelfed.IMAGE,),
 }
 

@@ -21,6 +21,8 @@ from fedikit_lab.contract.peertube_entry import code_of
 from fedikit_lab.contract.peertube_settings import read_settings
 from fedikit_lab.contract.peertube_videos import long_form, short_form
 from fedikit_lab.contract.shared import Environment, Refused
+from tests.catalogue import test_peertube as recipe
+from tests.catalogue.test_peertube import told
 from tests.lab.contract.conftest import PACKAGE, Program, Stored, ask_postgresql, free_port, wait_until
 
 HOST = "peertube.fediversity.test"
@@ -226,6 +228,39 @@ def test_complete_variables_are_taken() -> None:
     assert settings.url == f"https://{HOST}"
 
 
+ALL_SETTINGS: dict[str, Any] = {
+    "registrations": "open",
+    "title": "Films",
+    "description": "Of the sea",
+    "userQuotaGigabytes": 50,
+    "dailyQuotaGigabytes": 5,
+    "transcodingResolutions": ["480p", "2160p"],
+    "remoteRunners": True,
+    "live": True,
+    "importFromWeb": True,
+    "importTorrents": True,
+}
+POLICIES: dict[str, Any] = {
+    "mail": {"host": "relay.example.org", "user": "fedi", "encryption": "starttls"},
+    "web": {"proxies": ["192.0.2.0/24"], "private_networks": ["10.0.0.0/8"]},
+    "postgresql": {"host": "spare"},
+}
+
+
+@pytest.mark.parametrize("policies", [{}, POLICIES], ids=["bare", "provided"])
+@pytest.mark.parametrize(
+    "settings", [{}, ALL_SETTINGS, {"live": True, "transcoding": False}], ids=["usual", "all", "live only"]
+)
+def test_the_recipe_says_nothing_that_peertube_does_not_read(settings: Any, policies: Any) -> None:
+    assert read_settings(Environment(told(policies, **settings))).listen == ("127.0.0.1", 9000)
+
+
+def test_open_registrations_let_people_in(peertube: Program) -> None:
+    names = [name for name in told() if "_SIGNUP_" in name]
+    client = start(peertube, **{name: told(registrations="open")[name] for name in names})
+    assert [newcomer(client, f"alice{number}") for number in range(12)] == [204] * 12
+
+
 def test_whoever_says_nothing_of_signing_up_gets_upstreams_limits() -> None:
     signup = read_settings(Environment({**COMPLETE, "PEERTUBE_SIGNUP_ENABLED": "true"})).signup
     assert (signup.enabled, signup.limit, signup.requires_approval) == (True, 10, True)
@@ -374,6 +409,20 @@ def test_a_second_factor_is_asked_for_when_the_password_is_right(root: Client) -
     status, answer = root.log_in("root", ROOT)
     assert (status, answer["code"]) == (401, "missing_two_factor")
     assert root.log_in("root", ROOT, X_PeerTube_OTP=code_of(asked["secret"]))[0] == 200
+
+
+def test_the_script_of_the_recipe_leaves_nothing_in_the_log_that_opens_anything(peertube: Program) -> None:
+    client = start(peertube, PEERTUBE_WEBSERVER_HOSTNAME=recipe.DOMAIN, PT_INITIAL_ROOT_PASSWORD=recipe.FIRST)
+    client.host = recipe.DOMAIN
+    job = recipe.item(recipe.Job, "initial user")
+    assert recipe.run_script(job.check, client.port).returncode == 1
+    made = recipe.run_script(job.run, client.port)
+    assert (made.returncode, made.stderr) == (0, "")
+    assert recipe.run_script(job.check, client.port).returncode == 0
+    assert recipe.FIRST in (peertube.directory / "peertube-0.log").read_text()
+    statuses = [client.log_in("root", password)[0] for password in (recipe.FIRST, recipe.ROOT)]
+    assert statuses == [400, 200]
+    assert client.log_in("test", recipe.PASSWORD)[0] == 200
 
 
 # Signing up
