@@ -23,14 +23,14 @@ _STAND_INS = {
     gotosocial.IMAGE: "contract.lab/gotosocial",
     mastodon.Mastodon.image: "contract.lab/mastodon",
     mastodon.Mastodon.streaming_image: "contract.lab/mastodon-streaming",
-    peertube.IMAGE: "contract.lab/peertube",
+    peertube.Peertube.image: "contract.lab/peertube",
     pixelfed.Pixelfed.image: "contract.lab/pixelfed",
 }
 _OF_MACHINES = {
     "garage": (garage.IMAGE,),
     "gotosocial": (gotosocial.IMAGE,),
     "mastodon": (mastodon.Mastodon.image, mastodon.Mastodon.streaming_image),
-    "peertube": (peertube.IMAGE,),
+    "peertube": (peertube.Peertube.image,),
     "pixelfed": (pixelfed.Pixelfed.image,),
 }
 
