@@ -18,7 +18,7 @@ from fedikit.events import (
     Tell,
     tell_nobody,
 )
-from fedikit.model.item import Job
+from fedikit.model.item import Cluster, Job
 from fedikit.plan import planned_debs
 from fedikit.remote.hosts import side_by_side
 from fedikit.remote.messages import ItemEvent
@@ -191,9 +191,9 @@ class _Applying:
         return done.generation
 
     def _longest_deadline(self, host: str) -> float:
-        """Of the wanted jobs, in seconds; in a rollback those of an earlier generation are not known here."""
+        """Of the wanted items, in seconds; in a rollback those of an earlier generation are not known here."""
         wanted = self.plan.deployment.hosts[host].items
-        return max((item.deadline for item in wanted if isinstance(item, Job)), default=0)
+        return max((item.deadline for item in wanted if isinstance(item, Job | Cluster)), default=0)
 
     # What is sent
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fedikit.policies.garage_layout import LAYOUT_SCRIPT
 
 from fedikit.agent.exchange import Answer, ask
 from fedikit.agent.s3 import Access, list_keys, signed_headers
@@ -24,7 +25,6 @@ from fedikit.lab.images import lab_image
 from fedikit.model.check import BucketWorks
 from fedikit.model.item import Bucket, Directory, File, Item, Job, SecretRef, SecretText, Unit
 from fedikit.plan import make_plan
-from fedikit.policies.garage_layout import LAYOUT_SCRIPT
 from fedikit.secrets import Vault
 from fedikit.verify import CheckResult, verify
 from fedikit.verify.standpoint import stand_at
