@@ -1,10 +1,7 @@
-"""The nodes among which Garage spreads its objects: who has which role, one version of the layout at a time.
+"""The nodes among which Garage spreads its objects: who has which role.
 
 Roles of ours bear the tags `fedikit` and the host's name, the first host's also `leads`; others are left alone. A node
 that leaves is drained: Garage moves what it holds to the others, and only then is the work done.
-
-A version of the layout that is replaced stays at work until all tables have followed (`Draining` in its history).
-Blocks follow later: a node looks for one at most twice the RPC timeout, 10 s, after it heard that it should have it.
 """
 
 import hashlib
@@ -13,6 +10,7 @@ import re
 import time
 from typing import Any
 
+from . import layout
 from .exchange import ask
 from .eyes import ABSENT, Eyes, State
 from .garage import LOOK_SECONDS, PAUSE_SECONDS, Garage, NotReady, Record
@@ -22,9 +20,7 @@ from .work import Work
 
 Item = dict[str, Any]
 OURS, LEADS = "fedikit", "leads"
-MEETING_SECONDS = 600
-STALLED_SECONDS = 1800
-QUIET_SECONDS = 25
+START_SECONDS = 60
 GIGABYTE = 10**9
 
 
@@ -67,13 +63,13 @@ class ClusterKind:
         changed = [host for host, role in wanted.items() if _change(host, present.get(host), role)]
         leaving = sorted(_ours(present) - wanted.keys())
         if changed or leaving:
-            _meet(garage, {host: nodes[host] for host in wanted if host != item["host"]})
-            _settle(garage, quiet=0)
-            gone = _unreachable(garage, [present[host]["id"] for host in leaving], item["copies"])
+            layout.meet(garage, {host: nodes[host] for host in wanted if host != item["host"]})
+            layout.settle(garage, quiet=0)
+            gone = layout.unreachable(garage, [present[host]["id"] for host in leaving], item["copies"])
             changes = [{"id": nodes[host].partition("@")[0], **wanted[host]} for host in changed]
             changes += [{"id": present[host]["id"], "remove": True} for host in leaving]
-            _apply(garage, changes, gone)
-        _settle(garage, quiet=QUIET_SECONDS if _moves_data(present, wanted) else 0)
+            layout.apply(garage, changes, gone)
+        layout.settle(garage, quiet=layout.QUIET_SECONDS if _moves_data(present, wanted) else 0)
         work.entry["done"] = _fingerprint(item)
 
     def remove(self, hands: Hands, item: Item, work: Work) -> str:
@@ -179,7 +175,7 @@ def _copies(garage: Garage) -> int | None:
 
 def _awaited(eyes: Eyes, item: Item) -> Garage:
     """Garage as soon as it can be asked, also without a layout."""
-    deadline = time.monotonic() + MEETING_SECONDS / 10
+    deadline = time.monotonic() + START_SECONDS
     while True:
         try:
             garage = Garage.of(eyes, item)
@@ -202,78 +198,3 @@ def _nodes(garage: Garage, item: Item, content: str) -> dict[str, str]:
             hint=f'name it in the environment: [policies.bucket.nodes] {item["host"]} = "{own}"',
         )
     return nodes
-
-
-def _meet(garage: Garage, nodes: dict[str, str]) -> None:
-    """Waits until all nodes are seen: they may be starting just now."""
-    deadline = time.monotonic() + MEETING_SECONDS
-    while away := [host for host, node in nodes.items() if node.partition("@")[0] not in _ids_up(garage)]:
-        told = garage.call("ConnectClusterNodes", body=[nodes[host] for host in away])
-        errors = [str(result["error"]) for result in told if not result["success"]]
-        if errors and time.monotonic() > deadline:
-            raise Trouble(
-                f"Garage does not reach {', '.join(away)}, waited {MEETING_SECONDS} s for it",
-                hint="does garage.service run there, and does port 3901 answer this host?",
-            )
-        time.sleep(PAUSE_SECONDS)
-
-
-def _ids_up(garage: Garage) -> set[str]:
-    return {node["id"] for node in garage.call("GetClusterStatus")["nodes"] if node["isUp"]}
-
-
-def _unreachable(garage: Garage, ids: list[str], copies: int) -> list[str]:
-    """Those that leave and do not answer; trouble if what they hold may be nowhere else.
-
-    With three copies, a quorum of the others has all of it, and Garage goes on without them.
-    """
-    gone = sorted(set(ids) - _ids_up(garage))
-    if gone and copies < 3:
-        raise Trouble(
-            "a host leaves that does not answer, so that its data cannot follow",
-            hint="start it and do the same again; if it is lost, see docs/services/garage.md: Hosts that are lost",
-        )
-    return gone
-
-
-def _apply(garage: Garage, changes: list[Record], gone: list[str]) -> None:
-    layout = garage.call("GetClusterLayout")
-    ids = {change["id"] for change in changes}
-    if layout["stagedParameters"] or any(change["id"] not in ids for change in layout["stagedRoleChanges"]):
-        raise Trouble(
-            "somebody else is changing Garage's layout", hint="apply or revert that first: garage layout show"
-        )
-    garage.call("UpdateClusterLayout", body={"roles": changes})
-    version = layout["version"] + 1
-    garage.call("ApplyClusterLayout", body={"version": version})
-    if gone:
-        garage.call("ClusterLayoutSkipDeadNodes", body={"version": version, "allowMissingData": False})
-
-
-def _settle(garage: Garage, *, quiet: float) -> None:
-    """Waits until the layout is the only one at work and, for so many seconds, no node has looked for a block."""
-    last, since, moved = "", time.monotonic(), time.monotonic()
-    while (busy := _busy(garage)) or time.monotonic() - since < quiet:
-        now = time.monotonic()
-        since = now if busy else since
-        moved = moved if busy == last else now
-        if busy and now - moved > STALLED_SECONDS:
-            raise Trouble(
-                f"Garage's data has not moved for {STALLED_SECONDS // 60} minutes: {busy}",
-                hint="are all its hosts up? `garage status` and `garage worker list` say more; then do the same again",
-            )
-        last = busy
-        time.sleep(PAUSE_SECONDS)
-
-
-def _busy(garage: Garage) -> str:
-    """What Garage still moves, in words; nothing if all is where it belongs."""
-    versions = garage.call("GetClusterLayoutHistory")["versions"]
-    if any(version["status"] == "Draining" for version in versions):
-        return "tables are on their way to other hosts"
-    answers = garage.call("ListWorkers", "node=*", body={})["success"]
-    workers = [each for node in answers.values() for each in node if each["name"].startswith("Block resync worker")]
-    if failing := max((worker["persistentErrors"] or 0 for worker in workers), default=0):
-        return f"{failing} blocks cannot be fetched"
-    waiting = [worker["queueLength"] or 0 for worker in workers if worker["state"] not in ("idle", "done")]
-    return f"up to {max(waiting)} blocks of a host are on their way" if waiting else ""

@@ -1,4 +1,4 @@
-"""The kind `cluster`, with a stand-in for Garage; `tests/lab/test_garage_cluster.py` has the real one."""
+"""The kind `cluster`, with a stand-in for Garage; `tests/lab/test_garage_hosts.py` has the real one."""
 
 import hashlib
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fedikit.agent import cluster
+from fedikit.agent import layout
 from fedikit.agent.blobs import Blobs
 from fedikit.agent.cluster import ClusterKind
 from fedikit.agent.trouble import Trouble
@@ -26,8 +26,8 @@ def id_of(host: str) -> str:
 @pytest.fixture
 def garage(monkeypatch: pytest.MonkeyPatch) -> Iterator[GarageStandIn]:
     for name in ("MEETING_SECONDS", "QUIET_SECONDS"):
-        monkeypatch.setattr(cluster, name, 0.2)
-    monkeypatch.setattr(cluster, "PAUSE_SECONDS", 0.01)
+        monkeypatch.setattr(layout, name, 0.2)
+    monkeypatch.setattr(layout, "PAUSE_SECONDS", 0.01)
     stand_in = GarageStandIn()
     stand_in.cluster.own = id_of("one")
     stand_in.cluster.up = {id_of("one")}
@@ -129,7 +129,7 @@ def test_no_version_is_applied_while_data_moves(of: Cluster, garage: GarageStand
 def test_a_wait_that_was_cut_short_is_owed(of: Cluster, garage: GarageStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     of.make(of.item({**THREE, "four": GB}))
     item = of.item(THREE)
-    monkeypatch.setattr(cluster, "STALLED_SECONDS", 0.05)
+    monkeypatch.setattr(layout, "STALLED_SECONDS", 0.05)
     monkeypatch.setattr(garage.cluster, "working", lambda: ["Draining"] if garage.cluster.version > 1 else [])
     with pytest.raises(Trouble, match="tables are on their way to other hosts"):
         of.make(item)
@@ -143,7 +143,7 @@ def test_a_block_that_is_on_its_way_is_waited_for(
     of.make(of.item(THREE))
     worker = {"name": "Block resync worker #1", "persistentErrors": 0, "queueLength": 3, "state": "busy"}
     monkeypatch.setattr(garage, "_ListWorkers", lambda node: {"success": {"x": [worker]}, "error": {}}, raising=False)
-    monkeypatch.setattr(cluster, "STALLED_SECONDS", 0.05)
+    monkeypatch.setattr(layout, "STALLED_SECONDS", 0.05)
     with pytest.raises(Trouble, match="up to 3 blocks of a host are on their way"):
         of.make(of.item({"one": GB, "two": GB}))
 
