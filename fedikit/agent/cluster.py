@@ -35,6 +35,8 @@ class ClusterKind:
     def differences(self, item: Item, state: State, done: str) -> list[str]:
         if state["type"] == "absent":
             return [state.get("why", "absent")]
+        if not item["members"]:
+            return []
         wanted, present = _wanted(item), state["roles"]
         coming = [word for host, role in wanted.items() for word in _change(host, present.get(host), role)]
         leaving = [
@@ -52,12 +54,16 @@ class ClusterKind:
                 f"let replication_factor be {state['copies']}, or bring the objects into a new Garage on other hosts"
             )
         others = [host for host, role in state["roles"].items() if LEADS in role["tags"] and host != item["host"]]
-        if others:
+        if item["members"] and others:
             return f"this Garage is led by {others[0]}, where its buckets are made: name {others[0]} first of its hosts"
         return ""
 
     def converge(self, hands: Hands, item: Item, work: Work) -> None:
         garage = _awaited(hands, item)
+        if item["members"]:
+            self._spread(garage, item, work)
+
+    def _spread(self, garage: Garage, item: Item, work: Work) -> None:
         nodes = _nodes(garage, item, work.content(item).decode())
         present, wanted = _roles(garage, item["host"]), _wanted(item)
         changed = [host for host, role in wanted.items() if _change(host, present.get(host), role)]

@@ -277,13 +277,13 @@ class Member(Value):
 
 
 class Cluster(Value):
-    """The nodes among which this host's Garage spreads its objects; listed on one of their hosts, the first."""
+    """The nodes among which this host's Garage spreads its objects."""
 
     kind: Literal["cluster"] = "cluster"
     host: HostName
     """This host."""
-    members: Annotated[tuple[Member, ...], Field(min_length=1)]
-    """All nodes, with this host's."""
+    members: tuple[Member, ...] = ()
+    """All nodes, with this host's: on the first of their hosts. The others learn of them from there, and name none."""
     copies: Annotated[int, Field(ge=1, le=3)] = 1
     """How many copies of each object there are. Garage can never change it."""
     admin: HttpUrl = "http://127.0.0.1:3903"

@@ -125,6 +125,8 @@ class GaragePolicy(Written, Policy[ObjectBucket]):
         yield Ask(host=host, request=wanted, together="serves")
         if host not in self.nodes:
             yield Ask(host=host, request=own_key(host), together="serves")
+        if host != self.hosts[0]:
+            yield Ask(host=host, request=cluster(host, (), self.replication_factor), together="serves")
 
     def _member(self, host: str, place: Place) -> Member:
         return Member(

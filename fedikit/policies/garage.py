@@ -19,6 +19,7 @@ replication_factor = {copies}
 rpc_bind_addr = "{rpc}"
 rpc_public_addr = "{rpc}"
 rpc_secret_file = "/etc/garage/rpc-secret"
+rpc_timeout_msec = 10000
 
 [s3_api]
 api_bind_addr = "{s3}"
@@ -54,7 +55,7 @@ def node(s3: str, rpc: str, copies: int) -> Container:
 
 
 def cluster(host: str, members: tuple[Member, ...], copies: int) -> Request:
-    """Who has which role in it; asked of one host."""
+    """Who has which role in it, as the first host is told; the others only hear how many copies there are."""
     return HostItems(items=(Cluster(host=host, members=members, copies=copies, token_file=TOKEN_FILE),))
 
 

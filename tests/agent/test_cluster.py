@@ -173,6 +173,16 @@ def test_another_number_of_copies_is_refused_with_words(of: Cluster, garage: Gar
     assert "let replication_factor be 1" in of.conflict(of.item(THREE, copies=3))
 
 
+def test_the_other_hosts_change_nothing_and_refuse_another_number_of_copies(of: Cluster, garage: GarageStandIn) -> None:
+    of.make(of.item(THREE))
+    garage.cluster.own = id_of("two")
+    item = of.item({}, host="two")
+    assert of.reasons(item) == []
+    of.make(item)
+    assert garage.cluster.version == 1
+    assert "let replication_factor be 1" in of.conflict(of.item({}, host="two", copies=2))
+
+
 def test_only_one_host_leads(of: Cluster, garage: GarageStandIn) -> None:
     of.make(of.item(THREE))
     garage.cluster.own = id_of("two")

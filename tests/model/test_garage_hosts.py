@@ -63,7 +63,7 @@ def test_only_rpc_answers_beyond_a_host(deployment: Deployment) -> None:
 
 
 def test_the_first_host_alone_says_who_keeps_what_and_makes_the_buckets(deployment: Deployment) -> None:
-    having = {host for host, state in deployment.hosts.items() for item in state.items if isinstance(item, Cluster)}
+    having = {host for host in (*STORING, *GATEWAYS) if cluster_of(deployment.hosts[host]).members}
     buckets = {
         (host, item.name)
         for host, state in deployment.hosts.items()
@@ -93,6 +93,10 @@ def test_it_knows_all_of_them_and_gateways_keep_nothing(deployment: Deployment) 
         address="10.0.0.6:3901",
     )
     assert text(cluster.nodes).splitlines()[1] == "spare <garage/node-spare garage-node-id 1>@10.0.0.6:3901"
+
+
+def test_each_host_knows_how_many_copies_there_are_so_that_it_can_refuse_another_number(deployment: Deployment) -> None:
+    assert {cluster_of(deployment.hosts[host]).copies for host in (*STORING, *GATEWAYS)} == {3}
 
 
 def test_zones_capacities_and_known_nodes_are_the_providers() -> None:
