@@ -1,8 +1,8 @@
 """Acts on the layout of Garage, which says who has which role: one version at a time.
 
 A version that is replaced stays at work until all tables have followed (`Draining` in Garage's history of the layout).
-Blocks follow later: a node looks for one at most twice the RPC timeout after it heard that it should have it. Our policy
-makes that 10 s; Garage's own is 5 minutes, for which an application would wait when a host was cut off.
+Blocks follow later: a node looks for one at most twice the RPC timeout after it heard that it should have it. Our
+policy makes that 10 s; Garage's own is 5 minutes, for which an application would wait when a host was cut off.
 """
 
 import time

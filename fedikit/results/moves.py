@@ -90,7 +90,8 @@ class _Arrival(NamedTuple):
 def moves_of(plan: Plan) -> tuple[Move, ...]:
     """The data that does not follow, each with a sentence (`str`), in the order of the plan."""
     arrivals = _arrivals(plan)
-    return tuple(move for host, change in _leaving_data(plan) for move in _moves(plan, host, change, arrivals))
+    leaving = [(host, change) for host, change in _leaving_data(plan) if not (_leader(plan) and _is_garages(change.id))]
+    return tuple(move for host, change in leaving for move in _moves(plan, host, change, arrivals))
 
 
 def waits_of(plan: Plan) -> Waits:
@@ -137,6 +138,11 @@ def _leader(plan: Plan) -> str:
     hosts = plan.deployment.hosts.items()
     clusters = (host for host, state in hosts for item in state.items if isinstance(item, Cluster) and item.is_spread)
     return next(clusters, "")
+
+
+def _is_garages(identity: str) -> bool:
+    """Whether it is where Garage keeps a node's share: of several nodes, the others get what one held."""
+    return identity.startswith("directory:") and identity.rpartition("/")[2] in ("garage-meta", "garage-data")
 
 
 def _wait(host: str, other: str, order: dict[str, list[str]], extra: dict[str, list[str]]) -> bool:

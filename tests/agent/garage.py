@@ -237,7 +237,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Says nothing."""
 
     def _serve(self) -> None:
-        url, body = urlsplit(self.path), self.rfile.read(int(self.headers["Content-Length"]))
+        url, body = urlsplit(self.path), self.rfile.read(int(self.headers["Content-Length"] or 0))
         try:
             if url.path == "/metrics":
                 self._say(200, f"garage_other 7\ngarage_replication_factor {self.garage.cluster.copies}\n")

@@ -36,7 +36,7 @@ MACHINES = ("one", "two", "three", "four")
 SIZE = 50_000
 BLOCK_NAME = 64
 ANSWER_SECONDS = 100
-"""Until a node that is off counts as such, in some 85 s, whoever asks it first waits for 10 s, several times a request."""
+"""Until a node that is off counts as such, in some 85 s, whoever asks it first waits 10 s, several times a request."""
 WANTED = probing_several(
     base={"podman": HostItems(items=(Package(name="podman"),))}, media={"media": ObjectBucket(name="media")}
 )
