@@ -195,7 +195,8 @@ def test_nothing_is_lost_while_a_machine_is_off_and_it_catches_up(cloud: Cloud) 
     two.start()
     with cloud.admin("one") as garage:
         wait_until(lambda: garage.call("GetClusterHealth")["status"] == "healthy", seconds=60)
-        wait_until(lambda: len(blocks(two)) == len(FEW) + len(MORE), seconds=60)
+        garage.call("LaunchRepairOperation", "node=*", body={"repairType": "tables"})  # else it is every ten minutes
+        wait_until(lambda: len(blocks(two)) == len(FEW) + len(MORE), seconds=90)
         wait_until(lambda: still_moving(garage) == "", seconds=60)
     assert blocks(two) == blocks(cloud.lab["one"])
 
