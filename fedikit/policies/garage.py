@@ -39,6 +39,7 @@ def node(s3: str, rpc: str, copies: int) -> Container:
     """One node of it; its S3 API and its RPC answer at these addresses, all else on the host itself."""
     return Container(
         name="garage",
+        family="garage",
         image=IMAGE,
         volumes=(
             Volume(name="garage-meta", mount="/var/lib/garage/meta"),

@@ -64,12 +64,15 @@ def deployment() -> Deployment:
 def test_garage_is_brought_once_for_several_applications(deployment: Deployment) -> None:
     there = ids(deployment.hosts["objects"])
 
-    assert there[:12] == [
+    assert there[:15] == [
         "package:podman",
         "image:docker.io/dxflrs/garage:v2.5.0",
         "directory:/etc/fedikit",
+        "file:/etc/fedikit/shift-owners",
         "directory:/srv/garage-meta",
+        "job:garage-meta owners",
         "directory:/srv/garage-data",
+        "job:garage-data owners",
         "directory:/etc/fedikit/garage",
         "file:/etc/fedikit/garage/garage.toml",
         "file:/etc/fedikit/garage/rpc-secret",
