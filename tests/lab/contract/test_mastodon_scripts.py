@@ -232,6 +232,8 @@ def relay() -> Iterator[tuple[str, list[str]]]:
         thread = threading.Thread(target=take_mail, args=(listener, said), daemon=True)
         thread.start()
         yield str(listener.getsockname()[1]), said
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
 
 
 def take_mail(listener: socket.socket, said: list[str]) -> None:
@@ -244,7 +246,10 @@ def take_mail(listener: socket.socket, said: list[str]) -> None:
         "QUIT": "221 bye",
     }
     while True:
-        connection, _ = listener.accept()
+        try:
+            connection, _ = listener.accept()
+        except OSError:  # the test is over
+            return
         with connection, connection.makefile("rw", newline="\r\n") as lines:
             lines.write("220 relay\r\n")
             lines.flush()
