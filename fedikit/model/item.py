@@ -16,6 +16,7 @@ from fedikit.model.value import (
     DatabaseName,
     Digest,
     DomainName,
+    HostName,
     HttpUrl,
     ImageReference,
     Line,
@@ -43,6 +44,8 @@ SecretFormat = Literal[
     "vapid-public",
     "garage-key-id",
     "garage-key-secret",
+    "garage-node-id",
+    "garage-node-key",
 ]
 
 
@@ -74,7 +77,9 @@ class SecretText(Value):
 
 
 Content = str | SecretText
-ItemId = Annotated[str, Field(pattern=r"^(package|file|directory|symlink|user|unit|job|image|database|bucket):.+$")]
+ItemId = Annotated[
+    str, Field(pattern=r"^(package|file|directory|symlink|user|unit|job|image|database|bucket|cluster):.+$")
+]
 
 
 SHORT = 16
@@ -104,6 +109,11 @@ class BaseItem(Value):
     may_be_a_providers: ClassVar[bool] = False
     goes_by_last_part: ClassVar[bool] = False
     is_served: ClassVar[bool] = False
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether it says what other hosts keep too."""
+        return False
 
     @property
     def watched(self) -> tuple[str, ...]:
@@ -357,14 +367,64 @@ class Bucket(BaseItem):
         return f"bucket:{self.name}"
 
 
+class Member(Value):
+    """One host's node of a cluster of Garage."""
+
+    host: HostName
+    zone: HostName
+    """Where it stands; copies of an object lie in different zones."""
+    capacity: Annotated[int, Field(ge=1024)] | None = None
+    """How many bytes of objects it keeps, in proportion to the others; none at all if absent (a gateway)."""
+    id: SecretRef | Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """The id of its node, by which the others know it; only this host's own may be missing."""
+    address: Line = ""
+    """Where its RPC answers, as ADDRESS:PORT."""
+
+
+class Cluster(BaseItem):
+    """The nodes among which this host's Garage spreads its objects."""
+
+    kind: Literal["cluster"] = "cluster"
+    content_field: ClassVar[str] = "nodes"
+    host: HostName
+    """This host."""
+    members: tuple[Member, ...] = ()
+    """All nodes, with this host's: on the first of their hosts. The others learn of them from there, and name none."""
+    copies: Annotated[int, Field(ge=1, le=3)] = 1
+    """How many copies of each object there are. Garage can never change it."""
+    admin: HttpUrl = "http://127.0.0.1:3903"
+    """Where Garage's admin API answers on this host."""
+    token_file: AbsolutePath = "/etc/garage/admin-token"  # noqa: S105 - the name of a file
+    """The file on this host that holds the token for it."""
+    deadline: Annotated[int, Field(ge=1)] = 24 * 3600
+    """Seconds that it may take until all data is where it belongs."""
+
+    @property
+    def id(self) -> str:
+        return "cluster:garage"
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether there are other hosts in it."""
+        return len(self.members) > 1
+
+    @property
+    def nodes(self) -> Content:
+        """By host, a line for each node that is known beforehand: how Garage reaches it."""
+        known = [(member, member.id) for member in self.members if member.id]
+        parts = [part for member, id in known for part in (f"{member.host} ", id, f"@{member.address}\n")]
+        return SecretText(parts=tuple(parts)) if parts else ""
+
+
 Item = Annotated[
-    Package | File | Directory | Symlink | User | Unit | Job | Image | Database | Bucket, Field(discriminator="kind")
+    Package | File | Directory | Symlink | User | Unit | Job | Image | Database | Bucket | Cluster,
+    Field(discriminator="kind"),
 ]
 
 
 CLASSES: dict[str, type[BaseItem]] = {
     cls.model_fields["kind"].default: cls
-    for cls in (Package, File, Directory, Symlink, User, Unit, Job, Image, Database, Bucket)
+    for cls in (Package, File, Directory, Symlink, User, Unit, Job, Image, Database, Bucket, Cluster)
 }
 """The class of each kind of item."""
 
@@ -375,7 +435,7 @@ def class_of(identity: str) -> type[BaseItem]:
 
 
 def content_of(item: BaseItem) -> Content | None:
-    """What an item carries: a file's text, a job's standard input, what opens a database or a bucket."""
+    """What an item carries: a file's text, a job's standard input, what opens a database or a bucket, nodes' ids."""
     return getattr(item, item.content_field) if item.content_field else None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from .kind import Kind
 
 Item = dict[str, Any]
-NAMES = ("package", "file", "directory", "symlink", "user", "unit", "job", "image", "database", "bucket")
+NAMES = ("package", "file", "directory", "symlink", "user", "unit", "job", "image", "database", "bucket", "cluster")
 """In the order in which they are asked what is left to do."""
 
 
