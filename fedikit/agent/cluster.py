@@ -61,6 +61,7 @@ class ClusterKind:
     def converge(self, hands: Hands, item: Item, work: Work) -> None:
         garage = _awaited(hands, item)
         if item["members"]:
+            hands.take_long("garage", seconds=item["deadline"])
             self._spread(garage, item, work)
 
     def _spread(self, garage: Garage, item: Item, work: Work) -> None:
@@ -70,12 +71,13 @@ class ClusterKind:
         leaving = sorted(_ours(present) - wanted.keys())
         if changed or leaving:
             layout.meet(garage, {host: nodes[host] for host in wanted if host != item["host"]})
-            layout.settle(garage, quiet=0)
+            layout.settle(garage, quiet=0, seconds=item["deadline"])
             gone = layout.unreachable(garage, [present[host]["id"] for host in leaving], item["copies"])
             changes = [{"id": nodes[host].partition("@")[0], **wanted[host]} for host in changed]
             changes += [{"id": present[host]["id"], "remove": True} for host in leaving]
             layout.apply(garage, changes, gone)
-        layout.settle(garage, quiet=layout.QUIET_SECONDS if _moves_data(present, wanted) else 0)
+        quiet = layout.QUIET_SECONDS if _moves_data(present, wanted) else 0
+        layout.settle(garage, quiet=quiet, seconds=item["deadline"])
         work.entry["done"] = _fingerprint(item)
 
     def remove(self, hands: Hands, item: Item, work: Work) -> str:

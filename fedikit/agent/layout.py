@@ -61,16 +61,20 @@ def apply(garage: Garage, changes: list[Record], gone: list[str]) -> None:
         garage.call("ClusterLayoutSkipDeadNodes", body={"version": version, "allowMissingData": False})
 
 
-def settle(garage: Garage, *, quiet: float) -> None:
-    """Waits until the layout is the only one at work and, for so many seconds, no node has looked for a block."""
-    last, since, moved = "", time.monotonic(), time.monotonic()
+def settle(garage: Garage, *, quiet: float, seconds: float) -> None:
+    """Waits until the layout is the only one at work and, for as long as `quiet`, no node has looked for a block.
+
+    It may take so many seconds, but not stand still for long.
+    """
+    began = since = moved = time.monotonic()
+    last = ""
     while (busy := still_moving(garage)) or time.monotonic() - since < quiet:
         now = time.monotonic()
         since = now if busy else since
         moved = moved if busy == last else now
-        if busy and now - moved > STALLED_SECONDS:
+        if busy and (now - moved > STALLED_SECONDS or now - began > seconds):
             raise Trouble(
-                f"Garage's data has not moved for {STALLED_SECONDS // 60} minutes: {busy}",
+                f"Garage's data is not where it belongs after {(now - began) / 60:.0f} minutes: {busy}",
                 hint="are all its hosts up? `garage status` and `garage worker list` say more; then do the same again",
             )
         last = busy

@@ -50,6 +50,7 @@ class Cluster:
         nodes = [f"{host} {id_of(host)}@10.0.0.1:3901\n" for host in capacities]
         self.work.secrets["cluster:garage"] = "".join(nodes)
         usual: Item = {"id": "cluster:garage", "kind": "cluster", "host": "one", "copies": 1, "seal": "00"}
+        usual["deadline"] = 60
         return {**usual, "admin": self.garage.address, "token_file": "/token", "members": members, **fields}
 
     def reasons(self, item: Item) -> list[str]:
@@ -146,6 +147,22 @@ def test_a_block_that_is_on_its_way_is_waited_for(
     monkeypatch.setattr(layout, "STALLED_SECONDS", 0.05)
     with pytest.raises(Trouble, match="up to 3 blocks of a host are on their way"):
         of.make(of.item({"one": GB, "two": GB}))
+
+
+def test_what_does_not_end_in_its_time_is_given_up(
+    of: Cluster, garage: GarageStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(garage.cluster, "working", lambda: ["Draining"])
+    with pytest.raises(Trouble, match="is not where it belongs after 0 minutes"):
+        of.make(of.item(THREE, deadline=0.05))
+
+
+def test_the_deployer_is_told_how_long_it_may_take(host: Host, garage: GarageStandIn) -> None:
+    told: list[tuple[str, float]] = []
+    of = Cluster(host, garage)
+    of.hands = QuietHands(str(host.root), note_command=lambda _, what, seconds: told.append((what, seconds)))
+    of.make(of.item(THREE, deadline=4000))
+    assert told == [("garage", 4000)]
 
 
 def test_a_node_that_does_not_come_is_named(of: Cluster, garage: GarageStandIn) -> None:
