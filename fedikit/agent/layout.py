@@ -18,7 +18,7 @@ QUIET_SECONDS = 25
 def meet(garage: Garage, nodes: dict[str, str]) -> None:
     """Waits until all nodes are seen: they may be starting just now."""
     deadline = time.monotonic() + MEETING_SECONDS
-    while away := [host for host, node in nodes.items() if node.partition("@")[0] not in _ids_up(garage)]:
+    while away := [host for host, node in nodes.items() if node.partition("@")[0] not in ids_up(garage)]:
         told = garage.call("ConnectClusterNodes", body=[nodes[host] for host in away])
         errors = [str(result["error"]) for result in told if not result["success"]]
         if errors and time.monotonic() > deadline:
@@ -29,7 +29,8 @@ def meet(garage: Garage, nodes: dict[str, str]) -> None:
         time.sleep(PAUSE_SECONDS)
 
 
-def _ids_up(garage: Garage) -> set[str]:
+def ids_up(garage: Garage) -> set[str]:
+    """The nodes that this one sees, and itself."""
     return {node["id"] for node in garage.call("GetClusterStatus")["nodes"] if node["isUp"]}
 
 
@@ -38,7 +39,7 @@ def unreachable(garage: Garage, ids: list[str], copies: int) -> list[str]:
 
     With three copies, a quorum of the others has all of it, and Garage goes on without them.
     """
-    gone = sorted(set(ids) - _ids_up(garage))
+    gone = sorted(set(ids) - ids_up(garage))
     if gone and copies < 3:
         raise Trouble(
             "a host leaves that does not answer, so that its data cannot follow",

@@ -204,6 +204,20 @@ def test_only_one_host_leads(of: Cluster, garage: GarageStandIn) -> None:
     of.make(of.item(THREE))
     garage.cluster.own = id_of("two")
     assert "name one first of its hosts" in of.conflict(of.item(THREE, host="two"))
+    assert "name one first of its hosts" in of.conflict(of.item({"two": GB, "three": GB, "four": GB}, host="two"))
+
+
+def test_one_that_is_lost_is_followed_by_another(of: Cluster, garage: GarageStandIn) -> None:
+    of.make(of.item(THREE))
+    garage.cluster.own = id_of("two")
+    garage.cluster.up = {id_of("two")}
+    assert "name one first of its hosts" in of.conflict(of.item(THREE, host="two")), "it is still named"
+    item = of.item({"two": 10 * GB, "three": 10 * GB, "four": GB}, host="two", copies=3)
+    garage.cluster.copies = 3
+    assert of.conflict(item) == ""
+    of.make(item)
+    assert garage.cluster.roles[id_of("two")]["tags"] == ["fedikit", "two", "leads"]
+    assert of.reasons(item) == []
 
 
 def test_a_node_with_data_and_another_id_is_told_how_to_name_it(of: Cluster, garage: GarageStandIn) -> None:
