@@ -7,7 +7,7 @@ from fedikit.model.check import Check
 from fedikit.model.deployment import cycle_of
 from fedikit.model.host import DnsRecord
 from fedikit.model.item import Item, SecretRef, secrets_in
-from fedikit.model.policy import Ask, Place, Provision
+from fedikit.model.policy import Ask, Place, Provision, Share
 
 _JOINED = {"user": ("groups", "authorized_keys"), "unit": ("restart_on", "reload_on")}
 
@@ -28,6 +28,7 @@ class Draft:
         self._wanted_by: dict[tuple[str, str], str] = {}
         self._led_by: dict[str, tuple[str, str]] = {}
         self._listening: dict[tuple[str, int], str] = {}
+        self._shares: dict[tuple[str, str], list[tuple[str, Share]]] = {}
 
     def items(self, host: str) -> tuple[Item, ...]:
         """What is wanted on a host so far, in the order in which it is made."""
@@ -58,6 +59,8 @@ class Draft:
             self._want(place, item)
         for port, listener in provision.ports.items():
             self._take(place, port, listener)
+        for share in provision.shares:
+            self._shares.setdefault((share.host, share.what), []).append((place.application, share))
         for record in provision.dns:
             self._lead(place, record)
         self.checks += provision.checks
@@ -65,6 +68,14 @@ class Draft:
     def note(self, path: str, message: str) -> None:
         """Notes a mistake; the same one only once."""
         self.mistakes.add(Mistake(path, message))
+
+    def note_what_is_too_much(self) -> None:
+        """Notes where all together take more of something than there is."""
+        for (host, what), takers in self._shares.items():
+            wanted, share = sum(one.amount for _, one in takers), takers[0][1]
+            if wanted > share.of:
+                by = ", ".join(f"{application} {one.amount}" for application, one in takers)
+                self.note(share.path, f"is {share.of}, but {wanted} {what} may be needed on {host} ({by})")
 
     def _serve(self, host: str, ask: Ask) -> None:
         if ask.host != host:

@@ -15,8 +15,8 @@ from fedikit.model.host import Connection, HostNames, HostState
 from fedikit.model.mistake import did_you_mean
 from fedikit.model.policy import CannotFulfil, Place, Policy
 from fedikit.model.request import HostItems, OneOffJob, Request, Requests, Task, WebSite
-from fedikit.model.resource import Resource
-from fedikit.model.text import Fact
+from fedikit.model.resource import OtherServers, Resource
+from fedikit.model.text import Fact, Untold
 from fedikit.model.value import HostName, Written
 from fedikit.policies import ItemsPolicy, LoginShellPolicy, ServicePolicy
 from fedikit.policies.bucket import BucketPolicy
@@ -24,6 +24,7 @@ from fedikit.policies.cache import CachePolicy
 from fedikit.policies.container import ContainerPolicy
 from fedikit.policies.database import MariaPolicy, PostgresPolicy
 from fedikit.policies.mail import MailPolicy
+from fedikit.policies.port import PortPolicy
 from fedikit.policies.web import WebPolicy
 
 _ON_A_HOST = ("postgresql", "mariadb", "bucket")
@@ -51,6 +52,8 @@ class Policies(Written):
     """By which means caches are run."""
     bucket: BucketPolicy | None = Field(None, title="Buckets")
     """Where objects are kept. If absent, no application that stores media can be deployed."""
+    port: PortPolicy = Field(PortPolicy(), title="Ports")
+    """Which ports what applications bring listens at."""
     mail: MailPolicy = Field(MailPolicy(), title="Mail")
     """How mail is sent."""
 
@@ -59,6 +62,8 @@ class Policies(Written):
         match request:
             case OneOffJob() | Task():
                 return self.container
+            case OtherServers():
+                return self.web or WebPolicy()
             case HostItems():
                 return ItemsPolicy()
             case _:
@@ -110,6 +115,7 @@ class Environment(Written):
         for application in configuration.enabled():
             self._add(application, configuration, draft)
         self._note_misplaced_versions(configuration, draft)
+        draft.note_what_is_too_much()
         if cycle := cycle_of({name: (*host.after, *draft.needs[name]) for name, host in self.hosts.items()}):
             draft.note("hosts", f"would wait for each other: {' before '.join(cycle)}")
         if draft.mistakes:
@@ -157,6 +163,9 @@ class Environment(Written):
             provision = policy.typed(place)(request)
         except CannotFulfil as unfit:
             draft.mistakes.update(unfit.mistakes)
+            return {}
+        except Untold as untold:
+            draft.note(f"applications.{place.application}", str(untold))
             return {}
         for ask in provision.asks:
             self._fulfil(ask.request, place.at(ask.host), draft)

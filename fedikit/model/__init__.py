@@ -1,6 +1,6 @@
 """The model: what is wanted, as pure values. Imports nothing of fedikit but its errors."""
 
-from fedikit.model.application import Application, Catalogue, Checks, Context, Person, Settings
+from fedikit.model.application import Application, Catalogue, Checks, Context, Settings
 from fedikit.model.check import (
     BucketWorks,
     Check,
@@ -34,6 +34,8 @@ from fedikit.model.item import (
     Unit,
     User,
 )
+from fedikit.model.limits import Limits
+from fedikit.model.person import Person
 from fedikit.model.policy import (
     Ask,
     CannotFulfil,
@@ -41,6 +43,7 @@ from fedikit.model.policy import (
     Policy,
     Provision,
 )
+from fedikit.model.recipe import Recipe, WebApplication, WebSettings
 from fedikit.model.request import (
     CommandHealth,
     Container,
@@ -59,8 +62,17 @@ from fedikit.model.request import (
     Volume,
     WebSite,
 )
-from fedikit.model.resource import Cache, MailRelay, MariaDatabase, ObjectBucket, PostgresDatabase
+from fedikit.model.resource import (
+    Cache,
+    LocalPort,
+    MailRelay,
+    MariaDatabase,
+    ObjectBucket,
+    OtherServers,
+    PostgresDatabase,
+)
 from fedikit.model.text import FactReference, Text
+from fedikit.model.upstream import Upstream
 from fedikit.model.value import Line, Subdomain
 
 __all__ = [
@@ -97,8 +109,10 @@ __all__ = [
     "Item",
     "Items",
     "Job",
+    "Limits",
     "Line",
     "Local",
+    "LocalPort",
     "LoginShell",
     "MailRelay",
     "MariaDatabase",
@@ -107,6 +121,7 @@ __all__ = [
     "NodeInfo",
     "ObjectBucket",
     "OneOffJob",
+    "OtherServers",
     "Package",
     "PackageSources",
     "PageShows",
@@ -116,6 +131,7 @@ __all__ = [
     "Policy",
     "PostgresDatabase",
     "Provision",
+    "Recipe",
     "Request",
     "Requests",
     "Route",
@@ -134,10 +150,13 @@ __all__ = [
     "TlsIsValid",
     "TypedFunction",
     "Unit",
+    "Upstream",
     "User",
     "Variables",
     "Volume",
+    "WebApplication",
     "WebFinger",
+    "WebSettings",
     "WebSite",
     "configuration_model",
     "initial_password",

@@ -5,19 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
-from pydantic import ConfigDict, Field
-from pydantic.alias_generators import to_camel
-
+from fedikit.errors import Mistake
 from fedikit.model.check import Check
 from fedikit.model.function import TypedFunction
+from fedikit.model.limits import Limits
+from fedikit.model.person import Chosen, Person
 from fedikit.model.request import Requests
-from fedikit.model.value import AccountName, DomainName, EmailAddress, Line, Value, Written
-
-
-class Chosen(Written):
-    """A part of the configuration; its keys are in camelCase there."""
-
-    model_config = ConfigDict(alias_generator=to_camel)
+from fedikit.model.value import DomainName, Value
 
 
 class Settings(Chosen):
@@ -29,14 +23,6 @@ class Settings(Chosen):
 
 Checks = tuple[Check, ...]
 SettingsT = TypeVar("SettingsT", bound=Settings)
-
-
-class Person(Chosen):
-    """Someone with an account."""
-
-    display_name: Line = Field(min_length=1, max_length=80, description="The name that others see.")
-    username: AccountName = Field(description="The name to sign in with: small letters, digits and _.")
-    email: EmailAddress = Field(title="E-mail", description="Where mail reaches this person.")
 
 
 class Context(Value):
@@ -60,11 +46,14 @@ class Application(ABC, Generic[SettingsT]):
     name: ClassVar[str]
     """The key of its settings in the configuration; small letters, digits and -."""
     settings: ClassVar[type[Settings]]
+    limits: ClassVar[Limits] = Limits()
+    """What it does not take of the initial user."""
 
     def __init_subclass__(cls) -> None:
         for base in getattr(cls, "__orig_bases__", ()):
-            if get_origin(base) is Application:
-                cls.settings = get_args(base)[0]
+            kind, arguments = get_origin(base), get_args(base)
+            if isinstance(kind, type) and issubclass(kind, Application) and isinstance(arguments[0], type):
+                cls.settings = arguments[0]
 
     @abstractmethod
     def requests(self, settings: SettingsT, context: Context) -> Requests:
@@ -72,6 +61,10 @@ class Application(ABC, Generic[SettingsT]):
 
     def checks(self, settings: SettingsT, context: Context) -> Sequence[Check]:
         """How a user would see, from outside, that it works."""
+        return ()
+
+    def mistakes(self, settings: SettingsT, context: Context) -> Sequence[Mistake]:
+        """What does not go together in the settings, each by its path below them."""
         return ()
 
     def typed_requests(self, context: Context) -> TypedFunction[SettingsT, Requests]:

@@ -4,14 +4,16 @@ Its type is made from the catalogue: each application's settings stand under a k
 """
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, Field, SecretStr, create_model
+from pydantic import AfterValidator, Field, SecretStr, create_model, model_validator
 
 from fedikit.errors import ConfigurationError, Mistake
-from fedikit.model.application import Application, Catalogue, Chosen, Context, Person, Settings
+from fedikit.model.application import Application, Catalogue, Context, Settings
 from fedikit.model.item import SecretRef
+from fedikit.model.person import Chosen, Person
 from fedikit.model.value import DomainName
 
 INITIAL_PASSWORDS = "initial-user/password"
@@ -47,6 +49,20 @@ class Configuration(Chosen):
     initial_user: InitialUser = Field(title="Initial user", description="The person who can sign in from the start.")
     catalogue: ClassVar[Catalogue] = {}
     """The applications that could be chosen."""
+
+    @model_validator(mode="after")
+    def _is_what_the_applications_take(self) -> "Configuration":
+        if mistakes := sorted({mistake for name in self.enabled() for mistake in self._refused_by(name)}):
+            raise ConfigurationError("configuration", mistakes)
+        return self
+
+    def _refused_by(self, name: str) -> Iterator[Mistake]:
+        """What an application does not take of the initial user, and of its own settings."""
+        application, password = self.catalogue[name], self.initial_user.password
+        secret = password.get_secret_value() if password else None
+        yield from application.limits.mistakes(name, self.initial_user, secret)
+        for mistake in application.mistakes(self.settings(name), self.context):
+            yield Mistake(f"{name}.{mistake.path}", mistake.message)
 
     @property
     def context(self) -> Context:

@@ -184,7 +184,7 @@ class Job(Value):
     user: UnixName = "root"
     inputs: tuple[ItemId, ...] = ()
     """Items whose change makes the job run again, besides its own fields."""
-    deadline: Annotated[int, Field(ge=1, le=3600)] = 120
+    deadline: Annotated[int, Field(ge=1, le=86400)] = 120
     """Seconds the command may take."""
 
     @property

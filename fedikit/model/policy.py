@@ -55,6 +55,19 @@ class Ask(Value):
     other."""
 
 
+class Share(Value):
+    """A part of something of a host of which there is only so much."""
+
+    host: HostName
+    what: str
+    """What it is a part of, in the plural."""
+    path: str
+    """Where the environment says how much there is."""
+    amount: int
+    of: int
+    """How much there is."""
+
+
 class Provision(Items):
     """What fulfils a request: items for the host, further requests, names that lead there, and checks that show it."""
 
@@ -64,6 +77,8 @@ class Provision(Items):
     """What the application may know of the resource."""
     ports: dict[Port, str] = Field(default_factory=dict)
     """The host's ports that are taken by it, and what listens there."""
+    shares: tuple[Share, ...] = ()
+    """What it takes of what the host has only so much of."""
     dns: tuple[DnsRecord, ...] = ()
     checks: tuple[Check, ...] = ()
 

@@ -8,8 +8,16 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from fedikit.model.item import Directory, File, Item, Job
-from fedikit.model.resource import Cache, MailRelay, MariaDatabase, ObjectBucket, PostgresDatabase
-from fedikit.model.text import Text
+from fedikit.model.resource import (
+    Cache,
+    LocalPort,
+    MailRelay,
+    MariaDatabase,
+    ObjectBucket,
+    OtherServers,
+    PostgresDatabase,
+)
+from fedikit.model.text import FactReference, Text
 from fedikit.model.value import (
     AbsolutePath,
     Argument,
@@ -20,6 +28,7 @@ from fedikit.model.value import (
     PackageName,
     Port,
     UnitFile,
+    UnixName,
     UrlPath,
     Value,
 )
@@ -61,12 +70,18 @@ class SystemService(Value):
     """Jobs that run once, when the files are there and before the unit is started."""
 
 
+AllottedPort = Port | FactReference
+"""A port, or what its policy will tell of it."""
+UrlPattern = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._~/-]*\*?$")]
+"""A URL path; a final `*` stands for any ending."""
+
+
 class Route(Value):
     """Which of a web site's requests go to which local port."""
 
-    path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9._~/-]*\*?$")] = "/*"
-    """The URL paths; a final `*` stands for any ending."""
-    port: Port
+    path: UrlPattern = "/*"
+    """The URL paths."""
+    port: AllottedPort
     """The port at 127.0.0.1 that answers."""
 
 
@@ -78,10 +93,14 @@ class WebSite(Value):
 
     kind: Literal["web"] = "web"
     domain: DomainName
-    routes: Annotated[tuple[Route, ...], Field(min_length=1)]
+    routes: tuple[Route, ...] = ()
     """Of those that fit, the one with the longest path answers."""
+    redirects: dict[UrlPattern, DomainName] = Field(default_factory=dict)
+    """By path, the site that has it: visitors are sent to the same path there."""
     max_body_megabytes: Annotated[int, Field(ge=1)] = 20
     """The largest upload."""
+    buffered: bool = False
+    """An upload is passed on when it is there as a whole: for software that gives slow visitors little time."""
     headers: dict[HeaderName, HeaderText] = Field(default_factory=dict)
     """Headers that every answer gets."""
 
@@ -122,7 +141,7 @@ class HttpHealth(Value):
     """Healthy is what answers an HTTP request of its host with success."""
 
     kind: Literal["http"] = "http"
-    port: Port
+    port: AllottedPort
     path: UrlPath = "/"
     domain: DomainName | None = None
     """The Host header, for software that answers to its own name only."""
@@ -133,6 +152,9 @@ class CommandHealth(Value):
 
     kind: Literal["command"] = "command"
     command: Annotated[tuple[Argument, ...], Field(min_length=1)]
+
+
+Health = Annotated[HttpHealth | CommandHealth, Field(discriminator="kind")]
 
 
 class Container(Value):
@@ -146,20 +168,27 @@ class Container(Value):
     """The image's own if empty. No word is empty: Podman's generator would drop all that come after it."""
     variables: Variables | None = None
     """Environment variables, shared with others; a change restarts it."""
-    environment: dict[VariableName, Line] = Field(default_factory=dict)
+    environment: dict[VariableName, Line | FactReference] = Field(default_factory=dict)
     """Further ones, of its own; never secrets."""
     user: Annotated[str, Field(pattern=r"^[0-9]+(:[0-9]+)?$")] | None = None
     """Numbers of the user and group that it runs as; the image's own if absent."""
     volumes: tuple[Volume, ...] = ()
     files: tuple[MountedFile, ...] = ()
-    ports: tuple[Port, ...] = ()
+    ports: tuple[AllottedPort, ...] = ()
     """The ports at which it listens."""
-    health: Annotated[HttpHealth | CommandHealth, Field(discriminator="kind")] | None = None
-    """When it counts as started."""
+    health: Health | None = None
+    """When it counts as started; what comes after it in the same application waits for that."""
+    ready: HttpHealth | None = None
+    """When it does its work, which may take hours: databases migrate. Waited for once it has started."""
     start_seconds: Annotated[int, Field(ge=1)] = 300
     """How long it may take until it is healthy."""
     stop_seconds: Annotated[int, Field(ge=1)] = 30
     """How long it may take to end."""
+    stop_signal: Annotated[str, Field(pattern=r"^SIG[A-Z0-9]+$")] | None = None
+    """What tells it to end; what the image says, or SIGTERM, if absent."""
+
+
+Deadline = Annotated[int, Field(ge=1, le=86400)]
 
 
 class OneOffJob(Value):
@@ -168,31 +197,35 @@ class OneOffJob(Value):
     kind: Literal["job"] = "job"
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9 -]*$")]
     image: ImageReference
-    run: Annotated[tuple[Argument, ...], Field(min_length=1)]
+    run: Annotated[tuple[Argument | FactReference, ...], Field(min_length=1)]
     """The command, in a container; never holds a secret."""
-    check: tuple[Argument, ...] = ()
+    check: tuple[Argument | FactReference, ...] = ()
     """Succeeds when the effect is there already; gets the same standard input; changes nothing."""
     stdin: Text = ""
     variables: Variables | None = None
+    environment: dict[VariableName, Line | FactReference] = Field(default_factory=dict)
+    """Further ones, of its own; never secrets."""
     user: Annotated[str, Field(pattern=r"^[0-9]+(:[0-9]+)?$")] | None = None
     volumes: tuple[Volume, ...] = ()
-    deadline: Annotated[int, Field(ge=1, le=3600)] = 900
-    """Seconds that it may take."""
+    deadline: Deadline = 6 * 3600
+    """Seconds that it may take; then its container is stopped."""
 
 
 class Task(Value):
-    """A command in a container that runs already: once, and again when its own words change."""
+    """A command in a container that runs already, or on the host: once, and again when its own words change."""
 
     kind: Literal["task"] = "task"
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9 -]*$")]
-    container: UnitName
-    """The container's name."""
-    run: Annotated[tuple[Argument, ...], Field(min_length=1)]
+    container: UnitName | None = None
+    """The container's name; the command runs on the host itself if absent."""
+    run: Annotated[tuple[Argument | FactReference, ...], Field(min_length=1)]
     """The command; never holds a secret."""
-    check: tuple[Argument, ...] = ()
+    check: tuple[Argument | FactReference, ...] = ()
     """Succeeds when the effect is there already; gets the same standard input; changes nothing."""
     stdin: Text = ""
-    deadline: Annotated[int, Field(ge=1, le=3600)] = 300
+    user: UnixName = "root"
+    """Who runs it."""
+    deadline: Deadline = 300
     """Seconds that it may take."""
 
 
@@ -215,6 +248,8 @@ Request = Annotated[
     | Cache
     | ObjectBucket
     | MailRelay
+    | LocalPort
+    | OtherServers
     | HostItems,
     Field(discriminator="kind"),
 ]

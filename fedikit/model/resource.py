@@ -10,6 +10,8 @@ from pydantic import Field
 from fedikit.model.text import FactReference
 from fedikit.model.value import BucketName, DatabaseName, DomainName, Line, Port, Value
 
+LocalName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
+
 
 class Resource(Value):
     """What every resource has."""
@@ -60,6 +62,8 @@ class PostgresDatabase(_Served):
     """Extensions that shall be in it."""
     collation: Line = "C.UTF-8"
     """The locale by which it sorts and tells letters."""
+    connections: Annotated[int, Field(ge=1)] = 20
+    """How many connections the application may open at the same time."""
 
     def if_encrypted(self, yes: str, no: str) -> FactReference:
         """One word where the server takes encrypted connections only, another where it is on the same host."""
@@ -86,7 +90,7 @@ class Cache(_Served):
     kind: Literal["cache"] = "cache"
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
     """Its name."""
-    at: Port
+    at: Port | FactReference
     """The port at 127.0.0.1 at which it answers."""
     max_megabytes: Annotated[int, Field(ge=1)] | None = None
     """Memory that it may take; as much as it likes if absent."""
@@ -154,13 +158,26 @@ class ObjectBucket(Resource):
 class MailRelay(_Served):
     """A server that takes mail for delivery. Where the provider has none, mail is off."""
 
-    FACTS: ClassVar = ("host", "port", "user", "password", "sender", "encryption", "enabled")
+    FACTS: ClassVar = (
+        *("host", "port", "user", "password", "sender", "encryption", "authentication", "enabled", "signs-in"),
+    )
 
     kind: Literal["mail"] = "mail"
     sender_name: Annotated[str, Field(pattern=r"^[a-z0-9.+-]+$")] = "noreply"
     """What stands before the @ in the sender's address."""
     domain: DomainName
     """What stands after it."""
+    needed_for: Line = ""
+    """What does not work without mail; it is optional if empty."""
+
+    @property
+    def authentication(self) -> FactReference:
+        """How the user signs in, as SASL names it in small letters; `none` if there is no user."""
+        return self.told("authentication")
+
+    def if_user(self, yes: str, no: str) -> FactReference:
+        """One word where somebody signs in at the relay, another where nobody does."""
+        return self.told("signs-in", {"yes": yes, "no": no})
 
     @property
     def sender(self) -> FactReference:
@@ -173,3 +190,50 @@ class MailRelay(_Served):
     def by_encryption(self, *, none: str, starttls: str, tls: str) -> FactReference:
         """A word for each way in which the connection is protected."""
         return self.told("encryption", {"none": none, "starttls": starttls, "tls": tls})
+
+
+class LocalPort(Resource):
+    """A port at 127.0.0.1 at which something of the application listens. The policy allots it."""
+
+    FACTS: ClassVar = ("number",)
+
+    kind: Literal["port"] = "port"
+    name: LocalName
+    """What listens there."""
+    usually: Port | None = None
+    """The one that upstream uses; any if absent."""
+
+    @property
+    def number(self) -> FactReference:
+        return self.told("number")
+
+
+class OtherServers(Resource):
+    """What the provider says of the servers that applications speak with, and of the proxies before them."""
+
+    FACTS: ClassVar = ("ca-file", "certificates", "trusts", "private-networks", "is-private", "proxies")
+
+    kind: Literal["other-servers"] = "other-servers"
+
+    @property
+    def ca_file(self) -> FactReference:
+        """Where containers find the certificates that they trust; nothing if the well-known CAs are enough."""
+        return self.told("ca-file")
+
+    def if_trust(self, yes: str, no: str) -> FactReference:
+        """One word where further CAs are trusted, another where none is."""
+        return self.told("trusts", {"yes": yes, "no": no})
+
+    @property
+    def private_networks(self) -> FactReference:
+        """Networks whose servers may be spoken with though they are private, with commas between; often nothing."""
+        return self.told("private-networks")
+
+    def if_private(self, yes: str, no: str) -> FactReference:
+        """One word where there are such networks, another where there is none."""
+        return self.told("is-private", {"yes": yes, "no": no})
+
+    @property
+    def proxies(self) -> FactReference:
+        """Networks whose word is taken for who a visitor is, with commas between: this host's, and a CDN's."""
+        return self.told("proxies")

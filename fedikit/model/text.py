@@ -40,6 +40,14 @@ def filled(text: Text, facts: Facts) -> Content:
     return _content(tuple(_known(part, facts) for part in (text if isinstance(text, tuple) else (text,))))
 
 
+def number(value: int | FactReference, facts: Facts) -> int:
+    """A number, or what is told of it; raises Untold."""
+    if isinstance(value, int):
+        return value
+    told = filled(value, facts)
+    return int(told) if isinstance(told, str) and told.isdecimal() else 0
+
+
 def joined(*contents: Content) -> Content:
     """Contents, one after the other."""
     some = (content.parts if isinstance(content, SecretText) else (content,) for content in contents)

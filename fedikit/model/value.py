@@ -215,6 +215,13 @@ def _ip_address(text: str) -> str:
         raise ValueError("should be an IP address") from None
 
 
+def _ip_network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        raise ValueError("should be a network of IP addresses, such as 192.0.2.0/24") from None
+
+
 def _certificates(text: str) -> str:
     if "PRIVATE KEY" in text:
         raise ValueError("holds a private key, should hold certificates only")
@@ -224,4 +231,5 @@ def _certificates(text: str) -> str:
 
 
 IpAddress = Annotated[str, AfterValidator(_ip_address), Field(description="An IPv4 or IPv6 address.")]
+IpNetwork = Annotated[str, AfterValidator(_ip_network), Field(description="A network of IP addresses: ADDRESS/BITS.")]
 Certificates = Annotated[str, AfterValidator(_certificates), Field(description="X.509 certificates in PEM form.")]

@@ -6,9 +6,10 @@ from fedikit.policies.container import ContainerPolicy
 from fedikit.policies.database import MariaPolicy, PostgresPolicy
 from fedikit.policies.host import ItemsPolicy, LoginShellPolicy, ServicePolicy
 from fedikit.policies.mail import MailPolicy
+from fedikit.policies.port import PortPolicy
 from fedikit.policies.web import WebPolicy
 
 __all__ = [
     "BucketPolicy", "CachePolicy", "ContainerPolicy", "GaragePolicy", "ItemsPolicy", "LoginShellPolicy", "MailPolicy",
-    "MariaPolicy", "PostgresPolicy", "S3Policy", "ServicePolicy", "WebPolicy",
+    "MariaPolicy", "PortPolicy", "PostgresPolicy", "S3Policy", "ServicePolicy", "WebPolicy",
 ]  # fmt: skip

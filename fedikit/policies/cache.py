@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from fedikit.model.item import Directory, File, Package, SecretRef, SecretText, Unit
 from fedikit.model.policy import Place, Policy, Provision
 from fedikit.model.resource import Cache
+from fedikit.model.text import number
 from fedikit.model.value import Written
 
 
@@ -17,10 +18,11 @@ class CachePolicy(Written, Policy[Cache]):
 
     def provide(self, request: Cache, place: Place) -> Provision:
         means, password = self.means, SecretRef(name=f"{place.application}/cache")
+        port = number(request.at, place.facts)
         data = Directory(path=f"/var/lib/{means}/{request.name}", mode="0750", owner=means, group=means, data=True)
         settings = File(
             path=f"/etc/{means}/{means}-{request.name}.conf",
-            content=SecretText(parts=(self._settings(request, data.path), "requirepass ", password, "\n")),
+            content=SecretText(parts=(self._settings(request, data.path, port), "requirepass ", password, "\n")),
             mode="0640",
             owner=means,
             group=means,
@@ -28,14 +30,14 @@ class CachePolicy(Written, Policy[Cache]):
         unit = Unit(name=f"{means}-server@{request.name}.service", restart_on=(settings.id,))
         return Provision(
             items=(Package(name=f"{means}-server"), data, settings, unit),
-            ports={request.at: unit.name},
-            facts={"host": "127.0.0.1", "port": str(request.at), "password": password},
+            ports={port: unit.name},
+            facts={"host": "127.0.0.1", "port": str(port), "password": password},
         )
 
-    def _settings(self, request: Cache, directory: str) -> str:
+    def _settings(self, request: Cache, directory: str, port: int) -> str:
         limit = f"maxmemory {request.max_megabytes}mb\nmaxmemory-policy noeviction\n" if request.max_megabytes else ""
         return (
-            f"bind 127.0.0.1 -::1\nport {request.at}\nsupervised systemd\ndaemonize no\n"
+            f"bind 127.0.0.1 -::1\nport {port}\nsupervised systemd\ndaemonize no\n"
             f'pidfile /run/{self.means}-{request.name}/{self.means}-server.pid\nlogfile ""\n'
             f"dir {directory}\nappendonly yes\nsave 900 1\n{limit}"
         )

@@ -6,30 +6,21 @@ from pydantic import Field
 
 from fedikit.model.item import Content, Directory, File, Image, Item, Job, Package, SecretText, Unit
 from fedikit.model.policy import CannotFulfil, Place, Policy, Provision
-from fedikit.model.request import Container, HttpHealth, OneOffJob, Task, Variables, Volume
-from fedikit.model.text import Untold, filled, joined
+from fedikit.model.request import Container, Health, HttpHealth, OneOffJob, Task, Variables, Volume
+from fedikit.model.text import FactReference, Facts, Text, filled, joined, number
 from fedikit.model.value import AbsolutePath, ImageRepository, Written, is_line
-from fedikit.policies.quadlet import AWAIT, FOLDER, quadlet, variables_path
+from fedikit.policies.quadlet import AWAIT, FOLDER, await_command, quadlet, variables_path
+from fedikit.policies.scripts import script
+from fedikit.policies.web import CA_BUNDLE, TRUST
 
+RUN_ONCE = f"{FOLDER}/run-once"
+STOPPING_SECONDS = 90
+"""How long a job's container may take to end when its time is over."""
+LONGEST_SECONDS = 24 * 3600
 QUADLETS = "/etc/containers/systemd"
-AWAIT_SCRIPT = """\
-# Waits until a server on this host answers an HTTP request with success: URL, Host header (or -), seconds.
-import sys, time, urllib.request
-
-url, domain, seconds = sys.argv[1:]
-request = urllib.request.Request(url, headers={"X-Forwarded-Proto": "https"})
-if domain != "-":
-    request.add_header("Host", domain)
-end, last = time.monotonic() + float(seconds), "no answer"
-while time.monotonic() < end:
-    try:
-        with urllib.request.urlopen(request, timeout=5):
-            sys.exit(0)
-    except OSError as error:
-        last = error
-    time.sleep(0.1)
-sys.exit(f"{url} did not answer within {seconds} s: {last}")
-"""
+READY_SECONDS = 24 * 3600
+"""How long may pass until software that has started does its work: databases may migrate for hours."""
+Plain = tuple[str | FactReference, ...]
 
 
 class ContainerPolicy(Written, Policy[Container | OneOffJob | Task]):
@@ -45,19 +36,15 @@ class ContainerPolicy(Written, Policy[Container | OneOffJob | Task]):
     )
 
     def provide(self, request: Container | OneOffJob | Task, place: Place) -> Provision:
-        try:
-            if isinstance(request, Task):
-                return Provision(items=(_task(request, place),))
-            image = Image(reference=self._mirrored(request.image))
-            items = (Package(name="podman"), image, *self._surroundings(request, place))
-            if isinstance(request, OneOffJob):
-                return Provision(items=(*items, self._job(request, image, place)))
-            return Provision(
-                items=(*items, *self._container(request, image, place)),
-                ports=dict.fromkeys(request.ports, request.name),
-            )
-        except Untold as untold:
-            raise CannotFulfil(f"applications.{place.application}", str(untold)) from None
+        if isinstance(request, Task):
+            return Provision(items=(_task(request, place),))
+        image = Image(reference=self._mirrored(request.image))
+        items = (Package(name="podman"), image, *self._surroundings(request, place))
+        if isinstance(request, OneOffJob):
+            return Provision(items=(*items, *self._job(request, image, place)))
+        known = _told(request, place)
+        ports = {number(port, place.facts): request.name for port in known.ports}
+        return Provision(items=(*items, *self._container(known, image, place)), ports=ports)
 
     def _mirrored(self, reference: str) -> str:
         repository, _, tag = reference.rpartition(":")
@@ -80,58 +67,124 @@ class ContainerPolicy(Written, Policy[Container | OneOffJob | Task]):
 
     def _container(self, request: Container, image: Image, place: Place) -> tuple[Item, ...]:
         files = _mounted_files(request, place)
-        awaiting = (File(path=AWAIT, content=AWAIT_SCRIPT),) if isinstance(request.health, HttpHealth) else ()
+        is_asked = request.ready or isinstance(request.health, HttpHealth)
+        awaiting = (File(path=AWAIT, content=script("await_http.py")),) if is_asked else ()
         mounts = {self._path(volume): volume.mount for volume in request.volumes}
         mounts |= {file.path: f"{mounted.mount}:ro" for file, mounted in zip(files, request.files, strict=True)}
+        mounts |= {CA_BUNDLE: f"{CA_BUNDLE}:ro"} if _is_trusting(place) else {}
         own = File(path=f"{QUADLETS}/{request.name}.container", content=quadlet(request, image.reference, mounts))
         watched = [image.id, *(file.id for file in files), own.id]
         if request.variables:
             watched.append(f"file:{variables_path(request.variables)}")
+        trusted = _trusted(place)
+        watched += [file.id for file in trusted]
         folder = (Directory(path=f"{FOLDER}/{request.name}"),) if files else ()
         unit = Unit(name=f"{request.name}.service", restart_on=tuple(watched))
-        return (*folder, *files, *awaiting, own, unit)
+        return (*folder, *files, *awaiting, *trusted, own, unit, *_readiness(request, watched))
 
     # Commands that run once
 
-    def _job(self, request: OneOffJob, image: Image, place: Place) -> Job:
+    def _job(self, request: OneOffJob, image: Image, place: Place) -> tuple[File, Job]:
         name = f"{place.application} {request.name}"
-        start = self._podman_run(request, name.replace(" ", "-"))
-        return Job(
+        options = self._options(request, place)
+        run = _plain((*options, image.reference, *request.run), place)
+        look = ("podman", "run", "--rm", "--interactive", "--replace", f"--name={_dashed(name)}-check")
+        running = File(path=RUN_ONCE, content=script("run_once.py"))
+        job = Job(
             name=name,
-            run=(*start, image.reference, *request.run),
-            check=(*start, image.reference, *request.check) if request.check else (),
+            run=("python3", "-I", RUN_ONCE, _dashed(name), str(request.deadline), *run),
+            check=(*look, *_plain((*options, image.reference, *request.check), place)) if request.check else (),
             stdin=filled(request.stdin, place.facts),
             inputs=(image.id,),
-            deadline=request.deadline,
+            deadline=min(request.deadline + STOPPING_SECONDS, LONGEST_SECONDS),
         )
+        return running, job
 
-    def _podman_run(self, request: OneOffJob, name: str) -> tuple[str, ...]:
-        options = ["--rm", "--interactive", "--replace", f"--name={name}", "--pull=never", "--network=host"]
+    def _options(self, request: OneOffJob, place: Place) -> Plain:
+        """What stands before the image's name."""
+        options: list[str | FactReference] = ["--pull=never", "--network=host"]
         if request.variables:
             options.append(f"--env-file={variables_path(request.variables)}")
         if request.user:
             options.append(f"--user={request.user}")
+        options += [f"--env={name}={_word(value, place)}" for name, value in request.environment.items()]
         options += [f"--volume={self._path(volume)}:{volume.mount}" for volume in request.volumes]
-        return ("podman", "run", *options)
+        options += [f"--volume={CA_BUNDLE}:{CA_BUNDLE}:ro"] if _is_trusting(place) else []
+        return tuple(options)
 
 
 def _task(request: Task, place: Place) -> Job:
-    start = ("podman", "exec", "--interactive", request.container)
+    start = ("podman", "exec", "--interactive", request.container) if request.container else ()
     return Job(
         name=f"{place.application} {request.name}",
-        run=(*start, *request.run),
-        check=(*start, *request.check) if request.check else (),
+        run=_plain((*start, *request.run), place),
+        check=_plain((*start, *request.check), place) if request.check else (),
         stdin=filled(request.stdin, place.facts),
+        user=request.user,
         deadline=request.deadline,
     )
 
 
+def _readiness(request: Container, watched: list[str]) -> tuple[Job, ...]:
+    """Waits for its work to begin, each time that it was started anew; what follows waits with it."""
+    if not request.ready:
+        return ()
+    run = await_command(request.ready, READY_SECONDS - STOPPING_SECONDS)
+    return (Job(name=f"{request.name} ready", run=run, inputs=tuple(watched), deadline=READY_SECONDS),)
+
+
+def _told(request: Container, place: Place) -> Container:
+    """With all facts in it, but for its variables: those may be secrets."""
+    ports = tuple(number(port, place.facts) for port in request.ports)
+    environment = {name: _word(value, place) for name, value in request.environment.items()}
+    known = {"health": _asked(request.health, place.facts), "ready": _asked(request.ready, place.facts)}
+    return request.model_copy(update={"ports": ports, "environment": environment, **known})
+
+
+def _asked(health: Health | None, facts: Facts) -> Health | None:
+    return health.model_copy(update={"port": number(health.port, facts)}) if isinstance(health, HttpHealth) else health
+
+
+def _plain(words: Plain, place: Place) -> tuple[str, ...]:
+    return tuple(_word(word, place) for word in words)
+
+
+def _word(text: str | FactReference, place: Place) -> str:
+    """A word that everybody on the host may read."""
+    word = filled(text, place.facts)
+    if not isinstance(word, str):
+        raise CannotFulfil(f"applications.{place.application}", "puts a secret where everybody on a host can read it")
+    return word
+
+
+def _dashed(name: str) -> str:
+    return name.replace(" ", "-")
+
+
+def _is_trusting(place: Place) -> bool:
+    """Whether containers trust what the host trusts, beyond what their images do."""
+    return bool(_trusted(place))
+
+
+def _trusted(place: Place) -> tuple[File, ...]:
+    """The further certificates that the host trusts, as the web policy brings them."""
+    certificates = place.facts.get(("other-servers", "certificates"))
+    return (File(path=TRUST, content=certificates),) if isinstance(certificates, str) and certificates else ()
+
+
 def _variables_file(variables: Variables, place: Place) -> File:
+    known = {name: filled(value, place.facts) for name, value in variables.values.items()}
     lines = [
-        joined(f"{name}=", _one_line(name, filled(value, place.facts), place), "\n")
-        for name, value in variables.values.items()
+        joined(f"{name}=", _one_line(name, content, place), "\n")
+        for name, content in known.items()
+        if content != "" or _is_said(variables.values[name])
     ]
     return File(path=variables_path(variables), content=joined(*lines), mode="0600")
+
+
+def _is_said(value: Text) -> bool:
+    """Whether the application itself says it; a fact that comes to nothing is not there."""
+    return isinstance(value, str)
 
 
 def _one_line(name: str, content: Content, place: Place) -> Content:

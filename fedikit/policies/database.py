@@ -1,12 +1,12 @@
 """Databases: by Debian's own PostgreSQL and MariaDB, on the application's host or on one that several share."""
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from fedikit.model.host import is_ip_address
 from fedikit.model.item import Database, Directory, File, Item, Package, SecretRef, SecretText, Unit
-from fedikit.model.policy import Ask, CannotFulfil, Place, Policy, Provision
+from fedikit.model.policy import Ask, CannotFulfil, Place, Policy, Provision, Share
 from fedikit.model.request import HostItems
 from fedikit.model.resource import MariaDatabase, PostgresDatabase
 from fedikit.model.value import HostName, Written
@@ -14,9 +14,12 @@ from fedikit.model.value import HostName, Written
 _SHARED = Field(
     None, title="Host", description="The host whose server all share; each application's own host if absent."
 )
+USUAL_CONNECTIONS, RESERVED_CONNECTIONS = 100, 5
+"""What PostgreSQL takes if nothing is said, and what of it stays for administrators."""
 POSTGRES = "/etc/postgresql/17/main/conf.d"
 CLIENTS = "/etc/postgresql/clients"
 MARIADB = "/etc/mysql/mariadb.conf.d/90-fedikit.cnf"
+_READ_AT_START = {f"file:{POSTGRES}/{name}.conf" for name in ("fedikit", "fedikit-size")}
 _ACCESS = f"""\
 # Who may connect: everybody on this host by who he is there, others by the files below.
 local all postgres peer
@@ -36,6 +39,8 @@ class PostgresPolicy(Written, Policy[PostgresDatabase]):
 
     fulfils: ClassVar = PostgresDatabase
     host: HostName | None = _SHARED
+    max_connections: Annotated[int, Field(ge=20, le=10_000)] = USUAL_CONNECTIONS
+    """How many connections a server takes at the same time, of all applications together; each takes some memory."""
 
     def provide(self, request: PostgresDatabase, place: Place) -> Provision:
         server = self.host or place.host
@@ -49,14 +54,30 @@ class PostgresPolicy(Written, Policy[PostgresDatabase]):
             extensions=request.extensions,
         )
         opening = _postgres_opening(request.name, _address(place.host, place)) if server != place.host else ()
+        tuning = self._tuning()
         units = Unit(
             name="postgresql@17-main.service",
-            restart_on=tuple(item.id for item in opening if item.id == f"file:{POSTGRES}/fedikit.conf"),
+            restart_on=tuple(item.id for item in (*opening, *tuning) if item.id in _READ_AT_START),
             reload_on=tuple(item.id for item in opening if item.id.startswith(f"file:{CLIENTS}/")),
         )
-        items = (Package(name="postgresql"), *opening, units, database)
+        items = (Package(name="postgresql"), *opening, *tuning, units, database)
         facts = {"port": "5432", "user": request.name, "password": password, "encrypted": "yes" if opening else "no"}
-        return _provision(server, place, items, facts)
+        provision = _provision(server, place, items, facts)
+        return provision.model_copy(update={"shares": (self._share(request, server),)})
+
+    def _tuning(self) -> tuple[File, ...]:
+        if self.max_connections == USUAL_CONNECTIONS:
+            return ()
+        return (File(path=f"{POSTGRES}/fedikit-size.conf", content=f"max_connections = {self.max_connections}\n"),)
+
+    def _share(self, request: PostgresDatabase, server: str) -> Share:
+        return Share(
+            host=server,
+            what="connections to PostgreSQL",
+            path="policies.postgresql.max_connections",
+            amount=request.connections,
+            of=self.max_connections - RESERVED_CONNECTIONS,
+        )
 
 
 class MariaPolicy(Written, Policy[MariaDatabase]):

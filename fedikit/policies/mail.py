@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from fedikit.model.item import SecretRef
-from fedikit.model.policy import Place, Policy, Provision
+from fedikit.model.policy import CannotFulfil, Place, Policy, Provision
 from fedikit.model.resource import MailRelay
 from fedikit.model.value import EmailAddress, Line, Port, Written
 
@@ -22,11 +22,17 @@ class MailPolicy(Written, Policy[MailRelay]):
     port: Port = Field(587, description="The port at which it takes mail.")
     encryption: Literal["starttls", "tls", "none"] = Field("starttls", description="How the connection is protected.")
     user: Line = Field("", description="Who signs in there; nobody if empty. The password is the secret mail/password.")
+    authentication: Literal["plain", "login", "cram-md5"] = Field(
+        "plain", description="How the user signs in there, as SASL names it."
+    )
     sender: EmailAddress | None = Field(
         None, description="From whom all mail comes; noreply@ each application's own domain if absent."
     )
 
     def provide(self, request: MailRelay, place: Place) -> Provision:
+        if request.needed_for and not self.host:
+            needed = f"is missing, but {place.application} needs mail for {request.needed_for}"
+            raise CannotFulfil("policies.mail.host", needed)
         sender = self.sender or f"{request.sender_name}@{request.domain}"
         return Provision(
             items=(),
@@ -37,6 +43,8 @@ class MailPolicy(Written, Policy[MailRelay]):
                 "password": SecretRef(name=PASSWORD, given=True) if self.host and self.user else "",
                 "sender": sender,
                 "encryption": self.encryption,
+                "authentication": self.authentication if self.user else "none",
                 "enabled": "yes" if self.host else "no",
+                "signs-in": "yes" if self.host and self.user else "no",
             },
         )

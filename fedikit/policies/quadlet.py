@@ -42,6 +42,8 @@ def _container(container: Container, image: str, mounts: Mapping[str, str]) -> l
     lines += [f"Environment={_quoted(f'{name}={value}')}" for name, value in container.environment.items()]
     lines += [f"Volume={path}:{seen}" for path, seen in mounts.items()]
     lines.append(f"StopTimeout={container.stop_seconds}")
+    if container.stop_signal:
+        lines.append(f"StopSignal={container.stop_signal}")
     if isinstance(container.health, CommandHealth):
         command = _plain(json.dumps(container.health.command))
         lines += [f"HealthCmd={command}", "HealthInterval=30s"]
@@ -54,18 +56,15 @@ def _service(container: Container) -> list[str]:
     lines = ["Restart=always", "RestartSec=2", f"TimeoutStartSec={container.start_seconds}"]
     lines.append(f"TimeoutStopSec={container.stop_seconds + 10}")
     if isinstance(container.health, HttpHealth):
-        health = container.health
-        url = f"http://127.0.0.1:{health.port}{health.path}"
-        wait = (
-            "/usr/bin/python3",
-            "-I",
-            AWAIT,
-            url,
-            health.domain or "-",
-            str(container.start_seconds),
-        )
+        wait = await_command(container.health, container.start_seconds)
         lines.append(f"ExecStartPost={' '.join(map(_quoted, wait))}")
     return lines
+
+
+def await_command(health: HttpHealth, seconds: int) -> tuple[str, ...]:
+    """What waits on the host until it is healthy."""
+    url = f"http://127.0.0.1:{health.port}{health.path}"
+    return ("/usr/bin/python3", "-I", AWAIT, url, health.domain or "-", str(seconds))
 
 
 def _plain(text: str) -> str:

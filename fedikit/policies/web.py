@@ -10,7 +10,9 @@ from fedikit.model.host import DnsRecord
 from fedikit.model.item import Directory, File, Item, Job, Package, Unit
 from fedikit.model.policy import CannotFulfil, Place, Policy, Provision
 from fedikit.model.request import Route, WebSite
-from fedikit.model.value import Certificates, EmailAddress, HttpsUrl, Written
+from fedikit.model.resource import OtherServers
+from fedikit.model.text import Fact, number
+from fedikit.model.value import Certificates, EmailAddress, HttpsUrl, IpNetwork, Written
 
 CADDYFILE = "/etc/caddy/Caddyfile"
 SITES = "/etc/caddy/sites"
@@ -18,12 +20,14 @@ ACME_ROOT = "/etc/caddy/acme-root.pem"
 ADMIN = "/var/lib/caddy/admin.sock"
 TRUST = "/usr/local/share/ca-certificates/fedikit.crt"
 UPDATE_TRUST = "update-ca-certificates"
+CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+"""What the host trusts, all in one file, of Debian's package ca-certificates."""
 
 
-class WebPolicy(Written, Policy[WebSite]):
+class WebPolicy(Written, Policy[WebSite | OtherServers]):
     """Puts Caddy in front of web sites; it obtains and renews their certificates."""
 
-    fulfils: ClassVar = WebSite
+    fulfils: ClassVar = WebSite | OtherServers
     means: Literal["caddy"] = "caddy"
     """The web server."""
     acme_directory: HttpsUrl | None = Field(
@@ -43,13 +47,27 @@ class WebPolicy(Written, Policy[WebSite]):
         description="A PEM file, beside this one, with certificates that hosts with web sites trust besides the "
         "well-known CAs when they speak with other servers.",
     )
+    private_networks: tuple[IpNetwork, ...] = Field(
+        (),
+        title="Private networks",
+        description="Networks whose servers applications may speak with though they are private, as in a lab.",
+        examples=[["10.9.0.0/24"]],
+    )
+    proxies: tuple[IpNetwork, ...] = Field(
+        (),
+        title="Proxies",
+        description="Networks of proxies before these hosts, such as a CDN, whose word is taken for who a visitor is.",
+        examples=[["192.0.2.0/24", "2001:db8::/32"]],
+    )
     email: EmailAddress | None = Field(
         None, title="E-mail", description="Whom the CA may write to about the certificates."
     )
 
-    def provide(self, request: WebSite, place: Place) -> Provision:
+    def provide(self, request: WebSite | OtherServers, place: Place) -> Provision:
+        if isinstance(request, OtherServers):
+            return Provision(items=self._trusted(), facts=self._told())
         caddyfile = File(path=CADDYFILE, content=self._caddyfile())
-        files = (*self._acme_root(), _site_file(request))
+        files = (*self._acme_root(), self._site_file(request, place))
         # A reload is told to the running server where the new file says: it would not find it if that changes
         unit = Unit(name="caddy.service", restart_on=(caddyfile.id,), reload_on=tuple(file.id for file in files))
         return Provision(
@@ -57,6 +75,17 @@ class WebPolicy(Written, Policy[WebSite]):
             dns=_records(request, place),
             checks=tuple(_checks(request, place)),
         )
+
+    def _told(self) -> dict[str, Fact]:
+        """What applications may know of other servers."""
+        return {
+            "ca-file": CA_BUNDLE if self.trust else "",
+            "certificates": self.trust or "",
+            "trusts": "yes" if self.trust else "no",
+            "private-networks": ",".join(self.private_networks),
+            "is-private": "yes" if self.private_networks else "no",
+            "proxies": ",".join(("127.0.0.1/32", *self.proxies)),
+        }
 
     def _trusted(self) -> tuple[Item, ...]:
         """What makes the host's programs trust further CAs."""
@@ -71,6 +100,22 @@ class WebPolicy(Written, Policy[WebSite]):
     def _acme_root(self) -> tuple[File, ...]:
         return (File(path=ACME_ROOT, content=self.acme_root),) if self.acme_root else ()
 
+    def _site_file(self, site: WebSite, place: Place) -> File:
+        headers = "".join(f'\theader {name} "{text}"\n' for name, text in sorted(site.headers.items()))
+        body = f"\trequest_body {{\n\t\tmax_size {site.max_body_megabytes}MB\n\t}}\n"
+        routes = "".join(self._handler(route, site, place) for route in site.routes)
+        elsewhere = "".join(_redirection(path, domain) for path, domain in site.redirects.items())
+        text = f"{site.domain} {{\n{headers}{body}{routes}{elsewhere}}}\n"
+        return File(path=f"{SITES}/{site.domain}.caddy", content=text)
+
+    def _handler(self, route: Route, site: WebSite, place: Place) -> str:
+        options = [*(["buffer_requests"] if site.buffered else [])]
+        options += [f"trusted_proxies {' '.join(self.proxies)}"] if self.proxies else []
+        block = "".join(f"\t\t\t{option}\n" for option in options)
+        behind = f"127.0.0.1:{number(route.port, place.facts)}"
+        proxy = f"reverse_proxy {behind} {{\n{block}\t\t}}" if block else f"reverse_proxy {behind}"
+        return f"\thandle {route.path} {{\n\t\t{proxy}\n\t}}\n"
+
     def _caddyfile(self) -> str:
         """Its admin API is no port: who can connect to that can change what is served, and containers can."""
         options = {
@@ -83,15 +128,8 @@ class WebPolicy(Written, Policy[WebSite]):
         return f"{{\n{lines}}}\n\nimport {SITES}/*.caddy\n"
 
 
-def _site_file(site: WebSite) -> File:
-    headers = "".join(f'\theader {name} "{text}"\n' for name, text in sorted(site.headers.items()))
-    routes = "".join(_handler(route) for route in site.routes)
-    body = f"\trequest_body {{\n\t\tmax_size {site.max_body_megabytes}MB\n\t}}\n"
-    return File(path=f"{SITES}/{site.domain}.caddy", content=f"{site.domain} {{\n{headers}{body}{routes}}}\n")
-
-
-def _handler(route: Route) -> str:
-    return f"\thandle {route.path} {{\n\t\treverse_proxy 127.0.0.1:{route.port}\n\t}}\n"
+def _redirection(path: str, domain: str) -> str:
+    return f"\thandle {path} {{\n\t\tredir https://{domain}{{uri}} permanent\n\t}}\n"
 
 
 def _records(site: WebSite, place: Place) -> tuple[DnsRecord, ...]:

@@ -97,7 +97,6 @@ def test_its_secrets_are_those_of_its_database_and_its_bucket() -> None:
         ({}, "GTS_MEDIA_LOCAL_MAX_SIZE", "40MiB"),
         ({"maxMediaMegabytes": 100}, "GTS_MEDIA_LOCAL_MAX_SIZE", "100MiB"),
         ({}, "GTS_STORAGE_S3_PROXY", "true"),
-        ({}, "GTS_SMTP_HOST", ""),
     ],
 )
 def test_settings_reach_the_variables(settings: dict[str, Any], variable: str, value: str) -> None:

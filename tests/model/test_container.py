@@ -27,7 +27,7 @@ from fedikit.model import (
     Volume,
 )
 from fedikit.policies import ContainerPolicy
-from fedikit.policies.container import AWAIT_SCRIPT
+from fedikit.policies.scripts import script
 from tests.model.example import ids, only, place, probing, probing_several, refusal, text
 
 IMAGE = "registry.example.org/probe:v1.2"
@@ -135,17 +135,18 @@ def test_a_variable_with_another_name_is_none() -> None:
 def test_a_job_runs_in_a_container_that_leaves_nothing() -> None:
     job = provided(JOB).items[-1]
 
-    start = (
-        "podman run --rm --interactive --replace --name=probe-first-user --pull=never --network=host "
-        "--env-file=/etc/fedikit/probe.env --user=991:992 --volume=/srv/probe-data:/data"
+    options = (
+        "--pull=never --network=host --env-file=/etc/fedikit/probe.env --user=991:992 --volume=/srv/probe-data:/data"
     ).split()
+    run = "python3 -I /etc/fedikit/run-once probe-first-user 60".split()
+    look = "podman run --rm --interactive --replace --name=probe-first-user-check".split()
     assert job == Job(
         name="probe first user",
-        run=(*start, IMAGE, "make", "user", ""),
-        check=(*start, IMAGE, "has", "user"),
+        run=(*run, *options, IMAGE, "make", "user", ""),
+        check=(*look, *options, IMAGE, "has", "user"),
         stdin=SecretText(parts=(KEY,)),
         inputs=(f"image:{IMAGE}",),
-        deadline=60,
+        deadline=150,
     )
 
 
@@ -246,7 +247,7 @@ def server() -> Iterator[Server]:
 
 def waiting(server: Server, domain: str, seconds: str) -> subprocess.CompletedProcess[str]:
     words = (f"http://127.0.0.1:{server.server_port}/health", domain, seconds)
-    command = [sys.executable, "-I", "-c", AWAIT_SCRIPT, *words]
+    command = [sys.executable, "-I", "-c", script("await_http.py"), *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
 

@@ -38,7 +38,7 @@ def test_an_answer_that_is_no_request_is_refused_at_its_path(answer: object, pat
         shell(lambda request: answer)(LoginShell(packages=("hello",)))
 
     assert refused.value.source == "application probe gave what it must not give"
-    assert [mistake.path for mistake in refused.value.mistakes] == [path]
+    assert {mistake.path for mistake in refused.value.mistakes} == {path}
 
 
 def test_a_value_that_cannot_be_made_is_its_makers_fault() -> None:

@@ -30,7 +30,9 @@ def test_without_a_relay_there_is_no_mail_and_no_password_is_asked_for() -> None
         "password": "",
         "sender": "noreply@probe.fedi.test",
         "encryption": "starttls",
+        "authentication": "none",
         "enabled": "no",
+        "signs-in": "no",
     }
 
 
@@ -44,7 +46,9 @@ def test_with_a_relay_its_password_is_one_that_somebody_gives() -> None:
         "password": PASSWORD,
         "sender": "fedi@example.org",
         "encryption": "tls",
+        "authentication": "plain",
         "enabled": "yes",
+        "signs-in": "yes",
     }
 
 

@@ -1,0 +1,287 @@
+"""Recipes: applications with a web site, written down in the words of upstream's own documentation.
+
+    class Blog(WebApplication[BlogSettings]):
+        name, image = "blog", "docker.io/example/blog:v1.2.3"
+
+        def recipe(self, r: Recipe, s: BlogSettings) -> None:
+            r.postgresql(env="DB_HOST DB_PORT DB_NAME DB_USER DB_PASS")
+            r.env(SITE=r.domain, SECRET=r.secret("key", "hex64"))
+            port = r.port("web", 3000)
+            r.container("web", "serve --port 3000", port=port, live="/health")
+            r.site({"/*": port})
+
+What is called first is made first. The recorder turns it into requests; the policies do the rest.
+"""
+
+import shlex
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from sys import modules
+from typing import Any, ClassVar, TypeVar
+
+from fedikit.errors import Mistake
+from fedikit.model.application import Application, Context, Settings
+from fedikit.model.check import Check, HttpAnswers, NodeInfo, WebFinger
+from fedikit.model.configuration import initial_password
+from fedikit.model.item import Job, SecretFormat, SecretRef, SecretText
+from fedikit.model.person import Person
+from fedikit.model.request import (
+    CommandHealth,
+    Container,
+    HostItems,
+    HttpHealth,
+    OneOffJob,
+    Request,
+    Requests,
+    Route,
+    Task,
+    Variables,
+    Volume,
+    WebSite,
+)
+from fedikit.model.resource import (
+    Cache,
+    LocalPort,
+    MailRelay,
+    MariaDatabase,
+    ObjectBucket,
+    OtherServers,
+    PostgresDatabase,
+)
+from fedikit.model.text import Text
+from fedikit.model.upstream import upstream_values
+from fedikit.model.value import Subdomain
+
+_INTERPRETERS = {
+    ".rb": ("bin/rails", "runner"),
+    ".php": ("php", "-r"),
+    ".sh": ("sh", "-c"),
+    ".py": ("python3", "-I", "-c"),
+}
+RequestT = TypeVar("RequestT", bound=Request)
+
+
+class Recipe:
+    """Writes down what an application needs; `requests`, `checks` and `mistakes` are what comes of it."""
+
+    def __init__(self, application: "WebApplication[Any]", settings: "WebSettings", context: Context) -> None:
+        self.context = context
+        self.domain = context.site(settings.subdomain)
+        self.person: Person = context.initial_user
+        self.password = initial_password(application.name)
+        self.requests: Requests = {}
+        self.checks: list[Check] = []
+        self.mistakes: list[Mistake] = []
+        self._application = application
+        self._values: dict[str, Text] = dict(upstream_values(settings))
+
+    # What it uses
+
+    def postgresql(self, *, env: str, extensions: Sequence[str] = (), connections: int = 20) -> PostgresDatabase:
+        """A PostgreSQL database. `env`: the variables of its host, port, name, user and password, in this order."""
+        name = self._application.name
+        database = PostgresDatabase(name=name, extensions=tuple(extensions), connections=connections)
+        self._add(database)
+        self._name(env, database.host, database.port, database.name, database.user, database.password)
+        return database
+
+    def mariadb(self, *, env: str) -> MariaDatabase:
+        """A MariaDB database. `env`: the variables of its host, port, name, user and password, in this order."""
+        database = MariaDatabase(name=self._application.name)
+        self._add(database)
+        self._name(env, database.host, database.port, database.name, database.user, database.password)
+        return database
+
+    def cache(self, *, env: str) -> Cache:
+        """A Redis of its own. `env`: the variables of its host, port and password, in this order."""
+        cache = Cache(name=self._application.name, at=self.port("cache").number)
+        self._add(cache)
+        self._name(env, cache.host, cache.port, cache.password)
+        return cache
+
+    def bucket(self, *, public: str | None = None, max_gigabytes: int | None = None) -> ObjectBucket:
+        """A bucket; with `public`, everybody may read it under that name before the application's own."""
+        public_at = f"{public}.{self.domain}" if public else None
+        return self._add(ObjectBucket(name=self._application.name, public_at=public_at, max_gigabytes=max_gigabytes))
+
+    def mail(self, *, needed_for: str = "") -> MailRelay:
+        """A mail relay; where it is needed for something, an environment without one is refused."""
+        return self._add(MailRelay(domain=self.domain, needed_for=needed_for))
+
+    def other_servers(self) -> OtherServers:
+        """What the provider says of the servers that it will speak with."""
+        return self._add(OtherServers())
+
+    def port(self, name: str, usually: int | None = None) -> LocalPort:
+        """A port at 127.0.0.1 for something of it; `usually`: the one that upstream uses."""
+        return self._add(LocalPort(name=self._named(name), usually=usually))
+
+    def secret(self, label: str, form: SecretFormat = "password", *, permanent: bool = False) -> SecretRef:
+        """A secret of its own. Its label must never change."""
+        return SecretRef(name=f"{self._application.name}/{label}", format=form, permanent=permanent)
+
+    def volume(self, name: str, mount: str, *, owner: int = 0) -> Volume:
+        """A directory that bears data; `owner` is the number of its user inside of containers."""
+        return Volume(name=self._named(name), mount=mount, owner=owner)
+
+    # What it is told
+
+    def env(self, **values: Text | None) -> None:
+        """Variables of all containers and jobs. None is left out, and so is a fact that there is not; "" is written."""
+        self._values |= {name: value for name, value in values.items() if value is not None}
+
+    # What runs
+
+    def container(
+        self,
+        name: str,
+        command: str = "",
+        *,
+        port: LocalPort | None = None,
+        live: str | CommandHealth | None = None,
+        ready: str | None = None,
+        env: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Container:
+        """A container that always runs.
+
+        `live`: a path at its port, or a command, by which it counts as started. `ready`: a path at its port that says
+        when it does its work, which may take long. Further options are those of `Container`.
+        """
+        return self._add(
+            Container(
+                name=self._named(name),
+                command=tuple(shlex.split(command)),
+                ports=(port.number,) if port else (),
+                health=live if isinstance(live, CommandHealth) else self._answer(port, live),
+                ready=self._answer(port, ready),
+                environment=dict(env or {}),
+                **{"image": self._application.image, **options},
+            )
+        )
+
+    def once(
+        self, name: str, command: str, *, check: str = "", env: Mapping[str, Any] | None = None, **options: Any
+    ) -> OneOffJob:
+        """A command in a container of its own, once for each version of its image, in its place between the others."""
+        run, look = tuple(shlex.split(command)), tuple(shlex.split(check))
+        job = OneOffJob(
+            name=name, run=run, check=look, environment=dict(env or {}), **{"image": self._application.image, **options}
+        )
+        return self._add(job)
+
+    def task(
+        self, where: Container | None, name: str, script: str, *arguments: str, stdin: Text = "", **options: Any
+    ) -> None:
+        """Runs a script that lies beside the recipe: in a container, or (.py) on the host.
+
+        It is called as `check ARGUMENTS` first, and as `make ARGUMENTS` if that does not exit with 0; secrets come by
+        standard input only.
+        """
+        command = self._script(script)
+        run, check = (*command, "make", *arguments), (*command, "check", *arguments)
+        if where:
+            self._add(Task(name=name, container=where.name, run=run, check=check, stdin=stdin, **options))
+            return
+        content = stdin if isinstance(stdin, str) else SecretText(parts=stdin if isinstance(stdin, tuple) else (stdin,))
+        job = Job(name=f"{self._application.name} {name}", run=run, check=check, stdin=content, **options)
+        self._add(HostItems(items=(job,)))
+
+    # How it is reached, and how one sees that it works
+
+    def site(self, routes: Mapping[str, LocalPort], *, domain: str | None = None, **options: Any) -> WebSite:
+        """A web site, in front of ports by path; at the application's own domain if no other is given."""
+        listed = tuple(Route(path=path, port=port.number) for path, port in routes.items())
+        return self._add(WebSite(domain=domain or self.domain, routes=listed, **options))
+
+    def answers(self, path: str, *, contains: str = "") -> None:
+        """A check: a page answers, and shows some text."""
+        url = f"https://{self.domain}{path}"
+        self.check(HttpAnswers(application=self._application.name, url=url, contains=contains))
+
+    def nodeinfo(self) -> None:
+        """A check: it tells other servers what it is."""
+        name = self._application.name
+        self.check(NodeInfo(application=name, domain=self.domain, software=name))
+
+    def webfinger(self, *, domain: str | None = None) -> None:
+        """A check: other servers find the initial user, by a handle at the domain."""
+        handle = f"{self.person.username}@{domain or self.domain}"
+        self.check(WebFinger(application=self._application.name, domain=domain or self.domain, account=handle))
+
+    def check(self, check: Check) -> None:
+        """Any other check."""
+        self.checks.append(check)
+
+    def refuse(self, setting: str, message: str) -> None:
+        """Notes what does not go together in the settings; `setting` as it is written in the configuration."""
+        self.mistakes.append(Mistake(setting, message))
+
+    # How it is written down
+
+    def finished(self) -> Requests:
+        """The requests, with all variables in everything that runs."""
+        variables = Variables(name=self._application.name, values=self._values)
+        return dict(self._with_variables(variables))
+
+    def _with_variables(self, variables: Variables) -> Iterator[tuple[str, Request]]:
+        for name, request in self.requests.items():
+            runs = isinstance(request, Container | OneOffJob) and variables.values
+            yield name, request.model_copy(update={"variables": variables}) if runs else request
+
+    def _add(self, request: RequestT) -> RequestT:
+        self.requests[f"{len(self.requests)} {request.kind}"] = request
+        return request
+
+    def _named(self, name: str) -> str:
+        return f"{self._application.name}-{name}" if name else self._application.name
+
+    def _name(self, env: str, *texts: Text) -> None:
+        self._values |= dict(zip(env.split(), texts, strict=True))
+
+    def _answer(self, port: LocalPort | None, path: str | None) -> HttpHealth | None:
+        if port is None or path is None:
+            return None
+        return HttpHealth(port=port.number, path=path, domain=self.domain)
+
+    def _script(self, name: str) -> tuple[str, ...]:
+        """The command that runs it; its text is part of the command line, for it holds no secret."""
+        beside = Path(modules[type(self._application).__module__].__file__ or "").with_name(name)
+        text = beside.read_text("utf-8").removeprefix("<?php\n")
+        return (*_INTERPRETERS[beside.suffix], text, *(["sh"] if beside.suffix == ".sh" else []))
+
+
+class WebSettings(Settings):
+    """Settings of an application that has a web site of its own."""
+
+    subdomain: Subdomain = "www"
+    """What stands before the domain in its web address. Can never change."""
+
+
+SettingsT = TypeVar("SettingsT", bound=WebSettings)
+
+
+class WebApplication(Application[SettingsT]):
+    """An application with a web site. A subclass says what it is in `recipe`."""
+
+    image: ClassVar[str]
+    """The image of its containers, with its version."""
+
+    @abstractmethod
+    def recipe(self, r: Recipe, s: SettingsT) -> None:
+        """Writes down what the settings ask for."""
+
+    def requests(self, settings: SettingsT, context: Context) -> Requests:
+        return self._recorded(settings, context).finished()
+
+    def checks(self, settings: SettingsT, context: Context) -> Sequence[Check]:
+        return self._recorded(settings, context).checks
+
+    def mistakes(self, settings: SettingsT, context: Context) -> Sequence[Mistake]:
+        return self._recorded(settings, context).mistakes
+
+    def _recorded(self, settings: SettingsT, context: Context) -> Recipe:
+        recipe = Recipe(self, settings, context)
+        self.recipe(recipe, settings)
+        return recipe

@@ -1,0 +1,2 @@
+[ "$1" = check ] && exit 1
+echo "$2"
