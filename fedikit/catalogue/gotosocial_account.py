@@ -101,8 +101,9 @@ class Site:
         finally:
             connection.close()
         if cookies is not None:
-            lines = answer.headers.get_all("Set-Cookie", [])
-            cookies.update(line.partition(";")[0].split("=", 1) for line in lines)
+            for line in answer.headers.get_all("Set-Cookie", []):
+                name, _, value = line.partition(";")[0].partition("=")
+                cookies[name] = value
         return Answer(answer.status, answer.headers.get("Location", ""), text)
 
 
@@ -110,7 +111,7 @@ class Commands:
     """GoToSocial's own commands, in its container."""
 
     def __init__(self, container: str) -> None:
-        self._container = container
+        self.container = container
 
     def run(self, *words: str) -> str:
         return self._run([PROGRAM, "admin", "account", *words], "")
@@ -129,10 +130,10 @@ class Commands:
         return "" if found is None else "admin" if found[heads.index("admin")] == "yes" else "user"
 
     def restart(self) -> None:
-        subprocess.run(["systemctl", "restart", f"{self._container}.service"], check=True)
+        subprocess.run(["systemctl", "restart", f"{self.container}.service"], check=True)
 
     def _run(self, words: list[str], stdin: str) -> str:
-        command = ["podman", "exec", "--interactive", self._container, *words]
+        command = ["podman", "exec", "--interactive", self.container, *words]
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
         if done.returncode:
             said = (done.stderr or done.stdout).strip().splitlines()[-1:]
@@ -228,17 +229,17 @@ def make(site: Site, commands: Commands, person: Person) -> None:
     if not stays or role != "admin":
         commands.restart()
         site.wait()
-    complete(site, person, password)
+    complete(site, commands, person, password)
 
 
-def complete(site: Site, person: Person, password: str) -> None:
+def complete(site: Site, commands: Commands, person: Person, password: str) -> None:
     """What only somebody signed in can do: give the user the display name, and the password that stays."""
     try:
         session = Session(site, person.email, password)
     except SecondFactor:
         if password == person.password and site.shown_name(person.username) == person.display_name:
             return
-        raise Trouble(told_of_second_factor(person, password)) from None
+        raise Trouble(told_of_second_factor(commands, person, password)) from None
     if person.password not in ("", password):
         change = {"old_password": password, "new_password": person.password}
         session.ask("POST", "/api/v1/user/password_change", change)
@@ -247,25 +248,26 @@ def complete(site: Site, person: Person, password: str) -> None:
     session.end(everywhere=person.password != password)
 
 
-def told_of_second_factor(person: Person, password: str) -> str:
+def told_of_second_factor(commands: Commands, person: Person, password: str) -> str:
     """Whom a second factor keeps out, and the way in."""
     said = f"{person.username} of GoToSocial has a second factor, so only the user can "
     if password == person.password:
         return f"{said}change the display name: ask for {person.display_name!r} to be set below /settings"
     return (
-        f"{said}set the password, which nobody knows now. Run `podman exec CONTAINER {PROGRAM} admin account "
-        f"disable-2fa --username {person.username}` on the host and apply again; then the user can set up a new one"
+        f"{said}set the password, which nobody knows now. On the host, run `podman exec {commands.container} {PROGRAM} "
+        f"admin account disable-2fa --username {person.username}`, and apply again; then the user can set up a new one"
     )
 
 
-def main(action: str, port: str, domain: str, container: str, *person: str) -> int | str:
+def main(action: str, port: str, domain: str, container: str, *about: str) -> int | str:
     """The exit status, or what to say with status 1."""
     site, commands = Site(port, domain), Commands(container)
-    wanted = Person(*person, sys.stdin.read())
+    username, email, display_name = about
+    person = Person(username, email, display_name, sys.stdin.read())
     try:
         if action == "check":
-            return 0 if holds(site, commands, wanted) else 1
-        make(site, commands, wanted)
+            return 0 if holds(site, commands, person) else 1
+        make(site, commands, person)
     except (Trouble, OSError, http.client.HTTPException, subprocess.CalledProcessError) as error:
         return str(error)
     return 0

@@ -49,7 +49,7 @@ from fedikit.model.resource import (
     OtherServers,
     PostgresDatabase,
 )
-from fedikit.model.text import Text
+from fedikit.model.text import FactReference, Text
 from fedikit.model.upstream import upstream_values
 from fedikit.model.value import Subdomain
 
@@ -172,7 +172,13 @@ class Recipe:
         return self._add(job)
 
     def task(
-        self, where: Container | None, name: str, script: str, *arguments: str, stdin: Text = "", **options: Any
+        self,
+        where: Container | None,
+        name: str,
+        script: str,
+        *arguments: str | FactReference,
+        stdin: Text = "",
+        **options: Any,
     ) -> None:
         """Runs a script that lies beside the recipe: in a container, or (.py) on the host.
 
@@ -181,8 +187,9 @@ class Recipe:
         """
         command = self._script(script)
         run, check = (*command, "make", *arguments), (*command, "check", *arguments)
-        if where:
-            self._add(Task(name=name, container=where.name, run=run, check=check, stdin=stdin, **options))
+        if where or not all(isinstance(argument, str) for argument in arguments):
+            container = where.name if where else None
+            self._add(Task(name=name, container=container, run=run, check=check, stdin=stdin, **options))
             return
         content = stdin if isinstance(stdin, str) else SecretText(parts=stdin if isinstance(stdin, tuple) else (stdin,))
         job = Job(name=f"{self._application.name} {name}", run=run, check=check, stdin=content, **options)
