@@ -21,7 +21,7 @@ help:
 
 demo:
 	@scripts/prepare --root "make demo" lab browser
-	@$(PYTHON) -m fedikit.lab.demo
+	@$(PYTHON) -m fedikit_lab.demo
 
 test:
 	@scripts/prepare --root "make test" lab browser
@@ -55,4 +55,4 @@ notebook:
 
 clean:
 	@if [ -x $(FEDIKIT) ]; then $(FEDIKIT) lab down; fi
-	@rm -rf build dist .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf build dist lab/dist .mypy_cache .pytest_cache .ruff_cache

@@ -10,9 +10,9 @@ import wanted
 from tools import Target
 
 import fedikit
-from fedikit.lab import Lab
-from fedikit.lab.machine import Machine
 from fedikit.model import Deployment, HostState, Package, Secrets, Ssh
+from fedikit_lab import Lab
+from fedikit_lab.machine import Machine
 
 ANSIBLE_NEEDS = ("python3-apt",)
 

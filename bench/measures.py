@@ -17,9 +17,9 @@ from machines import clear, expect_all, target_of
 from servers import Servers
 
 from fedikit.environment import load_configuration, load_environment
-from fedikit.lab import Lab
-from fedikit.lab.machine import Machine
 from fedikit.model import Configuration
+from fedikit_lab import Lab
+from fedikit_lab.machine import Machine
 
 Figures = dict[str, Any]
 Say = Callable[[str], None]
@@ -119,7 +119,7 @@ def _seconds_of_demo(folder: Path) -> float:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     started = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", "fedikit.lab.demo"],
+        [sys.executable, "-m", "fedikit_lab.demo"],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,

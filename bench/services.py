@@ -18,9 +18,9 @@ import fedikit
 from fedikit.display.progress import StandardError, TerminalProgress
 from fedikit.environment import load_configuration, load_environment
 from fedikit.events import Event, HostFinished, ItemFinished, ItemStarted, Progress, StepFinished
-from fedikit.lab import Lab
 from fedikit.model import Deployment
 from fedikit.verify import verify_deployment
+from fedikit_lab import Lab
 
 TARGETS = ("garage", "mastodon", "peertube", "pixelfed")
 PROJECT = Path(__file__).resolve().parent.parent

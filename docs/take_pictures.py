@@ -13,8 +13,8 @@ from pathlib import Path
 from rich.console import Console
 
 from fedikit.display.progress import TerminalProgress
-from fedikit.lab import Lab
-from fedikit.lab.demo import CONFIGURATION, Demo
+from fedikit_lab import Lab
+from fedikit_lab.demo import CONFIGURATION, Demo
 
 DOCS = Path(__file__).resolve().parent
 WIDTH = 118

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fedikit.lab import Lab
-from fedikit.lab.teardown import take_down
+from fedikit_lab import Lab
+from fedikit_lab.teardown import take_down
 
 LABS = Path(tempfile.gettempdir()) / "fedikit-test-labs"
 BootLab = Callable[..., Lab]

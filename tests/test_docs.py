@@ -15,9 +15,9 @@ import pytest
 import yaml
 
 import fedikit
-import fedikit.lab
 import fedikit.model
 import fedikit.runbook
+import fedikit_lab
 from fedikit import events
 from fedikit.cli import main
 from fedikit.environment import load_configuration
@@ -34,7 +34,7 @@ ITEMS, LAB, OPERATIONS = page("docs/items.md"), page("docs/lab.md"), page("docs/
 SECURITY = page("docs/security.md")
 README = page("README.md")
 ALL_CODE = {code for each in PAGES for code in code_in(each.prose)}
-SOURCES = sorted((PROJECT / "fedikit").rglob("*.py"))
+SOURCES = sorted([*(PROJECT / "fedikit").rglob("*.py"), *(PROJECT / "lab/fedikit_lab").rglob("*.py")])
 
 
 def names_in(text: str) -> set[str]:
@@ -226,7 +226,7 @@ def test_the_tests_that_hold_attacks_are_there() -> None:
 # Names
 
 
-@pytest.mark.parametrize("room", [fedikit, fedikit.lab, fedikit.model, fedikit.runbook], ids=lambda room: room.__name__)
+@pytest.mark.parametrize("room", [fedikit, fedikit_lab, fedikit.model, fedikit.runbook], ids=lambda room: room.__name__)
 def test_every_public_name_is_documented(room: Any) -> None:
     documented = {name for each in PAGES for name in names_in(each.prose)}
     assert set(room.__all__) - documented == set()
@@ -239,7 +239,7 @@ def all_errors(kind: type[FedikitError] = FedikitError) -> Iterator[type[Fedikit
 
 
 def test_every_error_is_documented_and_no_other() -> None:
-    own = {error.__name__ for error in all_errors() if error.__module__.startswith("fedikit.")}
+    own = {error.__name__ for error in all_errors() if error.__module__.split(".")[0] in ("fedikit", "fedikit_lab")}
     documented = {code_in(row[0])[0] for row in rows_of(OPERATIONS.section("Errors in Python"))}
     assert documented == own
 
@@ -273,7 +273,7 @@ def test_conda_users_get_the_same_python() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     wanted = yaml.safe_load((PROJECT / "environment.yml").read_text())["dependencies"]
     assert f"python{project['requires-python']}" in wanted
-    assert {"pip": ["--editable .[dev]"]} in wanted
+    assert {"pip": ["--editable .[dev]", "--editable ./lab[client]"]} in wanted
 
 
 def test_the_rooms_are_those_of_the_layers() -> None:

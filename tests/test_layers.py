@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 import fedikit
+import fedikit_lab
 
-PACKAGE = Path(fedikit.__file__).parent
+PACKAGE, LAB = Path(fedikit.__file__).parent, Path(fedikit_lab.__file__).parent
 
 # From the bottom up: a room may import rooms of lower rows, never of its own row or above.
 ROWS: list[set[str]] = [
@@ -25,7 +26,6 @@ ROWS: list[set[str]] = [
     {"apply", "lock"},
     {"display"},
     {"runbook"},
-    {"lab"},
     {"cli"},
     {"__main__"},
 ]
@@ -64,8 +64,27 @@ def test_imports_point_downwards(room: str) -> None:
     assert not upwards, f"{room} must not import {upwards}"
 
 
-def test_no_production_room_imports_the_lab() -> None:
-    assert {room for room in rooms() if "lab" in imports_of(room)} <= {"lab"}
+def test_nothing_of_fedikit_imports_the_lab() -> None:
+    """Its commands are entry points."""
+    importing = [file for file in PACKAGE.rglob("*.py") if "fedikit_lab" in packages_of(file)]
+    assert importing == []
+
+
+def packages_of(file: Path) -> set[str]:
+    return {name.split(".")[0] for name in imported_modules(file)}
+
+
+def test_the_lab_imports_no_command_of_fedikit() -> None:
+    rooms_of_lab = {name.split(".")[1] for file in LAB.rglob("*.py") for name in imported_modules(file)
+                    if name.startswith("fedikit.")}  # fmt: skip
+    assert rooms_of_lab
+    assert rooms_of_lab <= RANKS.keys() - {"cli", "__main__"}
+
+
+def test_what_runs_in_images_imports_nothing_else_of_ours() -> None:
+    files = sorted((LAB / "contract").glob("*.py"))
+    assert files
+    assert {name for file in files for name in packages_of(file) if name.startswith("fedikit")} == set()
 
 
 def test_the_agent_imports_the_standard_library_only() -> None:
@@ -86,13 +105,16 @@ def test_what_is_pure_touches_nothing_outside() -> None:
 
 
 def module_of(file: Path) -> str:
-    parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+    root = LAB if file.is_relative_to(LAB) else PACKAGE
+    parts = file.relative_to(root.parent).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def test_no_file_is_part_of_a_circle_of_imports() -> None:
     """Imports inside functions count; only what is for type checkers does not."""
-    files = {module_of(file): file for file in PACKAGE.rglob("*.py") if "agent" not in file.parts}
+    files = {
+        module_of(file): file for root in (PACKAGE, LAB) for file in root.rglob("*.py") if "agent" not in file.parts
+    }
     graph = {name: run_imports(file, files.keys()) - {name} for name, file in files.items()}
     TopologicalSorter(graph).prepare()
 

@@ -46,7 +46,14 @@ def needed(*, working_on_it: bool) -> list[Requirement]:
     wanted = project["project"]["dependencies"]
     if working_on_it:
         wanted = [*wanted, *project["project"]["optional-dependencies"]["dev"], *project["build-system"]["requires"]]
+        wanted += needed_by_the_lab()
     return [Requirement(text) for text in wanted]
+
+
+def needed_by_the_lab() -> list[str]:
+    project = tomllib.loads((PROJECT / "lab/pyproject.toml").read_text())
+    wanted = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["client"]]
+    return [text for text in [*wanted, *project["build-system"]["requires"]] if not text.startswith("fedikit==")]
 
 
 @pytest.mark.parametrize(("python", "machine"), PLACES)

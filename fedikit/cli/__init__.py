@@ -8,6 +8,7 @@ Exit status: 0 all well; 1 something failed, the report says what; 2 a mistake i
     verbs     those on a deployment
     secret    those on secrets
     store     those on images in the store
+    plugins   those that other distributions bring, such as the lab
 """
 
 import gc
@@ -26,7 +27,6 @@ FOUND_IN = {
     **dict.fromkeys(VERBS, "fedikit.cli.verbs"),
     "secret": "fedikit.cli.secret",
     "store": "fedikit.cli.store",
-    "lab": "fedikit.lab.cli",
     "run": "fedikit.runbook.cli",
     "runs": "fedikit.runbook.cli",
 }
@@ -36,11 +36,15 @@ class Commands(click.Group):
     """Imports each command only when it is called; turns our errors into words."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(FOUND_IN)
+        from fedikit.cli.plugins import plugin_names  # slow to import, and verbs of our own do not need it
+
+        return sorted(FOUND_IN.keys() | plugin_names())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in FOUND_IN:
-            return None
+            from fedikit.cli.plugins import find_plugin
+
+            return find_plugin(cmd_name)
         command: click.Command = getattr(import_module(FOUND_IN[cmd_name]), cmd_name)
         return command
 

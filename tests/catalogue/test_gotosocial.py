@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 
 from fedikit.catalogue.gotosocial import Gotosocial, GotosocialSettings
-from fedikit.lab.contract.gotosocial_settings import read_settings
-from fedikit.lab.contract.shared import Environment as Given
 from fedikit.model import (
     Container,
     Context,
@@ -26,6 +24,8 @@ from fedikit.model import (
     WebSite,
     initial_password,
 )
+from fedikit_lab.contract.gotosocial_settings import read_settings
+from fedikit_lab.contract.shared import Environment as Given
 from tests.catalogue.gotosocial import FakeGotosocial
 from tests.model.example import configuration, environment, files, ids, only
 

@@ -2,7 +2,7 @@
 
 import difflib
 
-from fedikit.lab import Lab
+from fedikit_lab import Lab
 
 # Left out is what changes by itself or as others' own bookkeeping: logs, caches, backups of account files, sudo's mark.
 PICTURE = r"""

@@ -10,8 +10,8 @@ import pytest
 
 import fedikit
 from fedikit.environment.environment import Environment
-from fedikit.lab import Lab
 from fedikit.model.configuration import Configuration
+from fedikit_lab import Lab
 from tests.checks.picture import changes, picture_of
 
 CONFIGURATION = """

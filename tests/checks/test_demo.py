@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from fedikit.lab import Lab
+from fedikit_lab import Lab
 
 SAMPLE = Path(__file__).parents[2] / "configuration.sample.json"
 
@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def demo(folder: Path) -> subprocess.CompletedProcess[str]:
-    return python(folder, "-m", "fedikit.lab.demo")
+    return python(folder, "-m", "fedikit_lab.demo")
 
 
 def python(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -12,10 +12,10 @@ import pytest
 
 from fedikit.apply import apply_plan
 from fedikit.environment import Environment, load_catalogue, load_environment
-from fedikit.lab import Lab, Machine
 from fedikit.model import Application, Configuration, Deployment, configuration_model
 from fedikit.plan import make_plan, make_removal
 from fedikit.verify import verify_deployment
+from fedikit_lab import Lab, Machine
 from tests.checks.picture import changes, picture_of
 
 BASE = "/var/lib/snac2"

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from fedikit.environment import load_configuration, load_environment
-from fedikit.lab import Lab
+from fedikit_lab import Lab
 from tests.checks.picture import changes, picture_of
 from tests.checks.pictures import picture
 

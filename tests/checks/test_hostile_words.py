@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from fedikit.display.drawing import mimebundle
-from fedikit.lab.browser import FLAGS
 from fedikit.model.deployment import Deployment
 from fedikit.results.check import CheckResult
 from fedikit.results.plan import HostPlan, Plan, PlannedChange
 from fedikit.results.report import HostReport, ItemReport, Report
 from fedikit.results.status import HostStatus, Status
 from fedikit.results.verdict import Verdict
+from fedikit_lab.browser import FLAGS
 
 pytestmark = pytest.mark.lab
 SCRIPT = "document.title='ran'"

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from fedikit.events import tell_nobody
-from fedikit.lab import Lab
 from fedikit.model.lock import LockedPackage
 from fedikit.store import Deb, Images, Store, default_directory, fetch, resolve
 from fedikit.store.build import own_architecture
 from fedikit.store.lists import current_lists
+from fedikit_lab import Lab
 from tests.checks.picture import changes, picture_of
 from tests.failure.scene import switch_off
 from tests.images import SmallImage, write_archive

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from fedikit.environment import load_configuration, load_environment
-from fedikit.lab import Lab
 from fedikit.model import Deployment
+from fedikit_lab import Lab
 from tests.checks.journeys import Browser, Mastodon, PeerTube, Pixelfed
 from tests.checks.picture import changes, picture_of
 from tests.checks.pictures import picture, video

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from fedikit.lab import Lab
+from fedikit_lab import Lab
 from tests.checks.picture import changes, picture_of
 
 CONFIGURATION: dict[str, Any] = {

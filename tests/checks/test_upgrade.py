@@ -16,14 +16,14 @@ import pytest
 from fedikit.apply import apply_plan
 from fedikit.catalogue import mastodon
 from fedikit.environment import Environment, load_catalogue, load_environment
-from fedikit.lab import Lab
-from fedikit.lab.images import GARAGE, lab_image
-from fedikit.lab.layout import Layout
 from fedikit.model import Configuration, Deployment, configuration_model, initial_password
 from fedikit.plan import make_plan, make_rollback
 from fedikit.results.plan import Plan
 from fedikit.secrets import Vault
 from fedikit.store import Images, Store, default_directory
+from fedikit_lab import Lab
+from fedikit_lab.images import GARAGE, lab_image
+from fedikit_lab.layout import Layout
 
 DOMAIN = "fediversity.test"
 SITE = f"mastodon.{DOMAIN}"

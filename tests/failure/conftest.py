@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fedikit.lab import Lab
+from fedikit_lab import Lab
 
 
 @pytest.fixture(scope="package")

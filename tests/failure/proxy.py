@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from types import TracebackType
 
-from fedikit.lab import Machine
+from fedikit_lab import Machine
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from fedikit.lab import Machine
 from fedikit.remote import bootstrap
+from fedikit_lab import Machine
 
 STEPS_FILE = "/run/fedikit-steps"
 START = bootstrap.BOOT.splitlines()[-1]

@@ -7,7 +7,6 @@ from typing import Any
 from fedikit.apply import apply_plan
 from fedikit.environment.environment import Environment
 from fedikit.events import Tell, tell_nobody
-from fedikit.lab import Lab, Machine
 from fedikit.model.deployment import Deployment, Secrets
 from fedikit.model.host import HostState, Ssh
 from fedikit.model.item import Item
@@ -15,6 +14,7 @@ from fedikit.plan import make_plan, make_removal
 from fedikit.remote.sessions import Sessions
 from fedikit.results.plan import Plan
 from fedikit.results.report import Report
+from fedikit_lab import Lab, Machine
 
 NAME = "failure"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fedikit.lab import Lab
+from fedikit_lab import Lab
 from tests.failure.scene import switch_off
 
 pytestmark = pytest.mark.lab

@@ -11,10 +11,10 @@ import pytest
 from fedikit.apply import apply_plan
 from fedikit.errors import FedikitError
 from fedikit.events import ItemStarted
-from fedikit.lab import Lab
 from fedikit.model.item import File, Item, Job
 from fedikit.plan import load_plan, make_plan, save_plan
 from fedikit.status import read_status
+from fedikit_lab import Lab
 from tests.failure.scene import Scene, error_of
 
 pytestmark = pytest.mark.lab

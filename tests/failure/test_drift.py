@@ -4,9 +4,9 @@ import pytest
 
 from fedikit.apply import apply_plan
 from fedikit.display.drawing import lines_of
-from fedikit.lab import Lab
 from fedikit.model.item import File, Item, Unit
 from fedikit.plan import make_plan, make_rollback
+from fedikit_lab import Lab
 from tests.failure.scene import Scene
 
 pytestmark = pytest.mark.lab

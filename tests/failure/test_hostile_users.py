@@ -3,10 +3,10 @@
 import pytest
 
 from fedikit.apply import apply_plan
-from fedikit.lab import Lab
 from fedikit.model.item import Directory, File, Item, Package, User
 from fedikit.plan import make_plan
 from fedikit.results.plan import Plan
+from fedikit_lab import Lab
 from tests.failure.scene import Scene
 
 pytestmark = pytest.mark.lab

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from fedikit.lab import Lab
 from fedikit.model.item import Directory, File, Item, Job, Package, Symlink, Unit, User
 from fedikit.results.report import Report
+from fedikit_lab import Lab
 from tests.failure.saboteur import killed_at, steps_made
 from tests.failure.scene import Scene
 from tests.failure.view import changes, record_of, view_of

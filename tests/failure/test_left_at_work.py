@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from fedikit.lab import Lab, Machine
 from fedikit.model.item import Item, Job, Package
 from fedikit.results.report import Report
 from fedikit.status import read_status
+from fedikit_lab import Lab, Machine
 from tests.failure.scene import Scene, error_of
 from tests.failure.view import changes, view_of
 

@@ -10,13 +10,13 @@ import pytest
 
 from fedikit.apply import apply_plan
 from fedikit.events import Event, ItemStarted
-from fedikit.lab import Lab, Machine
 from fedikit.model.host import Ssh
 from fedikit.model.item import File, Item, Job
 from fedikit.plan import make_plan
 from fedikit.remote import bootstrap, ssh
 from fedikit.results.report import Report
 from fedikit.status import read_status
+from fedikit_lab import Lab, Machine
 from tests.failure.proxy import Proxy
 from tests.failure.scene import Scene, error_of, ssh_to
 

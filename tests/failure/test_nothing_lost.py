@@ -7,7 +7,6 @@ import pytest
 
 from fedikit.apply import apply_plan
 from fedikit.environment.environment import Environment
-from fedikit.lab import Lab, Machine
 from fedikit.model.deployment import Deployment, Secrets
 from fedikit.model.host import HostState
 from fedikit.model.item import Database, Directory, File, Item, Package, SecretRef, SecretText, Unit
@@ -15,6 +14,7 @@ from fedikit.plan import make_plan, make_removal
 from fedikit.remote.sessions import Sessions
 from fedikit.results.plan import HostPlan
 from fedikit.results.report import Report
+from fedikit_lab import Lab, Machine
 from tests.failure.scene import applied, ssh_to
 from tests.failure.truth import look_at, untruths
 

@@ -11,12 +11,12 @@ from pydantic import SecretStr
 from fedikit.apply import apply_plan
 from fedikit.display.drawing import lines_of
 from fedikit.events import Event, as_record
-from fedikit.lab import Lab
 from fedikit.model.deployment import Deployment
 from fedikit.model.item import File, Item, Job, SecretRef, SecretText
 from fedikit.plan import make_plan, make_rollback, save_plan
 from fedikit.secrets.redaction import find_leaks
 from fedikit.status import read_status
+from fedikit_lab import Lab
 from tests.failure.scene import Scene
 
 pytestmark = pytest.mark.lab

@@ -2,10 +2,10 @@
 
 import pytest
 
-from fedikit.lab import Lab
 from fedikit.model.host import HostState
 from fedikit.model.item import File
 from fedikit.plan import make_plan
+from fedikit_lab import Lab
 from tests.failure.scene import Scene, error_of, ssh_to, switch_off
 
 pytestmark = pytest.mark.lab

@@ -2,10 +2,10 @@
 
 import pytest
 
-from fedikit.lab import Lab
 from fedikit.model.item import File, Item, Job, Unit, User
 from fedikit.results.plan import PlannedChange
 from fedikit.status import read_status
+from fedikit_lab import Lab
 from tests.failure.scene import Scene, error_of
 from tests.failure.view import changes, view_of
 

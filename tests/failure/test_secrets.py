@@ -9,11 +9,11 @@ from pydantic import SecretStr
 
 import fedikit
 from fedikit.apply import apply_plan
-from fedikit.lab import Lab
 from fedikit.model.deployment import Deployment
 from fedikit.model.item import File, Item, Job, SecretRef, SecretText
 from fedikit.plan import make_plan
 from fedikit.secrets.redaction import find_leaks
+from fedikit_lab import Lab
 from tests.failure.scene import Scene, error_of
 from tests.failure.test_poison import KEEP_WATCHING, pulled
 

@@ -19,17 +19,17 @@ import pytest
 
 from fedikit.apply import apply_plan
 from fedikit.environment import load_configuration, load_environment
-from fedikit.lab import Lab, Machine
-from fedikit.lab.contract import mastodon_database
-from fedikit.lab.images import lab_image
-from fedikit.lab.layout import Layout
-from fedikit.lab.standins import HOME
 from fedikit.model import Deployment
 from fedikit.plan import make_plan
 from fedikit.remote import bootstrap
 from fedikit.status import read_status
 from fedikit.store import Images, Store, default_directory
 from fedikit.verify import Verdict, verify_deployment
+from fedikit_lab import Lab, Machine
+from fedikit_lab.contract import mastodon_database
+from fedikit_lab.images import lab_image
+from fedikit_lab.layout import Layout
+from fedikit_lab.standins import HOME
 from tests.failure.scene import error_of
 from tests.failure.view import changes, view_of
 

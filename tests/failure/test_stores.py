@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from fedikit.apply import apply_plan
-from fedikit.lab import Lab
 from fedikit.model.item import File, Package
 from fedikit.plan import make_plan, make_rollback
 from fedikit.store import Store, default_directory
+from fedikit_lab import Lab
 from tests.failure.scene import Scene, error_of
 
 pytestmark = pytest.mark.lab

@@ -5,9 +5,9 @@ import time
 import pytest
 
 from fedikit.apply import apply_plan
-from fedikit.lab import Lab
 from fedikit.model.item import File, Job, Package, Unit
 from fedikit.plan import make_rollback
+from fedikit_lab import Lab
 from tests.failure.scene import Scene, error_of
 
 pytestmark = pytest.mark.lab

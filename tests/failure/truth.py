@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from fedikit.lab import Machine
 from fedikit.results.plan import HostPlan, PlannedChange
+from fedikit_lab import Machine
 
 PACKAGES = "dpkg-query --show --showformat '${db:Status-Abbrev}${Package}\\n' | sed -n 's/^[a-z]i //p'"
 DATABASES = {

@@ -4,7 +4,7 @@ import difflib
 import json
 from typing import Any
 
-from fedikit.lab import Machine
+from fedikit_lab import Machine
 
 LEDGER = "/var/lib/fedikit/deployments/failure"
 # Left out is what is bound to change: backups of account files, the linker's cache, fedikit's record, sudo's mark.

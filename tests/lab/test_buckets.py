@@ -19,8 +19,6 @@ from fedikit.agent.exchange import Answer, ask
 from fedikit.agent.s3 import Access, list_keys, signed_headers
 from fedikit.apply import apply_plan
 from fedikit.events import tell_nobody
-from fedikit.lab import Lab, Machine
-from fedikit.lab.images import lab_image
 from fedikit.model.check import BucketWorks
 from fedikit.model.item import Bucket, Directory, File, Item, Job, SecretRef, SecretText, Unit
 from fedikit.plan import make_plan
@@ -28,6 +26,8 @@ from fedikit.policies.garage_layout import LAYOUT_SCRIPT
 from fedikit.secrets import Vault
 from fedikit.verify import CheckResult, verify
 from fedikit.verify.standpoint import stand_at
+from fedikit_lab import Lab, Machine
+from fedikit_lab.images import lab_image
 from tests.failure.scene import Scene
 from tests.verify.conftest import Authority, NameServer, Seen, Site, authority, names, no_shell, open_site
 

@@ -13,8 +13,8 @@ import pytest
 from selenium.webdriver.remote.webdriver import WebDriver
 
 from fedikit.errors import DeadlineExceeded, FedikitError, HostError
-from fedikit.lab import Lab
-from fedikit.lab.state import State, save_state
+from fedikit_lab import Lab
+from fedikit_lab.state import State, save_state
 from tests.checks.journeys import Browser
 from tests.checks.pictures import picture, video
 
@@ -211,5 +211,5 @@ def test_no_other_machine_is_called_client(tmp_path: Path) -> None:
 def test_without_selenium_the_browser_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_state(tmp_path, State(subnet=3, machines={"client": 3}))
     monkeypatch.setitem(sys.modules, "selenium", None)
-    with pytest.raises(FedikitError, match=r"(?s)driven by Selenium.*pip install 'fedikit\[dev\]'"):
+    with pytest.raises(FedikitError, match=r"(?s)driven by Selenium.*pip install 'fedikit-lab\[client\]'"):
         Lab(tmp_path).client._open()

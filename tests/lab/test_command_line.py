@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from fedikit.events import HostFinished, Waiting
-from fedikit.lab import cli
-from fedikit.lab.environment import LabHost, write_environment
+from fedikit_lab import cli
+from fedikit_lab.environment import LabHost, write_environment
 from tests.lab.test_environment import KEY
 
 CONFIGURATION = {

@@ -10,11 +10,11 @@ import pytest
 
 from fedikit.apply import apply_plan
 from fedikit.events import tell_nobody
-from fedikit.lab import Lab
 from fedikit.model.item import File, Image, Item, Package, Unit
 from fedikit.plan import make_plan, make_rollback
 from fedikit.store import Images, Store, default_directory, fetch, resolve
 from fedikit.store.build import own_architecture
+from fedikit_lab import Lab
 from tests.checks.picture import changes, picture_of
 from tests.failure.scene import Scene, error_of
 from tests.images import SmallImage, write_archive

@@ -8,8 +8,6 @@ import pytest
 
 from fedikit.apply import apply_plan
 from fedikit.environment.environment import Environment
-from fedikit.lab import Lab, Machine
-from fedikit.lab.shell import Result
 from fedikit.model.deployment import Secrets
 from fedikit.model.host import HostState, Ssh
 from fedikit.model.item import Database, Item, Package, SecretRef, SecretText, Unit
@@ -17,6 +15,8 @@ from fedikit.plan import make_plan
 from fedikit.results.plan import HostPlan, Plan
 from fedikit.results.report import Report
 from fedikit.secrets import Vault
+from fedikit_lab import Lab, Machine
+from fedikit_lab.shell import Result
 
 pytestmark = pytest.mark.lab
 

@@ -5,8 +5,8 @@ import tomllib
 from pathlib import Path
 
 from fedikit.environment.load import load_environment
-from fedikit.lab.authority import kept_authority
-from fedikit.lab.environment import LabHost, environment_text, write_environment
+from fedikit_lab.authority import kept_authority
+from fedikit_lab.environment import LabHost, environment_text, write_environment
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB510g93LlbetbYuIl9MNBJbDuXCuFkAG4Xj8sCgqKoS"
 HELLO, SOCIAL = LabHost("hello", "10.77.1.11", KEY), LabHost("social", "10.77.1.12", KEY)

@@ -14,12 +14,12 @@ import pytest
 
 from fedikit.errors import DeadlineExceeded, FedikitError
 from fedikit.events import Event, StepFinished, Waiting, tell_nobody
-from fedikit.lab import garage
-from fedikit.lab.bootstrap import follow
-from fedikit.lab.images import GARAGE, STAND_INS, Build, build_of_program, built, lab_image
-from fedikit.lab.layout import Config, Layout, mark_what_went
-from fedikit.lab.lock import held_lock
-from fedikit.lab.standins import HOME, Program, read_program
+from fedikit_lab import garage
+from fedikit_lab.bootstrap import follow
+from fedikit_lab.images import GARAGE, STAND_INS, Build, build_of_program, built, lab_image
+from fedikit_lab.layout import Config, Layout, mark_what_went
+from fedikit_lab.lock import held_lock
+from fedikit_lab.standins import HOME, Program, read_program
 
 PROGRAM = """\
 IMAGE = {
@@ -142,7 +142,7 @@ def test_a_rust_that_is_new_enough_still_needs_a_c_compiler(monkeypatch: pytest.
 
 def test_a_compilation_tells_how_far_it_is_once_a_second_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([10.0, 10.0, 10.5, 11.2, 11.2])
-    monkeypatch.setattr("fedikit.lab.garage.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("fedikit_lab.garage.time.monotonic", lambda: next(clock))
     told: list[Event] = []
     hear = garage._Counting(told.append)
     for line in ("Compiling cc v1.2.3", "Compiling shlex v1.0.0", "Compiling libc v1.0.0"):

@@ -8,8 +8,8 @@ import pytest
 
 from fedikit.errors import DeadlineExceeded, HostError, HostKeyRefused
 from fedikit.events import Event, HostFinished
-from fedikit.lab import Lab
-from fedikit.lab.shell import Shell
+from fedikit_lab import Lab
+from fedikit_lab.shell import Shell
 from tests.lab.traces import blackhole_of, traces_of
 
 pytestmark = pytest.mark.lab

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from fedikit.errors import HostError
-from fedikit.lab import Lab
-from fedikit.lab.cgroup import supervisors
-from fedikit.lab.network import bridge_name
-from fedikit.lab.teardown import cgroup_of, storage_of
+from fedikit_lab import Lab
+from fedikit_lab.cgroup import supervisors
+from fedikit_lab.network import bridge_name
+from fedikit_lab.teardown import cgroup_of, storage_of
 from tests.lab.traces import blackhole_of, traces_of
 
 pytestmark = pytest.mark.lab
@@ -51,7 +51,7 @@ def test_down_needs_nothing_to_be_up(fresh_lab: Lab) -> None:
 
 
 def test_a_lab_that_cannot_come_up_is_taken_down(fresh_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fedikit.lab.container._MOUNT", "echo it is broken; exit 1")
+    monkeypatch.setattr("fedikit_lab.container._MOUNT", "echo it is broken; exit 1")
     with pytest.raises(HostError, match=r"(?s)one: it died while it booted.*it is broken"):
         fresh_lab.__enter__()
     assert traces_of(fresh_lab) == []
@@ -136,7 +136,7 @@ def test_the_command_line_boots_names_enters_and_ends_a_lab(fresh_lab: Lab) -> N
 
 def test_a_build_of_the_image_that_is_killed_takes_everything_along(tmp_path: Path) -> None:
     build = subprocess.Popen(
-        [sys.executable, "-c", "from fedikit.lab.image import build_image; build_image()"],
+        [sys.executable, "-c", "from fedikit_lab.image import build_image; build_image()"],
         env={**os.environ, "FEDIKIT_CACHE": str(tmp_path)},
     )
     _wait(lambda: any(tmp_path.glob("lab/building-*/tree/var")), "the build to begin")
@@ -146,12 +146,12 @@ def test_a_build_of_the_image_that_is_killed_takes_everything_along(tmp_path: Pa
 
 
 def _say(*arguments: str) -> str:
-    command = [sys.executable, "-m", "fedikit.lab", *arguments]
+    command = [sys.executable, "-m", "fedikit_lab", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
 
 
 def _kill_up_when(lab: Lab, moment: Callable[[Lab], bool]) -> None:
-    command = [sys.executable, "-m", "fedikit.lab", "up", "one", "--no-acme", f"--directory={lab.directory}"]
+    command = [sys.executable, "-m", "fedikit_lab", "up", "one", "--no-acme", f"--directory={lab.directory}"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _wait(lambda: moment(lab), "the moment to kill it", pause=0.002)
     process.kill()

@@ -5,7 +5,7 @@ from ipaddress import IPv4Network
 import pytest
 
 from fedikit.errors import FedikitError
-from fedikit.lab.network import Network, bridge_name, free_number, subnet_of
+from fedikit_lab.network import Network, bridge_name, free_number, subnet_of
 
 
 def test_every_lab_has_a_subnet_of_its_own() -> None:

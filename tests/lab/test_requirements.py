@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from fedikit.errors import FedikitError
-from fedikit.lab import requirements
-from fedikit.lab.requirements import missing_tools, require_host
+from fedikit_lab import requirements
+from fedikit_lab.requirements import missing_tools, require_host
 
 
 def test_a_machine_without_tools_is_told_the_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from fedikit.errors import DeadlineExceeded, FedikitError
-from fedikit.lab import Lab
-from fedikit.lab.authority import issue, kept_authority
-from fedikit.lab.image import cache_directory
-from fedikit.lab.keys import kept_key
-from fedikit.lab.lock import held_lock
-from fedikit.lab.state import State, lab_name, load_state, save_state
+from fedikit_lab import Lab
+from fedikit_lab.authority import issue, kept_authority
+from fedikit_lab.image import cache_directory
+from fedikit_lab.keys import kept_key
+from fedikit_lab.lock import held_lock
+from fedikit_lab.state import State, lab_name, load_state, save_state
 
 
 def test_a_lab_is_called_after_the_place_of_its_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

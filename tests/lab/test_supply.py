@@ -7,10 +7,10 @@ from click.testing import CliRunner
 
 from fedikit.errors import FedikitError
 from fedikit.events import tell_nobody
-from fedikit.lab import requirements, supply
-from fedikit.lab.cli import lab as command_line
-from fedikit.lab.supply import supplies, supply_all
 from fedikit.store import Images
+from fedikit_lab import requirements, supply
+from fedikit_lab.cli import lab as command_line
+from fedikit_lab.supply import supplies, supply_all
 from tests.images import SmallImage, write_archive
 
 

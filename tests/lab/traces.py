@@ -3,8 +3,8 @@
 import subprocess
 from pathlib import Path
 
-from fedikit.lab import Lab
-from fedikit.lab.network import bridge_name
+from fedikit_lab import Lab
+from fedikit_lab.network import bridge_name
 
 
 def traces_of(lab: Lab) -> list[str]:

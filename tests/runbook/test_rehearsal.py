@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from fedikit.lab import Lab
 from fedikit.runbook import RunResult, list_records, run_runbook
 from fedikit.secrets.redaction import find_leaks
+from fedikit_lab import Lab
 
 pytestmark = pytest.mark.lab
 

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import pytest
 
-import fedikit.lab.contract
+import fedikit_lab.contract
 
-PACKAGE = Path(fedikit.lab.contract.__file__).parent
+PACKAGE = Path(fedikit_lab.contract.__file__).parent
 SECONDS = 20
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from fedikit.lab.contract.gotosocial import FILES
-from fedikit.lab.contract.gotosocial_settings import read_settings
-from fedikit.lab.contract.gotosocial_store import Invalid, check_password
-from fedikit.lab.contract.shared import Environment, Refused
+from fedikit_lab.contract.gotosocial import FILES
+from fedikit_lab.contract.gotosocial_settings import read_settings
+from fedikit_lab.contract.gotosocial_store import Invalid, check_password
+from fedikit_lab.contract.shared import Environment, Refused
 from tests.lab.contract.conftest import Program, Stored, ask_postgresql, free_port
 
 HOST = "gotosocial.fediversity.test"

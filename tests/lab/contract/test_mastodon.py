@@ -19,10 +19,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from fedikit.lab.contract import mastodon, mastodon_streaming
-from fedikit.lab.contract.mastodon_mail import Server, takes_mail
-from fedikit.lab.contract.mastodon_settings import load_settings
-from fedikit.lab.contract.shared import Environment, Refused
+from fedikit_lab.contract import mastodon, mastodon_streaming
+from fedikit_lab.contract.mastodon_mail import Server, takes_mail
+from fedikit_lab.contract.mastodon_settings import load_settings
+from fedikit_lab.contract.shared import Environment, Refused
 from tests.lab.contract.conftest import PACKAGE, Program, Stored, answers, ask_postgresql, free_port, wait_until
 
 DOMAIN = "social.example"

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from fedikit.lab.contract.peertube import COMMANDS, FILES
-from fedikit.lab.contract.peertube_settings import read_settings
-from fedikit.lab.contract.peertube_videos import long_form, short_form
-from fedikit.lab.contract.shared import Environment, Refused
+from fedikit_lab.contract.peertube import COMMANDS, FILES
+from fedikit_lab.contract.peertube_settings import read_settings
+from fedikit_lab.contract.peertube_videos import long_form, short_form
+from fedikit_lab.contract.shared import Environment, Refused
 from tests.lab.contract.conftest import PACKAGE, Program, Stored, ask_postgresql, free_port, wait_until
 
 HOST = "peertube.fediversity.test"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from fedikit.lab.contract.pixelfed import COMMANDS, FILES, IMAGE
-from fedikit.lab.contract.pixelfed_settings import read_settings
-from fedikit.lab.contract.shared import Environment, Refused
+from fedikit_lab.contract.pixelfed import COMMANDS, FILES, IMAGE
+from fedikit_lab.contract.pixelfed_settings import read_settings
+from fedikit_lab.contract.shared import Environment, Refused
 from tests.lab.contract.conftest import PACKAGE, Program, Stored, free_port, wait_until
 
 WORKDIR = str(IMAGE["workdir"])

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from fedikit.lab.contract import shared, web
-from fedikit.lab.contract.shared import Answer, Application, Bucket, BucketError, Environment, Refused, Request
+from fedikit_lab.contract import shared, web
+from fedikit_lab.contract.shared import Answer, Application, Bucket, BucketError, Environment, Refused, Request
 from tests.lab.contract.conftest import PACKAGE, Stored
 
 DRIVERS = {"psycopg2", "pymysql", "redis"}

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from fedikit.lab.keys import write_private
+from fedikit_lab.keys import write_private
 
 _DAYS = 3650
 

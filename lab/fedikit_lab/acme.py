@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fedikit.errors import HostError
-from fedikit.lab.authority import Certificate, issue
-from fedikit.lab.furnish import place_file, place_link
+from fedikit_lab.authority import Certificate, issue
+from fedikit_lab.furnish import place_file, place_link
 
 NAME = "acme"
 HOST = "acme.lab"

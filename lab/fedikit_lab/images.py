@@ -16,11 +16,11 @@ from pathlib import Path
 
 from fedikit.errors import FedikitError
 from fedikit.events import StepFinished, StepStarted, Tell, Waiting, tell_nobody
-from fedikit.lab import garage
-from fedikit.lab.image import CODENAME, cache_directory
-from fedikit.lab.layout import Layout
-from fedikit.lab.lock import held_lock
-from fedikit.lab.standins import (
+from fedikit_lab import garage
+from fedikit_lab.image import CODENAME, cache_directory
+from fedikit_lab.layout import Layout
+from fedikit_lab.lock import held_lock
+from fedikit_lab.standins import (
     LEFT_OUT,
     OPTIONS,
     Program,

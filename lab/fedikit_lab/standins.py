@@ -1,7 +1,7 @@
 """Contract images: Debian with Python, an application's language if it has one, and the program that stands in for it.
 
 Each of these is a layer; the first is the same in all of them. What goes into the last is said by the constants IMAGE,
-COMMANDS and FILES of the program's module in `fedikit.lab.contract`.
+COMMANDS and FILES of the program's module in `fedikit_lab.contract`.
 """
 
 import importlib
@@ -13,12 +13,12 @@ from pathlib import Path
 from types import ModuleType
 
 from fedikit.events import Tell, Waiting
-from fedikit.lab import contract
-from fedikit.lab.bootstrap import ALONE, bootstrap
-from fedikit.lab.image import CODENAME
-from fedikit.lab.layout import MOMENT, Config, Layout, mark_what_went
-from fedikit.lab.tool import run_tool
 from fedikit.store import Store, fetch, resolve
+from fedikit_lab import contract
+from fedikit_lab.bootstrap import ALONE, bootstrap
+from fedikit_lab.image import CODENAME
+from fedikit_lab.layout import MOMENT, Config, Layout, mark_what_went
+from fedikit_lab.tool import run_tool
 
 PACKAGES = ("ca-certificates", "python3", "python3-psycopg2", "python3-pymysql", "python3-redis", "tini")
 OPTIONS = (

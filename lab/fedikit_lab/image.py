@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 
 from fedikit.events import StepFinished, StepStarted, Tell, Waiting, tell_nobody
-from fedikit.lab.bootstrap import bootstrap
-from fedikit.lab.furnish import place_file, place_link
-from fedikit.lab.layout import MOMENT
-from fedikit.lab.lock import held_lock
+from fedikit_lab.bootstrap import bootstrap
+from fedikit_lab.furnish import place_file, place_link
+from fedikit_lab.layout import MOMENT
+from fedikit_lab.lock import held_lock
 
 CODENAME = "trixie"
 PACKAGES = (

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fedikit.errors import FedikitError, HostError
-from fedikit.lab.furnish import place_file, place_link
-from fedikit.lab.machine import Machine
+from fedikit_lab.furnish import place_file, place_link
+from fedikit_lab.machine import Machine
 
 if TYPE_CHECKING:
     from selenium.webdriver.remote.webdriver import WebDriver
@@ -90,7 +90,7 @@ class Client:
             from selenium.webdriver.remote.remote_connection import RemoteConnection
             from urllib3.exceptions import HTTPError
         except ImportError as error:
-            hint = "pip install 'fedikit[dev]'"
+            hint = "pip install 'fedikit-lab[client]'"
             raise FedikitError("the lab's browser is driven by Selenium, which is not here", hint=hint) from error
 
         options = webdriver.ChromeOptions()

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from fedikit.lab.network import FIRST_MACHINE_NUMBER
+from fedikit_lab.network import FIRST_MACHINE_NUMBER
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fedikit.lab.acme import DIRECTORY_PORT, HOST
-from fedikit.lab.keys import write_private
-from fedikit.lab.supply import mirrors
 from fedikit.secrets import new_key
+from fedikit_lab.acme import DIRECTORY_PORT, HOST
+from fedikit_lab.keys import write_private
+from fedikit_lab.supply import mirrors
 
 FILE = "environment.toml"
 _PLACEMENT = {

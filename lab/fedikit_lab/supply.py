@@ -12,10 +12,10 @@ from pathlib import Path
 from fedikit.catalogue import gotosocial, mastodon, peertube, pixelfed
 from fedikit.errors import FedikitError
 from fedikit.events import Tell
-from fedikit.lab.images import is_built, lab_image, title_of
-from fedikit.lab.requirements import require_image_tools
 from fedikit.policies import garage
 from fedikit.store import Images
+from fedikit_lab.images import is_built, lab_image, title_of
+from fedikit_lab.requirements import require_image_tools
 
 CHOICE = "FEDIKIT_LAB_IMAGES"
 _STAND_INS = {

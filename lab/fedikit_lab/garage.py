@@ -11,9 +11,9 @@ from pathlib import Path
 
 from fedikit.errors import FedikitError
 from fedikit.events import Tell, Waiting
-from fedikit.lab.bootstrap import follow
-from fedikit.lab.layout import Config, Layout
-from fedikit.lab.tool import run_tool
+from fedikit_lab.bootstrap import follow
+from fedikit_lab.layout import Config, Layout
+from fedikit_lab.tool import run_tool
 
 VERSION = "2.5.0"
 TITLE = f"Garage {VERSION}, built in the lab"

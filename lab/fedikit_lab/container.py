@@ -10,8 +10,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from fedikit.lab.cgroup import is_populated, remove_cgroup, shut_down, supervisors
-from fedikit.lab.tool import run_tool
+from fedikit_lab.cgroup import is_populated, remove_cgroup, shut_down, supervisors
+from fedikit_lab.tool import run_tool
 
 _START_SECONDS = 10
 _STOP_SECONDS = 30

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from fedikit.lab.cgroup import cgroup_root, remove_cgroup, shut_down
-from fedikit.lab.network import release_network
+from fedikit_lab.cgroup import cgroup_root, remove_cgroup, shut_down
+from fedikit_lab.network import release_network
 
 _STORAGE = Path("/var/lib/fedikit-lab")
 _PROPAGATION = Path("/run/systemd/nspawn/propagate")  # a killed systemd-nspawn leaves an empty directory there

@@ -14,10 +14,10 @@ from rich.console import Console
 from fedikit.display.progress import TerminalProgress
 from fedikit.environment.load import load_configuration, load_environment
 from fedikit.errors import FedikitError
-from fedikit.lab.browser import take_screenshot
-from fedikit.lab.lab import Lab
 from fedikit.model.deployment import Deployment
 from fedikit.runbook import RunResult, run_runbook
+from fedikit_lab.browser import take_screenshot
+from fedikit_lab.lab import Lab
 
 CONFIGURATION = Path("configuration.sample.json")
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fedikit.errors import FedikitError
-from fedikit.lab.cgroup import cgroup_root
-from fedikit.lab.tool import run_tool
+from fedikit_lab.cgroup import cgroup_root
+from fedikit_lab.tool import run_tool
 
 _WATCHERS = 4096
 _PACKAGE_OF_TOOL = {

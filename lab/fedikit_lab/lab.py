@@ -16,26 +16,26 @@ from typing import Self
 
 from fedikit.errors import FedikitError
 from fedikit.events import HostFinished, Tell, tell_nobody
-from fedikit.lab import environment
-from fedikit.lab.acme import NAME as ACME
-from fedikit.lab.acme import PORTS, Acme
-from fedikit.lab.authority import kept_authority
-from fedikit.lab.client import NAME as CLIENT
-from fedikit.lab.client import NUMBER as CLIENT_NUMBER
-from fedikit.lab.client import PACKAGES as CLIENT_PACKAGES
-from fedikit.lab.client import Client, furnish_client
-from fedikit.lab.container import Container
-from fedikit.lab.furnish import Identity
-from fedikit.lab.image import CODENAME, build_image, image_directory
-from fedikit.lab.keys import kept_key
-from fedikit.lab.lock import held_lock
-from fedikit.lab.machine import Machine
-from fedikit.lab.network import ACME_NUMBER, Network, bridge_name, claim_network
-from fedikit.lab.requirements import raise_limits, require_host
-from fedikit.lab.state import State, lab_name, load_state, save_state
-from fedikit.lab.supply import supply_images
-from fedikit.lab.teardown import cgroup_of, container_name, storage_of, take_down
 from fedikit.model.deployment import Deployment
+from fedikit_lab import environment
+from fedikit_lab.acme import NAME as ACME
+from fedikit_lab.acme import PORTS, Acme
+from fedikit_lab.authority import kept_authority
+from fedikit_lab.client import NAME as CLIENT
+from fedikit_lab.client import NUMBER as CLIENT_NUMBER
+from fedikit_lab.client import PACKAGES as CLIENT_PACKAGES
+from fedikit_lab.client import Client, furnish_client
+from fedikit_lab.container import Container
+from fedikit_lab.furnish import Identity
+from fedikit_lab.image import CODENAME, build_image, image_directory
+from fedikit_lab.keys import kept_key
+from fedikit_lab.lock import held_lock
+from fedikit_lab.machine import Machine
+from fedikit_lab.network import ACME_NUMBER, Network, bridge_name, claim_network
+from fedikit_lab.requirements import raise_limits, require_host
+from fedikit_lab.state import State, lab_name, load_state, save_state
+from fedikit_lab.supply import supply_images
+from fedikit_lab.teardown import cgroup_of, container_name, storage_of, take_down
 
 USUAL_MACHINES = ("hello", "cowsay", "social")
 _ROLES = {CLIENT: CLIENT_NUMBER, ACME: ACME_NUMBER}  # the lab's own machines, no targets

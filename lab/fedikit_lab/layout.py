@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fedikit.errors import FedikitError
-from fedikit.lab.tool import run_tool
+from fedikit_lab.tool import run_tool
 
 TAG = "lab"
 MOMENT = 1_754_697_600  # the day of Debian 13; any day before the first build would do

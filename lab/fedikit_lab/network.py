@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from fedikit.errors import FedikitError
-from fedikit.lab.lock import held_lock
-from fedikit.lab.tool import run_tool
+from fedikit_lab.lock import held_lock
+from fedikit_lab.tool import run_tool
 
 ACME_NUMBER = 2
 FIRST_MACHINE_NUMBER = 11

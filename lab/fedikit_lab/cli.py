@@ -12,9 +12,9 @@ from fedikit.display.progress import StandardError, TerminalProgress
 from fedikit.environment.load import load_configuration, load_environment
 from fedikit.errors import FedikitError
 from fedikit.events import Event, HostFinished, Tell
-from fedikit.lab.acme import NAME as ACME
-from fedikit.lab.lab import USUAL_MACHINES, Lab
-from fedikit.lab.supply import supplies, supply_all
+from fedikit_lab.acme import NAME as ACME
+from fedikit_lab.lab import USUAL_MACHINES, Lab
+from fedikit_lab.supply import supplies, supply_all
 
 SAMPLE = Path("configuration.sample.json")
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fedikit.errors import ConnectionFailed, DeadlineExceeded, HostError
-from fedikit.lab.container import Container
-from fedikit.lab.furnish import Identity, furnish
-from fedikit.lab.shell import Result, Shell
+from fedikit_lab.container import Container
+from fedikit_lab.furnish import Identity, furnish
+from fedikit_lab.shell import Result, Shell
 
 BOOT_SECONDS = 60
 COMMAND_SECONDS = 60
