@@ -5,7 +5,7 @@ import pytest
 from fedikit.model import Limits, Person
 from fedikit.model.strength import strength
 
-PERSON = Person(display_name="Alice", username="alice", email="alice@fedi.test")
+PERSON = Person.model_validate({"displayName": "Alice", "username": "alice", "email": "alice@fedi.test"})
 
 
 @pytest.mark.parametrize(
