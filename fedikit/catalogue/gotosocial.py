@@ -11,7 +11,6 @@ from fedikit.model.value import HttpsUrl
 
 CACHE = "/gotosocial/.cache"
 MOVED = ("/.well-known/webfinger", "/.well-known/host-meta", "/.well-known/nodeinfo")
-DOTS_APART = r"[^.@]+(\.[^.@]+)*@.*"
 Count = Annotated[int, Field(ge=0)]
 Registrations = Literal["approved", "none"]
 Exposed = Literal["peers", "blocklist", "allowlist", "public_timeline", "custom_emojis"]
@@ -79,7 +78,7 @@ class Gotosocial(WebApplication[GotosocialSettings]):
 
     name = "gotosocial"
     image = "docker.io/superseriousbusiness/gotosocial:0.22.2"
-    limits = Limits(password_bytes=72, password_bits=60, email=DOTS_APART, email_words="have its dots apart")
+    limits = Limits(password_bytes=72, password_bits=60, email=r"[^.@]+(\.[^.@]+)*@.*", email_words="have dots apart")
 
     def recipe(self, r: Recipe, s: GotosocialSettings) -> None:
         is_open, handles = s.registrations == "approved", r.context.domain if s.short_handles else r.domain

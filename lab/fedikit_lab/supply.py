@@ -20,7 +20,7 @@ from fedikit_lab.requirements import require_image_tools
 CHOICE = "FEDIKIT_LAB_IMAGES"
 _STAND_INS = {
     garage.IMAGE: "built.lab/garage",
-    gotosocial.IMAGE: "contract.lab/gotosocial",
+    gotosocial.Gotosocial.image: "contract.lab/gotosocial",
     mastodon.IMAGE: "contract.lab/mastodon",
     mastodon.STREAMING_IMAGE: "contract.lab/mastodon-streaming",
     peertube.IMAGE: "contract.lab/peertube",
@@ -28,7 +28,7 @@ _STAND_INS = {
 }
 _OF_MACHINES = {
     "garage": (garage.IMAGE,),
-    "gotosocial": (gotosocial.IMAGE,),
+    "gotosocial": (gotosocial.Gotosocial.image,),
     "mastodon": (mastodon.IMAGE, mastodon.STREAMING_IMAGE),
     "peertube": (peertube.IMAGE,),
     "pixelfed": (pixelfed.IMAGE,),

@@ -1,4 +1,4 @@
-"""How hard passwords are to guess; figures are those that the library go-password-validator 0.3.0 gave when it was run."""
+"""How hard passwords are to guess; the figures are what go-password-validator 0.3.0 gave when it was run."""
 
 import pytest
 
