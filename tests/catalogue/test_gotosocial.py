@@ -16,7 +16,7 @@ from fedikit.model import Deployment, Job, SecretText, initial_password
 from fedikit_lab.contract.gotosocial_settings import read_settings
 from fedikit_lab.contract.shared import Environment as Given
 from tests.catalogue.gotosocial import FakeGotosocial
-from tests.model.example import configuration, configured, environment, files, ids, only
+from tests.model.example import configuration, configured, environment, files, ids, only, written_variables
 
 DOMAIN, EMAIL = "gotosocial.fedi.test", "test@fedi.test"
 PASSWORD = 'correct "horse" battery % staple'
@@ -45,7 +45,7 @@ def items(policies: dict[str, Any] | None = None, **settings: Any) -> dict[str, 
 
 
 def variables(policies: dict[str, Any] | None = None, **settings: Any) -> dict[str, str]:
-    lines = files(deployment(policies, **settings).hosts[HOST])["/etc/fedikit/gotosocial.env"].splitlines()
+    lines = written_variables(deployment(policies, **settings).hosts[HOST], "gotosocial").splitlines()
     return dict(line.split("=", 1) for line in lines)
 
 
