@@ -318,6 +318,7 @@ def test_the_applications_learn_of_the_providers_bucket() -> None:
         "S3_HOSTNAME": "mastodon.cdn.example.org",
         "S3_ALIAS_HOST": "mastodon.cdn.example.org",
         "S3_PERMISSION": "",
+        "S3_READ_TIMEOUT": "5",
     }
 
 

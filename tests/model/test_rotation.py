@@ -110,6 +110,7 @@ PERMANENT = [
     "mastodon/encryption-deterministic-key",
     "mastodon/encryption-key-derivation-salt",
     "mastodon/encryption-primary-key",
+    "peertube/administrator",
     "peertube/root",
     "peertube/secret",
     "pixelfed/app-key",
