@@ -180,9 +180,7 @@ def test_one_apply_makes_three_hosts_one_store_with_a_gateway(cloud: Cloud) -> N
 def test_another_number_of_copies_is_refused_before_anything_is_done(cloud: Cloud) -> None:
     report = applied(cloud.wants(**(THREE | {"replication_factor": 2})))
     for name in MACHINES:
-        assert error_of(report, name) == "cannot be changed as planned: cluster:garage; nothing was done"
-    plan = cloud.plan(**(THREE | {"replication_factor": 2}))
-    assert "let replication_factor be 3" in str(reasons(plan))
+        assert "let replication_factor be 3" in error_of(report, name)
 
 
 def test_nothing_is_lost_while_a_machine_is_off_and_it_catches_up(cloud: Cloud) -> None:
@@ -194,7 +192,7 @@ def test_nothing_is_lost_while_a_machine_is_off_and_it_catches_up(cloud: Cloud) 
         assert elsewhere.has(*FEW, *MORE)
     two.start()
     with cloud.admin("one") as garage:
-        wait_until(lambda: garage.call("GetClusterHealth")["status"] == "healthy", seconds=60)
+        wait_until(lambda: garage.call("GetClusterHealth")["status"] == "healthy", seconds=120)
         garage.call("LaunchRepairOperation", "node=*", body={"repairType": "tables"})  # else it is every ten minutes
         wait_until(lambda: len(blocks(two)) == len(FEW) + len(MORE), seconds=90)
         wait_until(lambda: still_moving(garage) == "", seconds=60)
@@ -216,6 +214,7 @@ def test_a_host_leaves_when_another_has_what_it_held(cloud: Cloud) -> None:
 
 
 def test_the_first_host_is_followed_when_it_is_lost(cloud: Cloud) -> None:
+    cloud.lab["one"].succeed("systemctl stop garage")  # so that the others know at once
     switch_off(cloud.lab["one"])
     cloud.apply(machines=("two", "three", "four"), hosts=["two", "three", "four"], replication_factor=3)
     assert blocks(cloud.lab["three"]) == blocks(cloud.lab["four"])
@@ -236,7 +235,8 @@ def test_what_one_host_kept_stays_where_others_join_it(cloud: Cloud) -> None:
     with tunnel_to_address(cloud) as store:
         store.put(*FEW)
     report = applied(cloud.wants(hosts=["one", "two"]))
-    assert f'[policies.bucket.nodes] one = "{own}"' in str(report) or own in error_of(report, "one")
+    assert f'[policies.bucket.nodes] one = "{own}"' in error_of(report, "one")
+    assert report.hosts["four"].error == "waits for one, which failed"
     cloud.apply(hosts=["one", "two"], nodes={"one": own})
     with cloud.store() as store:
         assert store.has(*FEW)
