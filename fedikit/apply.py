@@ -24,7 +24,7 @@ from fedikit.remote.messages import ItemEvent
 from fedikit.remote.needs import packages_for
 from fedikit.remote.session import deployer_name, new_run
 from fedikit.remote.sessions import Asked, Sessions, failing_alone
-from fedikit.results.moves import waits_of
+from fedikit.results.moves import waiting_in_vain, waits_of
 from fedikit.results.plan import HostPlan, Plan
 from fedikit.results.report import HostReport, ItemReport, Report
 from fedikit.secrets import secrets_of
@@ -246,4 +246,6 @@ def _waits_for(plan: Plan) -> dict[str, list[str]]:
     if plan.purpose != "remove":
         for host, earlier_ones in waits_of(plan).after.items():  # who leaves, leaves after the new place serves
             graph[host] += earlier_ones
+        for host, leader in waiting_in_vain(plan).items():
+            graph[host].append(leader)
     return graph

@@ -9,7 +9,7 @@ IMAGE = "docker.io/dxflrs/garage:v2.5.0"
 TOKEN_FILE = f"{FOLDER}/garage/admin-token"
 RPC_PORT = 3901
 _TOKEN = SecretRef(name="garage/admin-token", format="hex64")
-_BUCKET_SECONDS = 1000
+_BUCKET_SECONDS = 700
 _SETTINGS = """\
 metadata_dir = "/var/lib/garage/meta"
 data_dir = "/var/lib/garage/data"

@@ -13,6 +13,7 @@ HOW_TO_BRING_IT = "bring it by hand, see docs/operations.md: Move an application
 SHARED_SERVERS = frozenset({"unit:caddy.service", "unit:mariadb.service", "unit:postgresql@17-main.service"})
 """Servers of several applications: that one comes to a host, and one leaves another, says nothing of an application."""
 GARAGE = "unit:garage.service"
+BUCKET_AWAITED = "job:garage bucket "
 WHAT_GARAGE_KEEPS = "data:what Garage keeps there"
 _LEAVES = ("keep", "delete", "restore", "release")
 
@@ -112,6 +113,20 @@ def waits_of(plan: Plan) -> Waits:
             for user in (host for host in plan.hosts if handover.taking in states[host].served_by):
                 _wait(handover.leaving, user, order, extra)  # it uses what leaves until it is changed
     return Waits(after={host: tuple(others) for host, others in extra.items() if others}, unmet=tuple(unmet))
+
+
+def waiting_in_vain(plan: Plan) -> dict[str, str]:
+    """Hosts that would wait for a bucket which the host that is to make it cannot make now; with that host."""
+    leader = _leader(plan)
+    planned = plan.hosts.get(leader)
+    if planned is None or not (planned.error or planned.is_blocked):
+        return {}
+    return {
+        host: leader
+        for host, planned in plan.hosts.items()
+        if host != leader
+        and any(change.id.startswith(BUCKET_AWAITED) and change.action == "run" for change in planned.changes)
+    }
 
 
 def handovers_of(plan: Plan) -> tuple[Handover, ...]:

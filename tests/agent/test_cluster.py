@@ -46,7 +46,9 @@ class Cluster:
         self.work = Work(Blobs(str(host.home / "store")), {}, purge=False)
 
     def item(self, capacities: dict[str, int | None] | dict[str, int], **fields: Any) -> Item:
-        members = [{"host": host, "zone": host, "capacity": capacity} for host, capacity in capacities.items()]
+        members: list[Item] = [
+            {"host": host, "zone": host, "capacity": capacity, "id": None} for host, capacity in capacities.items()
+        ]
         nodes = [f"{host} {id_of(host)}@10.0.0.1:3901\n" for host in capacities]
         self.work.secrets["cluster:garage"] = "".join(nodes)
         usual: Item = {"id": "cluster:garage", "kind": "cluster", "host": "one", "copies": 1, "seal": "00"}
@@ -225,6 +227,18 @@ def test_a_node_with_data_and_another_id_is_told_how_to_name_it(of: Cluster, gar
     with pytest.raises(Trouble, match="under another id here") as trouble:
         of.make(of.item(THREE))
     assert trouble.value.hint.endswith(f'[policies.bucket.nodes] one = "{"a" * 64}"')
+
+
+def test_a_garage_that_was_alone_must_be_known_by_the_id_that_it_has(of: Cluster, garage: GarageStandIn) -> None:
+    of.make(of.item({"one": GB}))
+    item = of.item(THREE)
+    for member in item["members"]:
+        member["id"] = {"name": f"garage/node-{member['host']}"}
+    assert of.conflict(item).endswith(f'name it, [policies.bucket.nodes] one = "{id_of("one")}"')
+    item["members"][0]["id"] = id_of("one")
+    assert of.conflict(item) == ""
+    of.make(item)
+    assert of.conflict(of.item({**THREE, "four": GB})) == "", "once it is one of several, the others know it"
 
 
 def test_roles_and_changes_of_somebody_else_are_left_alone(of: Cluster, garage: GarageStandIn) -> None:

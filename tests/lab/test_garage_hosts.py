@@ -141,17 +141,23 @@ def _is_open(port: int) -> bool:
         return door.connect_ex(("127.0.0.1", port)) == 0
 
 
-def wait_until(condition: Callable[[], bool], *, seconds: float) -> None:
+def wait_until(condition: Callable[[], bool], *, seconds: float, pause: float = 0.5) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"it did not come within {seconds} s"
-        time.sleep(0.5)
+        time.sleep(pause)
 
 
 def blocks(machine: Machine) -> set[str]:
     """The blocks that it keeps, by their hashes."""
     found = machine.succeed("find /srv/garage-data -type f -printf '%f\\n'").split()
     return {name for name in found if len(name) >= BLOCK_NAME}
+
+
+def has_caught_up(garage: Garage, machine: Machine) -> bool:
+    """Whether it keeps what the others do; if not, they are told to look now, not within ten minutes."""
+    garage.call("LaunchRepairOperation", "node=*", body={"repairType": "tables"})
+    return len(blocks(machine)) == len(FEW) + len(MORE)
 
 
 def reasons(plan: Plan) -> list[str]:
@@ -180,9 +186,7 @@ def test_one_apply_makes_three_hosts_one_store_with_a_gateway(cloud: Cloud) -> N
 def test_another_number_of_copies_is_refused_before_anything_is_done(cloud: Cloud) -> None:
     report = applied(cloud.wants(**(THREE | {"replication_factor": 2})))
     for name in MACHINES:
-        assert error_of(report, name) == "cannot be changed as planned: cluster:garage; nothing was done"
-    plan = cloud.plan(**(THREE | {"replication_factor": 2}))
-    assert "let replication_factor be 3" in str(reasons(plan))
+        assert "let replication_factor be 3" in error_of(report, name)
 
 
 def test_nothing_is_lost_while_a_machine_is_off_and_it_catches_up(cloud: Cloud) -> None:
@@ -194,9 +198,8 @@ def test_nothing_is_lost_while_a_machine_is_off_and_it_catches_up(cloud: Cloud) 
         assert elsewhere.has(*FEW, *MORE)
     two.start()
     with cloud.admin("one") as garage:
-        wait_until(lambda: garage.call("GetClusterHealth")["status"] == "healthy", seconds=60)
-        garage.call("LaunchRepairOperation", "node=*", body={"repairType": "tables"})  # else it is every ten minutes
-        wait_until(lambda: len(blocks(two)) == len(FEW) + len(MORE), seconds=90)
+        wait_until(lambda: has_caught_up(garage, two), seconds=200, pause=15)
+        assert garage.call("GetClusterHealth")["status"] == "healthy"
         wait_until(lambda: still_moving(garage) == "", seconds=60)
     assert blocks(two) == blocks(cloud.lab["one"])
 
@@ -216,6 +219,7 @@ def test_a_host_leaves_when_another_has_what_it_held(cloud: Cloud) -> None:
 
 
 def test_the_first_host_is_followed_when_it_is_lost(cloud: Cloud) -> None:
+    cloud.lab["one"].succeed("systemctl stop garage")  # so that the others know at once
     switch_off(cloud.lab["one"])
     cloud.apply(machines=("two", "three", "four"), hosts=["two", "three", "four"], replication_factor=3)
     assert blocks(cloud.lab["three"]) == blocks(cloud.lab["four"])
@@ -236,7 +240,8 @@ def test_what_one_host_kept_stays_where_others_join_it(cloud: Cloud) -> None:
     with tunnel_to_address(cloud) as store:
         store.put(*FEW)
     report = applied(cloud.wants(hosts=["one", "two"]))
-    assert f'[policies.bucket.nodes] one = "{own}"' in str(report) or own in error_of(report, "one")
+    assert f'[policies.bucket.nodes] one = "{own}"' in error_of(report, "one")
+    assert report.hosts["four"].error == "waits for one, which failed"
     cloud.apply(hosts=["one", "two"], nodes={"one": own})
     with cloud.store() as store:
         assert store.has(*FEW)

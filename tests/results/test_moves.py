@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fedikit.model import Deployment
-from fedikit.results.moves import SHARED_SERVERS, Move, Waits, handovers_of, moves_of, waits_of
+from fedikit.results.moves import SHARED_SERVERS, Move, Waits, handovers_of, moves_of, waiting_in_vain, waits_of
 from fedikit.results.plan import HostPlan, Plan, PlannedChange
 from tests.model.example import MEDIA_SERVERS, configuration, environment
 from tests.model.test_buckets import S3
@@ -239,6 +239,22 @@ def test_one_that_takes_the_place_of_another_gets_its_data() -> None:
 
     assert moves_of(plan) == ()
     assert after_of(waits_of(plan))["spare"] == ("six", "objects")
+
+
+def test_nobody_waits_for_a_bucket_that_cannot_be_made_now() -> None:
+    new = spread("objects", "spare")
+    waiting = PlannedChange(id="job:garage bucket mastodon", action="run")
+    hosts = {"mastodon": HostPlan(host="mastodon", changes=(waiting,)), "spare": HostPlan(host="spare")}
+    for leader, vain in [
+        (HostPlan(host="objects"), {}),
+        (HostPlan(host="objects", error="cannot be reached"), {"mastodon": "objects"}),
+        (
+            HostPlan(host="objects", changes=(PlannedChange(id="cluster:garage", action="blocked"),)),
+            {"mastodon": "objects"},
+        ),
+    ]:
+        plan = Plan(purpose="apply", deployment=new, hosts=hosts | {"objects": leader})
+        assert waiting_in_vain(plan) == vain
 
 
 def test_a_garage_that_leaves_all_its_hosts_waits_for_nobody() -> None:

@@ -56,6 +56,9 @@ class ClusterKind(Kind):
                 f"Garage keeps {state['copies']} of each object here, and can never keep another number: "
                 f"let replication_factor be {state['copies']}, or bring the objects into a new Garage on other hosts"
             )
+        if id := _unknown_id(item, state["roles"]):
+            named = f'[policies.bucket.nodes] {item["host"]} = "{id}"'
+            return f"Garage has objects here under an id that the other hosts do not know: name it, {named}"
         if leader := state["leader"]:
             return f"this Garage is led by {leader}, where its buckets are made: name {leader} first of its hosts"
         return ""
@@ -98,6 +101,15 @@ def is_led_elsewhere(garage: Garage) -> bool:
     """Whether another node makes the buckets of this one's cluster."""
     own = _own_id(garage)
     return any(LEADS in role["tags"] and role["id"] != own for role in garage.call("GetClusterLayout")["roles"])
+
+
+def _unknown_id(item: Item, roles: dict[str, Record]) -> str:
+    """The id of a Garage that was alone so far, if it is to be one of several and is not known by it."""
+    own = roles.get(item["host"])
+    if own is None or len(roles) > 1 or len(item["members"]) < 2 or LEADS in own["tags"]:
+        return ""
+    known = {member["id"] for member in item["members"] if isinstance(member["id"], str)}
+    return "" if own["id"] in known else str(own["id"])
 
 
 def _leader(garage: Garage, roles: dict[str, Record], item: Item) -> str:

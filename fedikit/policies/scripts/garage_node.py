@@ -26,7 +26,7 @@ from typing import Any
 
 ADMIN = "http://127.0.0.1:3903"
 META = "/var/lib/garage/meta"
-START_SECONDS, BUCKET_SECONDS = 60, 900
+START_SECONDS, BUCKET_SECONDS = 60, 600
 
 
 class Lacking(Exception):
