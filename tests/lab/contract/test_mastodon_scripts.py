@@ -4,9 +4,11 @@ Both look for themselves what there is to do.
 """
 
 import json
+import re
 import shutil
 import socket
 import threading
+import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import pytest
 
 import fedikit.catalogue
 from tests.lab.contract.conftest import Program, Stored, ask_postgresql, wait_until
-from tests.lab.contract.mastodon import DOMAIN, Servers, create_user, set_up, start_web
+from tests.lab.contract.mastodon import DOMAIN, Browser, Servers, create_user, set_up, start_web
 
 SCRIPTS = Path(fedikit.catalogue.__file__).parent
 OWNER = {"username": "test", "email": f"test@{DOMAIN}", "name": "Testy McTestface"}
@@ -276,3 +278,67 @@ def test_a_relay_without_users_takes_mail_from_who_does_not_sign_in(
         arrives,
         not arrives,
     )
+
+
+# Newcomers: they are let in by a mail
+
+FIELDS = {
+    "user[account_attributes][username]": "newcomer",
+    "user[email]": f"new@{DOMAIN}",
+    "user[password]": PASSWORD,
+    "user[password_confirmation]": PASSWORD,
+    "user[agreement]": "1",
+}
+
+
+def sign_up(browser: Browser, **other: str) -> tuple[int, str]:
+    form = browser.ask("GET", "/auth/sign_up")[1]
+    token = re.findall(r'name="authenticity_token" value="([^"]+)"', form)
+    fields = {**FIELDS, "authenticity_token": token[0] if token else "", **other}
+    kind = {"Content-Type": "application/x-www-form-urlencoded", "Origin": f"https://{DOMAIN}"}
+    status, text, _ = browser.ask("POST", "/auth", urllib.parse.urlencode(fields), kind)
+    return status, text
+
+
+def can_post(port: int) -> bool:
+    browser = Browser(port)
+    browser.sign_in(PASSWORD, email=f"new@{DOMAIN}")
+    return "compose-form" in browser.ask("GET", "/")[1]
+
+
+@pytest.mark.parametrize(("mode", "enters"), [("open", True), ("approved", False)])
+def test_a_newcomer_is_let_in_by_the_link_in_a_mail_unless_somebody_has_to_approve(
+    servers: Servers, relay: tuple[str, list[str]], mode: str, enters: bool
+) -> None:
+    port, said = relay
+    program = set_up(servers.mastodon(**WITHOUT_USER, SMTP_PORT=port))
+    keep(program, registrations_mode=mode)
+    browser = start_web(program)
+    assert sign_up(browser)[0] == 200
+    assert not can_post(browser.port)
+    program.start("mastodon", "bundle", "exec", "sidekiq", says="MailDeliveryJob")
+    (link,) = [line for line in said if "confirmation_token=" in line]
+    assert browser.ask("GET", link.removeprefix(f"https://{DOMAIN}"))[0] == 302
+    assert can_post(browser.port) is enters
+
+
+def test_nobody_signs_up_where_registrations_are_closed(program: Program) -> None:
+    browser = start_web(program)
+    assert browser.ask("GET", "/auth/sign_up")[2]["location"] == "/auth/sign_in"
+    assert sign_up(browser)[0] == 422
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("user[account_attributes][username]", "4dm1n", "reserved"),
+        ("user[account_attributes][username]", "the_mastodon_team", "reserved"),
+        ("user[password]", "short", "too short"),
+        ("user[agreement]", "0", "must be accepted"),
+        ("user[email]", "new@elsewhere.example", "blocked"),
+    ],
+)
+def test_a_newcomer_is_told_what_is_wrong(program: Program, field: str, value: str, words: str) -> None:
+    keep(program, registrations_mode="open")
+    status, text = sign_up(start_web(program), **{field: value})
+    assert (status, words in text) == (422, True)
