@@ -61,8 +61,8 @@ class Mastodon(WebApplication[MastodonSettings]):
         r.container("sidekiq", "bundle exec sidekiq", live=working, stop_seconds=60)
         r.once("late migrations", "bundle exec rails db:migrate")
         owner = {"username": r.person.username, "email": r.person.email, "name": r.person.display_name}
-        r.task(web, "owner", "mastodon_user.rb", json.dumps(owner), stdin=r.password)
-        r.task(web, "settings", "mastodon_settings.rb", json.dumps(s.kept_in_database(r.person)))
+        r.task(web, "owner", "mastodon_user.rb", json.dumps(owner), stdin=r.password, asked_first=False)
+        r.task(web, "settings", "mastodon_settings.rb", json.dumps(s.kept_in_database(r.person)), asked_first=False)
         r.site({"/*": port, "/api/v1/streaming*": streaming}, max_body_megabytes=105)
 
         r.answers("/api/v2/instance", contains=r.domain)

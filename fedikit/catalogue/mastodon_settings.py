@@ -14,16 +14,18 @@ _OTHER_CONNECTIONS = 15
 class SignIn(Chosen):
     """Signing in by another service, which speaks OpenID Connect; its secret is given as `mastodon/oidc-client`."""
 
-    issuer: Annotated[HttpsUrl, Upstream("OIDC_ISSUER")]
-    """The service's address, below which it describes itself."""
-    client: Annotated[Line, Upstream("OIDC_CLIENT_ID")]
-    """How the service knows this server."""
-    label: Annotated[Line, Upstream("OIDC_DISPLAY_NAME")] = "OpenID Connect"
-    """What stands on the button."""
+    issuer: Annotated[HttpsUrl, Upstream("OIDC_ISSUER")] = Field(
+        description="The service's address, below which it describes itself."
+    )
+    client: Annotated[Line, Upstream("OIDC_CLIENT_ID")] = Field(description="How the service knows this server.")
+    label: Annotated[Line, Upstream("OIDC_DISPLAY_NAME")] = Field(
+        "OpenID Connect", description="What stands on the button."
+    )
     scopes: Annotated[tuple[Line, ...], Upstream("OIDC_SCOPE")] = ("openid", "profile", "email")
     """What the service is asked for."""
-    name_field: Annotated[Line, Upstream("OIDC_UID_FIELD")] = "preferred_username"
-    """What names an account there; names here are made of it."""
+    name_field: Annotated[Line, Upstream("OIDC_UID_FIELD")] = Field(
+        "preferred_username", description="What names an account there; names here are made of it."
+    )
     trusts_addresses: Annotated[bool, Upstream("OIDC_SECURITY_ASSUME_EMAIL_IS_VERIFIED")] = False
     """Whether e-mail addresses are taken as confirmed, though the service does not say that they are."""
     exclusive: Annotated[bool, Upstream("OMNIAUTH_ONLY")] = False
@@ -33,8 +35,9 @@ class SignIn(Chosen):
 class MastodonSettings(WebSettings):
     """The social network server."""
 
-    subdomain: Subdomain = "mastodon"
-    """What stands before the domain in its web address. Can never change."""
+    subdomain: Subdomain = Field(
+        "mastodon", description="What stands before the domain in its web address. Can never change."
+    )
     short_handles: Annotated[bool, Upstream("LOCAL_DOMAIN", writes=False)] = False
     """People are known by the bare domain, as @alice@example.org, while the web address stays. Can never change."""
     registrations: Annotated[
@@ -43,10 +46,12 @@ class MastodonSettings(WebSettings):
     """Who may sign up: everybody, whom an administrator approves, or nobody. All but the last need mail."""
     registrations_stay_open: Annotated[bool, Upstream("DISABLE_AUTOMATIC_SWITCHING_TO_APPROVED_REGISTRATIONS")] = False
     """Open registrations stay so; else Mastodon asks for approval once no moderator was there for a week."""
-    title: Annotated[Line, Field(max_length=100), Upstream("Setting site_title", writes=False)] = ""
-    """The server's title; what administrators have set if empty."""
-    description: Annotated[Line, Field(max_length=200), Upstream("Setting site_short_description", writes=False)] = ""
-    """A sentence about the server; what administrators have set if empty."""
+    title: Annotated[Line, Upstream("Setting site_title", writes=False)] = Field(
+        "", max_length=100, description="The server's title; what administrators have set if empty."
+    )
+    description: Annotated[Line, Upstream("Setting site_short_description", writes=False)] = Field(
+        "", max_length=200, description="A sentence about the server; what administrators have set if empty."
+    )
     contact_email: Annotated[EmailAddress | Literal[""], Upstream("Setting site_contact_email", writes=False)] = ""
     """Whom visitors may write to; everybody sees it."""
     contact_account: Annotated[

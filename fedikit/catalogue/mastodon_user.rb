@@ -1,8 +1,8 @@
 # frozen_string_literal: true
 
-# Makes the owner's account, its name and its password: MODE (check or make) and the wishes as JSON; the password comes
-# by standard input. What was wished last is kept beside Mastodon's own settings, so that only a new wish is carried
-# out: what the owner has changed since stays.
+# Makes the owner's account, its name and its password: called as `make` and the wishes as JSON; the password comes by
+# standard input. What was wished last is kept beside Mastodon's own settings, so that only a new wish is carried out:
+# what the owner has changed since stays. Rails takes its time to start, so nothing is asked in a run before.
 
 MEMORY = 'fedikit_owner'
 
@@ -32,14 +32,12 @@ def change_password(user, password)
   abort user.errors.full_messages.join(', ') if user.errors.any?
 end
 
-mode = ARGV[0]
 wished = JSON.parse(ARGV[1])
 password = $stdin.read
 account = Account.find_local(wished['username'])
 last = JSON.parse(Setting[MEMORY] || '{}')
 is_named = last['name'] == wished['name']
 has_password = Devise::Encryptor.compare(User, last['password'].to_s, password)
-exit !account.nil? && is_named && has_password if mode == 'check'
 
 user = account ? account.user : make_user(wished, password)
 abort "the account #{wished['username']} was deleted, and its name is not free again" unless user

@@ -200,15 +200,16 @@ class Recipe:
         script: str,
         *arguments: str | FactReference,
         stdin: Text = "",
+        asked_first: bool = True,
         **options: Any,
     ) -> None:
         """Runs a script that lies beside the recipe: in a container, or (.py) on the host.
 
         It is called as `check ARGUMENTS` first, and as `make ARGUMENTS` if that does not exit with 0; secrets come by
-        standard input only.
+        standard input only. One that takes long to start, and looks for itself, need not be asked first.
         """
         command = self._script(script)
-        run, check = (*command, "make", *arguments), (*command, "check", *arguments)
+        run, check = (*command, "make", *arguments), (*command, "check", *arguments) if asked_first else ()
         container = where.name if where else None
         self._add(Task(name=name, container=container, run=run, check=check, stdin=stdin, **options))
 

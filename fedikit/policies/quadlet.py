@@ -63,7 +63,8 @@ def _container(container: Container, image: str, seen: OnHost) -> list[str]:
 
 
 def _service(container: Container) -> list[str]:
-    lines = ["Restart=always", "RestartSec=2", f"TimeoutStartSec={container.start_seconds}"]
+    # 143: ended by SIGTERM, as it was told
+    lines = ["Restart=always", "RestartSec=2", "SuccessExitStatus=143", f"TimeoutStartSec={container.start_seconds}"]
     lines.append(f"TimeoutStopSec={container.stop_seconds + 10}")
     if isinstance(container.health, HttpHealth):
         wait = await_command(container.health, container.start_seconds)

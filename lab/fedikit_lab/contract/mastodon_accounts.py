@@ -103,13 +103,13 @@ def _role(database: Database, name: str | None) -> int | None:
 
 def _check_new(database: Database, settings: Settings, username: str, email: str) -> None:
     """Refuses with upstream's names of mistakes, all at once. Who may use tootctl may take a reserved name, too."""
-    mistakes = [("account.username", text) for text in _username_mistakes(database, username)]
-    mistakes += [("email", text) for text in _email_mistakes(database, settings, email)]
+    mistakes = [("account.username", text) for text in username_mistakes(database, username)]
+    mistakes += [("email", text) for text in email_mistakes(database, settings, email)]
     if mistakes:
         raise Refused("\n".join(f"Failure/Error: {field}\n    {text}" for field, text in mistakes))
 
 
-def _username_mistakes(database: Database, username: str) -> list[str]:
+def username_mistakes(database: Database, username: str) -> list[str]:
     if not re.fullmatch(r"[A-Za-z0-9_]+", username):
         return ["invalid"]
     taken = database.value("SELECT 1 FROM accounts WHERE lower(username) = lower(%s) AND domain IS NULL", username)
@@ -120,7 +120,7 @@ def _username_mistakes(database: Database, username: str) -> list[str]:
     return [text for text, fails in checks.items() if fails]
 
 
-def _email_mistakes(database: Database, settings: Settings, email: str) -> list[str]:
+def email_mistakes(database: Database, settings: Settings, email: str) -> list[str]:
     if not re.fullmatch(r"[^@\s%,\"]+@[^@\s%,\"]+", email) or len(email) > 320:
         return ["invalid"]
     domain = email.rpartition("@")[2]

@@ -38,7 +38,7 @@ MIGRATIONS: tuple[tuple[str, str, bool, str], ...] = (
            CREATE TABLE users (id bigserial PRIMARY KEY, email varchar NOT NULL UNIQUE,
            encrypted_password varchar NOT NULL, account_id bigint NOT NULL REFERENCES accounts,
            role_id bigint REFERENCES user_roles, confirmed_at timestamptz, approved boolean NOT NULL DEFAULT false,
-           disabled boolean NOT NULL DEFAULT false,
+           disabled boolean NOT NULL DEFAULT false, confirmation_token varchar,
            created_at timestamptz NOT NULL DEFAULT now());
            CREATE TABLE session_activations (session_id varchar PRIMARY KEY,
            user_id bigint NOT NULL REFERENCES users ON DELETE CASCADE, access_token varchar NOT NULL UNIQUE);

@@ -6,6 +6,12 @@ from html import escape
 from .shared import page
 
 _ACCENT = "#563acc"
+_NEWCOMERS = (
+    ("user_account_attributes_username", "user[account_attributes][username]", "text", "Username"),
+    ("user_email", "user[email]", "email", "E-mail address"),
+    ("user_password", "user[password]", "password", "Password"),
+    ("user_password_confirmation", "user[password_confirmation]", "password", "Confirm password"),
+)
 
 
 def sign_in_page(csrf: str, *, email: str = "", problem: str = "") -> str:
@@ -78,11 +84,31 @@ def about_page(*, title: str, description: str, rules: list[str], mode: str) -> 
     )
 
 
+def sign_up_page(csrf: str, *, domain: str, problem: str = "") -> str:
+    """The form for newcomers; a problem is shown above it."""
+    flash = f'<div class="flash-message alert"><strong>{escape(problem)}</strong></div>' if problem else ""
+    rows = "".join(
+        f'<label for="{name}">{label}</label><input type="{kind}" name="{field}" id="{name}">'
+        for name, field, kind, label in _NEWCOMERS
+    )
+    return _page(
+        "Sign up",
+        f"""<main class="container-alt"><h1>Let's get you set up on {escape(domain)}.</h1>{flash}
+<form class="simple_form new_user" id="new_user" action="/auth" accept-charset="UTF-8" method="post">
+{_hidden(csrf)}{rows}
+<label><input type="checkbox" name="user[agreement]" id="user_agreement" value="1"> I agree</label>
+<div class="actions"><button name="button" type="submit" class="btn">Sign up</button></div></form></main>""",
+    )
+
+
+def notice_page(title: str, text: str) -> str:
+    """A few words."""
+    return _page(title, f"<main><h1>{escape(title)}</h1><p>{escape(text)}</p></main>")
+
+
 def setup_page() -> str:
     """For a user who cannot post yet."""
-    return _page(
-        "Setup", "<main><h1>Check your inbox</h1><p>This account is not confirmed or not approved yet.</p></main>"
-    )
+    return notice_page("Check your inbox", "This account is not confirmed or not approved yet.")
 
 
 def _page(title: str, body: str) -> str:

@@ -14,7 +14,7 @@ def deliver(server: MailServer, to: str, subject: str, text: str) -> None:
     """Hands a mail to the server; what that refuses is told in its words."""
     mail = EmailMessage()
     mail["From"], mail["To"], mail["Subject"] = server.sender, to, subject
-    mail.set_content(text)
+    mail.set_content(text, cte="8bit")
     try:
         with _connect(server) as connection:
             _protect(connection, server)

@@ -11,8 +11,9 @@ from . import mastodon_pages as pages
 from .mastodon_accounts import registrations_mode, setting
 from .mastodon_api import Api
 from .mastodon_database import Database
+from .mastodon_newcomers import Newcomers
 from .mastodon_posts import LOCAL, Posts
-from .mastodon_queue import Throttle
+from .mastodon_queue import Queue, Throttle
 from .mastodon_sessions import Sessions
 from .mastodon_settings import Settings
 from .shared import Answer, Application, Request, html, plain, redirect
@@ -26,6 +27,7 @@ def make_application(settings: Settings, client: Any) -> Application:
     database = Database(settings.servers.database)
     sessions = Sessions(database, settings.secret)
     posts = Posts(settings, client)
+    newcomers = Newcomers(settings, sessions, Queue(client))
     site = Site(settings, sessions, Throttle(client, limit=25, seconds=300))
     routes: dict[tuple[str, str], Callable[..., Answer]] = {
         ("GET", "/health"): lambda request: plain("OK"),
@@ -35,6 +37,9 @@ def make_application(settings: Settings, client: Any) -> Application:
         ("GET", "/auth/sign_in"): site.sign_in,
         ("POST", "/auth/sign_in"): site.log_in,
         ("POST", "/auth/sign_out"): site.log_out,
+        ("GET", "/auth/sign_up"): newcomers.form,
+        ("POST", "/auth"): newcomers.sign_up,
+        ("GET", "/auth/confirmation"): newcomers.confirm,
         ("GET", "/@{name}"): site.profile,
         ("GET", "/packs/{path...}"): lambda request, path: _static(_PACKS, path),
         ("GET", "/system/{path...}"): lambda request, path: _static(LOCAL, path),

@@ -89,10 +89,12 @@ class Browser:
             self.cookies[name] = value
         return response.status, text, found
 
-    def sign_in(self, password: str, **headers: str) -> tuple[int, str, dict[str, str]]:
+    def sign_in(
+        self, password: str, *, email: str = f"Test@{DOMAIN}", **headers: str
+    ) -> tuple[int, str, dict[str, str]]:
         _, form, _ = self.ask("GET", "/auth/sign_in")
         token = _TOKEN.findall(form)[0]
-        fields = {"authenticity_token": token, "user[email]": f"Test@{DOMAIN}", "user[password]": password}
+        fields = {"authenticity_token": token, "user[email]": email, "user[password]": password}
         kind = {"Content-Type": "application/x-www-form-urlencoded", "Origin": f"https://{DOMAIN}"}
         return self.ask("POST", "/auth/sign_in", urllib.parse.urlencode(fields), {**kind, **headers})
 
