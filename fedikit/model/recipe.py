@@ -24,12 +24,11 @@ from fedikit.errors import Mistake
 from fedikit.model.application import Application, Context, Settings
 from fedikit.model.check import Check, HttpAnswers, NodeInfo, WebFinger
 from fedikit.model.configuration import initial_password
-from fedikit.model.item import Job, SecretFormat, SecretRef, SecretText
+from fedikit.model.item import SecretFormat, SecretRef
 from fedikit.model.person import Person
 from fedikit.model.request import (
     CommandHealth,
     Container,
-    HostItems,
     HttpHealth,
     OneOffJob,
     Request,
@@ -49,7 +48,7 @@ from fedikit.model.resource import (
     OtherServers,
     PostgresDatabase,
 )
-from fedikit.model.text import Text
+from fedikit.model.text import FactReference, Text
 from fedikit.model.upstream import upstream_values
 from fedikit.model.value import Subdomain
 
@@ -190,7 +189,13 @@ class Recipe:
         return self._add(job)
 
     def task(
-        self, where: Container | None, name: str, script: str, *arguments: str, stdin: Text = "", **options: Any
+        self,
+        where: Container | None,
+        name: str,
+        script: str,
+        *arguments: str | FactReference,
+        stdin: Text = "",
+        **options: Any,
     ) -> None:
         """Runs a script that lies beside the recipe: in a container, or (.py) on the host.
 
@@ -199,12 +204,8 @@ class Recipe:
         """
         command = self._script(script)
         run, check = (*command, "make", *arguments), (*command, "check", *arguments)
-        if where:
-            self._add(Task(name=name, container=where.name, run=run, check=check, stdin=stdin, **options))
-            return
-        content = stdin if isinstance(stdin, str) else SecretText(parts=stdin if isinstance(stdin, tuple) else (stdin,))
-        job = Job(name=f"{self._application.name} {name}", run=run, check=check, stdin=content, **options)
-        self._add(HostItems(items=(job,)))
+        container = where.name if where else None
+        self._add(Task(name=name, container=container, run=run, check=check, stdin=stdin, **options))
 
     # How it is reached, and how one sees that it works
 

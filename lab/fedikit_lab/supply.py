@@ -21,16 +21,16 @@ CHOICE = "FEDIKIT_LAB_IMAGES"
 _STAND_INS = {
     garage.IMAGE: "built.lab/garage",
     gotosocial.IMAGE: "contract.lab/gotosocial",
-    mastodon.IMAGE: "contract.lab/mastodon",
-    mastodon.STREAMING_IMAGE: "contract.lab/mastodon-streaming",
-    peertube.IMAGE: "contract.lab/peertube",
+    mastodon.Mastodon.image: "contract.lab/mastodon",
+    mastodon.Mastodon.streaming_image: "contract.lab/mastodon-streaming",
+    peertube.Peertube.image: "contract.lab/peertube",
     pixelfed.Pixelfed.image: "contract.lab/pixelfed",
 }
 _OF_MACHINES = {
     "garage": (garage.IMAGE,),
     "gotosocial": (gotosocial.IMAGE,),
-    "mastodon": (mastodon.IMAGE, mastodon.STREAMING_IMAGE),
-    "peertube": (peertube.IMAGE,),
+    "mastodon": (mastodon.Mastodon.image, mastodon.Mastodon.streaming_image),
+    "peertube": (peertube.Peertube.image,),
     "pixelfed": (pixelfed.Pixelfed.image,),
 }
 

@@ -51,8 +51,7 @@ def test_no_command_line_holds_a_secret(deployment: Deployment) -> None:
     jobs = [item for host in deployment.hosts.values() for item in host.items if isinstance(item, Job)]
 
     assert {job.name for job in jobs if isinstance(job.stdin, SecretText)} == {
-        "garage layout",
-        "mastodon owner password",
+        "mastodon owner",
         "peertube initial user",
         "pixelfed owner password",
     }

@@ -8,7 +8,7 @@ import sys
 import threading
 import traceback
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from email.message import Message
 from http.cookies import SimpleCookie
@@ -153,11 +153,13 @@ class Application:
         return self.missing(request)
 
 
-def serve(application: Application, address: str, port: int) -> int:
-    """Answers requests on an address until the process is told to stop (SIGTERM, SIGINT)."""
+def serve(
+    application: Application, address: str, port: int, *, stop: Iterable[int] = (signal.SIGTERM, signal.SIGINT)
+) -> int:
+    """Answers requests on an address until the process is told to stop, by one of these signals."""
     server = ThreadingHTTPServer((address, port), _handler(application))
     server.daemon_threads = True
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in stop:
         signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
     print(f"Listening on http://{address}:{port}", flush=True)
     with server:
