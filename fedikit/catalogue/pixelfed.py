@@ -22,7 +22,7 @@ class PixelfedSettings(WebSettings):
 
     subdomain: Subdomain = "pixelfed"
     """What stands before the domain in its web address. Can never change."""
-    registrations: Annotated[Literal["open", "approval", "none"], Upstream("OPEN_REGISTRATION", writes=False)] = "none"
+    registrations: Annotated[Literal["open", "approved", "none"], Upstream("OPEN_REGISTRATION", writes=False)] = "none"
     """Who may sign up: everybody, those whom an administrator approves (upstream's INSTANCE_CUR_REG), or nobody."""
     title: Annotated[Line, Field(min_length=1, max_length=100), Upstream("APP_NAME")] = "Pixelfed"
     """The server's title."""
@@ -92,9 +92,9 @@ def _name(r: Recipe, s: PixelfedSettings) -> None:
 
 
 def _let_in(r: Recipe, s: PixelfedSettings) -> None:
-    approval, asks, key = s.registrations == "approval", bool(s.captcha_site_key), s.captcha_site_key or None
+    approved, asks, key = s.registrations == "approved", bool(s.captcha_site_key), s.captcha_site_key or None
     r.env(OPEN_REGISTRATION=s.registrations == "open", ENFORCE_EMAIL_VERIFICATION=s.registrations != "none")
-    r.env(INSTANCE_CUR_REG=approval, INSTANCE_CUR_REG_NOTIFY_ADMIN_ON_VERIFY=approval)
+    r.env(INSTANCE_CUR_REG=approved, INSTANCE_CUR_REG_NOTIFY_ADMIN_ON_VERIFY=approved)
     r.env(PF_ENFORCE_MAX_USERS=bool(s.max_users), CAPTCHA_ENABLED=asks, CAPTCHA_ENABLED_ON_REGISTER=asks)
     r.env(CAPTCHA_ENABLED_ON_CURATED_REGISTER=asks, CAPTCHA_DRIVER="hcaptcha", CAPTCHA_H_SITEKEY=key)
     secret = r.secret("captcha", given=True) if asks else None

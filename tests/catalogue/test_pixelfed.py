@@ -251,9 +251,9 @@ def test_mail_is_encrypted_as_the_provider_says_at_any_port(encryption: str, sch
         ({"registrations": "open"}, "OPEN_REGISTRATION", "true"),
         ({"registrations": "open"}, "INSTANCE_CUR_REG", "false"),
         ({"registrations": "open"}, "ENFORCE_EMAIL_VERIFICATION", "true"),
-        ({"registrations": "approval"}, "OPEN_REGISTRATION", "false"),
-        ({"registrations": "approval"}, "INSTANCE_CUR_REG", "true"),
-        ({"registrations": "approval"}, "ENFORCE_EMAIL_VERIFICATION", "true"),
+        ({"registrations": "approved"}, "OPEN_REGISTRATION", "false"),
+        ({"registrations": "approved"}, "INSTANCE_CUR_REG", "true"),
+        ({"registrations": "approved"}, "ENFORCE_EMAIL_VERIFICATION", "true"),
         ({}, "ACTIVITY_PUB", "true"),
         ({"federation": False}, "ACTIVITY_PUB", "false"),
         ({"publicDiscovery": True}, "INSTANCE_DISCOVER_PUBLIC", "true"),
@@ -301,7 +301,7 @@ def test_what_upstream_would_not_start_with_is_refused(wrong: dict[str, Any]) ->
 # Whom it takes
 
 
-@pytest.mark.parametrize("registrations", ["open", "approval"])
+@pytest.mark.parametrize("registrations", ["open", "approved"])
 def test_who_may_sign_up_needs_mail(registrations: str) -> None:
     asked = configuration("pixelfed", pixelfed={"registrations": registrations})
 

@@ -273,7 +273,7 @@ def test_a_variable_that_upstream_does_not_read_is_refused(name: str) -> None:
         settings(**{name: "x"})
 
 
-@pytest.mark.parametrize("registrations", ["none", "open", "approval"])
+@pytest.mark.parametrize("registrations", ["none", "open", "approved"])
 def test_all_variables_of_the_recipe_are_taken(registrations: str) -> None:
     """As the recipe writes them: a secret of a form is as long as its name says."""
     mail = {"mail": {"host": "smtp.example.org", "user": "fedi", "port": 2465, "encryption": "tls"}}
