@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fedikit.catalogue import gotosocial, mastodon, pixelfed
-from fedikit.catalogue.peertube import Peertube
+from fedikit.catalogue import gotosocial, mastodon, peertube, pixelfed
 from fedikit.errors import FedikitError
 from fedikit.events import Tell
 from fedikit.policies import garage
@@ -22,17 +21,17 @@ CHOICE = "FEDIKIT_LAB_IMAGES"
 _STAND_INS = {
     garage.IMAGE: "built.lab/garage",
     gotosocial.IMAGE: "contract.lab/gotosocial",
-    mastodon.IMAGE: "contract.lab/mastodon",
-    mastodon.STREAMING_IMAGE: "contract.lab/mastodon-streaming",
-    Peertube.image: "contract.lab/peertube",
-    pixelfed.IMAGE: "contract.lab/pixelfed",
+    mastodon.Mastodon.image: "contract.lab/mastodon",
+    mastodon.Mastodon.streaming_image: "contract.lab/mastodon-streaming",
+    peertube.Peertube.image: "contract.lab/peertube",
+    pixelfed.Pixelfed.image: "contract.lab/pixelfed",
 }
 _OF_MACHINES = {
     "garage": (garage.IMAGE,),
     "gotosocial": (gotosocial.IMAGE,),
-    "mastodon": (mastodon.IMAGE, mastodon.STREAMING_IMAGE),
-    "peertube": (Peertube.image,),
-    "pixelfed": (pixelfed.IMAGE,),
+    "mastodon": (mastodon.Mastodon.image, mastodon.Mastodon.streaming_image),
+    "peertube": (peertube.Peertube.image,),
+    "pixelfed": (pixelfed.Pixelfed.image,),
 }
 
 
