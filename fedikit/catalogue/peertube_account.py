@@ -60,19 +60,18 @@ class Server:
             raise
 
     def sign_out(self, token: str) -> None:
-        self.ask("POST", "/users/revoke-token", {}, token=token)
+        if token:
+            self.ask("POST", "/users/revoke-token", {}, token=token)
 
-    def has_password(self, name: str, password: str) -> bool:
-        """A second factor is asked for only when the password is right."""
+    def try_password(self, name: str, password: str) -> tuple[bool, str]:
+        """Whether it is the right one, and a token: none where a second factor is asked for, after the password."""
         try:
             token = self.sign_in(name, password)
         except Answered as error:
-            if error.code == "missing_two_factor":
-                return True
-            raise
-        if token:
-            self.sign_out(token)
-        return bool(token)
+            if error.code != "missing_two_factor":
+                raise
+            return True, ""
+        return bool(token), token
 
     def find(self, name: str) -> Any:
         """The user of exactly this name; a search gives all whose name or address has it somewhere in it, in pages."""
@@ -99,12 +98,11 @@ class Account:
 
     def is_there(self) -> bool:
         user = self.server.find(self.name)
-        return (
-            user is not None
-            and not self.differing(user)
-            and user["account"]["displayName"] == self.displayed
-            and self.server.has_password(self.name, self.password)
-        )
+        if user is None or self.differing(user) or user["account"]["displayName"] != self.displayed:
+            return False
+        is_right, token = self.server.try_password(self.name, self.password)
+        self.server.sign_out(token)
+        return is_right
 
     def differing(self, user: Any) -> dict[str, Any]:
         email = {} if user["email"].lower() == self.email else {"email": self.email}
@@ -117,10 +115,13 @@ class Account:
             self.add()
             user = self.server.find(self.name)
         self.server.change(user, **self.differing(user))
-        if not self.server.has_password(self.name, self.password):
+        is_right, token = self.server.try_password(self.name, self.password)
+        if not is_right:
             self.server.change(user, password=self.password)
+            _, token = self.server.try_password(self.name, self.password)
         if user["account"]["displayName"] != self.displayed:
-            self.call_by_name()
+            self.call_by_name(token)
+        self.server.sign_out(token)
 
     def add(self) -> None:
         """Root has the user's address at first; no two may have the same."""
@@ -130,18 +131,14 @@ class Account:
         user = {"username": self.name, "email": self.email, "password": self.password, "role": ADMINISTRATOR}
         self.server.ask("POST", "/users", {**user, "videoQuota": -1, "videoQuotaDaily": -1})
 
-    def call_by_name(self) -> None:
-        try:
-            token = self.server.sign_in(self.name, self.password)
-        except Answered as error:
-            if error.code != "missing_two_factor":
-                raise
+    def call_by_name(self, token: str) -> None:
+        """Only who is signed in may change it."""
+        if not token:
             sys.exit(
                 f"{self.name} signs in with a second factor, so nobody else can change the displayed name to "
                 f"{self.displayed!r}: do it in PeerTube, under My account, or leave it as it is in the configuration"
             )
         self.server.ask("PUT", "/users/me", {"displayName": self.displayed}, token=token)
-        self.server.sign_out(token)
 
 
 def sign_in_as_root(server: Server, own: str) -> bool:

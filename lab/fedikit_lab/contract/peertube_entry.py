@@ -130,7 +130,7 @@ class Entry:
             self._store.create_user(wanted)
         except Taken:
             return problem(409, "User with this username, channel name or email already exists.")
-        return Answer(204)
+        return json_answer({"state": {"id": _ACCEPTED, "label": "Accepted"}})
 
     def _registrations(self, request: Request, user: Row) -> Answer:
         return paged(request, self._store.ask('select id, username, state from "userRegistration" order by id'))

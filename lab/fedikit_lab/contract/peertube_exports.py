@@ -35,7 +35,7 @@ class Exports:
 
     def _request(self, request: Request, user: Row) -> Answer:
         if not self._settings.exports:
-            return problem(400, "User export is not enabled on this instance")
+            return problem(400, "User export is disabled on this instance")
         name = f"user-export-{user['id']}-{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.000Z}.zip"
         statement = 'insert into "userExport" (filename, state, "userId") values (%s, %s, %s) returning id'
         number = self._store.ask(statement, name, _PENDING, user["id"])[0]["id"]
@@ -44,7 +44,7 @@ class Exports:
 
     def _list(self, request: Request, user: Row) -> Answer:
         if not self._settings.exports:
-            return problem(400, "User export is not enabled on this instance")
+            return problem(400, "User export is disabled on this instance")
         return paged(request, self._store.ask('select id, state from "userExport" where "userId" = %s', user["id"]))
 
     def _make(self, number: int, name: str, user: Row) -> None:

@@ -45,7 +45,7 @@ class Users:
             return wrong_parameters(["sort"])
         found = self._store.ask('select * from "user" where username ilike %s or email ilike %s', pattern, pattern)
         found.sort(key=itemgetter(order), reverse=sort.startswith("-"))
-        return paged(request, map(told_user, found))
+        return paged(request, [{**told_user(one), "videoChannels": []} for one in found])
 
     def _create(self, request: Request, user: Row) -> Answer:
         given: Any = request.json() or {}

@@ -258,7 +258,7 @@ def test_the_recipe_says_nothing_that_peertube_does_not_read(settings: Any, poli
 def test_open_registrations_let_people_in(peertube: Program) -> None:
     names = [name for name in told() if "_SIGNUP_" in name]
     client = start(peertube, **{name: told(registrations="open")[name] for name in names})
-    assert [newcomer(client, f"alice{number}") for number in range(12)] == [204] * 12
+    assert [newcomer(client, f"alice{number}") for number in range(12)] == [200] * 12
 
 
 def test_whoever_says_nothing_of_signing_up_gets_upstreams_limits() -> None:
@@ -447,7 +447,7 @@ def test_by_default_newcomers_wait_for_approval(peertube: Program) -> None:
 
 def test_by_default_there_is_room_for_ten(peertube: Program) -> None:
     client = start(peertube, PEERTUBE_SIGNUP_ENABLED="true", PEERTUBE_SIGNUP_REQUIRES_APPROVAL="false")
-    assert [newcomer(client, f"alice{number}") for number in range(10)] == [204] * 9 + [403]
+    assert [newcomer(client, f"alice{number}") for number in range(10)] == [200] * 9 + [403]
     assert not client.told("GET", "/api/v1/config")["signup"]["allowed"]
 
 
