@@ -209,18 +209,8 @@ class Recipe:
         """
         command = self._script(script)
         run, check = (*command, "make", *arguments), (*command, "check", *arguments)
-<<<<<<< HEAD
-        if where or not all(isinstance(argument, str) for argument in arguments):
-            container = where.name if where else None
-            self._add(Task(name=name, container=container, run=run, check=check, stdin=stdin, **options))
-            return
-        content = stdin if isinstance(stdin, str) else SecretText(parts=stdin if isinstance(stdin, tuple) else (stdin,))
-        job = Job(name=f"{self._application.name} {name}", run=run, check=check, stdin=content, **options)
-        self._add(HostItems(items=(job,)))
-=======
         container = where.name if where else None
         self._add(Task(name=name, container=container, run=run, check=check, stdin=stdin, **options))
->>>>>>> main
 
     # How it is reached, and how one sees that it works
 

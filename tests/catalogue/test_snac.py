@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fedikit.catalogue.snac import BASE, Snac, SnacSettings
-from fedikit.model import Context, File, Job, Person, SecretText, SystemService, WebSite, initial_password
+from fedikit.model import Context, File, Person, SystemService, Task, WebSite, initial_password
 
 PASSWORD = "correct horse battery staple"
 
@@ -82,10 +82,10 @@ def test_it_is_checked_as_a_user_would_see_it(context: Context) -> None:
 
 
 @pytest.fixture
-def job(context: Context) -> Job:
-    (job,) = requested(context, "items").items
-    assert isinstance(job, Job)
-    return job
+def job(context: Context) -> Task:
+    found = requested(context, "task")
+    assert isinstance(found, Task)
+    return found
 
 
 class Host:
@@ -119,12 +119,12 @@ def host(tmp_path: Path) -> Host:
     return Host(tmp_path)
 
 
-def test_the_password_travels_on_standard_input_only(job: Job) -> None:
-    assert job.stdin == SecretText(parts=(initial_password("snac"),))
+def test_the_password_travels_on_standard_input_only(job: Task) -> None:
+    assert job.stdin == initial_password("snac")
     assert job.user == "debian-snac"
 
 
-def test_the_user_is_made_with_name_and_password(job: Job, host: Host) -> None:
+def test_the_user_is_made_with_name_and_password(job: Task, host: Host) -> None:
     assert host.run(job.check) == 1
     assert host.run(job.run) == 0
     assert host.run(job.check) == 0
@@ -135,7 +135,7 @@ def test_the_user_is_made_with_name_and_password(job: Job, host: Host) -> None:
     assert host.account["bio"] == ""
 
 
-def test_another_password_does_not_hold_until_it_is_set(job: Job, host: Host) -> None:
+def test_another_password_does_not_hold_until_it_is_set(job: Task, host: Host) -> None:
     host.run(job.run)
 
     assert host.run(job.check, "another password") == 1
@@ -143,7 +143,7 @@ def test_another_password_does_not_hold_until_it_is_set(job: Job, host: Host) ->
     assert host.run(job.check, "another password") == 0
 
 
-def test_making_the_user_again_keeps_the_account(job: Job, host: Host) -> None:
+def test_making_the_user_again_keeps_the_account(job: Task, host: Host) -> None:
     host.run(job.run)
     key = host.base / "user/test/key.json"
     key.write_text('{"secret": "of this account"}')
@@ -152,7 +152,7 @@ def test_making_the_user_again_keeps_the_account(job: Job, host: Host) -> None:
     assert key.read_text() == '{"secret": "of this account"}'
 
 
-def test_a_half_made_user_is_made_anew(job: Job, host: Host) -> None:
+def test_a_half_made_user_is_made_anew(job: Task, host: Host) -> None:
     host.run(job.run)
     (host.base / "user/test/key.json").write_text("")
 
@@ -161,14 +161,14 @@ def test_a_half_made_user_is_made_anew(job: Job, host: Host) -> None:
     assert host.run(job.check) == 0
 
 
-def test_a_snac_that_fails_fails_the_job(job: Job, host: Host) -> None:
+def test_a_snac_that_fails_fails_the_job(job: Task, host: Host) -> None:
     host.offer("#!/bin/sh\nexit 1\n")
 
     assert host.run(job.run) != 0
     assert host.run(job.check) == 1
 
 
-def test_the_users_files_are_closed_to_others(job: Job, host: Host) -> None:
+def test_the_users_files_are_closed_to_others(job: Task, host: Host) -> None:
     host.run(job.run)
 
     assert (host.base / "user/test/user.json").stat().st_mode & 0o007 == 0
