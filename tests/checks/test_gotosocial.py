@@ -4,6 +4,7 @@ import json
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +25,9 @@ CONFIGURATION = {
     "initialUser": {"displayName": "Testy McTestface", "username": "test", "email": EMAIL},
     "gotosocial": {"enable": True},
 }
+
+SLOW = {"migration_seconds": 5, "write_seconds": 2}
+"""How the stand-in behaves from its next start on: it is not ready at once, and gives a request less than half a minute."""
 
 pytestmark = pytest.mark.lab
 
@@ -126,6 +130,7 @@ def test_the_whole_life_of_a_server(deployer: Deployer) -> None:
     found = lab["gotosocial"].run(f"grep -r -l -F '{password}' /etc /var/log; journalctl --grep '{password}' --quiet")
     assert found.stdout == ""
 
+    lab["gotosocial"].succeed(f"echo '{json.dumps(SLOW)}' >/srv/gotosocial-cache/contract.json")
     path = lab.environment_file
     path.write_text(path.read_text() + '\n[secrets.versions]\n"gotosocial/initial-user" = 2\n')
     assert deployer.planned() == ["job:gotosocial initial user"]
@@ -135,6 +140,8 @@ def test_the_whole_life_of_a_server(deployer: Deployer) -> None:
     with App(lab) as app:
         assert not app.sign_in(password)
         assert app.sign_in(newer)
+        assert len(app.told("GET", "/api/v1/tokens?limit=80")) == 1, "the new password ended all other sessions"
+        assert_a_slow_upload_arrives(app)
     assert deployer.planned() == []
 
     deployer.succeed("remove", "--yes", "--purge", "--confirm", "lab")
@@ -145,3 +152,18 @@ def assert_a_picture_comes_out_of_the_bucket(app: App) -> None:
     media = app.told("POST", "/api/v1/media", files={"file": ("a.png", picture(), "image/png")})
     app.told("POST", "/api/v1/statuses", data={"status": "A day at the sea", "media_ids[]": media["id"]})
     assert app.ask("GET", httpx.URL(media["url"]).path).content == picture()
+
+
+def assert_a_slow_upload_arrives(app: App) -> None:
+    """It takes longer than GoToSocial gives a request, but Caddy keeps it until it is there."""
+    body = b"status=A+long+way"
+
+    def slowly() -> Iterator[bytes]:
+        yield body[:6]
+        time.sleep(3)
+        yield body[6:]
+
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    headers = {"Authorization": f"Bearer {app.token}", **form}
+    answer = app.client.post("/api/v1/statuses", content=slowly(), headers=headers, extensions={"sni_hostname": SITE})
+    assert answer.status_code == 200, answer.text

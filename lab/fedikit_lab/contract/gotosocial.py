@@ -5,6 +5,7 @@ Started as `python3 -m contract.gotosocial ARGUMENTS…`.
 
 import re
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +24,8 @@ IMAGE: dict[str, Any] = {
     "owned": ["/gotosocial", "/gotosocial/storage", "/gotosocial/.cache"],
 }
 COMMANDS: dict[str, tuple[str, ...]] = {"/gotosocial/gotosocial": ()}
-FILES: dict[str, str] = {}
+FILES: dict[str, str] = {"/usr/lib/contract/contract/files/gotosocial_variables.txt": "gotosocial_variables.txt"}
+LOG = 'timestamp="{}" func=bundb.doMigration level=INFO msg="there are no new migrations to run"'
 _Options = dict[str, str]
 
 
@@ -34,15 +36,19 @@ def main(arguments: list[str]) -> int:
         return _run_server(read_settings(Environment()))
     if words[:2] == ["admin", "account"] and words[2:3] and words[2] in _ACCOUNT:
         return _run_account(words[2], arguments[arguments.index(words[2]) + 1 :])
-    print(f'Error: unknown command "{" ".join(words)}" for "gotosocial"', file=sys.stderr)
+    if words[:2] == ["admin", "account"]:
+        print('Use "gotosocial admin account [command] --help" for more information about a command.')
+        return 0
+    return _fail(f'unknown command "{" ".join(words)}" for "gotosocial"')
+
+
+def _fail(words: str) -> int:
+    print(f"{time.strftime('%Y/%m/%d %H:%M:%S')} error executing command: {words}", file=sys.stderr)
     return 1
 
 
 def _run_server(settings: Settings) -> int:
-    store = Store(settings)
-    store.migrate()
-    store.begin()
-    return run_server(settings, store)
+    return run_server(settings, Store(settings))
 
 
 def _run_account(name: str, arguments: list[str]) -> int:
@@ -50,15 +56,14 @@ def _run_account(name: str, arguments: list[str]) -> int:
     options = _options(arguments)
     missing = ", ".join(f'"{option}"' for option in sorted(required) if option not in options)
     if missing:
-        print(f"Error: required flag(s) {missing} not set", file=sys.stderr)
-        return 1
+        return _fail(f"required flag(s) {missing} not set")
     store = Store(read_settings(Environment()))
     store.migrate()
+    print(LOG.format(time.strftime("%d/%m/%Y %H:%M:%S")))
     try:
         act(store, options)
     except Invalid as error:
-        print(f'level=ERROR msg="error executing command: {error}"', file=sys.stderr)
-        return 1
+        return _fail(str(error))
     return 0
 
 
@@ -80,7 +85,7 @@ def _create(store: Store, options: _Options) -> None:
 def _list(store: Store, options: _Options) -> None:
     rows = [("user", "account", "approved", "admin", "moderator", "suspended", "confirmed")]
     for user in store.users():
-        marks = (user["approved"], user["admin"], False, False, user["confirmed_at"])
+        marks = (user["approved"], user["admin"], user["admin"], False, user["confirmed_at"])
         rows.append((user["username"], user["account_id"], *("yes" if mark else "no" for mark in marks)))
     widths = [max(map(len, column)) + 1 for column in zip(*rows, strict=True)]
     for row in rows:
@@ -90,6 +95,13 @@ def _list(store: Store, options: _Options) -> None:
 def _password(store: Store, options: _Options) -> None:
     check_password(options["password"])
     store.change_user(options["username"], "encrypted_password", hash_password(options["password"]))
+
+
+def _disable_second_factor(store: Store, options: _Options) -> None:
+    if not any(user["second_factor"] for user in store.users() if user["username"] == options["username"]):
+        raise Invalid("2fa already disabled")
+    store.change_user(options["username"], "second_factor", False)
+    print("2fa disabled")
 
 
 def _setting(column: str, value: bool) -> Callable[[Store, _Options], None]:
@@ -102,6 +114,8 @@ _ACCOUNT: dict[str, tuple[Callable[[Store, _Options], None], tuple[str, ...]]] =
     "promote": (_setting("admin", True), ("username",)),
     "demote": (_setting("admin", False), ("username",)),
     "disable": (_setting("disabled", True), ("username",)),
+    "enable": (_setting("disabled", False), ("username",)),
+    "disable-2fa": (_disable_second_factor, ("username",)),
     "password": (_password, ("username", "password")),
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from html import escape
 
 from .gotosocial_settings import Settings
-from .gotosocial_store import Row, Store
+from .gotosocial_store import Row, Store, new_id
 from .shared import Answer, Request, cookie, html, json_answer, page, redirect
 
 _OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
@@ -19,6 +19,10 @@ _SIGN_IN = """\
 <input type="email" name="username" id="username" required placeholder="Please enter your email address">
 <label for="password">Password</label>
 <input type="password" name="password" id="password" required placeholder="Please enter your password">
+<button type="submit" class="btn btn-success">Sign in</button></form></section></main>"""
+_SECOND_FACTOR = """\
+<main><section class="with-form"><form action="/auth/2fa" method="POST"><label for="code">Code</label>
+<input name="code" id="code" required>
 <button type="submit" class="btn btn-success">Sign in</button></form></section></main>"""
 _AUTHORIZE = """\
 <main><section class="with-form"><h2>Hi {user}!</h2><form action="/oauth/authorize" method="POST">
@@ -44,7 +48,11 @@ class OAuth:
             ("GET", "/oauth/authorize"): self._begin,
             ("POST", "/oauth/authorize"): self._authorize,
             ("GET", "/oauth/oob"): self._show_code,
+            ("GET", "/auth/2fa"): lambda _: self._page("Second factor", _SECOND_FACTOR),
             ("POST", "/oauth/token"): self._give_token,
+            ("POST", "/oauth/revoke"): self._revoke,
+            ("GET", "/api/v1/tokens"): self._tokens,
+            ("POST", "/api/v1/tokens/{id}/invalidate"): self._invalidate,
         }
 
     def user(self, request: Request) -> Row | None:
@@ -85,6 +93,8 @@ class OAuth:
         user = self._store.user_with_password(form.get("username", ""), form.get("password", ""))
         if not user:
             return self._error("password/email combination was incorrect", 401)
+        if user["second_factor"]:
+            return self._keep(redirect("/auth/2fa"), session)
         return self._keep(redirect("/oauth/authorize"), {**session, "userid": user["id"]})
 
     def _authorize(self, request: Request) -> Answer:
@@ -100,8 +110,8 @@ class OAuth:
             return self._error("invalid redirect uri", 400)
         code = secrets.token_urlsafe(36)
         self._store.ask(
-            "insert into tokens (code, client_id, redirect_uri, user_id, scope) values (%s, %s, %s, %s, %s)",
-            *(code, session["client_id"], session["redirect_uri"], user["id"], session["scope"]),
+            "insert into tokens (id, code, client_id, redirect_uri, user_id, scope) values (%s, %s, %s, %s, %s, %s)",
+            *(new_id(), code, session["client_id"], session["redirect_uri"], user["id"], session["scope"]),
         )
         back = session["redirect_uri"]
         given = {"code": code, **({"state": session["state"]} if session.get("state") else {})}
@@ -130,6 +140,33 @@ class OAuth:
         if not given:
             return json_answer({"error": "invalid_grant"}, 401)
         return json_answer({"access_token": access, "scope": given[0]["scope"], "token_type": "Bearer"})
+
+    def _revoke(self, request: Request) -> Answer:
+        form = request.fields()
+        known = self._store.ask("select * from applications where client_id = %s", form.get("client_id"))
+        if not known or known[0]["client_secret"] != form.get("client_secret"):
+            return json_answer({"error": "unauthorized_client"}, 403)
+        self._store.ask("delete from tokens where access = %s and client_id = %s", form.get("token"), form["client_id"])
+        return json_answer({})
+
+    def _tokens(self, request: Request) -> Answer:
+        """Those of the caller; they never expire."""
+        user = self.user(request)
+        if not user:
+            return json_answer({"error": "Unauthorized: token not supplied"}, 401)
+        found = self._store.ask(
+            "select id, scope, name from tokens join applications using (client_id) "
+            "where user_id = %s and access is not null order by id desc limit %s",
+            *(user["id"], min(int(request.query.get("limit", "25")), 100)),
+        )
+        return json_answer([{**one, "application": {"name": one.pop("name")}} for one in found])
+
+    def _invalidate(self, request: Request, number: str) -> Answer:
+        user = self.user(request)
+        gone = user and self._store.ask(
+            "delete from tokens where id = %s and user_id = %s returning id, scope", number, user["id"]
+        )
+        return json_answer(gone[0]) if gone else json_answer({"error": "Not Found"}, 404)
 
     def _application(self, session: dict[str, str]) -> Row | None:
         found = self._store.ask("select * from applications where client_id = %s", session.get("client_id"))

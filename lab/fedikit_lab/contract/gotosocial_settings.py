@@ -1,10 +1,23 @@
 """What GoToSocial's stand-in is started with: upstream's variables, checked all at once."""
 
+import json
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from .forms import BUCKET, FLAG, HOST, NUMBER, Form
 from .shared import Bucket, Environment, Refused
 
+_KNOWN = Path(__file__).with_name("files") / "gotosocial_variables.txt"
+_MODE = Form(r"blocklist|allowlist", "blocklist or allowlist")
+_LANGUAGES = Form(
+    r"[a-zA-Z]{2,3}(-\w{2,8})*(,[a-zA-Z]{2,3}(-\w{2,8})*)*", "tags of languages, with commas between them"
+)
+_NUMBERS = (
+    *("ACCOUNTS_REGISTRATION_DAILY_LIMIT", "ACCOUNTS_REGISTRATION_BACKLOG_LIMIT", "ACCOUNTS_MAX_PROFILE_FIELDS"),
+    *("MEDIA_REMOTE_CACHE_DAYS", "STATUSES_MAX_CHARS", "ADVANCED_RATE_LIMIT_REQUESTS"),
+)
+_FLAGS = ("ACCOUNTS_REASON_REQUIRED", "INSTANCE_FEDERATION_SPAM_FILTER", "INSTANCE_EXPOSE_PEERS", "OIDC_LINK_EXISTING")
+_SIGNING_IN = ("OIDC_IDP_NAME", "OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET")
 _PROTOCOL = Form(r"https?", "http or https")
 _PROXIES = Form(r"[0-9A-Fa-f.:]+(/[0-9]{1,3})?(,[0-9A-Fa-f.:]+(/[0-9]{1,3})?)*", "networks, with commas between them")
 _DATABASE = Form(r"postgres", "postgres; this stand-in has no sqlite")
@@ -30,6 +43,11 @@ class Settings:
     database: dict[str, object] = field(repr=False)
     bucket: Bucket | None
     """Where media go; below a directory of the image if there is none."""
+    signs_in_elsewhere: bool = False
+    """By OpenID Connect; then the API changes no password."""
+    migration_seconds: float = 0
+    read_seconds: float = 60
+    write_seconds: float = 30
 
     @property
     def url(self) -> str:
@@ -37,7 +55,12 @@ class Settings:
 
 
 def read_settings(given: Environment) -> Settings:
-    """The instance's settings; refuses what upstream cannot run with."""
+    """The instance's settings; refuses what upstream cannot run with, and names that it does not read.
+
+    An empty variable counts as none, as it does upstream.
+    """
+    _check_names(given)
+    _check_forms(given)
     host = given.required("GTS_HOST", HOST)
     account_domain = given.optional("GTS_ACCOUNT_DOMAIN", host, HOST)
     if not f".{host}".endswith(f".{account_domain}"):
@@ -58,7 +81,37 @@ def read_settings(given: Environment) -> Settings:
         media_bytes=_bytes(given.optional("GTS_MEDIA_LOCAL_MAX_SIZE", "40MiB", _SIZE)),
         database=_database(given),
         bucket=_bucket(given),
+        signs_in_elsewhere=_flag(given, "GTS_OIDC_ENABLED", False),
+        **_awkwardness(given.optional("GTS_WAZERO_COMPILATION_CACHE")),
     )
+
+
+def _check_names(given: Environment) -> None:
+    known = {line for line in _KNOWN.read_text().splitlines() if not line.startswith("#")}
+    for name in given.names:
+        if name.startswith("GTS_") and name not in known:
+            raise Refused(f"{name} is not a variable that GoToSocial reads")
+
+
+def _check_forms(given: Environment) -> None:
+    for name in _NUMBERS:
+        given.optional(f"GTS_{name}", form=NUMBER)
+    for name in _FLAGS:
+        given.optional(f"GTS_{name}", form=FLAG)
+    for name in ("MEDIA_REMOTE_MAX_SIZE", "CACHE_MEMORY_TARGET"):
+        given.optional(f"GTS_{name}", form=_SIZE)
+    given.optional("GTS_HTTP_CLIENT_ALLOW_IPS", form=_PROXIES)
+    given.optional("GTS_INSTANCE_FEDERATION_MODE", form=_MODE)
+    given.optional("GTS_INSTANCE_LANGUAGES", form=_LANGUAGES)
+    if _flag(given, "GTS_OIDC_ENABLED", False):
+        for name in _SIGNING_IN:
+            given.required(f"GTS_{name}")
+
+
+def _awkwardness(cache: str) -> dict[str, float]:
+    """How slow the stand-in is to be, in a file beside what upstream keeps in its cache: seconds, by name."""
+    file = Path(cache or "/gotosocial/.cache") / "contract.json"
+    return {str(name): float(value) for name, value in json.loads(file.read_text()).items()} if file.exists() else {}
 
 
 def _flag(given: Environment, name: str, usual: bool) -> bool:

@@ -1,7 +1,6 @@
 """The database of GoToSocial's stand-in: accounts, users, applications, tokens and posts in PostgreSQL."""
 
 import importlib
-import math
 import re
 import secrets
 from collections.abc import Iterator
@@ -10,13 +9,14 @@ from typing import Any
 
 from .forms import ADDRESS
 from .gotosocial_settings import Settings
+from .gotosocial_strength import advice, strength
 from .shared import Refused, hash_password, is_password
 
 Row = dict[str, Any]
 _NAME = re.compile(r"[a-z0-9_]{1,64}")
 _MOST_PASSWORD_BYTES = 72
 _LEAST_BITS = 60
-_ALPHABETS = (("a-z", 26), ("A-Z", 26), ("0-9", 10), ("^a-zA-Z0-9", 32))
+_LOCAL_PART = re.compile(r"[^.@]+(\.[^.@]+)*@.*")
 _SCHEMA = """
 create table if not exists bun_migrations (name text primary key, migrated_at timestamptz not null default now());
 create table if not exists instances (domain text primary key, title text not null default '');
@@ -33,6 +33,9 @@ create table if not exists statuses (id text primary key, account_id text not nu
   created_at timestamptz not null default now());
 create table if not exists media_attachments (id text primary key, account_id text not null references accounts,
   status_id text references statuses, file_path text not null, file_content_type text not null);
+alter table tokens add column if not exists id text;
+alter table users add column if not exists second_factor boolean not null default false;
+alter table media_attachments add column if not exists thumbnail_path text;
 insert into bun_migrations (name) values ('20211113114307') on conflict do nothing;
 """
 _USERS = "select users.*, username, display_name from users join accounts on accounts.id = account_id"
@@ -72,11 +75,12 @@ class Store:
     def create_user(self, name: str, email: str, password: str) -> None:
         """Adds a user whose address counts as confirmed."""
         if not _NAME.fullmatch(name):
-            raise Invalid(f"given username {name} was invalid: must contain only lowercase letters, numbers, and _")
+            allowed = "must contain only lowercase letters, numbers, and underscores, max 64 characters"
+            raise Invalid(f"given username {name} was invalid: {allowed}")
         if self.ask("select id from accounts where username = %s", name):
             raise Invalid(f"username {name} is already in use")
-        if not ADDRESS.fits(email):
-            raise Invalid(f"mail: {email} is no address")
+        if not ADDRESS.fits(email) or not _LOCAL_PART.fullmatch(email):
+            raise Invalid("mail: missing '@' or angle-addr")
         if self.ask("select id from users where email = %s", email):
             raise Invalid(f"email address {email} is already in use")
         check_password(password)
@@ -143,13 +147,15 @@ class Store:
 
 def check_password(password: str) -> None:
     """Raises Invalid for one that is too long, or too easy to guess."""
-    if len(password.encode()) > _MOST_PASSWORD_BYTES:
-        raise Invalid(f"password should be no more than {_MOST_PASSWORD_BYTES} bytes, provided password was longer")
-    base = sum(size for letters, size in _ALPHABETS if re.search(f"[{letters}]", password))
-    different = re.sub(r"(.)\1{2,}", r"\1\1", password)
-    bits = len(different) * math.log2(base) if base else 0
-    if bits < _LEAST_BITS:
-        raise Invalid(f"password is only {100 * bits // _LEAST_BITS:.0f}% strength, try including more characters")
+    size = len(password.encode())
+    if not size:
+        raise Invalid("no password provided / provided password was 0 bytes")
+    if size > _MOST_PASSWORD_BYTES:
+        raise Invalid(
+            f"password should be no more than {_MOST_PASSWORD_BYTES} bytes, provided password was {size} bytes"
+        )
+    if (bits := strength(password)) < _LEAST_BITS:
+        raise Invalid(f"password is only {int(100 * bits / _LEAST_BITS)}% strength, try {advice(password)}")
 
 
 def new_id() -> str:

@@ -1,18 +1,20 @@
 """The server of GoToSocial's stand-in: its API, its public pages, and media that it fetches from the bucket."""
 
-import dataclasses
-import mimetypes
+import os
+import re
+import signal
+import threading
+import time
 from collections.abc import Callable
 from html import escape
-from pathlib import Path
 
+from .gotosocial_media import EXTENSIONS, Media, thumbnail_extension, without_exif
 from .gotosocial_oauth import OAuth
 from .gotosocial_settings import Settings
 from .gotosocial_store import Invalid, Row, Store, check_password, new_id
 from .shared import (
     Answer,
     Application,
-    BucketError,
     Refused,
     Request,
     hash_password,
@@ -25,47 +27,22 @@ from .shared import (
 )
 
 VERSION = "0.22.2+contract"
-_KINDS = ("image/jpeg", "image/png", "image/gif", "image/webp", "video/mp4")
-_LOCAL = Path("storage")
 _Handler = Callable[..., Answer]
 _UserHandler = Callable[[Request, Row], Answer]
 
 
 def run_server(settings: Settings, store: Store) -> int:
-    """Serves the instance until told to stop."""
-    media = Media(settings)
-    media.demand()
-    site = Site(settings, store, media)
-    return serve(Application(site.routes(), guard=site.guard), *settings.listen)
-
-
-class Media:
-    """The files of the instance, in its bucket or, if it has none, in a directory."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._bucket = settings.bucket
-
-    def demand(self) -> None:
-        """Learns the bucket's region, as upstream's S3 client does; refuses to go on without the bucket."""
-        if self._bucket is None:
-            return
-        try:
-            self._bucket.get("")
-        except BucketError as error:
-            if error.region in ("", self._bucket.region):
-                raise Refused(f"the bucket of GTS_STORAGE_S3_BUCKET cannot be used: {error}") from error
-            self._bucket = dataclasses.replace(self._bucket, region=error.region)
-            self.demand()
-
-    def put(self, key: str, content: bytes, kind: str) -> None:
-        if self._bucket:
-            self._bucket.put(key, content, kind)
-        else:
-            (_LOCAL / key).parent.mkdir(parents=True, exist_ok=True)
-            (_LOCAL / key).write_bytes(content)
-
-    def get(self, key: str) -> bytes:
-        return self._bucket.get(key) if self._bucket else (_LOCAL / key).read_bytes()
+    """Serves the instance until told to stop; while it prepares itself, it only says that it lives."""
+    site = Site(settings, store, Media(settings))
+    preparation = threading.Thread(target=site.prepare, daemon=True)
+    preparation.start()
+    application = Application(
+        site.routes(), guard=site.guard, read_seconds=settings.read_seconds, write_seconds=settings.write_seconds
+    )
+    status = serve(application, *settings.listen)
+    if site.refusal:
+        raise site.refusal
+    return status
 
 
 class Site:
@@ -76,6 +53,21 @@ class Site:
         self._store = store
         self._media = media
         self._oauth = OAuth(settings, store)
+        self._is_ready = False
+        self.refusal: Refused | None = None
+        """Why it cannot be served at all."""
+
+    def prepare(self) -> None:
+        """Migrates the database, which may take long, and looks for the bucket; ends the server if that fails."""
+        try:
+            self._store.migrate()
+            time.sleep(self._settings.migration_seconds)
+            self._store.begin()
+            self._media.demand()
+            self._is_ready = True
+        except Refused as refusal:
+            self.refusal = refusal
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def routes(self) -> dict[tuple[str, str], _Handler]:
         """The addresses that are answered."""
@@ -93,13 +85,17 @@ class Site:
             ("PATCH", "/api/v1/accounts/update_credentials"): self._for_user(self._change_account),
             ("POST", "/api/v1/media"): self._for_user(self._upload),
             ("POST", "/api/v1/statuses"): self._for_user(self._publish),
+            ("POST", "/api/v1/user/2fa/enable"): self._for_user(self._add_second_factor),
             ("GET", "/fileserver/{path...}"): self._file,
+            ("GET", "/@{name}"): self._profile,
             ("GET", "/@{name}/statuses/{id}"): self._status,
             **self._oauth.routes(),
         }
 
     def guard(self, request: Request) -> Answer | None:
-        """Visitors who do not say what they are get no answer."""
+        """Before it is ready, it only lives; and visitors who do not say what they are get no answer."""
+        if not self._is_ready:
+            return None if request.path == "/livez" else self._maintenance()
         if request.header("User-Agent"):
             return None
         return json_answer({"error": "I'm a teapot: no user-agent sent with request"}, 418)
@@ -107,6 +103,10 @@ class Site:
     def _ready(self, request: Request) -> Answer:
         self._store.ask("select 1")
         return Answer(200)
+
+    def _maintenance(self) -> Answer:
+        body = "<main><section>This instance is currently down for maintenance.</section></main>"
+        return html(page("Maintenance", body, stands_for="GoToSocial"), 503).having(("Retry-After", "120"))
 
     def _nodeinfo_link(self, request: Request) -> Answer:
         href = f"{self._settings.url}/nodeinfo/2.0"
@@ -143,6 +143,8 @@ class Site:
         )
 
     def _change_password(self, request: Request, user: Row) -> Answer:
+        if self._settings.signs_in_elsewhere:
+            return json_answer({"error": "Unprocessable Entity: instance running with OIDC"}, 422)
         form = request.fields()
         old, new = form.get("old_password", ""), form.get("new_password", "")
         if not is_password(old, user["encrypted_password"]):
@@ -154,7 +156,23 @@ class Site:
         if new == old:
             return json_answer({"error": "Bad Request: new password cannot be the same as previous password"}, 400)
         self._store.change_user(user["username"], "encrypted_password", hash_password(new))
-        return json_answer({"status": "Accepted"}, 202)
+        return json_answer({"status": "OK"})
+
+    def _add_second_factor(self, request: Request, user: Row) -> Answer:
+        """Any six digits will do here."""
+        if not re.fullmatch("[0-9]{6}", request.fields().get("code", "")):
+            return json_answer({"error": "Forbidden: code was not accepted"}, 403)
+        self._store.change_user(user["username"], "second_factor", True)
+        return json_answer([])
+
+    def _profile(self, request: Request, name: str) -> Answer:
+        found = self._store.ask("select display_name from accounts where username = %s", name)
+        if not found:
+            return plain("Not Found", 404)
+        title = escape(f"{found[0]['display_name'] or name} (@{name}@{self._settings.account_domain})")
+        head = f'<meta property="og:title" content="{title}">'
+        body = f"<main><section>{title}</section></main>"
+        return html(page(title, body, stands_for="GoToSocial", head=head, accent="#b4540a"))
 
     def _account(self, user: Row) -> Answer:
         url = f"{self._settings.url}/@{user['username']}"
@@ -166,18 +184,25 @@ class Site:
 
     def _upload(self, request: Request, user: Row) -> Answer:
         upload = request.files().get("file")
-        if not upload or upload.kind not in _KINDS:
+        if not upload or upload.kind not in EXTENSIONS:
             return json_answer({"error": "Unprocessable Entity: unsupported file type"}, 422)
         if len(upload.content) > self._settings.media_bytes:
-            return json_answer({"error": f"Bad Request: file is over {self._settings.media_bytes} bytes"}, 400)
-        number = new_id()
-        path = f"{user['account_id']}/attachment/original/{number}{mimetypes.guess_extension(upload.kind)}"
-        self._media.put(path, upload.content, upload.kind)
-        self._store.ask(
-            "insert into media_attachments (id, account_id, file_path, file_content_type) values (%s, %s, %s, %s)",
-            *(number, user["account_id"], path, upload.kind),
+            most = f"{self._settings.media_bytes / 2**20:.1f}MiB"
+            return json_answer({"error": f"Bad Request: media exceeds configured max size: {most}"}, 400)
+        number, content = new_id(), without_exif(upload.content)
+        path, small = (
+            f"{user['account_id']}/attachment/{size}/{number}{extension}"
+            for size, extension in (("original", EXTENSIONS[upload.kind]), ("small", thumbnail_extension(upload.kind)))
         )
-        return json_answer({"id": number, "type": upload.kind.split("/")[0], "url": self._address(path)})
+        self._media.put(path, content, upload.kind)
+        self._media.put(small, content, "image/jpeg")
+        self._store.ask(
+            "insert into media_attachments (id, account_id, file_path, thumbnail_path, file_content_type) "
+            "values (%s, %s, %s, %s, %s)",
+            *(number, user["account_id"], path, small, upload.kind),
+        )
+        told = {"id": number, "type": upload.kind.split("/")[0], "url": self._address(path)}
+        return json_answer({**told, "preview_url": self._address(small)})
 
     def _publish(self, request: Request, user: Row) -> Answer:
         form, number = request.fields(), new_id()
@@ -205,7 +230,9 @@ class Site:
         return self._page(f"Post by {name}", f"<article class='status'><b>{who}</b><p>{text}</p>{pictures}</article>")
 
     def _file(self, request: Request, path: str) -> Answer:
-        found = self._store.ask("select file_content_type from media_attachments where file_path = %s", path)
+        found = self._store.ask(
+            "select file_content_type from media_attachments where %s in (file_path, thumbnail_path)", path
+        )
         if not found:
             return plain("Not Found", 404)
         return Answer(200, self._media.get(path), found[0]["file_content_type"])

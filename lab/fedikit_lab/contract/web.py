@@ -6,6 +6,7 @@ import re
 import signal
 import sys
 import threading
+import time
 import traceback
 import urllib.parse
 from collections.abc import Callable, Iterable, Mapping
@@ -135,6 +136,10 @@ class Application:
     guard: Callable[[Request], Answer | None] = lambda request: None
     ready: Callable[[Request, Answer], Answer] = lambda request, answer: answer
     missing: Callable[[Request], Answer] = lambda request: plain("Not Found", 404)
+    read_seconds: float = 60
+    """How long a whole request may take to arrive; then the connection is closed."""
+    write_seconds: float | None = None
+    """How long after its head a request may be answered; then the connection is closed, whatever has been done."""
 
     def answer(self, request: Request) -> Answer:
         """The answer to a request; a failure is told on standard error and answered with 500."""
@@ -219,17 +224,33 @@ def _handler(application: Application) -> type[BaseHTTPRequestHandler]:
         timeout = 60
 
         def _visit(self) -> None:
+            began = time.monotonic()
             url = urllib.parse.urlsplit(self.path)
             query = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
-            request = Request(self.command, url.path, query, self.headers, self._body(), self.client_address[0])
-            self._send(application.answer(request))
+            body = self._body(began + application.read_seconds)
+            request = Request(self.command, url.path, query, self.headers, body, self.client_address[0])
+            answer = application.answer(request)
+            if application.write_seconds and time.monotonic() > began + application.write_seconds:
+                self.close_connection = True
+                return
+            self._send(answer)
 
         do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _visit  # noqa: N815 (the server's names)
 
-        def _body(self) -> bytes:
+        def _body(self, end: float) -> bytes:
             if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
                 return b"".join(iter(self._chunk, b""))
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            pieces, missing = [], int(self.headers.get("Content-Length") or 0)
+            while missing and (piece := self._piece(missing, end)):
+                pieces.append(piece)
+                missing -= len(piece)
+            return b"".join(pieces)
+
+        def _piece(self, size: int, end: float) -> bytes:
+            self.connection.settimeout(max(0.01, end - time.monotonic()))
+            piece = self.rfile.read1(min(size, 65536))
+            self.connection.settimeout(self.timeout)
+            return bytes(piece)
 
         def _chunk(self) -> bytes:
             content = self.rfile.read(int(self.rfile.readline().split(b";")[0], 16))
