@@ -40,6 +40,7 @@ LEFT_OUT = (
     "var/log/*",
 )
 HOME = "usr/lib/contract"
+VERSION_FILE = f"{HOME}/version"
 # An own mount namespace goes with its last process, and the mounts with it.
 _INSTALL = """\
 set -e
@@ -69,6 +70,8 @@ class Program:
 
     application: str
     module: str
+    version: str
+    """Upstream's, for which it stands in."""
     config: Config
     commands: Mapping[str, tuple[str, ...]]
     """For paths in the image, what the module is told that it was called as."""
@@ -79,7 +82,7 @@ class Program:
     packages: tuple[str, ...]
 
     @classmethod
-    def of(cls, application: str, module: ModuleType) -> "Program":
+    def of(cls, application: str, module: ModuleType, version: str) -> "Program":
         """The program as its module describes it."""
         image = {"packages": (), "owned": (), **module.IMAGE}
         folder = Path(str(module.__file__)).parent / "files"
@@ -87,6 +90,7 @@ class Program:
         return cls(
             application=application,
             module=module.__name__.rpartition(".")[2],
+            version=version,
             config=Config(title=_TITLE.format(application=application), **settings),
             commands=module.COMMANDS,
             files={path: folder / name for path, name in module.FILES.items()},
@@ -100,12 +104,12 @@ class Program:
         config, files = self.config, {path: file.read_text() for path, file in self.files.items()}
         start = [config.title, config.user, config.workdir, dict(config.env), config.entrypoint, config.cmd]
         sources = {file.name: file.read_text() for file in sources_of_contracts()}
-        return [self.module, start, dict(self.commands), files, self.owned, sources, _LAUNCHER]
+        return [self.module, self.version, start, dict(self.commands), files, self.owned, sources, _LAUNCHER]
 
 
-def read_program(application: str, module: str) -> Program:
-    """The program of one of the contract modules."""
-    return Program.of(application, importlib.import_module(f"{contract.__name__}.{module}"))
+def read_program(application: str, module: str, version: str) -> Program:
+    """The program of one of the contract modules, as it stands in for a version of upstream's."""
+    return Program.of(application, importlib.import_module(f"{contract.__name__}.{module}"), version)
 
 
 def sources_of_contracts() -> list[Path]:
@@ -141,6 +145,7 @@ def put_program(layout: Layout, room: Path, program: Program) -> None:
     tree.mkdir(mode=0o755)
     for source in sources_of_contracts():
         _place(tree, f"{HOME}/contract/{source.name}", source.read_text())
+    _place(tree, VERSION_FILE, f"{program.version}\n")
     for path, arguments in program.commands.items():
         text = _LAUNCHER.format(home=HOME, module=program.module, arguments=list(arguments))
         _place(tree, path, text, mode=0o755)

@@ -28,6 +28,7 @@ from fedikit.verify import CheckResult, verify
 from fedikit.verify.standpoint import stand_at
 from fedikit_lab import Lab, Machine
 from fedikit_lab.images import lab_image
+from fedikit_lab.replacements import GARAGE
 from tests.failure.scene import Scene
 from tests.verify.conftest import Authority, NameServer, Seen, Site, authority, names, no_shell, open_site
 
@@ -60,7 +61,7 @@ CLOSED = "another.example.org"
 
 def put_garage_on(machine: Machine) -> None:
     """Copies Garage's program out of its image."""
-    layout = lab_image("built.lab/garage:v2.5.0", tell=tell_nobody)
+    layout = lab_image(GARAGE.reference, tell=tell_nobody)
     (manifest,) = json.loads((layout / "index.json").read_text())["manifests"]
     (layer,) = json.loads(_blob(layout, manifest["digest"]).read_text())["layers"]
     with tarfile.open(_blob(layout, layer["digest"])) as archive:

@@ -23,8 +23,8 @@ from .shared import (
     plain,
     serve,
 )
+from .version import VERSION
 
-VERSION = "0.22.2+contract"
 _KINDS = ("image/jpeg", "image/png", "image/gif", "image/webp", "video/mp4")
 _LOCAL = Path("storage")
 _Handler = Callable[..., Answer]

@@ -7,8 +7,6 @@ from . import forms as form
 from .mastodon_vapid import PRIVATE_KEY, PUBLIC_KEY, check_pair
 from .shared import Bucket, Environment
 
-VERSION = "4.7.4+contract"
-
 
 @dataclass(frozen=True)
 class Servers:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .peertube_api import VERSION, Api
+from .peertube_api import Api
 from .peertube_pages import draw
 from .peertube_settings import Settings, read_settings
 from .peertube_store import Store
@@ -26,6 +26,7 @@ from .shared import (
     run_program,
     serve,
 )
+from .version import VERSION
 
 IMAGE: dict[str, Any] = {
     "user": "",

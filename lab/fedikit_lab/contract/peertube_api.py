@@ -11,8 +11,8 @@ from .peertube_settings import Settings
 from .peertube_store import ADMINISTRATOR, TOKEN_SECONDS, USER, Row, Store, Taken
 from .peertube_videos import PRIVATE, PUBLIC, Videos, is_video, short_form
 from .shared import Answer, Request, json_answer, plain
+from .version import VERSION
 
-VERSION = "8.3.1+contract"
 _ROLES = {ADMINISTRATOR: "Administrator", 1: "Moderator", USER: "User"}
 _NAME = re.compile(r"[a-z0-9_]+([a-z0-9_.-]+[a-z0-9_]+)?")
 _LONGEST_NAME = 50

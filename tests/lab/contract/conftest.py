@@ -23,11 +23,14 @@ import fedikit_lab.contract
 
 PACKAGE = Path(fedikit_lab.contract.__file__).parent
 SECONDS = 20
+UPSTREAM = "4.5.6"
+VERSION = f"{UPSTREAM}+contract"
+"""What a program laid out here calls itself."""
 
 
 @dataclass
 class Program:
-    """A contract program as in its image: `contract` is on the path, its files lie in the working directory."""
+    """A contract program as in its image: `contract` is on the path, its version beside it, its files in place."""
 
     directory: Path
     python: str
@@ -84,7 +87,7 @@ def make_program(tmp_path: Path) -> Iterator[Callable[..., Program]]:
     made: list[Program] = []
 
     def make(files: Mapping[str, str], workdir: str, environment: dict[str, str], *, python: str = "") -> Program:
-        (tmp_path / "contract").symlink_to(PACKAGE)
+        lay_out(tmp_path)
         for place, name in files.items():
             target = tmp_path / Path(place).relative_to(workdir)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -194,6 +197,12 @@ def storage() -> Iterator[Stored]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+def lay_out(directory: Path) -> None:
+    """Puts beside each other what the programs of an image are made of."""
+    (directory / "contract").symlink_to(PACKAGE)
+    (directory / "version").write_text(f"{UPSTREAM}\n")
 
 
 def ask_postgresql(place: Mapping[str, str], statement: str) -> str:

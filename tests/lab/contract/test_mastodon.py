@@ -23,7 +23,16 @@ from fedikit_lab.contract import mastodon, mastodon_streaming
 from fedikit_lab.contract.mastodon_mail import Server, takes_mail
 from fedikit_lab.contract.mastodon_settings import load_settings
 from fedikit_lab.contract.shared import Environment, Refused
-from tests.lab.contract.conftest import PACKAGE, Program, Stored, answers, ask_postgresql, free_port, wait_until
+from tests.lab.contract.conftest import (
+    PACKAGE,
+    VERSION,
+    Program,
+    Stored,
+    answers,
+    ask_postgresql,
+    free_port,
+    wait_until,
+)
 
 DOMAIN = "social.example"
 MEDIA = "https://media.social.example"
@@ -378,13 +387,13 @@ def test_the_instance_describes_itself(program: Program) -> None:
 
     assert ask("/api/v1/instance")["uri"] == DOMAIN
     instance = ask("/api/v2/instance")
-    assert (instance["domain"], instance["version"]) == (DOMAIN, "4.7.4+contract")
+    assert (instance["domain"], instance["version"]) == (DOMAIN, VERSION)
     assert instance["registrations"] == {"enabled": True, "approval_required": True, "message": None}
     links = ask("/.well-known/nodeinfo")["links"]
     assert isinstance(links, list)
     assert ask(str(links[0]["href"]).removeprefix(f"https://{DOMAIN}"))["software"] == {
         "name": "mastodon",
-        "version": "4.7.4+contract",
+        "version": VERSION,
     }
     found = ask(f"/.well-known/webfinger?resource=acct:test@{DOMAIN}")
     assert found["subject"] == f"acct:test@{DOMAIN}"
