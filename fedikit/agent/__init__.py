@@ -15,6 +15,7 @@ changed before keeps it, by its hash.
     converge   makes it so: gets hands
     ledger     what fedikit owns here: entries, generations, the lock
     blobs      the host's store of file contents, by SHA-256
+    s3         empties a bucket, with requests that `signature` signs
     kinds      the closed set of item kinds; package, file, user, unit and job hold one each
 
 Items arrive as plain dictionaries, encoded by `fedikit.remote.payload` from `fedikit.model.item`.

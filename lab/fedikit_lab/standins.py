@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from fedikit.agent import signature
 from fedikit.events import Tell, Waiting
 from fedikit.store import Store, fetch, resolve
 from fedikit_lab import contract
@@ -103,7 +104,7 @@ class Program:
         """Everything that makes its layer what it is."""
         config, files = self.config, {path: file.read_text() for path, file in self.files.items()}
         start = [config.title, config.user, config.workdir, dict(config.env), config.entrypoint, config.cmd]
-        sources = {file.name: file.read_text() for file in sources_of_contracts()}
+        sources = {place: file.read_text() for place, file in sources_of_programs().items()}
         return [self.module, self.version, start, dict(self.commands), files, self.owned, sources, _LAUNCHER]
 
 
@@ -112,9 +113,13 @@ def read_program(application: str, module: str, version: str) -> Program:
     return Program.of(application, importlib.import_module(f"{contract.__name__}.{module}"), version)
 
 
-def sources_of_contracts() -> list[Path]:
-    """The modules that run inside the images."""
-    return sorted(Path(str(contract.__file__)).parent.glob("*.py"))
+def sources_of_programs() -> dict[str, Path]:
+    """The modules that run inside the images, by their places there."""
+    contracts = sorted(Path(str(contract.__file__)).parent.glob("*.py"))
+    return {
+        **{f"contract/{source.name}": source for source in contracts},
+        "fedikit/agent/signature.py": Path(signature.__file__),
+    }
 
 
 def put_debian(layout: Layout, room: Path, tell: Tell) -> None:
@@ -143,8 +148,8 @@ def put_program(layout: Layout, room: Path, program: Program) -> None:
     """Lays an application's program over Debian: its modules, its commands and files where upstream has them."""
     tree = room / "program"
     tree.mkdir(mode=0o755)
-    for source in sources_of_contracts():
-        _place(tree, f"{HOME}/contract/{source.name}", source.read_text())
+    for place, source in sources_of_programs().items():
+        _place(tree, f"{HOME}/{place}", source.read_text())
     _place(tree, VERSION_FILE, f"{program.version}\n")
     for path, arguments in program.commands.items():
         text = _LAUNCHER.format(home=HOME, module=program.module, arguments=list(arguments))

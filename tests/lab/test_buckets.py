@@ -16,7 +16,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fedikit.agent.exchange import Answer, ask
-from fedikit.agent.s3 import Access, list_keys, signed_headers
+from fedikit.agent.s3 import list_keys
+from fedikit.agent.signature import Access, signed_headers
 from fedikit.apply import apply_plan
 from fedikit.events import tell_nobody
 from fedikit.model.check import BucketWorks

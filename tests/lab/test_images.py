@@ -278,6 +278,8 @@ def test_a_program_is_where_its_module_wants_it(probe_image: Path, tmp_path: Pat
     (tree / HOME / "contract/probe.py").write_text(echo)
     said = subprocess.run(["chroot", str(tree), "probe", "a b"], capture_output=True, text=True, check=True).stdout
     assert said == "['probe', '--quiet', 'a b'] __main__\n"
+    needs = f"import sys; sys.path.insert(0, '/{HOME}'); import contract.shared"
+    subprocess.run(["chroot", str(tree), "python3", "-I", "-c", needs], check=True)
     assert (tree / "opt/probe/text").read_text() == "hello\n"
     assert (tree / VERSION_FILE).read_text() == "1.2.3\n"
     owners = {path: ((tree / path).stat().st_uid, (tree / path).stat().st_gid) for path in ("opt/probe/kept", "opt")}

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 import fedikit_lab.contract
+from fedikit_lab.standins import sources_of_programs
 
 PACKAGE = Path(fedikit_lab.contract.__file__).parent
 SECONDS = 20
@@ -201,7 +202,9 @@ def storage() -> Iterator[Stored]:
 
 def lay_out(directory: Path) -> None:
     """Puts beside each other what the programs of an image are made of."""
-    (directory / "contract").symlink_to(PACKAGE)
+    for place, source in sources_of_programs().items():
+        (directory / place).parent.mkdir(parents=True, exist_ok=True)
+        (directory / place).symlink_to(source)
     (directory / "version").write_text(f"{UPSTREAM}\n")
 
 
