@@ -18,7 +18,6 @@ from fedikit.events import (
     Tell,
     tell_nobody,
 )
-from fedikit.model.item import Job
 from fedikit.plan import planned_debs
 from fedikit.remote.hosts import side_by_side
 from fedikit.remote.messages import ItemEvent
@@ -151,8 +150,8 @@ class _Applying:
         if planned.error:
             return HostReport(host=host, outcome="failed", error=planned.error)
         if planned.is_blocked:
-            blocked = [change.id for change in planned.changes if change.action == "blocked"]
-            words = f"cannot be changed as planned: {', '.join([*planned.refused, *blocked])}; nothing was done"
+            blocked = [f"{c.id} {', '.join(c.reasons)}" for c in planned.changes if c.action == "blocked"]
+            words = f"cannot be changed as planned: {'; '.join([*planned.refused, *blocked])}; nothing was done"
             return HostReport(host=host, outcome="failed", error=words, generation=planned.generation)
         if planned.is_noop:
             return HostReport(host=host, outcome="same", generation=planned.generation)
@@ -187,13 +186,8 @@ class _Applying:
         with asked.session as session:
             blobs = asked.blobs
             session.order(self._order(planned, asked, blobs), self._pieces(host, asked, blobs))
-            done = session.follow(lambda event: self._hear(host, event, items), longest=self._longest_deadline(host))
+            done = session.follow(lambda event: self._hear(host, event, items))
         return done.generation
-
-    def _longest_deadline(self, host: str) -> float:
-        """Of the wanted jobs, in seconds; in a rollback those of an earlier generation are not known here."""
-        wanted = self.plan.deployment.hosts[host].items
-        return max((item.deadline for item in wanted if isinstance(item, Job)), default=0)
 
     # What is sent
 

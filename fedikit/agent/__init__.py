@@ -11,6 +11,9 @@ changed before keeps it, by its hash.
     sight      what lies on the disk, and whose it is
     eyes       looks at the host, by way of these; has no way to change it
     hands      eyes that can also change the host
+    command    commands of the host, to their end or their deadline
+    boot_places  what packages have made at each boot
+    systemd    units started and stopped, each in its own time
     compare    what would change: gets eyes only
     converge   makes it so: gets hands
     ledger     what fedikit owns here: entries, generations, the lock

@@ -18,6 +18,7 @@ from .control import Control, accounts_taken, control_of, files_taken, trees_tak
 from .eyes import ABSENT, Eyes, State
 from .file import brought_to_safety, put_back
 from .hands import Hands
+from .systemd import patience
 from .trouble import Trouble
 
 Record = dict[str, Any]
@@ -159,4 +160,4 @@ def wake(hands: Hands, name: str, before: State) -> None:
     if before["active"] and not state["active"]:
         with contextlib.suppress(Trouble):
             hands.run(["systemctl", "reset-failed", name])
-        hands.run(["systemctl", "start", name], seconds=180)
+        hands.run(["systemctl", "start", name], seconds=patience(hands, "start", name))

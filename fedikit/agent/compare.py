@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .eyes import ABSENT, Eyes, State
+from .job import GLANCE_SECONDS, is_first
 from .kinds import kind_of
 from .ledger import Ledger, Record
 from .others import MAY_BE_SHARED, Others
@@ -15,14 +16,19 @@ if TYPE_CHECKING:
     from .leaving import Departure
 
 Item = dict[str, Any]
+NOT_KEPT = "needs a secret content of that time, which no host keeps; to have it back, apply that configuration"
 
 
 class Wish(NamedTuple):
-    """What the deployer asks for."""
+    """What the deployer asks for.
+
+    `seals`: where it asks for what was wanted once, the secret contents that it has at hand, by the item's id.
+    """
 
     items: list[Item]
     purge: bool = False
     keep_drift: bool = False
+    seals: dict[str, str] | None = None
 
 
 class Change(NamedTuple):
@@ -116,8 +122,8 @@ def with_owed_restarts(wanted: list[Change]) -> list[Change]:
 
 
 def mended_items(wanted: list[Change]) -> set[str]:
-    """The ids of what is made or made good."""
-    return {change.id for change in wanted if change.action in ("create", "update")}
+    """The ids of what is made or made good, or done anew."""
+    return {change.id for change in wanted if change.action in ("create", "update", "run")}
 
 
 def watched_by(unit: Item) -> set[str]:
@@ -137,21 +143,31 @@ def _judge_wanted(eyes: Eyes, wish: Wish, item: Item, ledger: Ledger, others: di
         return Change(item, "blocked", [f"belongs to the deployment {others[item['id']]}"], state)
     if conflict := kind.conflict(item, state):
         return Change(item, "blocked", [conflict], state)
-    reasons = kind.differences(item, state, (entry or {}).get("done") or "")
+    reasons = kind.differences(item, state, (entry or {}).get("done") or "") or _other_secret(wish, item, state, entry)
     if not reasons or _is_done_already(eyes, item, entry):
         return Change(item, "same" if entry and entry["state"] != "kept" and not reasons else "adopt", [], state)
     is_drift = _is_drift(eyes, entry)
     was_secret = any("seal" in former for former in former_items(entry))
     if is_drift and wish.keep_drift:
         return Change(item, "keep", ["edited by hand", *reasons], state, is_drift, was_secret)
+    if "seal" in item and wish.seals is not None and wish.seals.get(item["id"]) != item["seal"]:
+        return Change(item, "blocked", [NOT_KEPT], state)
     return Change(item, _making(item, state), reasons, state, is_drift, was_secret)
+
+
+def _other_secret(wish: Wish, item: Item, state: State, entry: Record | None) -> list[str]:
+    """Where nobody can look at a secret for want of the key: whether another was wanted last than is wanted again."""
+    is_unseen = wish.seals is not None and "seal" in state and state["seal"] is None
+    return ["content"] if is_unseen and entry and entry["item"].get("seal") != item.get("seal") else []
 
 
 def _is_done_already(eyes: Eyes, item: Item, entry: Record | None) -> bool:
     """Whether a job's effect is there though it has not run; cannot be told here if its check needs a secret."""
-    if item["kind"] != "job" or not item["check"] or "seal" in item or "sha256" in item or (entry or {}).get("done"):
+    if item["kind"] != "job" or not item["check"] or "seal" in item or "sha256" in item:
         return False
-    return eyes.holds(item["check"], stdin=b"", user=item["user"], seconds=item["deadline"])
+    if not is_first(item, (entry or {}).get("done") or ""):
+        return False
+    return eyes.holds(item["check"], stdin=b"", user=item["user"], seconds=min(item["deadline"], GLANCE_SECONDS))
 
 
 def _making(item: Item, state: State) -> str:

@@ -2,6 +2,8 @@
 
 import os
 import select
+from collections.abc import Callable
+from contextlib import suppress
 
 from .sight import ABSENT, BARRED, Sight, State, barred
 from .trouble import Trouble
@@ -10,11 +12,18 @@ __all__ = ["ABSENT", "BARRED", "Eyes", "State", "as_user", "barred"]
 GONE = ("not-installed", "config-files")
 """What dpkg calls packages that are not there."""
 ASK_SECONDS = 30
-UNIT_PROPERTIES = ("Id", "LoadState", "ActiveState", "UnitFileState", "CanReload", "NeedDaemonReload")
+UNIT_PROPERTIES = ("Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "CanReload", "NeedDaemonReload")
+FALLEN_OVER = "auto-restart"
+"""The sub-state of a unit that fell over, and that systemd will start once more: active, by its state."""
 
 
 class Eyes(Sight):
-    """Looks at packages and units too."""
+    """Looks at packages and units too.
+
+    `say_alive` is called before what may take a while: somebody waits for what the eyes see.
+    """
+
+    say_alive: Callable[[], None] = staticmethod(lambda: None)
 
     def look_afresh(self) -> None:
         super().look_afresh()
@@ -72,7 +81,8 @@ class Eyes(Sight):
         shown = self._units[name]
         return {
             "exists": shown["LoadState"] not in ("not-found", "masked"),
-            "active": shown["ActiveState"] in ("active", "reloading", "activating"),
+            "active": shown["ActiveState"] in ("active", "reloading", "activating")
+            and shown["SubState"] != FALLEN_OVER,
             "enabled": shown["UnitFileState"]
             in ("enabled", "enabled-runtime", "static", "generated", "alias", "indirect"),
             "can_reload": shown["CanReload"] == "yes",
@@ -112,17 +122,20 @@ class Eyes(Sight):
         is_elsewhere = self.root and program.startswith("/") and not program.startswith(f"{self.root}/")
         return [self.real(program), *command[1:]] if is_elsewhere else command
 
-    def holds(self, command: list[str], *, stdin: bytes, user: str, seconds: int) -> bool:
-        """Whether a check command exits with 0."""
-        import subprocess  # slow, and seldom needed
+    def holds(self, command: list[str], *, stdin: bytes, user: str, seconds: float) -> bool:
+        """Whether a check command exits with 0, and does so in time."""
+        from .command import Overdue, run  # seldom needed
 
-        try:
-            done = subprocess.run(
-                as_user(self.own_command(command), user), input=stdin, capture_output=True, timeout=seconds, check=False
-            )
-        except (subprocess.TimeoutExpired, FileNotFoundError):
-            return False
-        return done.returncode == 0
+        self.say_alive()
+        words = as_user(self.own_command(command), user)
+        with open(os.devnull, "wb") as nowhere, suppress(Overdue, FileNotFoundError):
+            return not run(words, stdin=stdin, output=nowhere.fileno(), path=self.search_path, seconds=seconds)
+        return False
+
+    @property
+    def search_path(self) -> str:
+        """Where programs are looked for, if elsewhere than usual: in a directory, where its deployer says."""
+        return os.environ["PATH"] if self.root else ""
 
 
 def _has_ended(process: int, seconds: int) -> bool:

@@ -3,28 +3,29 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from . import edits
 from .eyes import Eyes, as_user
 from .files import Folder
 from .trouble import Trouble
 
-ENVIRONMENT = {
-    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "LC_ALL": "C.UTF-8",
-    "DEBIAN_FRONTEND": "noninteractive",
-    "HOME": "/root",
-}
+if TYPE_CHECKING:
+    from .command import Around
 
 
 class Hands(Eyes):
     """Eyes that can also write. Only `converge` is given hands.
 
-    `note_command` is told of each command: its process, its name.
+    `note_command` is told of each command: its process, its name, and how many seconds it may take.
     """
 
     def __init__(
-        self, root: str = "/", seal_key: bytes = b"", *, note_command: Callable[[int, str], None] = lambda *_: None
+        self,
+        root: str = "/",
+        seal_key: bytes = b"",
+        *,
+        note_command: Callable[[int, str, float], None] = lambda *_: None,
     ) -> None:
         super().__init__(root, seal_key)
         self._note_command = note_command
@@ -32,44 +33,41 @@ class Hands(Eyes):
     def run(self, command: list[str], *, stdin: bytes = b"", user: str = "root", seconds: int = 120) -> str:
         """Runs a command to its end and returns its output; trouble, with its last lines, if it fails.
 
-        Output goes to memory, not through a pipe: should the agent be killed, the command still ends in peace.
+        Should the agent be killed, the command still ends in peace.
         """
+        return self._output_of(command, stdin, user, seconds, _unwatched)
+
+    def run_while_here(self, command: list[str], *, stdin: bytes = b"", user: str = "root", seconds: int) -> str:
+        """The same for a command that nobody shall have to wait for when its agent is gone: it is ended then."""
+        from .command import watched  # slow, and needed for jobs only
+
+        return self._output_of(command, stdin, user, seconds, watched)
+
+    def _output_of(self, command: list[str], stdin: bytes, user: str, seconds: float, watch: "Around") -> str:
+        """To memory, not through a pipe: that would end with the agent."""
+        from .command import Overdue, run  # needed for changes only
+
+        @contextlib.contextmanager
+        def noted(process: int) -> Iterator[None]:
+            self._note_command(process, command[0], seconds)
+            with watch(process):
+                yield
+
+        words = as_user(self.own_command(command), user)
         with open(os.memfd_create("output"), "r+b") as output:
-            status = self._status_of(as_user(self.own_command(command), user), stdin, output.fileno(), seconds)
+            try:
+                status = run(
+                    words, stdin=stdin, output=output.fileno(), path=self.search_path, seconds=seconds, around=noted
+                )
+            except FileNotFoundError as error:
+                raise Trouble(f"there is no command `{words[0]}` on this host") from error
+            except Overdue as error:
+                raise Trouble(f"`{words[0]}` did not end within {seconds} s and was ended") from error
             output.seek(0)
             text = output.read().decode(errors="replace")
         if status:
             raise Trouble(f"`{command[0]}` ended with exit status {status}", tail=text)
         return text
-
-    def _status_of(self, command: list[str], stdin: bytes, output: int, seconds: int) -> int:
-        import subprocess  # slow, and needed for changes only
-
-        # A session of its own: what it starts ends with it at the deadline, and no terminal's end ends it.
-        try:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=output,
-                env=self._environment(),
-                start_new_session=True,
-                cwd="/",
-            )
-        except FileNotFoundError as error:
-            raise Trouble(f"there is no command `{command[0]}` on this host") from error
-        self._note_command(process.pid, command[0])
-        try:
-            process.communicate(stdin, timeout=seconds)
-        except subprocess.TimeoutExpired as error:
-            os.killpg(process.pid, 9)
-            process.wait()
-            raise Trouble(f"`{command[0]}` did not end within {seconds} s and was ended") from error
-        return process.returncode
-
-    def _environment(self) -> dict[str, str]:
-        """In a directory, only the commands that its deployer names."""
-        return {**ENVIRONMENT, "PATH": os.environ["PATH"]} if self.root else ENVIRONMENT
 
     # Files
 
@@ -152,3 +150,7 @@ class Hands(Eyes):
     def _delete_what_is_linked(self, path: str) -> str:
         with self.files.place(path, follow=True) as (folder, name):
             return edits.delete_tree(folder, name)
+
+
+def _unwatched(process: int) -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext()

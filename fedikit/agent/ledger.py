@@ -203,6 +203,16 @@ def write_record(path: str, record: Record) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.rename(draft, path)
+    _flush_folder(os.path.dirname(path))
+
+
+def _flush_folder(path: str) -> None:
+    """So that after a power cut a name stands for the newest file, not for the one before."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def contents_of(ledger: Ledger) -> set[str]:

@@ -15,7 +15,7 @@ import sys
 import time
 import zlib
 from binascii import b2a_base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .blobs import Blobs
@@ -24,7 +24,7 @@ from .compare import Change, Comparison, Wish, compare, former_items
 from .eyes import Eyes
 from .hands import Hands
 from .image import for_this_machine, lacking_layers, lacking_parts
-from .ledger import HOME, Ledger, Record, describe, lock, lock_holder, neighbours
+from .ledger import HOME, Ledger, Lock, Record, describe, lock, lock_holder, neighbours
 from .others import Others
 from .trouble import Trouble, trouble_from
 from .work import Work
@@ -36,6 +36,8 @@ DIFF_LIMIT = 64 * 1024
 TAIL_CHARACTERS = 4000
 ALIVE_SECONDS = 2
 """How often an agent at work says that it is alive: more often than the least patience of a deployer."""
+TOLD_FROM_SECONDS = 600
+"""From where on a deployer is told how long a command may take."""
 UNSHOWN = "content (too large to show, or no text)"
 PATIENCE_SECONDS = 120
 """How long an agent waits for its order, and for each piece of it; a deployer that comes later starts a new one."""
@@ -112,6 +114,7 @@ class Contact:
             return 0
         target = self._target(ledger)
         wish = self._wish(ledger, target)
+        self.eyes.say_alive = lambda: self.channel.send({"event": "alive"})
         comparison = compare(self.eyes, wish, ledger)
         self.channel.send(self._answer(wish, comparison, ledger, target))
         _import_what_changes()
@@ -134,8 +137,11 @@ class Contact:
         return ([0] + [number for number in ledger.generations() if number < ledger.generation])[-1]
 
     def _wish(self, ledger: Ledger, target: int | None) -> Wish:
-        items = self.request["items"] if target is None else ledger.read_generation(target)["items"]
-        return Wish(for_this_machine(items), self.request.get("purge", False), self.request.get("keep_drift", False))
+        purge, keep_drift = self.request.get("purge", False), self.request.get("keep_drift", False)
+        if target is None:
+            return Wish(for_this_machine(self.request["items"]), purge, keep_drift)
+        seals = {item["id"]: item["seal"] for item in self.request.get("items", ()) if "seal" in item}
+        return Wish(for_this_machine(ledger.read_generation(target)["items"]), purge, keep_drift, seals)
 
     # The answer
 
@@ -268,16 +274,33 @@ class Contact:
         with lock(self.home, holder) as held:
             ledger = Ledger(self.home, self.request["deployment"])
             ledger.identity = self._identity(ledger, order)
-            hands = Hands(self.root, bytes.fromhex(self.request.get("seal", "")), note_command=held.note_command)
+            hands = Hands(self.root, bytes.fromhex(self.request.get("seal", "")), note_command=self._noting(held))
+            hands.say_alive = self._still_patient
             comparison = compare(hands, wish, ledger)
+            del hands.say_alive  # at work it is said without asking
             self._refuse_if_moved(order, comparison)
             blobs = Blobs(os.path.join(self.home, "store"))
             self._take_in(order["blobs"], blobs, comparison)
             from .converge import Convergence  # not needed to plan
 
-            work = Work(blobs, order["secrets"], wish.purge)
+            work = Work(blobs, order["secrets"], wish.purge, ledger.save)
             convergence = Convergence(hands, wish, comparison, ledger, work)
             return self._in_a_session_of_its_own(lambda: self._converge(convergence, order, ledger))
+
+    def _noting(self, held: Lock) -> Callable[[int, str, float], None]:
+        """Notes each command in the lock, and tells the deployer of those that may take long."""
+
+        def note(process: int, name: str, seconds: float) -> None:
+            held.note_command(process, name)
+            if seconds > TOLD_FROM_SECONDS:
+                self.channel.send({"event": "alive", "longest": seconds})
+
+        return note
+
+    def _still_patient(self) -> None:
+        """Looking may take a while too: the deployer is told, and the agent gives itself more time."""
+        self.channel.send({"event": "alive"})
+        signal.alarm(PATIENCE_SECONDS)
 
     def _identity(self, ledger: Ledger, order: Record) -> Record:
         """What the deployment is known by from now on; in a rollback, what it was known by then."""

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from .boot_places import boot_places, clear_boot_places
 from .bystander import LISTS, bring_back, renewed
 from .compare import Comparison, Wish
 from .hands import Hands
@@ -39,6 +40,7 @@ class Parting:
             self.ledger.bystanders |= renewed(self.hands, self.ledger.bystanders, self.work.blobs)
             self.ledger.save()
         unpurged = set(self.packages.unpurged)
+        places = boot_places(self.hands, self.packages.leaving)
         leave(self.hands, set(self.packages.leaving), unpurged, ours=self.ours(), purge=purge)
         if purge:
             purge_remains(self.hands, self.candidates - unpurged - self.packages.staying.keys())
@@ -46,6 +48,7 @@ class Parting:
             bring_back(self.hands, self.ledger.bystanders, self.work.blobs)
         if "podman" in self.packages.leaving or (purge and "podman" in self.candidates):
             clear_storage(self.hands)
+        clear_boot_places(self.hands, places)
         return bring_links_back(self.hands, self.ledger.bystanders)
 
     def _note_links(self) -> None:

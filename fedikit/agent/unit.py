@@ -10,6 +10,7 @@ from typing import Any
 
 from .eyes import ABSENT, Eyes, State
 from .hands import Hands
+from .systemd import tell
 from .trouble import Trouble
 from .work import Work
 
@@ -49,7 +50,7 @@ class UnitKind:
             hands.run(["systemctl", "--quiet", "enable" if item["enabled"] else "disable", name])
         verb = _verb(item, state, work.done)
         if verb:
-            start(hands, verb, name)
+            tell(hands, verb, name)
         work.entry["done"] = item["fingerprint"]
 
     def remove(self, hands: Hands, item: Item, work: Work) -> str:
@@ -61,7 +62,7 @@ class UnitKind:
         if state["enabled"] != was_enabled:
             hands.run(["systemctl", "--quiet", "enable" if was_enabled else "disable", item["name"]])
         if not was_active:
-            hands.run(["systemctl", "stop", item["name"]])
+            tell(hands, "stop", item["name"])
             with contextlib.suppress(Trouble):  # only a unit that failed can be told to forget it
                 hands.run(["systemctl", "reset-failed", item["name"]])
         return ""
@@ -70,7 +71,7 @@ class UnitKind:
 def bring_back(hands: Hands, items: list[Item]) -> None:
     """Restarts units that ran before fedikit, now that their files are as they were, and systemd has read them."""
     for item in items:
-        start(hands, "restart", item["name"])
+        tell(hands, "restart", item["name"])
 
 
 def _change(is_now: bool, yes: str, no: str) -> str:
@@ -87,17 +88,6 @@ def _verb(item: Item, state: State, done: str) -> str:
         return ""
     is_reload_enough = done.split(":")[0] == item["fingerprint"].split(":")[0] and state["can_reload"]
     return "reload" if is_reload_enough else "restart"
-
-
-def start(hands: Hands, verb: str, name: str) -> None:
-    if verb in ("start", "restart"):
-        hands.run(["systemctl", "reset-failed", name])
-    try:
-        hands.run(["systemctl", verb, name], seconds=180)
-    except Trouble as trouble:
-        raise Trouble(
-            f"{verb} of {name} failed", tail=hands.journal_of(name) or trouble.tail, hint=f"journalctl --unit {name}"
-        ) from trouble
 
 
 def settle(hands: Hands, items: list[Item]) -> None:

@@ -1,5 +1,6 @@
 """What an item is worked on with: its entry in the ledger, and the contents that it needs."""
 
+from collections.abc import Callable
 from typing import Any
 
 from .blobs import Blobs
@@ -11,13 +12,16 @@ Record = dict[str, Any]
 class Work:
     """The contents at hand, and the entry of the item being worked on.
 
-    `entry` is changed in place: a unit or job notes there what it has done.
+    `entry` is changed in place: a unit or job notes there what it has done. `save` writes all entries to the disk.
     """
 
-    def __init__(self, blobs: Blobs, secrets: dict[str, str], purge: bool) -> None:
+    def __init__(
+        self, blobs: Blobs, secrets: dict[str, str], purge: bool, save: Callable[[], None] = lambda: None
+    ) -> None:
         self.blobs = blobs
         self.secrets = secrets
         self.purge = purge
+        self.save = save
         self.entry: Record = {}
 
     @property

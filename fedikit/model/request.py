@@ -125,7 +125,7 @@ class Volume(Value):
     mount: AbsolutePath
     """Where the container sees it."""
     owner: Annotated[int, Field(ge=0)] = 0
-    """The number of the user, and of the group, that it belongs to."""
+    """The number of the user, and of the group, that it belongs to, inside of the container."""
 
 
 class MountedFile(Value):
@@ -134,7 +134,7 @@ class MountedFile(Value):
     mount: AbsolutePath
     content: Text
     owner: Annotated[int, Field(ge=0)] = 0
-    """The number of the only user who may read it."""
+    """The number of the only user who may read it, inside of the container."""
 
 
 class HttpHealth(Value):
@@ -171,7 +171,9 @@ class Container(Value):
     environment: dict[VariableName, Line | FactReference] = Field(default_factory=dict)
     """Further ones, of its own; never secrets."""
     user: Annotated[str, Field(pattern=r"^[0-9]+(:[0-9]+)?$")] | None = None
-    """Numbers of the user and group that it runs as; the image's own if absent."""
+    """Numbers of the user and group that it runs as, inside of it; the image's own if absent."""
+    family: UnitName | None = None
+    """Containers of a family share their volumes; all of the application are one if absent."""
     volumes: tuple[Volume, ...] = ()
     files: tuple[MountedFile, ...] = ()
     ports: tuple[AllottedPort, ...] = ()
@@ -206,6 +208,7 @@ class OneOffJob(Value):
     environment: dict[VariableName, Line | FactReference] = Field(default_factory=dict)
     """Further ones, of its own; never secrets."""
     user: Annotated[str, Field(pattern=r"^[0-9]+(:[0-9]+)?$")] | None = None
+    family: UnitName | None = None
     volumes: tuple[Volume, ...] = ()
     deadline: Deadline = 6 * 3600
     """Seconds that it may take; then its container is stopped."""

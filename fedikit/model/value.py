@@ -97,7 +97,7 @@ UnixName = Annotated[
 Owner = Annotated[
     str,
     Field(
-        pattern=r"^([a-z_][a-z0-9_-]{0,30}|[0-9]{1,9})$",
+        pattern=r"^([a-z_][a-z0-9_-]{0,30}|[0-9]{1,10})$",
         description="A user or group of a host, or the number of one that only a container knows.",
     ),
 ]

@@ -9,10 +9,12 @@ from fedikit.model.policy import CannotFulfil, Place, Policy, Provision
 from fedikit.model.request import Container, Health, HttpHealth, OneOffJob, Task, Variables, Volume
 from fedikit.model.text import FactReference, Facts, Text, filled, joined, number
 from fedikit.model.value import AbsolutePath, ImageRepository, Written, is_line
-from fedikit.policies.quadlet import AWAIT, FOLDER, await_command, quadlet, variables_path
+from fedikit.policies.numbers import COUNT, first_number, on_host
+from fedikit.policies.quadlet import AWAIT, FOLDER, OnHost, await_command, quadlet
 from fedikit.policies.scripts import script
 from fedikit.policies.web import CA_BUNDLE, TRUST
 
+SHIFT_OWNERS = f"{FOLDER}/shift-owners"
 RUN_ONCE = f"{FOLDER}/run-once"
 STOPPING_SECONDS = 90
 """How long a job's container may take to end when its time is over."""
@@ -52,13 +54,17 @@ class ContainerPolicy(Written, Policy[Container | OneOffJob | Task]):
 
     def _surroundings(self, request: Container | OneOffJob, place: Place) -> tuple[Item, ...]:
         """What must be there before it starts: its variables and volumes."""
-        variables = [_variables_file(request.variables, place)] if request.variables else []
-        return (Directory(path=FOLDER), *variables, *(self._directory(volume) for volume in request.volumes))
+        volumes = (item for volume in request.volumes for item in self._volume(volume, _family(request, place)))
+        shifting = (File(path=SHIFT_OWNERS, content=script("shift_owners.py")),) if request.volumes else ()
+        return (Directory(path=FOLDER), *_variables_files(request.variables, place), *shifting, *volumes)
 
-    def _directory(self, volume: Volume) -> Directory:
-        owner = str(volume.owner)
-        owner = "root" if owner == "0" else owner
-        return Directory(path=self._path(volume), mode="0750", owner=owner, group=owner, data=True)
+    def _volume(self, volume: Volume, family: str) -> tuple[Item, ...]:
+        owner, path = on_host(family, volume.owner), self._path(volume)
+        run = ("python3", "-I", SHIFT_OWNERS, str(first_number(family)), path)
+        return (
+            Directory(path=path, mode="0750", owner=owner, group=owner, data=True),
+            Job(name=f"{volume.name} owners", run=run, deadline=LONGEST_SECONDS),
+        )
 
     def _path(self, volume: Volume) -> str:
         return f"{self.volumes}/{volume.name}"
@@ -66,18 +72,17 @@ class ContainerPolicy(Written, Policy[Container | OneOffJob | Task]):
     # Containers that always run
 
     def _container(self, request: Container, image: Image, place: Place) -> tuple[Item, ...]:
-        files = _mounted_files(request, place)
+        family = _family(request, place)
+        files = _mounted_files(request, family, place)
         is_asked = request.ready or isinstance(request.health, HttpHealth)
         awaiting = (File(path=AWAIT, content=script("await_http.py")),) if is_asked else ()
         mounts = {self._path(volume): volume.mount for volume in request.volumes}
         mounts |= {file.path: f"{mounted.mount}:ro" for file, mounted in zip(files, request.files, strict=True)}
         mounts |= {CA_BUNDLE: f"{CA_BUNDLE}:ro"} if _is_trusting(place) else {}
-        own = File(path=f"{QUADLETS}/{request.name}.container", content=quadlet(request, image.reference, mounts))
-        watched = [image.id, *(file.id for file in files), own.id]
-        if request.variables:
-            watched.append(f"file:{variables_path(request.variables)}")
-        trusted = _trusted(place)
-        watched += [file.id for file in trusted]
+        variables, trusted = _variables_files(request.variables, place), _trusted(place)
+        seen = OnHost(mounts, first_number(family), tuple(file.path for file in variables))
+        own = File(path=f"{QUADLETS}/{request.name}.container", content=quadlet(request, image.reference, seen))
+        watched = [image.id, *(file.id for file in (*files, own, *variables, *trusted))]
         folder = (Directory(path=f"{FOLDER}/{request.name}"),) if files else ()
         unit = Unit(name=f"{request.name}.service", restart_on=tuple(watched))
         return (*folder, *files, *awaiting, *trusted, own, unit, *_readiness(request, watched))
@@ -102,15 +107,21 @@ class ContainerPolicy(Written, Policy[Container | OneOffJob | Task]):
 
     def _options(self, request: OneOffJob, place: Place) -> Plain:
         """What stands before the image's name."""
+        first = first_number(_family(request, place))
         options: list[str | FactReference] = ["--pull=never", "--network=host"]
-        if request.variables:
-            options.append(f"--env-file={variables_path(request.variables)}")
+        options += [f"--{numbers}map=0:{first}:{COUNT}" for numbers in ("uid", "gid")]
+        options += [f"--env-file={file.path}" for file in _variables_files(request.variables, place)]
         if request.user:
             options.append(f"--user={request.user}")
         options += [f"--env={name}={_word(value, place)}" for name, value in request.environment.items()]
         options += [f"--volume={self._path(volume)}:{volume.mount}" for volume in request.volumes]
         options += [f"--volume={CA_BUNDLE}:{CA_BUNDLE}:ro"] if _is_trusting(place) else []
         return tuple(options)
+
+
+def _family(request: Container | OneOffJob, place: Place) -> str:
+    """Whose numbers its users have on the host."""
+    return request.family or place.application
 
 
 def _task(request: Task, place: Place) -> Job:
@@ -172,14 +183,23 @@ def _trusted(place: Place) -> tuple[File, ...]:
     return (File(path=TRUST, content=certificates),) if isinstance(certificates, str) and certificates else ()
 
 
-def _variables_file(variables: Variables, place: Place) -> File:
+def _variables_files(variables: Variables | None, place: Place) -> tuple[File, ...]:
+    """What containers share; secrets in a file of their own, for a host can bring back only what holds none."""
+    if not variables:
+        return ()
     known = {name: filled(value, place.facts) for name, value in variables.values.items()}
     lines = [
         joined(f"{name}=", _one_line(name, content, place), "\n")
         for name, content in known.items()
         if content != "" or _is_said(variables.values[name])
     ]
-    return File(path=variables_path(variables), content=joined(*lines), mode="0600")
+    by_name: dict[str, list[Content]] = {
+        f"{variables.name}.env": [line for line in lines if isinstance(line, str)],
+        f"{variables.name}.secrets.env": [line for line in lines if not isinstance(line, str)],
+    }
+    return tuple(
+        File(path=f"{FOLDER}/{name}", content=joined(*some), mode="0600") for name, some in by_name.items() if some
+    )
 
 
 def _is_said(value: Text) -> bool:
@@ -196,14 +216,14 @@ def _one_line(name: str, content: Content, place: Place) -> Content:
     return content
 
 
-def _mounted_files(request: Container, place: Place) -> tuple[File, ...]:
+def _mounted_files(request: Container, family: str, place: Place) -> tuple[File, ...]:
     return tuple(
         File(
             path=f"{FOLDER}/{request.name}/{mounted.mount.rpartition('/')[2]}",
             content=filled(mounted.content, place.facts),
             mode="0400",
-            owner=str(mounted.owner) if mounted.owner else "root",
-            group=str(mounted.owner) if mounted.owner else "root",
+            owner=on_host(family, mounted.owner),
+            group=on_host(family, mounted.owner),
         )
         for mounted in request.files
     )

@@ -37,6 +37,7 @@ def garage(address: str, zone: str, capacity_gigabytes: int) -> tuple[Request, .
     token = SecretRef(name="garage/admin-token", format="hex64")
     container = Container(
         name="garage",
+        family="garage",
         image=IMAGE,
         volumes=(
             Volume(name="garage-meta", mount="/var/lib/garage/meta"),

@@ -1,21 +1,31 @@
 """Quadlet: a container described in a file, of which systemd makes a unit (podman-systemd.unit)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from fedikit.model.request import CommandHealth, Container, HttpHealth, Variables
+from fedikit.model.request import CommandHealth, Container, HttpHealth
+from fedikit.policies.numbers import COUNT
 
 FOLDER = "/etc/fedikit"
 AWAIT = f"{FOLDER}/await-http"
 
 
-def variables_path(variables: Variables) -> str:
-    """Where the host keeps what several containers share."""
-    return f"{FOLDER}/{variables.name}.env"
+class OnHost(NamedTuple):
+    """What a container has of the host.
+
+    mounts     paths of the host, and where the container sees each
+    first      the number there of the container's user 0
+    variables  files with variables that it shares with others
+    """
+
+    mounts: Mapping[str, str]
+    first: int
+    variables: Sequence[str] = ()
 
 
-def quadlet(container: Container, image: str, mounts: Mapping[str, str]) -> str:
-    """The text of its file. `mounts` are paths of the host, and where the container sees each."""
+def quadlet(container: Container, image: str, seen: OnHost) -> str:
+    """The text of its file."""
     sections = {
         "Unit": [
             f"Description={container.name}, a container",
@@ -23,24 +33,24 @@ def quadlet(container: Container, image: str, mounts: Mapping[str, str]) -> str:
             "After=network-online.target",
             "StartLimitIntervalSec=0",
         ],
-        "Container": _container(container, image, mounts),
+        "Container": _container(container, image, seen),
         "Service": _service(container),
         "Install": ["WantedBy=multi-user.target"],
     }
     return "\n".join("\n".join([f"[{name}]", *lines, ""]) for name, lines in sections.items())
 
 
-def _container(container: Container, image: str, mounts: Mapping[str, str]) -> list[str]:
+def _container(container: Container, image: str, seen: OnHost) -> list[str]:
     lines = [f"Image={image}", f"ContainerName={container.name}", "Pull=never", "Network=host"]
+    lines += [f"{numbers}Map=0:{seen.first}:{COUNT}" for numbers in ("UID", "GID")]
     if container.command:
         lines.append(f"Exec={' '.join(map(_quoted, container.command))}")
     if container.user:
         user, _, group = container.user.partition(":")
         lines += [f"User={user}", *([f"Group={group}"] if group else [])]
-    if container.variables:
-        lines.append(f"EnvironmentFile={variables_path(container.variables)}")
+    lines += [f"EnvironmentFile={path}" for path in seen.variables]
     lines += [f"Environment={_quoted(f'{name}={value}')}" for name, value in container.environment.items()]
-    lines += [f"Volume={path}:{seen}" for path, seen in mounts.items()]
+    lines += [f"Volume={path}:{inside}" for path, inside in seen.mounts.items()]
     lines.append(f"StopTimeout={container.stop_seconds}")
     if container.stop_signal:
         lines.append(f"StopSignal={container.stop_signal}")

@@ -14,6 +14,8 @@ from fedikit.model.value import Architecture, Codename
 
 LINE_BYTES = 32 * 1024 * 1024
 """The longest line that an agent may send: dpkg's status of a large host is in one."""
+LONGEST_STEP_SECONDS = 90_000
+"""A day, and some; so long an agent may be at work on one thing."""
 MOST_PARTS = 20_000
 """How many parts an answer may have of a kind: changes, items, contents, packages."""
 LONGEST_TEXT = 512 * 1024
@@ -170,9 +172,10 @@ class Trouble(Message):
 
 
 class Alive(Message):
-    """The agent is at work, and has nothing to tell."""
+    """The agent is at work, and has nothing to tell but how many seconds it may be before it has."""
 
     event: Literal["alive"]
+    longest: Annotated[float, Field(ge=0, le=LONGEST_STEP_SECONDS, allow_inf_nan=False)] = 0.0
 
 
 class Noted(Message):

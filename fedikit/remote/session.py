@@ -25,10 +25,12 @@ UNKNOWN = "nothing was changed there, unless it had got its whole order by then:
 GOES_ON = "the host goes on by itself"
 ORDER_SECONDS = 100
 """How long after its answer an agent may be given an order; it gives up waiting a little later."""
-LONGEST_ITEM_SECONDS = 2000
-"""How long the agent may work on an item that has no deadline of its own."""
+LONGEST_ITEM_SECONDS = 2000.0
+"""How long the agent may work on an item without saying that it takes longer."""
 MOST_MESSAGES = 200_000
 MOST_LAST_LINES = 100
+MOST_LOOKS = 10_000
+"""How often an agent may say that it is still looking."""
 LOOK = "see what it does: fedikit status"
 
 
@@ -62,7 +64,7 @@ class Session:
         if line == bootstrap.ASKS_FOR_AGENT:
             self._write([b"%d\n" % len(bootstrap.archive()), bootstrap.archive()])
             line = self._line()
-        said = self._understand(line, answer)
+        said = self._answer(line, answer)
         self._answered_at = time.monotonic()
         return said
 
@@ -75,28 +77,39 @@ class Session:
         self._write(itertools.chain([pack(order)], blobs))
         self._if_lost = UNKNOWN
 
-    def follow(self, hear: Callable[[ItemEvent], None], *, longest: float = 0) -> Done:
+    def follow(self, hear: Callable[[ItemEvent], None]) -> Done:
         """Hands on the agent's events until it is done; returns its last one, raises a HostError.
 
-        `longest`: the longest deadline of an item, in seconds; an agent may be alive without an event for as long.
+        An agent may be alive without an event for as long as its command may take, which it tells.
         """
-        quiet_since, longest = time.monotonic(), max(longest, LONGEST_ITEM_SECONDS) + self._patience
+        quiet_since, longest = time.monotonic(), LONGEST_ITEM_SECONDS
         for _ in range(MOST_MESSAGES):
             match self._understand(self._line(), Message):
                 case Done() as done:
                     return done
                 case ItemEvent() as event:
-                    self._if_lost, quiet_since = GOES_ON, time.monotonic()
+                    self._if_lost, quiet_since, longest = GOES_ON, time.monotonic(), LONGEST_ITEM_SECONDS
                     hear(event)
-                case Alive():
+                case Alive() as alive:
                     self._if_lost = GOES_ON
-                    if time.monotonic() - quiet_since > longest:
+                    if alive.longest:
+                        quiet_since, longest = time.monotonic(), max(LONGEST_ITEM_SECONDS, alive.longest)
+                    if time.monotonic() - quiet_since > longest + self._patience:
                         raise AgentFailed(self.host, f"no step ended within {longest:.0f} s; {GOES_ON}", hint=LOOK)
                 case other:
                     raise self._out_of_turn(other)
         raise AgentFailed(self.host, f"the agent does not come to an end; {GOES_ON}", hint=LOOK)
 
     # Inside
+
+    def _answer(self, line: bytes, kind: type[M]) -> M:
+        """What the agent answers; it may say before that it is still looking."""
+        for _ in range(MOST_LOOKS):
+            if not line.startswith(b'{"event":"alive"'):
+                break
+            self._understand(line, Alive)
+            line = self._line()
+        return self._understand(line, kind)
 
     def _write(self, pieces: Iterable[bytes]) -> None:
         """Sends all; if the agent takes no more, what it said last tells why."""

@@ -130,8 +130,9 @@ class Plan(Question):
 
     @property
     def is_refused(self) -> bool:
-        """Whether nothing is to be changed, for on one of the hosts data would be lost or no longer known."""
-        return any(host.refused for host in self.hosts.values())
+        """Whether nothing is to be changed anywhere: data would be lost or no longer known, or half be rolled back."""
+        is_halved = self.purpose == "rollback" and any(host.is_blocked for host in self.hosts.values())
+        return is_halved or any(host.refused for host in self.hosts.values())
 
     @property
     def has_errors(self) -> bool:

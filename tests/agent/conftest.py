@@ -146,7 +146,7 @@ def read_answer(process: subprocess.Popen[bytes]) -> dict[str, Any]:
     assert process.stdout
     assert process.stderr
     line = process.stdout.readline()
-    if line == bootstrap.ASKS_FOR_AGENT:
+    while line in (bootstrap.ASKS_FOR_AGENT, b'{"event":"alive"}\n'):
         line = process.stdout.readline()
     assert line, process.stderr.read().decode()
     answer: dict[str, Any] = json.loads(line)

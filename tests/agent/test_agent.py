@@ -1,5 +1,6 @@
 """The agent on a host in a directory: files, directories, links, jobs, ledger, generations."""
 
+import json
 import os
 import signal
 import stat
@@ -167,6 +168,42 @@ def test_a_failing_job_shows_its_last_lines_and_the_generation_stays(host: Host)
     answer = host.plan(host.file("/etc/a", "2\n"))
     assert answer["generation"] == 1
     assert answer["last_run"]["state"] == "failed"
+
+
+def test_of_a_job_that_failed_half_way_nothing_counts_as_done_whichever_configuration_is_next(host: Host) -> None:
+    words = host.root / "words"
+    good, bad = f"echo good >>{words}", f"echo bad >>{words}; false"
+    host.apply(host.job("say", good, "f1"))
+    assert host.apply(host.job("say", bad, "f2"))[-1]["event"] == "trouble"
+    (change,) = host.plan(host.job("say", good, "f1"))["changes"]
+    assert (change["action"], change["reasons"]) == ("run", ["did not end well when it last ran"])
+    assert host.apply(host.job("say", good, "f1"))[-1]["event"] == "done"
+    assert words.read_text() == "good\nbad\ngood\n"
+    assert host.plan(host.job("say", good, "f1"))["changes"] == []
+
+
+def test_what_a_job_has_done_is_cleared_on_the_disk_before_its_command_begins(host: Host) -> None:
+    seen, ledger = host.root / "seen", host.home / "deployments/test/ledger.json"
+    host.apply(host.job("look", "true", "f1"))
+    host.apply(host.job("look", f"cp {ledger} {seen}", "f2"))
+    assert json.loads(seen.read_text())["entries"]["job:look"]["done"] == "begun"
+
+
+def test_the_check_of_a_job_is_not_believed_after_other_inputs_failed_half_way(host: Host) -> None:
+    words = host.root / "words"
+    good, bad = f"echo good >>{words}", f"echo bad >>{words}; false"
+    assert host.apply(host.job("say", bad, "f2", check=["test", "-e", str(words)]))[-1]["event"] == "trouble"
+    assert host.apply(host.job("say", good, "f1", check=["test", "-e", str(words)]))[-1]["event"] == "done"
+    assert words.read_text() == "bad\ngood\n"
+
+
+def test_the_check_of_a_job_that_was_cut_short_at_its_end_saves_a_second_run(host: Host) -> None:
+    words = host.root / "words"
+    job = host.job("say", f"echo x >>{words}; false", "f1", check=["test", "-e", str(words)])
+    assert host.apply(job)[-1]["event"] == "trouble"
+    assert host.actions(job) == {"job:say": "adopt"}
+    assert host.apply(job)[-1]["event"] == "done"
+    assert words.read_text() == "x\n"
 
 
 def test_a_jobs_deadline_ends_it_and_what_it_started(host: Host) -> None:

@@ -27,7 +27,7 @@ from fedikit.model import (
 from fedikit_lab.contract.gotosocial_settings import read_settings
 from fedikit_lab.contract.shared import Environment as Given
 from tests.catalogue.gotosocial import FakeGotosocial
-from tests.model.example import configuration, environment, files, ids, only
+from tests.model.example import configuration, environment, ids, only, written_variables
 
 Requests = dict[str, Request]
 DOMAIN, EMAIL = "gotosocial.fediversity.test", "test@fediversity.test"
@@ -38,7 +38,7 @@ S3 = {"means": "s3", "endpoint": "https://s3.example.org", "region": "eu", "acce
 
 def variables(policies: dict[str, Any] | None = None, **settings: Any) -> dict[str, str]:
     placed = environment(policies, {"gotosocial": HOST}).deployment(configuration("gotosocial", gotosocial=settings))
-    lines = files(placed.hosts[HOST])["/etc/fedikit/gotosocial.env"].splitlines()
+    lines = written_variables(placed.hosts[HOST], "gotosocial").splitlines()
     return dict(line.split("=", 1) for line in lines)
 
 

@@ -8,7 +8,16 @@ from pydantic import SecretBytes, ValidationError
 from fedikit.environment import Environment
 from fedikit.model import Deployment, File, Image, Job, SecretText
 from fedikit.secrets import MasterKey, Vault, secrets_of
-from tests.model.example import MEDIA_SERVERS, configuration, environment, files, ids, only, refusal, variables
+from tests.model.example import (
+    MEDIA_SERVERS,
+    configuration,
+    environment,
+    ids,
+    only,
+    refusal,
+    variables,
+    written_variables,
+)
 
 MAIL = {"mail": {"host": "smtp.example.org", "user": "fedi", "port": 465, "encryption": "tls"}}
 
@@ -52,17 +61,15 @@ def test_no_command_line_holds_a_secret(deployment: Deployment) -> None:
 
 @pytest.mark.parametrize("application", MEDIA_SERVERS)
 def test_variables_stand_one_a_line_without_quotes(application: str, deployment: Deployment) -> None:
-    written = files(deployment.hosts[application])[f"/etc/fedikit/{application}.env"]
+    written = written_variables(deployment.hosts[application], application)
     values = dict(line.split("=", 1) for line in written.removesuffix("\n").split("\n"))
 
     assert len(values) == written.count("\n")
     json_values = {"PEERTUBE_TRUST_PROXY"}
     assert [name for name, value in values.items() if set(value) & set("\"'") and name not in json_values] == []
-    (file,) = (
-        item for item in deployment.hosts[application].items if item.id == f"file:/etc/fedikit/{application}.env"
-    )
-    assert isinstance(file, File)
-    assert file.mode == "0600"
+    names = {f"/etc/fedikit/{application}.env", f"/etc/fedikit/{application}.secrets.env"}
+    modes = {item.path: item.mode for item in deployment.hosts[application].items if isinstance(item, File)}
+    assert {modes[name] for name in names} == {"0600"}
 
 
 def test_every_mistake_comes_at_once() -> None:

@@ -1,4 +1,4 @@
-"""The agent is killed while a command of its own is at work: that goes on, and nobody else begins meanwhile."""
+"""The agent is killed while a command of its own is at work: nobody else begins until that has ended."""
 
 import threading
 import time
@@ -52,7 +52,7 @@ def kill_agents_at_work(machine: Machine, scene: Scene, items: list[Item], sign:
 
 
 def test_a_command_that_outlives_its_agent_keeps_the_host_busy(lab: Lab, scene: Scene) -> None:
-    slow = Job(name="slow", run=("sh", "-c", "touch /etc/begun; sleep 2; echo x >>/etc/ended"))
+    slow = Job(name="slow", run=("sh", "-c", "trap '' TERM; touch /etc/begun; sleep 3; echo x >>/etc/ended"))
     told = kill_agents_at_work(lab["one"], scene, [slow], "test -e /etc/begun", "")
     assert "the agent was killed" in told
     assert "sh is at work as process" in scene.plan(one=[slow]).hosts["one"].note
@@ -61,6 +61,16 @@ def test_a_command_that_outlives_its_agent_keeps_the_host_busy(lab: Lab, scene: 
     wait_until_free(scene)
     assert lab["one"].succeed("cat /etc/ended") == "x\n", "the command ended in peace"
     assert "was interrupted" in scene.plan(one=[slow]).hosts["one"].note
+    assert scene.apply(one=[slow]).succeeded
+
+
+def test_a_job_is_told_to_end_when_its_agent_is_killed_and_runs_again(lab: Lab, scene: Scene) -> None:
+    words = "trap 'echo stopped >>/etc/ended; exit' TERM; touch /etc/begun; test -e /etc/ended || sleep 600 & wait"
+    slow = Job(name="slow", run=("sh", "-c", words))
+    kill_agents_at_work(lab["one"], scene, [slow], "test -e /etc/begun", "")
+    wait_until_free(scene)
+    assert lab["one"].succeed("cat /etc/ended") == "stopped\n"
+    assert lab["one"].succeed("pgrep -f '[s]leep 600' || echo none") == "none\n"
     assert scene.apply(one=[slow]).succeeded
 
 

@@ -107,8 +107,14 @@ def files(state: HostState) -> dict[str, str]:
 
 def variables(deployment: Deployment, application: str) -> dict[str, str]:
     """An application's environment variables, where it has the host of its name to itself."""
-    lines = files(deployment.hosts[application])[f"/etc/fedikit/{application}.env"].splitlines()
+    lines = written_variables(deployment.hosts[application], application).splitlines()
     return dict(line.split("=", 1) for line in lines)
+
+
+def written_variables(state: HostState, application: str) -> str:
+    """The lines of the files with an application's variables, those without secrets and those with."""
+    written = files(state)
+    return "".join(written.get(f"/etc/fedikit/{application}{end}", "") for end in (".env", ".secrets.env"))
 
 
 def ids(state: HostState) -> list[str]:

@@ -63,12 +63,15 @@ def deployment() -> Deployment:
 def test_garage_is_brought_once_for_several_applications(deployment: Deployment) -> None:
     there = ids(deployment.hosts["objects"])
 
-    assert there[:12] == [
+    assert there[:15] == [
         "package:podman",
         "image:docker.io/dxflrs/garage:v2.5.0",
         "directory:/etc/fedikit",
+        "file:/etc/fedikit/shift-owners",
         "directory:/srv/garage-meta",
+        "job:garage-meta owners",
         "directory:/srv/garage-data",
+        "job:garage-data owners",
         "directory:/etc/fedikit/garage",
         "file:/etc/fedikit/garage/garage.toml",
         "file:/etc/fedikit/garage/rpc-secret",
@@ -138,7 +141,7 @@ def test_its_zone_and_capacity_are_the_providers() -> None:
     policy = {"bucket": {"means": "garage", "host": "spare", "capacity_gigabytes": 7}}
     state = environment(policy).deployment(configuration("mastodon")).hosts["spare"]
 
-    (layout,) = (item for item in state.items if isinstance(item, Job))
+    (layout,) = (item for item in state.items if isinstance(item, Job) and item.name == "garage layout")
     assert layout.run[-3:] == ("make", "spare", "7000000000")
     assert layout.check[-3:] == ("check", "spare", "7000000000")
     assert layout.stdin == SecretText(parts=(SecretRef(name="garage/admin-token", format="hex64"),))

@@ -1,10 +1,12 @@
 """Containers and their one-off jobs, as the policy that runs them by Podman makes them."""
 
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -27,12 +29,14 @@ from fedikit.model import (
     Volume,
 )
 from fedikit.policies import ContainerPolicy
+from fedikit.policies.numbers import FIRST, first_number
 from fedikit.policies.scripts import script
 from tests.model.example import ids, only, place, probing, probing_several, refusal, text
 
 IMAGE = "registry.example.org/probe:v1.2"
 KEY = SecretRef(name="probe/key", format="hex64")
 VARIABLES = Variables(name="probe", values={"NAME": 'the "best" one', "KEY": KEY, "EMPTY": "", "URL": ("at ", KEY)})
+NUMBER = str(first_number("probe") + 991)
 DATA = Volume(name="probe-data", mount="/data", owner=991)
 FULL = Container(
     name="probe-web",
@@ -66,7 +70,10 @@ def test_a_container_comes_with_all_that_it_needs_before_its_unit() -> None:
         f"image:{IMAGE}",
         "directory:/etc/fedikit",
         "file:/etc/fedikit/probe.env",
+        "file:/etc/fedikit/probe.secrets.env",
+        "file:/etc/fedikit/shift-owners",
         "directory:/srv/probe-data",
+        "job:probe-data owners",
         "directory:/etc/fedikit/probe-web",
         "file:/etc/fedikit/probe-web/server.toml",
         "file:/etc/fedikit/await-http",
@@ -82,6 +89,7 @@ def test_it_restarts_when_anything_that_it_reads_changes() -> None:
     assert set(unit.restart_on) == {
         f"image:{IMAGE}",
         "file:/etc/fedikit/probe.env",
+        "file:/etc/fedikit/probe.secrets.env",
         "file:/etc/fedikit/probe-web/server.toml",
         "file:/etc/containers/systemd/probe-web.container",
     }
@@ -94,23 +102,35 @@ def file_of(provision: Provision, path: str) -> File:
 
 
 def test_variables_stand_one_a_line_and_unquoted_where_only_root_reads_them() -> None:
-    file = file_of(provided(FULL), "/etc/fedikit/probe.env")
+    plain, secret = (file_of(provided(FULL), f"/etc/fedikit/probe{end}") for end in (".env", ".secrets.env"))
 
-    assert text(file.content) == ('NAME=the "best" one\nKEY=<probe/key hex64 1>\nEMPTY=\nURL=at <probe/key hex64 1>\n')
-    assert (file.mode, file.owner) == ("0600", "root")
+    assert plain.content == 'NAME=the "best" one\nEMPTY=\n'
+    assert text(secret.content) == "KEY=<probe/key hex64 1>\nURL=at <probe/key hex64 1>\n"
+    assert {(file.mode, file.owner) for file in (plain, secret)} == {("0600", "root")}
+
+
+def test_a_container_without_secrets_has_no_file_for_them() -> None:
+    plain = Container(name="probe", image=IMAGE, variables=Variables(name="probe", values={"NAME": "one"}))
+    secret = Container(name="probe", image=IMAGE, variables=Variables(name="probe", values={"KEY": KEY}))
+    paths = [[item.path for item in provided(probe).items if isinstance(item, File)] for probe in (plain, secret)]
+
+    assert [[path for path in some if path.endswith(".env")] for some in paths] == [
+        ["/etc/fedikit/probe.env"],
+        ["/etc/fedikit/probe.secrets.env"],
+    ]
 
 
 def test_a_mounted_file_is_for_the_containers_user_alone() -> None:
     file = file_of(provided(FULL), "/etc/fedikit/probe-web/server.toml")
 
-    assert (file.mode, file.owner, file.group) == ("0400", "991", "991")
+    assert (file.mode, file.owner, file.group) == ("0400", NUMBER, NUMBER)
     assert file.content == SecretText(parts=("key = ", KEY))
 
 
 def test_data_lies_below_the_providers_directory_and_is_kept() -> None:
     policy = ContainerPolicy(volumes="/srv/disk two")
 
-    assert Directory(path="/srv/disk two/probe-data", mode="0750", owner="991", group="991", data=True) in (
+    assert Directory(path="/srv/disk two/probe-data", mode="0750", owner=NUMBER, group=NUMBER, data=True) in (
         provided(FULL, policy).items
     )
 
@@ -133,10 +153,12 @@ def test_a_variable_with_another_name_is_none() -> None:
 
 
 def test_a_job_runs_in_a_container_that_leaves_nothing() -> None:
-    job = provided(JOB).items[-1]
+    job, first = provided(JOB).items[-1], first_number("probe")
 
     options = (
-        "--pull=never --network=host --env-file=/etc/fedikit/probe.env --user=991:992 --volume=/srv/probe-data:/data"
+        f"--pull=never --network=host --uidmap=0:{first}:65536 --gidmap=0:{first}:65536 "
+        "--env-file=/etc/fedikit/probe.env --env-file=/etc/fedikit/probe.secrets.env "
+        "--user=991:992 --volume=/srv/probe-data:/data"
     ).split()
     run = "python3 -I /etc/fedikit/run-once probe-first-user 60".split()
     look = "podman run --rm --interactive --replace --name=probe-first-user-check".split()
@@ -205,7 +227,8 @@ def test_two_that_listen_at_the_same_port_of_a_host_are_refused_and_named() -> N
 
 
 def test_a_container_that_two_applications_share_is_no_conflict() -> None:
-    both = probing_several(alpha={"web": listening("web", 3000)}, beta={"web": listening("web", 3000)})
+    web = listening("web", 3000).model_copy(update={"family": "web"})
+    both = probing_several(alpha={"web": web}, beta={"web": web})
 
     deployment = only({"alpha": "spare", "beta": "spare"}).deployment(both)
 
@@ -266,3 +289,31 @@ def test_it_waits_no_longer_than_it_may(server: Server) -> None:
 def test_a_container_is_refused_where_it_is_malformed() -> None:
     with pytest.raises(ConfigurationError, match=r"image: .*should be a container image's whole name"):
         ContainerPolicy().typed(place())({"name": "probe", "image": "probe"})
+
+
+# Numbers on the host
+
+
+def test_families_have_ranges_of_their_own_above_all_that_the_host_gives_away() -> None:
+    ranges = {first_number(name) for name in ("mastodon", "peertube", "pixelfed", "gotosocial", "garage")}
+
+    assert len(ranges) == 5
+    assert all(FIRST <= first < 2**31 - 65536 and first % 65536 == 0 for first in ranges)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+def test_what_small_numbers_own_is_shifted_once_and_no_link_is_followed(tmp_path: Path) -> None:
+    data, outside = tmp_path / "data", tmp_path / "outside"
+    (data / "deep").mkdir(parents=True)
+    (data / "deep/file").write_text("x")
+    outside.write_text("somebody's own")
+    (data / "link").symlink_to(outside)
+    os.chown(data / "deep/file", 991, 33)
+    command = [sys.executable, "-I", "-c", script("shift_owners.py"), str(FIRST), str(data)]
+
+    for _ in range(2):
+        subprocess.run(command, check=True)
+        seen = (data / "deep/file").stat()
+        assert (seen.st_uid, seen.st_gid) == (FIRST + 991, FIRST + 33)
+    assert (data / "link").lstat().st_uid == FIRST
+    assert (outside.stat().st_uid, data.stat().st_uid) == (0, 0)

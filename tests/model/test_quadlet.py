@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from fedikit.model import Container
-from fedikit.policies.quadlet import quadlet
+from fedikit.policies.numbers import FIRST
+from fedikit.policies.quadlet import OnHost, quadlet
 
 FOLDER = Path(__file__).parent / "quadlets"
 IMAGE = "registry.example.org/probe:1"
@@ -21,11 +22,12 @@ def test_a_container_comes_to_exactly_this_file(name: str) -> None:
     case = json.loads((FOLDER / f"{name}.json").read_text())
     container = Container.model_validate(case["container"])
 
-    assert quadlet(container, container.image, case["mounts"]) == (FOLDER / f"{name}.container").read_text()
+    seen = OnHost(case["mounts"], FIRST, case.get("variables", ()))
+    assert quadlet(container, container.image, seen) == (FOLDER / f"{name}.container").read_text()
 
 
 def line_of(container: Container, key: str) -> str:
-    (line,) = (line for line in quadlet(container, IMAGE, {}).splitlines() if line.startswith(f"{key}="))
+    (line,) = (line for line in quadlet(container, IMAGE, OnHost({}, FIRST)).splitlines() if line.startswith(f"{key}="))
     return line.removeprefix(f"{key}=")
 
 

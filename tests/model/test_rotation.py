@@ -32,11 +32,11 @@ def secrets_in(item: Item) -> list[SecretRef]:
 @pytest.mark.parametrize(
     ("name", "users"),
     [
-        ("mastodon/database", {"database:postgresql/mastodon", "file:/etc/fedikit/mastodon.env"}),
-        ("pixelfed/cache", {"file:/etc/redis/redis-pixelfed.conf", "file:/etc/fedikit/pixelfed.env"}),
-        ("peertube/bucket-key", {"bucket:peertube", "file:/etc/fedikit/peertube.env"}),
+        ("mastodon/database", {"database:postgresql/mastodon", "file:/etc/fedikit/mastodon.secrets.env"}),
+        ("pixelfed/cache", {"file:/etc/redis/redis-pixelfed.conf", "file:/etc/fedikit/pixelfed.secrets.env"}),
+        ("peertube/bucket-key", {"bucket:peertube", "file:/etc/fedikit/peertube.secrets.env"}),
         ("garage/admin-token", {"file:/etc/fedikit/garage/admin-token", "job:garage layout"}),
-        ("mastodon/vapid", {"file:/etc/fedikit/mastodon.env"}),
+        ("mastodon/vapid", {"file:/etc/fedikit/mastodon.secrets.env"}),
         ("pixelfed/initial-user", {"job:pixelfed owner password"}),
     ],
 )
@@ -79,7 +79,7 @@ def test_a_new_version_is_another_deployment_and_changes_nothing_else() -> None:
         for item, other in zip(before.hosts[host].items, after.hosts[host].items, strict=True)
         if item != other
     }
-    assert changed == {"database:postgresql/mastodon", "file:/etc/fedikit/mastodon.env"}
+    assert changed == {"database:postgresql/mastodon", "file:/etc/fedikit/mastodon.secrets.env"}
 
 
 def test_both_halves_of_a_pair_share_a_version() -> None:

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from fedikit.apply import apply_plan
 from fedikit.environment.load import load_environment
 from fedikit.errors import ConfigurationError, ConnectionFailed, FedikitError
 from fedikit.events import Event, HostFinished, ItemFinished, ItemStarted
+from fedikit.model.deployment import Secrets
 from fedikit.model.item import Directory, File, Item, Job, Package, SecretRef, SecretText, Symlink, Unit, User
 from fedikit.plan import load_plan, make_plan, make_rollback, save_plan
 from fedikit.remote.directory import DirectoryMachine
@@ -30,6 +33,26 @@ ENV = File(path="/etc/app.env", content=SecretText(parts=("PASSWORD=", SECRET, "
 
 def text(stage: Stage, path: str, host: str = "one") -> str:
     return stage[host].path(path).read_text()
+
+
+@contextmanager
+def other_systemctl(stage: Stage, script: str) -> Iterator[None]:
+    """Meanwhile a shell script is asked first, and asks `systemctl.real`."""
+    plain, real = stage["one"].path("/usr/bin/systemctl"), stage["one"].path("/usr/bin/systemctl.real")
+    plain.rename(real)
+    stage["one"].program("systemctl", f"#!/bin/sh\n{script}\n")
+    yield
+    real.rename(plain)
+
+
+def failing(stage: Stage, verb: str) -> AbstractContextManager[None]:
+    return other_systemctl(stage, f'[ "$1" = {verb} ] && exit 1\nexec "$0.real" "$@"')
+
+
+def showing(stage: Stage, properties: dict[str, str]) -> AbstractContextManager[None]:
+    """systemd says so of all units."""
+    edits = " ".join(f"-e 's/^{name}=.*/{name}={value}/'" for name, value in properties.items())
+    return other_systemctl(stage, f'"$0.real" "$@" >"$0.said"; status=$?\n/bin/sed {edits} "$0.said"; exit $status')
 
 
 def actions(plan: Plan, host: str = "one") -> dict[str, str]:
@@ -163,6 +186,46 @@ def test_a_job_runs_once_and_again_when_its_inputs_change(stage: Stage) -> None:
     for items in ([A, job], [A, job], [File(path="/etc/a", content="z\n"), job]):
         assert stage.apply(one=items).succeeded
     assert text(stage, "/srv/counted") == "x\nx\n"
+
+
+def test_a_job_that_failed_half_way_runs_again_with_the_configuration_from_before(stage: Stage) -> None:
+    said = stage["one"].path("/srv/said")
+    stage["one"].program("say", f'#!/bin/sh\necho "$1" >>{said}\n[ "$1" = good ]\n')
+    good, bad = Job(name="say", run=("say", "good")), Job(name="say", run=("say", "bad"))
+    assert stage.apply(one=[good]).succeeded
+    assert not stage.apply(one=[bad]).succeeded
+    assert actions(stage.plan(one=[good])) == {good.id: "run"}
+    assert stage.rollback().succeeded
+    assert said.read_text() == "good\nbad\ngood\n"
+    assert stage.plan(one=[good]).is_noop
+
+
+def test_a_unit_whose_restart_failed_is_restarted_with_the_configuration_from_before(stage: Stage) -> None:
+    newer = File(path="/etc/a", content="newer\n")
+    assert stage.apply(one=[A, SERVICE, UNIT]).succeeded
+    with failing(stage, "restart"):
+        assert not stage.apply(one=[newer, SERVICE, UNIT]).succeeded
+    assert actions(stage.plan(one=[A, SERVICE, UNIT])) == {A.id: "update", UNIT.id: "update"}
+
+
+def test_a_unit_that_answers_to_a_job_is_restarted_when_that_is_done_over(stage: Stage) -> None:
+    stage["one"].program("fill", "#!/bin/sh\ntest -e $0.good\n")
+    stage["one"].program("fill.good", "")
+    first, other = Job(name="fill", run=("fill",)), Job(name="fill", run=("fill", "more"))
+    unit = Unit(name="app.service", restart_on=(first.id,))
+    assert stage.apply(one=[SERVICE, first, unit]).succeeded
+    stage["one"].path("/usr/bin/fill.good").unlink()
+    assert not stage.apply(one=[SERVICE, other, unit]).succeeded
+    assert actions(stage.plan(one=[SERVICE, first, unit])) == {first.id: "run", unit.id: "update"}
+
+
+def test_a_unit_that_falls_over_again_and_again_is_not_taken_for_running(stage: Stage) -> None:
+    loop = {"ActiveState": "activating", "SubState": "auto-restart"}
+    with showing(stage, loop):
+        for _ in "once", "again":
+            error = stage.apply(one=[A, SERVICE, UNIT]).hosts["one"].error
+            assert "did not stay up: activating" in error
+        assert "inactive → active" in stage.plan(one=[A, SERVICE, UNIT]).hosts["one"].changes[0].reasons
 
 
 def test_a_command_of_this_machine_is_not_run(stage: Stage) -> None:
@@ -417,6 +480,70 @@ def test_a_rollback_restarts_units(stage: Stage) -> None:
     stage.apply(one=[A, SERVICE, UNIT])
     stage.apply(one=[File(path="/etc/a", content="newer\n"), SERVICE, UNIT])
     assert actions(make_rollback(stage.environment)) == {A.id: "update", UNIT.id: "update"}
+
+
+def written(setting: str, secret: SecretRef = SECRET) -> list[Item]:
+    """What a container policy writes: plain variables and secret ones, and a unit that answers to both."""
+    plain = File(path="/etc/app.env", content=f"LOCALE={setting}\n", mode="0600")
+    sealed = File(path="/etc/app.secrets.env", content=SecretText(parts=("PASSWORD=", secret, "\n")), mode="0600")
+    return [plain, sealed, SERVICE, Unit(name="app.service", restart_on=(plain.id, sealed.id))]
+
+
+def test_a_rollback_brings_settings_back_and_settles_where_the_secrets_are_as_they_were(stage: Stage) -> None:
+    stage.apply(one=written("en"))
+    stage.apply(one=written("de"))
+    assert actions(make_rollback(stage.environment)) == {"file:/etc/app.env": "update", UNIT.id: "update"}
+    assert stage.rollback().succeeded
+    assert text(stage, "/etc/app.env") == "LOCALE=en\n"
+    assert make_rollback(stage.environment, to=1).is_noop
+    assert stage.plan(one=written("en")).is_noop
+
+
+ROTATED = SECRET.model_copy(update={"version": 2})
+REFUSED = "file:/etc/app.secrets.env needs a secret content of that time"
+
+
+@pytest.mark.parametrize("to", [None, 1])
+def test_a_rollback_to_another_secret_is_refused_in_words_and_nothing_is_done(pair: Stage, to: int | None) -> None:
+    pair.apply(one=written("en"), two=[A])
+    pair.apply(one=written("de", ROTATED), two=[A, B])
+    before = {host: tree_of(pair[host]) for host in ("one", "two")}
+    report = pair.rollback(to)
+    assert REFUSED in report.hosts["one"].error
+    assert "apply that configuration; nothing was done" in report.hosts["one"].error
+    assert report.hosts["two"].outcome == "skipped"
+    assert {host: tree_of(pair[host]) for host in ("one", "two")} == before
+
+
+def test_a_rollback_takes_no_secret_of_today_for_one_of_then(stage: Stage) -> None:
+    stage.apply(one=written("en"))
+    stage.apply(one=written("de", ROTATED))
+    now, then = stage.wants(one=written("de", ROTATED)), stage.wants(one=written("en"))
+    assert REFUSED in apply_plan(make_rollback(now)).hosts["one"].error
+    assert apply_plan(make_rollback(then)).succeeded
+    assert make_rollback(then, to=1).is_noop
+    assert stage.plan(one=written("en")).is_noop
+
+
+def test_a_rollback_without_the_key_does_not_take_a_rotated_secret_for_the_one_of_then(stage: Stage) -> None:
+    stage.apply(one=written("en"))
+    stage.apply(one=written("de", ROTATED))
+    blind = stage.environment.model_copy(update={"secrets": Secrets()})
+    assert REFUSED in apply_plan(make_rollback(blind)).hosts["one"].error
+
+
+def test_a_job_with_a_secret_is_not_run_with_another_one_in_a_rollback(stage: Stage) -> None:
+    said = stage["one"].path("/srv/said")
+    stage["one"].program("say", f"#!/bin/sh\nread word; echo $word >>{said}\n")
+    first, second = (
+        Job(name="say", run=("say",), stdin=SecretText(parts=(secret, "\n"))) for secret in (SECRET, ROTATED)
+    )
+    stage.apply(one=[first])
+    stage.apply(one=[second])
+    assert "job:say needs a secret content" in apply_plan(make_rollback(stage.wants(one=[second]))).hosts["one"].error
+    assert apply_plan(make_rollback(stage.wants(one=[first]))).succeeded
+    words = said.read_text().splitlines()
+    assert words[0] == words[2] != words[1]
 
 
 # Two deployments on one host

@@ -300,3 +300,39 @@ def test_a_host_that_falls_silent_at_its_work_is_given_up(monkeypatch: pytest.Mo
         speaking.ask({"op": "plan"}, Answer)
         with pytest.raises(FedikitError, match="said nothing for 60 s; the host goes on by itself"):
             speaking.follow(lambda _: None)
+
+
+class Alive(Babbling):
+    """Says something, and then that it is alive, for ever; a second passes each time."""
+
+    def __init__(self, said: bytes, passing: list[float]) -> None:
+        super().__init__(said)
+        self._passing = passing
+
+    def read(self, seconds: float) -> bytes:
+        self._passing[0] += 0 if self._said else 1
+        return super().read(seconds) or b'{"event":"alive"}\n'
+
+
+@pytest.mark.parametrize(
+    ("told", "longest"), [("", session.LONGEST_ITEM_SECONDS), ('{"event":"alive","longest":20000.0}\n', 20000)]
+)
+def test_an_agent_that_is_alive_is_waited_for_as_long_as_it_says_that_its_command_may_take(
+    monkeypatch: pytest.MonkeyPatch, told: str, longest: float
+) -> None:
+    said = json.dumps(ANSWER) + "\n" + json.dumps(EVENTS[0]) + "\n" + told
+    clock = [0.0]
+    monkeypatch.setattr(session, "open_contact", lambda *_: Alive(said.encode(), clock))
+    monkeypatch.setattr(session.time, "monotonic", lambda: clock[0])
+    with Session("bad", DirectoryHost(path="/nowhere")) as speaking:
+        speaking.ask({"op": "plan"}, Answer)
+        with pytest.raises(FedikitError, match=f"no step ended within {longest:.0f} s; the host goes on by itself"):
+            speaking.follow(lambda _: None)
+    assert longest < clock[0] < longest + 70
+
+
+def test_an_agent_that_is_still_looking_says_so_before_it_answers(
+    one: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saying(monkeypatch, b'{"event":"alive"}\n' * 3 + json.dumps(ANSWER).encode() + b"\n")
+    assert make_plan(one).hosts["bad"].error == ""

@@ -68,11 +68,14 @@ def show(wanted: list[str], names: list[str]) -> int:
             "Id": name,
             "LoadState": "loaded" if digest_of(name) else "not-found",
             "ActiveState": known["active"],
+            "SubState": "running" if known["active"] == "active" else "dead",
             "UnitFileState": ("enabled" if known["enabled"] else "disabled") if digest_of(name) else "",
             "CanReload": "yes" if "ExecReload" in section(name, "Service") else "no",
             "NeedDaemonReload": "yes" if known["loaded"] != digest_of(name) else "no",
+            "TimeoutStartUSec": "1min 30s",
+            "TimeoutStopUSec": "1min 30s",
         }
-        blocks.append("".join(f"{property}={values[property]}\n" for property in wanted))
+        blocks.append("".join(f"{property}={values[property]}\n" for property in wanted if property in values))
     print("\n".join(blocks), end="")
     return 0
 

@@ -1,0 +1,54 @@
+"""Telling systemd to start and stop units, and waiting for it as long as the unit says."""
+
+from .command import Overdue
+from .eyes import Eyes
+from .hands import Hands
+from .trouble import Trouble
+
+MARGIN_SECONDS = 90
+"""What is waited beyond that: for what must be there before a unit starts, and for systemd itself."""
+LEAST_SECONDS = 180
+MOST_SECONDS = 86400
+"""How long is waited for a unit that may take as long as it likes."""
+STARTING = ("ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost")
+STOPPING = ("ExecStop", "ExecStopPost")
+ENDINGS = 2
+"""How often systemd waits for the processes of a unit that stops: once it told them to, and once it killed them."""
+PROPERTIES = ("TimeoutStartUSec", "TimeoutStopUSec", *STARTING, *STOPPING)
+DIGITS, LETTERS = ".0123456789", "abcdefghijklmnopqrstuvwxyz"
+SECONDS_IN = {"us": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604800, "month": 2629800,
+              "y": 31557600}  # fmt: skip
+
+
+def tell(hands: Hands, verb: str, name: str) -> None:
+    """Starts, restarts, reloads or stops a unit; trouble, with the last lines of its journal, if that does not work."""
+    if verb in ("start", "restart"):
+        hands.run(["systemctl", "reset-failed", name])
+    seconds = patience(hands, verb, name)
+    try:
+        hands.run(["systemctl", verb, name], seconds=seconds)
+    except Trouble as trouble:
+        ended = f"did not end within {seconds} s" if isinstance(trouble.__cause__, Overdue) else "failed"
+        raise Trouble(
+            f"{verb} of {name} {ended}", tail=hands.journal_of(name) or trouble.tail, hint=f"journalctl --unit {name}"
+        ) from trouble
+
+
+def patience(eyes: Eyes, verb: str, name: str) -> int:
+    """How many seconds systemd itself may take for that, with a margin: each of a unit's commands has its time."""
+    command = ["systemctl", "show", "--property", ",".join(PROPERTIES), "--", name]
+    shown = [line.partition("=") for line in eyes.ask(command).splitlines()]
+    values = {key: value for key, _, value in shown}
+    commands = [key for key, _, value in shown if value]
+    starting = max(1, sum(key in STARTING for key in commands)) * seconds_of(values.get("TimeoutStartUSec", ""))
+    stopping = (ENDINGS + sum(key in STOPPING for key in commands)) * seconds_of(values.get("TimeoutStopUSec", ""))
+    needed = {"restart": stopping + starting, "stop": stopping}.get(verb, starting)
+    return int(min(max(needed + MARGIN_SECONDS, LEAST_SECONDS), MOST_SECONDS))
+
+
+def seconds_of(span: str) -> float:
+    """A span of time as systemd shows it, such as `1min 30s`; `infinity` is as long as can be."""
+    if span == "infinity":
+        return float("inf")
+    parts = [(part.rstrip(LETTERS), part.lstrip(DIGITS)) for part in span.split()]
+    return sum(float(number) * SECONDS_IN[unit] for number, unit in parts if number and unit in SECONDS_IN)

@@ -1,0 +1,85 @@
+"""Commands end at their deadlines, and jobs with their agent: asked to first, then made to, with all they started."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fedikit.agent import command
+from fedikit.agent.command import Overdue, run
+from tests.agent.conftest import Host, read_answer
+from tests.agent.test_agent import wait_for, wait_until
+
+PATIENT = "trap 'echo stopped >{place}/stopped; exit 1' TERM; sleep {seconds} & touch {place}/began; wait"
+DEAF = "trap '' TERM; touch {place}/began; sleep {seconds}; touch {place}/ended"
+
+
+def run_quietly(script: str, seconds: float) -> int:
+    with open(os.devnull, "wb") as nowhere:
+        return run(["sh", "-c", script], stdin=b"", output=nowhere.fileno(), path="", seconds=seconds)
+
+
+def is_at_work(words: str) -> bool:
+    lines = [path.read_bytes().replace(b"\0", b" ") for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    return any(words.encode() in line for line in lines)
+
+
+def test_at_its_deadline_a_command_is_asked_to_end_and_can_put_things_in_order(tmp_path: Path) -> None:
+    with pytest.raises(Overdue):
+        run_quietly(PATIENT.format(place=tmp_path, seconds=7331), 0.5)
+    assert (tmp_path / "stopped").exists()
+    assert not is_at_work("sleep 7331")
+
+
+def test_a_command_that_does_not_listen_is_killed_with_what_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "ENDING_SECONDS", 0.3)
+    with pytest.raises(Overdue):
+        run_quietly(DEAF.format(place=tmp_path, seconds=7332), 0.5)
+    assert not is_at_work("sleep 7332")
+
+
+def test_what_a_command_leaves_behind_at_its_deadline_is_ended_though_it_has_ended_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(command, "ENDING_SECONDS", 0.3)
+    with pytest.raises(Overdue):
+        run_quietly("(trap '' TERM; sleep 7333; sleep 1) & trap 'exit 0' TERM; wait", 0.5)
+    assert not is_at_work("sleep 7333")
+
+
+def begin(host: Host, script: str) -> subprocess.Popen[bytes]:
+    process = host.start(items=[host.job("slow", script)])
+    host.order(process, read_answer(process))
+    wait_for(host.root / "began")
+    return process
+
+
+def kill_the_agent_at_work(host: Host, process: subprocess.Popen[bytes]) -> None:
+    """Kills the process that has begun the job, and not what it began, as the kernel does when memory is short."""
+    job = json.loads((host.home / "lock").read_text())["command"]["pid"]
+    worker = int(Path(f"/proc/{job}/stat").read_text().rpartition(") ")[2].split()[1])
+    os.kill(worker, signal.SIGKILL)
+    process.communicate(timeout=20)
+
+
+def test_a_job_is_asked_to_end_when_its_agent_is_killed(host: Host) -> None:
+    kill_the_agent_at_work(host, begin(host, PATIENT.format(place=host.root, seconds=7334)))
+    wait_for(host.root / "stopped")
+    wait_until(lambda: not is_at_work("sleep 7334"))
+
+
+def test_a_job_that_does_not_listen_keeps_the_host_busy_until_it_has_ended(host: Host) -> None:
+    kill_the_agent_at_work(host, begin(host, DEAF.format(place=host.root, seconds=3)))
+    assert "sh is at work as process" in host.plan()["busy"]
+    wait_for(host.root / "ended")
+    wait_until(lambda: "busy" not in host.plan())
+
+
+def test_who_watches_a_job_leaves_with_it(host: Host) -> None:
+    assert host.apply(host.job("quick", f"echo $$ >{host.root}/pid"))[-1]["event"] == "done"
+    assert not is_at_work(f"fedikit-watch {host.text('/pid').strip()}")
