@@ -21,7 +21,15 @@ from fedikit_lab.image import CODENAME
 from fedikit_lab.layout import MOMENT, Config, Layout, mark_what_went
 from fedikit_lab.tool import run_tool
 
-PACKAGES = ("ca-certificates", "python3", "python3-psycopg2", "python3-pymysql", "python3-redis", "tini")
+PACKAGES = (
+    "ca-certificates",
+    "python3",
+    "python3-psycopg2",
+    "python3-pymysql",
+    "python3-redis",
+    "python3-werkzeug",
+    "tini",
+)
 OPTIONS = (
     "--variant=essential",
     f"--include={','.join(PACKAGES)}",
@@ -123,7 +131,7 @@ def sources_of_programs() -> dict[str, Path]:
 
 
 def put_debian(layout: Layout, room: Path, tell: Tell) -> None:
-    """Makes the image a small Debian with Python and its drivers of databases and caches."""
+    """Makes the image a small Debian with Python, Werkzeug, and drivers of databases and caches."""
     tree = room / "debian"
     bootstrap(tree, CODENAME, OPTIONS, moment=MOMENT, tell=tell)
     _leave_out(tree)

@@ -1,8 +1,8 @@
 """What packages have made when their machine boots leaves with them."""
 
 import pytest
-
 from fedikit.lab import Lab
+
 from fedikit.model.item import Item, Package
 from tests.failure.scene import Scene
 from tests.failure.view import changes, view_of

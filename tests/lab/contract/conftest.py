@@ -18,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import werkzeug
 
 import fedikit_lab.contract
 from fedikit_lab.standins import sources_of_programs
@@ -205,6 +206,9 @@ def lay_out(directory: Path) -> None:
     for place, source in sources_of_programs().items():
         (directory / place).parent.mkdir(parents=True, exist_ok=True)
         (directory / place).symlink_to(source)
+    libraries = Path(werkzeug.__file__).parents[1]
+    for part in (*libraries.glob("werkzeug*"), *libraries.glob("markupsafe*")):  # Debian's Python need not have them
+        (directory / part.name).symlink_to(part)
     (directory / "version").write_text(f"{UPSTREAM}\n")
 
 
