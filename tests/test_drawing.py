@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 from fedikit.display.drawing import lines_of, mimebundle
 from fedikit.model.deployment import Deployment
@@ -59,6 +60,24 @@ def test_an_image_says_what_it_is_and_what_of_it_is_to_be_sent() -> None:
         "home  + package   caddy 2.6  (1 package, 14.2 MB to send)",
         "      + image     contract.lab/mastodon:v4  Contract image of Mastodon, 57.3 MB to send",
         "      + image     contract.lab/streaming:v4  Other",
+    ]
+
+
+def image_change(reference: str, action: Any) -> PlannedChange:
+    return PlannedChange(id=f"image:{reference}", action=action)
+
+
+def test_another_version_of_what_runs_comes_first_and_an_older_one_warns() -> None:
+    newer = [image_change("ghcr.io/m/mastodon:v4.7.9", "delete"), image_change("ghcr.io/m/mastodon:v4.7.10", "create")]
+    older = [
+        image_change("docker.io/c/peertube:v8.3.1", "delete"),
+        image_change("docker.io/c/peertube:v8.2.1", "create"),
+    ]
+    host = HostPlan(host="home", changes=(*newer, *older, image_change("docker.io/d/garage:v2", "create")))
+
+    assert shown(plan_of(host)).splitlines()[:2] == [
+        "home  ! peertube v8.3.1 → v8.2.1: older than what runs, which may not read what the newer one wrote",
+        "      ↑ mastodon v4.7.9 → v4.7.10",
     ]
 
 

@@ -14,6 +14,7 @@ from typing import get_args
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import SecretBytes, SecretStr
 
@@ -153,6 +154,8 @@ SHAPES: dict[SecretFormat, str] = {
     "vapid-public": r"[A-Za-z0-9_-]{87}=",
     "garage-key-id": r"GK[0-9a-f]{24}",
     "garage-key-secret": r"[0-9a-f]{64}",
+    "garage-node-id": r"[0-9a-f]{64}",
+    "garage-node-key": r"[0-9a-f]{128}",
 }
 
 
@@ -178,6 +181,15 @@ def test_the_halves_of_a_vapid_pair_fit_together(version: int, vault: Vault) -> 
     key = ec.derive_private_key(int.from_bytes(private, "big"), ec.SECP256R1())
     assert public == key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     assert (len(private), len(public), public[0]) == (32, 65, 4)
+
+
+def test_the_key_of_a_garage_node_is_a_seed_and_the_id_that_belongs_to_it(vault: Vault) -> None:
+    key, id_ = (
+        vault.value(SecretRef(name="garage/node-one", format=half)) for half in ("garage-node-key", "garage-node-id")
+    )
+
+    seed = bytes.fromhex(key[:64])
+    assert key[64:] == id_ == Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw().hex()
 
 
 def test_a_small_private_key_keeps_its_leading_zeros() -> None:

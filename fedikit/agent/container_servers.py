@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from .cluster import is_led_elsewhere
 from .eyes import Eyes
 from .garage import LOOK_SECONDS, Garage, NotReady
 from .household import Household, Packaged, is_new
@@ -63,7 +64,7 @@ class BucketServer:
 
     def needs(self, eyes: Eyes, item: Item) -> bool:
         text = self._quadlet(eyes)
-        if not text or item["id"] in ("unit:garage.service", "job:garage layout"):
+        if not text or item["id"] in ("unit:garage.service", "cluster:garage"):
             return bool(text)
         if item["kind"] == "image":
             return f"Image={item['reference']}\n" in text
@@ -92,6 +93,8 @@ class BucketServer:
         ours = [entry["item"] for entry in known if is_new(entry)]
         where = {"admin": "http://127.0.0.1:3903", "token_file": "/etc/fedikit/garage/admin-token"}
         garage = Garage.of(house.eyes, ours[0] if ours else where, seconds=LOOK_SECONDS)
+        if is_led_elsewhere(garage):
+            return []
         names = {item["name"] for item in ours}
         strange = [bucket for bucket in garage.all_buckets() if not names & {*bucket["globalAliases"]}]
         keys = [name for name in garage.key_names() if not name.startswith(MARK)]

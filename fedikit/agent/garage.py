@@ -137,7 +137,7 @@ class Garage:
         """Also forgets its names; it must be empty."""
         self.call("DeleteBucket", f"id={bucket['id']}", body={})
 
-    def call(self, call: str, query: str = "", body: Record | None = None) -> Any:
+    def call(self, call: str, query: str = "", body: Record | list[str] | None = None) -> Any:
         """One call: POST if it has a body. Raises NotReady if Garage cannot do it now, Refused if it will not."""
         verb, content = ("GET", b"") if body is None else ("POST", json.dumps(body).encode())
         request = f"{verb} /v2/{call}?{query}" if query else f"{verb} /v2/{call}"
@@ -148,7 +148,7 @@ class Garage:
             raise NotReady(f"Garage does not answer at {self.admin}", error.strerror or str(error)) from error
         if answer.status < 300:
             return _understood(answer.body, self.admin)
-        raise self._refusal(call, answer, [str((body or {}).get("accessKeyId", "")), *query.split("&")])
+        raise self._refusal(call, answer, [_key_in(body), *query.split("&")])
 
     def _refusal(self, call: str, answer: Answer, private: list[str]) -> Exception:
         """What an answer means that is not a success. Key ids stay out of it: they belong to the secret."""
@@ -164,6 +164,10 @@ class Garage:
         if answer.status in (401, 403):
             return NotReady(f"Garage at {self.admin} does not take the token", message)
         return Refused(call, reason, message)
+
+
+def _key_in(body: Record | list[str] | None) -> str:
+    return str(body.get("accessKeyId", "")) if isinstance(body, dict) else ""
 
 
 def _understood(body: bytes, admin: str) -> Any:

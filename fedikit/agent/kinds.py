@@ -54,13 +54,20 @@ def _bucket() -> Kind:
 
 
 @cache
+def _cluster() -> Kind:
+    from .cluster import ClusterKind  # slow, and few hosts have one
+
+    return ClusterKind()
+
+
+@cache
 def _database() -> Kind:
     from .database import DatabaseKind  # slow, and few hosts have one
 
     return DatabaseKind()
 
 
-SELDOM: dict[str, Callable[[], Kind]] = {"bucket": _bucket, "database": _database}
+SELDOM: dict[str, Callable[[], Kind]] = {"bucket": _bucket, "cluster": _cluster, "database": _database}
 
 
 def kind_of(item: Item) -> Kind:

@@ -1,208 +1,130 @@
 """PeerTube: videos, from upstream's image."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from fedikit.catalogue.peertube_account import ACCOUNT_SCRIPT
-from fedikit.model import (
-    Application,
-    Cache,
-    Check,
-    Container,
-    Context,
-    HostItems,
-    HttpAnswers,
-    HttpHealth,
-    Job,
-    Line,
-    MailRelay,
-    NodeInfo,
-    ObjectBucket,
-    Person,
-    PostgresDatabase,
-    Requests,
-    Route,
-    SecretRef,
-    SecretText,
-    Settings,
-    Subdomain,
-    Text,
-    Variables,
-    Volume,
-    WebSite,
-    initial_password,
-)
+from fedikit.model import Limits, Line, ObjectBucket, Recipe, Subdomain, Upstream, WebApplication, WebSettings
 
-IMAGE = "docker.io/chocobozzz/peertube:v8.3.1"
-PORT, CACHE_PORT = 9000, 6402
-OWNER = 999
-KINDS_OF_OBJECTS = ("streaming_playlists", "web_videos", "original_video_files", "user_exports", "captions")
-_GIGABYTE = 10**9
+Resolution = Literal["144p", "240p", "360p", "480p", "720p", "1080p", "1440p", "2160p"]
+Registrations = Literal["open", "approved", "none"]
+Gigabytes = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
-class PeertubeSettings(Settings):
+class PeertubeSettings(WebSettings):
     """The video server."""
 
     subdomain: Subdomain = "peertube"
     """What stands before the domain in its web address. Can never change."""
-    registrations: Literal["open", "none"] = "none"
-    """Who may sign up: everybody, or nobody."""
-    title: Annotated[Line, Field(max_length=100)] = ""
+    registrations: Annotated[Registrations, Upstream("PEERTUBE_SIGNUP_ENABLED", writes=False)] = "none"
+    """Who may sign up: everybody, whom an administrator approves, or nobody."""
+    max_users: Annotated[int | None, Field(ge=1), Upstream("PEERTUBE_SIGNUP_LIMIT", writes=False)] = None
+    """How many users there may be before nobody else may sign up; any number if absent."""
+    title: Annotated[Line, Field(max_length=100), Upstream("PEERTUBE_INSTANCE_NAME", writes=False)] = ""
     """The server's title; its web address if empty."""
-    description: Annotated[Line, Field(max_length=500)] = ""
+    description: Annotated[Line, Field(max_length=250), Upstream("PEERTUBE_INSTANCE_SHORT_DESCRIPTION")] = ""
     """A sentence about the server."""
-    transcoding: bool = True
+    user_quota_gigabytes: Annotated[Gigabytes | None, Upstream("PEERTUBE_USER_VIDEO_QUOTA", times=10**9)] = None
+    """How much a new user may upload at all, as uploaded; as much as there is room for if absent."""
+    daily_quota_gigabytes: Annotated[Gigabytes | None, Upstream("PEERTUBE_USER_VIDEO_QUOTA_DAILY", times=10**9)] = None
+    """How much a new user may upload within a day, and so the largest video; without limit if absent."""
+    transcoding: Annotated[bool, Upstream("PEERTUBE_TRANSCODING_ENABLED")] = True
     """Whether videos are turned into forms that every browser plays. Takes much of the processor."""
-    max_upload_gigabytes: Annotated[int, Field(ge=1, le=1000)] = 12
-    """The largest video."""
-    user_quota_gigabytes: Annotated[int, Field(ge=1)] | None = None
-    """How much each user may keep; as much as there is room for if absent."""
+    transcoding_resolutions: Annotated[tuple[Resolution, ...], Upstream("PEERTUBE_TRANSCODING_720P", writes=False)] = ()
+    """Which smaller copies are made of a video, and of a live stream; only its own resolution if none is named."""
+    transcoding_concurrency: Annotated[int, Field(ge=1, le=64), Upstream("PEERTUBE_TRANSCODING_CONCURRENCY")] = 1
+    """How many videos are transcoded at the same time."""
+    transcoding_threads: Annotated[int, Field(ge=0, le=256), Upstream("PEERTUBE_TRANSCODING_THREADS")] = 1
+    """How many threads each of them takes; as many as ffmpeg likes if 0."""
+    remote_runners: Annotated[bool, Upstream("PEERTUBE_TRANSCODING_REMOTE_RUNNERS_ENABLED")] = False
+    """Whether runners on other machines transcode, with a token of PeerTube's; nothing is transcoded here then."""
+    live: Annotated[bool, Upstream("PEERTUBE_LIVE_ENABLED")] = False
+    """Whether users may stream live, by RTMP at port 1935 of the host, which is not encrypted."""
+    import_from_web: Annotated[bool, Upstream("PEERTUBE_IMPORT_VIDEOS_HTTP")] = False
+    """Whether users may have the server fetch videos from other sites. It asks any address that they name."""
+    import_torrents: Annotated[bool, Upstream("PEERTUBE_IMPORT_VIDEOS_TORRENT")] = False
+    """Whether users may have the server fetch videos by BitTorrent."""
 
 
-class Peertube(Application[PeertubeSettings]):
+class Peertube(WebApplication[PeertubeSettings]):
     """A video server: people upload films, others watch and follow them from anywhere in the fediverse."""
 
     name = "peertube"
+    image = "docker.io/chocobozzz/peertube:v8.3.1"
+    limits = Limits(reserved=("peertube",), password_bytes=50)
 
-    def requests(self, settings: PeertubeSettings, context: Context) -> Requests:
-        domain, person = context.site(settings.subdomain), context.initial_user
-        database = PostgresDatabase(name="peertube", extensions=("pg_trgm", "unaccent"))
-        cache = Cache(name="peertube", at=CACHE_PORT)
-        media = ObjectBucket(name="peertube", public_at=f"media.{domain}")
-        mail = MailRelay(domain=domain)
-        variables = Variables(
-            name="peertube",
-            values={
-                **_server(domain, settings, person),
-                **_database(database),
-                **_cache(cache),
-                **_media(media),
-                **_mail(mail),
-            },
+    def recipe(self, r: Recipe, s: PeertubeSettings) -> None:
+        database = r.postgresql(
+            env="PEERTUBE_DB_HOSTNAME PEERTUBE_DB_PORT PEERTUBE_DB_NAME PEERTUBE_DB_USERNAME PEERTUBE_DB_PASSWORD",
+            extensions=("pg_trgm", "unaccent"),
         )
-        return {
-            "database": database,
-            "cache": cache,
-            "media": media,
-            "mail": mail,
-            "server": Container(
-                name="peertube",
-                image=IMAGE,
-                variables=variables,
-                user=f"{OWNER}:{OWNER}",
-                volumes=(
-                    Volume(name="peertube-data", mount="/data", owner=OWNER),
-                    Volume(name="peertube-config", mount="/config", owner=OWNER),
-                ),
-                ports=(PORT,),
-                health=HttpHealth(port=PORT, path="/api/v1/ping", domain=domain),
-                stop_seconds=60,
-            ),
-            "account": HostItems(items=(_account(domain, person),)),
-            "site": WebSite(
-                domain=domain, routes=(Route(port=PORT),), max_body_megabytes=settings.max_upload_gigabytes * 1000
-            ),
-        }
+        r.cache(env="PEERTUBE_REDIS_HOSTNAME PEERTUBE_REDIS_PORT PEERTUBE_REDIS_AUTH")
+        mail, others, port = r.mail(), r.other_servers(), r.port("", 9000)
+        _store(r, r.bucket(public="media"))
+        # Root's first password, which PeerTube tells its log, and the one that the script below puts in its place
+        first, own = r.secret("root", permanent=True), r.secret("administrator", permanent=True)
+        r.env(
+            PEERTUBE_WEBSERVER_HOSTNAME=r.domain,
+            PEERTUBE_LISTEN_HOSTNAME="127.0.0.1",
+            PEERTUBE_LISTEN_PORT=port.number,
+            PEERTUBE_TRUST_PROXY=others.proxies_json,
+            PEERTUBE_FEDERATION_PREVENT_SSRF=others.if_private("false", "true"),
+            NODE_EXTRA_CA_CERTS=others.ca_file,
+            PEERTUBE_DB_SSL=database.if_encrypted("true", "false"),
+            PEERTUBE_SECRET=r.secret("secret", "hex64", permanent=True),
+            PEERTUBE_ADMIN_EMAIL=r.person.email,
+            PT_INITIAL_ROOT_PASSWORD=first,
+            PEERTUBE_LOG_LEVEL="warn",  # "info" tells that password, "debug" what every session is known by
+            PEERTUBE_INSTANCE_NAME=s.title or r.domain,
+            PEERTUBE_INSTANCE_DESCRIPTION=s.description or None,
+            PEERTUBE_SIGNUP_ENABLED="false" if s.registrations == "none" else "true",
+            PEERTUBE_SIGNUP_REQUIRES_APPROVAL="true" if s.registrations == "approved" else "false",
+            PEERTUBE_SIGNUP_REQUIRES_EMAIL_VERIFICATION=mail.if_enabled("true", "false"),
+            PEERTUBE_SIGNUP_LIMIT=str(s.max_users or -1),
+            PEERTUBE_LIVE_ALLOW_REPLAY="true" if s.transcoding else "false",
+            PEERTUBE_LIVE_TRANSCODING_REMOTE_RUNNERS_ENABLED="true" if s.remote_runners else "false",
+            PEERTUBE_SMTP_HOSTNAME=mail.host,
+            PEERTUBE_SMTP_PORT=mail.port,
+            PEERTUBE_SMTP_USERNAME=mail.user,
+            PEERTUBE_SMTP_PASSWORD=mail.password,
+            PEERTUBE_SMTP_FROM=mail.sender,
+            PEERTUBE_SMTP_TLS=mail.by_encryption(none="false", starttls="false", tls="true"),
+            PEERTUBE_SMTP_DISABLE_STARTTLS=mail.by_encryption(none="true", starttls="false", tls="true"),
+        )
+        for resolution in get_args(Resolution) if s.transcoding_resolutions else ():
+            is_made = "true" if resolution in s.transcoding_resolutions else "false"
+            names = (f"PEERTUBE_{live}TRANSCODING_{resolution.upper()}" for live in ("", "LIVE_"))
+            r.env(**dict.fromkeys(names, is_made))
+        r.container(
+            "",
+            port=port,
+            live="/api/v1/ping",
+            user="999:999",
+            volumes=(r.volume("data", "/data", owner=999), r.volume("config", "/config", owner=999)),
+            start_seconds=3600,  # it migrates its database before it answers
+            stop_signal="SIGINT",  # the only one that it heeds
+        )
+        person = (r.person.username, r.person.email, r.person.display_name)
+        passwords = (first, "\n", own, "\n", r.password)
+        r.task(None, "initial user", "peertube_account.py", port.number, r.domain, *person, stdin=passwords)
+        r.site({"/*": port}, max_body_megabytes=1_000_000)  # quotas are the limit: uploads come in pieces
+        r.answers("/api/v1/ping", contains="pong")
+        r.answers("/api/v1/config", contains="serverVersion")
+        r.nodeinfo()
 
-    def checks(self, settings: PeertubeSettings, context: Context) -> list[Check]:
-        domain = context.site(settings.subdomain)
-        return [
-            HttpAnswers(application=self.name, url=f"https://{domain}/api/v1/ping", contains="pong"),
-            HttpAnswers(application=self.name, url=f"https://{domain}/api/v1/config", contains="serverVersion"),
-            NodeInfo(application=self.name, domain=domain, software="peertube"),
-        ]
 
-
-def _root_password(person: Person) -> SecretRef:
-    """PeerTube's own administrator is always called root; he is the initial user only if that one is called so.
-
-    PeerTube takes the password at its first start only, so another version of it would not open anything.
-    """
-    if person.username == "root":
-        return initial_password("peertube")
-    return SecretRef(name="peertube/root", permanent=True)
-
-
-def _account(domain: str, person: Person) -> Job:
-    command = ("python3", "-I", "-c", ACCOUNT_SCRIPT)
-    account = (f"http://127.0.0.1:{PORT}", domain, person.username, person.email, person.display_name)
-    return Job(
-        name="peertube initial user",
-        run=(*command, "make", *account),
-        check=(*command, "check", *account),
-        stdin=SecretText(parts=(_root_password(person), "\n", initial_password("peertube"))),
+def _store(r: Recipe, media: ObjectBucket) -> None:
+    """Videos and captions, with a prefix for each kind, in a bucket that everybody may read; no ACL is named."""
+    r.env(
+        PEERTUBE_OBJECT_STORAGE_ENABLED="true",
+        PEERTUBE_OBJECT_STORAGE_ENDPOINT=media.endpoint,
+        PEERTUBE_OBJECT_STORAGE_REGION=media.region,
+        PEERTUBE_OBJECT_STORAGE_FORCE_PATH_STYLE="true",
+        PEERTUBE_OBJECT_STORAGE_CREDENTIALS_ACCESS_KEY_ID=media.key_id,
+        PEERTUBE_OBJECT_STORAGE_CREDENTIALS_SECRET_ACCESS_KEY=media.key_secret,
+        PEERTUBE_EXPORT_USERS_ENABLED="false",  # their names can be guessed
     )
-
-
-def _server(domain: str, settings: PeertubeSettings, person: Person) -> dict[str, Text]:
-    quota = settings.user_quota_gigabytes
-    return {
-        "PEERTUBE_WEBSERVER_HOSTNAME": domain,
-        "PEERTUBE_WEBSERVER_PORT": "443",
-        "PEERTUBE_WEBSERVER_HTTPS": "true",
-        "PEERTUBE_LISTEN_HOSTNAME": "127.0.0.1",
-        "PEERTUBE_LISTEN_PORT": str(PORT),
-        "PEERTUBE_TRUST_PROXY": '["127.0.0.1"]',
-        "PEERTUBE_SECRET": SecretRef(name="peertube/secret", format="hex64", permanent=True),
-        "PEERTUBE_ADMIN_EMAIL": person.email,
-        "PT_INITIAL_ROOT_PASSWORD": _root_password(person),
-        "PEERTUBE_INSTANCE_NAME": settings.title or domain,
-        "PEERTUBE_INSTANCE_DESCRIPTION": settings.description,
-        "PEERTUBE_SIGNUP_ENABLED": "true" if settings.registrations == "open" else "false",
-        "PEERTUBE_TRANSCODING_ENABLED": "true" if settings.transcoding else "false",
-        "PEERTUBE_USER_VIDEO_QUOTA": str(quota * _GIGABYTE) if quota else "-1",
-        "PEERTUBE_LOG_LEVEL": "info",
-    }
-
-
-def _database(database: PostgresDatabase) -> dict[str, Text]:
-    return {
-        "PEERTUBE_DB_HOSTNAME": database.host,
-        "PEERTUBE_DB_PORT": database.port,
-        "PEERTUBE_DB_NAME": database.name,
-        "PEERTUBE_DB_USERNAME": database.user,
-        "PEERTUBE_DB_PASSWORD": database.password,
-        "PEERTUBE_DB_SSL": database.if_encrypted("true", "false"),
-    }
-
-
-def _cache(cache: Cache) -> dict[str, Text]:
-    return {
-        "PEERTUBE_REDIS_HOSTNAME": cache.host,
-        "PEERTUBE_REDIS_PORT": cache.port,
-        "PEERTUBE_REDIS_AUTH": cache.password,
-    }
-
-
-def _media(media: ObjectBucket) -> dict[str, Text]:
-    """One bucket, with a prefix for each kind of object. No ACL is named: Garage, as others, has none."""
-    values: dict[str, Text] = {
-        "PEERTUBE_OBJECT_STORAGE_ENABLED": "true",
-        "PEERTUBE_OBJECT_STORAGE_ENDPOINT": media.endpoint,
-        "PEERTUBE_OBJECT_STORAGE_REGION": media.region,
-        "PEERTUBE_OBJECT_STORAGE_FORCE_PATH_STYLE": "true",
-        "PEERTUBE_OBJECT_STORAGE_CREDENTIALS_ACCESS_KEY_ID": media.key_id,
-        "PEERTUBE_OBJECT_STORAGE_CREDENTIALS_SECRET_ACCESS_KEY": media.key_secret,
-        "PEERTUBE_OBJECT_STORAGE_PROXY_PROXIFY_PRIVATE_FILES": "false",
-    }
-    for kind in KINDS_OF_OBJECTS:
-        place = f"PEERTUBE_OBJECT_STORAGE_{kind.upper()}"
-        values |= {
-            f"{place}_BUCKET_NAME": media.bucket,
-            f"{place}_PREFIX": f"{kind.replace('_', '-')}/",
-            f"{place}_BASE_URL": media.public_url,
-        }
-    return values
-
-
-def _mail(mail: MailRelay) -> dict[str, Text]:
-    return {
-        "PEERTUBE_SMTP_HOSTNAME": mail.host,
-        "PEERTUBE_SMTP_PORT": mail.port,
-        "PEERTUBE_SMTP_USERNAME": mail.user,
-        "PEERTUBE_SMTP_PASSWORD": mail.password,
-        "PEERTUBE_SMTP_FROM": mail.sender,
-        "PEERTUBE_SMTP_TLS": mail.by_encryption(none="false", starttls="false", tls="true"),
-        "PEERTUBE_SMTP_DISABLE_STARTTLS": mail.by_encryption(none="true", starttls="false", tls="true"),
-    }
+    for kind in ("STREAMING_PLAYLISTS", "WEB_VIDEOS", "ORIGINAL_VIDEO_FILES", "USER_EXPORTS", "CAPTIONS"):
+        place, prefix = f"PEERTUBE_OBJECT_STORAGE_{kind}", kind.lower().replace("_", "-")
+        r.env(**{f"{place}_BUCKET_NAME": media.bucket, f"{place}_BASE_URL": media.public_url})
+        r.env(**{f"{place}_PREFIX": f"{prefix}/"})

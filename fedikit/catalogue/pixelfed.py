@@ -1,267 +1,140 @@
 """Pixelfed: pictures, from upstream's image."""
 
+import json
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from fedikit.model import (
-    Application,
-    Cache,
-    Check,
-    CommandHealth,
-    Container,
-    Context,
-    HttpAnswers,
-    HttpHealth,
-    Line,
-    MailRelay,
-    MariaDatabase,
-    NodeInfo,
-    ObjectBucket,
-    OneOffJob,
-    Person,
-    Requests,
-    Route,
-    SecretRef,
-    Settings,
-    Subdomain,
-    Task,
-    Text,
-    Variables,
-    Volume,
-    WebFinger,
-    WebSite,
-    initial_password,
-)
+from fedikit.catalogue.pixelfed_names import RESERVED, USERNAME, USERNAME_WORDS
+from fedikit.model import CommandHealth, Limits, Line, Recipe, Subdomain, Upstream, WebApplication, WebSettings
 
-IMAGE = "ghcr.io/pixelfed/pixelfed:v0.14.4"
-PORT, CACHE_PORT = 8080, 6403
-OWNER = 33
-ARTISAN = ("php", "artisan")
-LARAVEL = (
-    'require "vendor/autoload.php"; $app = require "bootstrap/app.php"; '
-    "$app->make(Illuminate\\Contracts\\Console\\Kernel::class)->bootstrap(); "
-)
-USER_EXISTS = LARAVEL + "exit(App\\User::whereEmail($argv[1])->first() ? 0 : 1);"
-PASSWORD_IS_SET = LARAVEL + (
-    "exit(Illuminate\\Support\\Facades\\Hash::check(stream_get_contents(STDIN), "
-    "App\\User::whereEmail($argv[1])->firstOrFail()->password) ? 0 : 1);"
-)
-SET_PASSWORD = LARAVEL + (
-    "$user = App\\User::whereEmail($argv[1])->firstOrFail(); "
-    "$user->password = bcrypt(stream_get_contents(STDIN)); $user->save();"
-)
-SET_NAME = LARAVEL + (
-    "$user = App\\User::whereEmail($argv[1])->firstOrFail(); "
-    "foreach ([$user, $user->profile] as $one) { $one->name = $argv[2]; $one->save(); }"
-)
-# Each looks first: upstream's commands fail where something is there already
-HAS_KEYS = "test -f storage/oauth-private.key && test -f storage/oauth-public.key"
-MAKE_KEYS = f"{HAS_KEYS} || exec php artisan passport:keys"
-MAKE_USER = (
-    'php -r "$4" "$3" || '
-    'exec php artisan user:create --name="$1" --username="$2" --email="$3" --is_admin=true --confirm_email=1 '
-)
-UNUSED_PASSWORD = '--password="$(head -c 24 /dev/urandom | base64)"'  # noqa: S105 - the real one is set afterwards
+MediaType = Literal["image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "video/mp4"]
+PICTURES: tuple[MediaType, ...] = ("image/jpeg", "image/png", "image/gif")
+STORAGE = "/var/www/html/storage"
+# The image's own command, in words: another server than this would listen at all addresses, and shall not start
+SERVER = "frankenphp run --config /etc/frankenphp/Caddyfile --adapter caddyfile"
+WORKS = CommandHealth(command=("php", "artisan", "horizon:status"))
+BEATS = CommandHealth(command=("healthcheck-schedule",))
 
 
-class PixelfedSettings(Settings):
+class PixelfedSettings(WebSettings):
     """The picture server."""
 
     subdomain: Subdomain = "pixelfed"
     """What stands before the domain in its web address. Can never change."""
-    registrations: Literal["open", "none"] = "none"
-    """Who may sign up: everybody, or nobody."""
-    title: Annotated[Line, Field(max_length=100)] = "Pixelfed"
+    registrations: Annotated[Literal["open", "approval", "none"], Upstream("OPEN_REGISTRATION", writes=False)] = "none"
+    """Who may sign up: everybody, those whom an administrator approves (upstream's INSTANCE_CUR_REG), or nobody."""
+    title: Annotated[Line, Field(min_length=1, max_length=100), Upstream("APP_NAME")] = "Pixelfed"
     """The server's title."""
-    description: Annotated[Line, Field(max_length=500)] = ""
-    """A sentence about the server."""
-    max_photo_megabytes: Annotated[int, Field(ge=1, le=500)] = 15
-    """The largest picture."""
-    max_album_photos: Annotated[int, Field(ge=1, le=20)] = 4
+    description: Annotated[Line, Field(max_length=500), Upstream("PF_SHORT_DESCRIPTION", writes=False)] = ""
+    """A sentence about the server; its title if empty."""
+    rules: Annotated[tuple[Annotated[Line, Field(min_length=1)], ...], Upstream("PF_RULES", writes=False)] = ()
+    """What holds there, a sentence each; shown to those who sign up."""
+    federation: Annotated[bool, Upstream("ACTIVITY_PUB")] = True
+    """Whether it speaks with other servers."""
+    public_discovery: Annotated[bool, Upstream("INSTANCE_DISCOVER_PUBLIC")] = False
+    """Whether visitors who are not signed in may look around."""
+    stories: Annotated[bool, Upstream("STORIES_ENABLED")] = False
+    """Whether there are stories: posts that are gone after a day."""
+    media_types: Annotated[tuple[MediaType, ...], Field(min_length=1), Upstream("MEDIA_TYPES")] = PICTURES
+    """What may be posted."""
+    max_photo_megabytes: Annotated[int, Field(ge=1, le=500), Upstream("MAX_PHOTO_SIZE", times=1000)] = 15
+    """The largest picture or video."""
+    max_album_photos: Annotated[int, Field(ge=1, le=20), Upstream("MAX_ALBUM_LENGTH")] = 4
     """How many pictures a post may have."""
+    max_caption_characters: Annotated[int, Field(ge=1, le=5000), Upstream("MAX_CAPTION_LENGTH")] = 500
+    """How long the text of a post may be."""
+    image_quality: Annotated[int, Field(ge=1, le=100), Upstream("IMAGE_QUALITY")] = 80
+    """How much of a picture is kept when it is made smaller, in per cent."""
+    quota_megabytes: Annotated[int | None, Field(ge=50), Upstream("MAX_ACCOUNT_SIZE", times=1000)] = 1000
+    """How much one person may keep; as much as there is room for if null."""
+    max_users: Annotated[int | None, Field(ge=1), Upstream("PF_MAX_USERS")] = 1000
+    """How many people may have accounts; any number if null."""
+    captcha_site_key: Annotated[Line, Upstream("CAPTCHA_SITEKEY")] = ""
+    """The public key of hCaptcha, which then asks those who sign up; none if empty. Its secret is pixelfed/captcha."""
 
 
-class Pixelfed(Application[PixelfedSettings]):
+class Pixelfed(WebApplication[PixelfedSettings]):
     """A picture server: people share photographs, others follow them from anywhere in the fediverse."""
 
     name = "pixelfed"
+    image = "ghcr.io/pixelfed/pixelfed:v0.14.4"
+    limits = Limits(
+        username=USERNAME, username_words=USERNAME_WORDS, reserved=RESERVED, display_name=30, password_bytes=72
+    )
 
-    def requests(self, settings: PixelfedSettings, context: Context) -> Requests:
-        domain, person = context.site(settings.subdomain), context.initial_user
-        database = MariaDatabase(name="pixelfed")
-        cache = Cache(name="pixelfed", at=CACHE_PORT)
-        media = ObjectBucket(name="pixelfed", public_at=f"media.{domain}")
-        mail = MailRelay(domain=domain)
-        variables = Variables(
-            name="pixelfed",
-            values={
-                **_server(domain, settings, person),
-                **_database(database),
-                **_cache(cache),
-                **_media(media),
-                **_mail(mail, settings),
-            },
-        )
-        return {
-            "database": database,
-            "cache": cache,
-            "media": media,
-            "mail": mail,
-            "migrate": _job("migrations", variables, (*ARTISAN, "migrate", "--force")),
-            "actor": _job("instance actor", variables, (*ARTISAN, "instance:actor")),
-            "keys": _job("keys", variables, ("sh", "-c", MAKE_KEYS), check=("sh", "-c", HAS_KEYS)),
-            "web": Container(
-                name="pixelfed-web",
-                image=IMAGE,
-                variables=variables,
-                # Links and caches of what is configured, made at each start; migrations are a job of their own
-                environment={"AUTORUN_ENABLED": "true", "AUTORUN_LARAVEL_MIGRATION": "false"},
-                volumes=_STORAGE,
-                ports=(PORT,),
-                health=HttpHealth(port=PORT, path="/healthcheck"),
-            ),
-            "worker": Container(
-                name="pixelfed-worker",
-                image=IMAGE,
-                command=(*ARTISAN, "horizon"),
-                variables=variables,
-                volumes=_STORAGE,
-                health=CommandHealth(command=(*ARTISAN, "horizon:status")),
-                stop_seconds=60,
-            ),
-            "scheduler": Container(
-                name="pixelfed-scheduler",
-                image=IMAGE,
-                command=(*ARTISAN, "schedule:work"),
-                variables=variables,
-                volumes=_STORAGE,
-                health=CommandHealth(command=("healthcheck-schedule",)),
-            ),
-            "owner": _task("owner", _account(person), check=_php(USER_EXISTS, person.email)),
-            "name": _task("owner name", _php(SET_NAME, person.email, person.display_name)),
-            "password": _task(
-                "owner password",
-                _php(SET_PASSWORD, person.email),
-                check=_php(PASSWORD_IS_SET, person.email),
-                stdin=initial_password("pixelfed"),
-            ),
-            "site": WebSite(
-                domain=domain,
-                routes=(Route(port=PORT),),
-                max_body_megabytes=settings.max_photo_megabytes * settings.max_album_photos + 10,
-            ),
-        }
-
-    def checks(self, settings: PixelfedSettings, context: Context) -> list[Check]:
-        domain, user = context.site(settings.subdomain), context.initial_user
-        return [
-            HttpAnswers(application=self.name, url=f"https://{domain}/api/service/health-check", contains="OK"),
-            HttpAnswers(application=self.name, url=f"https://{domain}/api/v1/instance", contains=domain),
-            NodeInfo(application=self.name, domain=domain, software="pixelfed"),
-            WebFinger(application=self.name, domain=domain, account=f"{user.username}@{domain}"),
-        ]
+    def recipe(self, r: Recipe, s: PixelfedSettings) -> None:
+        r.mariadb(env="DB_HOST DB_PORT DB_DATABASE DB_USERNAME DB_PASSWORD")
+        r.cache(env="REDIS_HOST REDIS_PORT REDIS_PASSWORD")
+        r.env(DB_CONNECTION="mysql", REDIS_CLIENT="phpredis", REDIS_SCHEME="tcp", SESSION_DRIVER="database")
+        # What has two names here was renamed about 0.14. Prefixes are upstream's for its title, which may change
+        r.env(CACHE_DRIVER="redis", CACHE_STORE="redis", QUEUE_DRIVER="redis", QUEUE_CONNECTION="redis")
+        r.env(CACHE_PREFIX="pixelfed_cache", REDIS_PREFIX="pixelfed_database_", HORIZON_PREFIX="horizon-")
+        _name(r, s)
+        _let_in(r, s)
+        _keep_media(r, s)
+        _send_mail(r, s)
+        _run(r, s)
+        r.answers("/api/service/health-check", contains="OK")
+        r.answers("/api/v1/instance", contains=r.domain)
+        r.nodeinfo()
+        r.webfinger()
 
 
-_STORAGE = (Volume(name="pixelfed-storage", mount="/var/www/html/storage", owner=OWNER),)
+def _name(r: Recipe, s: PixelfedSettings) -> None:
+    key = r.secret("app-key", "laravel-key", permanent=True)
+    r.env(APP_ENV="production", APP_DEBUG=False, APP_KEY=key, APP_URL=f"https://{r.domain}", APP_DOMAIN=r.domain)
+    r.env(ADMIN_DOMAIN=r.domain, SESSION_DOMAIN="null", TRUST_PROXIES=r.other_servers().proxies)
+    r.env(PF_SHORT_DESCRIPTION=s.description or s.title, PF_DESCRIPTION=s.description or s.title)
+    r.env(PF_RULES=json.dumps(s.rules, ensure_ascii=False), INSTANCE_CONTACT_EMAIL=r.person.email)
+    # What is written here decides, not what an administrator clicked or what was there at the first start
+    r.env(ENABLE_CONFIG_CACHE=False, OAUTH_ENABLED=True, LOG_CHANNEL="stderr", LOG_LEVEL="info")
 
 
-def _job(name: str, variables: Variables, run: tuple[str, ...], *, check: tuple[str, ...] = ()) -> OneOffJob:
-    return OneOffJob(name=name, image=IMAGE, run=run, check=check, variables=variables, volumes=_STORAGE)
+def _let_in(r: Recipe, s: PixelfedSettings) -> None:
+    approval, asks, key = s.registrations == "approval", bool(s.captcha_site_key), s.captcha_site_key or None
+    r.env(OPEN_REGISTRATION=s.registrations == "open", ENFORCE_EMAIL_VERIFICATION=s.registrations != "none")
+    r.env(INSTANCE_CUR_REG=approval, INSTANCE_CUR_REG_NOTIFY_ADMIN_ON_VERIFY=approval)
+    r.env(PF_ENFORCE_MAX_USERS=bool(s.max_users), CAPTCHA_ENABLED=asks, CAPTCHA_ENABLED_ON_REGISTER=asks)
+    r.env(CAPTCHA_ENABLED_ON_CURATED_REGISTER=asks, CAPTCHA_DRIVER="hcaptcha", CAPTCHA_H_SITEKEY=key)
+    secret = r.secret("captcha", given=True) if asks else None
+    r.env(CAPTCHA_SECRET=secret, CAPTCHA_H_SECRET=secret)
 
 
-def _task(name: str, run: tuple[str, ...], *, check: tuple[str, ...] = (), stdin: Text = "") -> Task:
-    return Task(name=name, container="pixelfed-web", run=run, check=check, stdin=stdin)
+def _keep_media(r: Recipe, s: PixelfedSettings) -> None:
+    media = r.bucket(public="media")
+    r.env(LIMIT_ACCOUNT_SIZE=bool(s.quota_megabytes), IMAGE_DRIVER="gd", PHP_OPCACHE_ENABLE="1")
+    r.env(FILESYSTEM_CLOUD="s3", PF_ENABLE_CLOUD=True, MEDIA_DELETE_LOCAL_AFTER_CLOUD=True, AWS_BUCKET=media.bucket)
+    r.env(AWS_DEFAULT_REGION=media.region, AWS_ENDPOINT=media.endpoint, AWS_URL=media.public_url)
+    r.env(AWS_ACCESS_KEY_ID=media.key_id, AWS_SECRET_ACCESS_KEY=media.key_secret, AWS_USE_PATH_STYLE_ENDPOINT=True)
 
 
-def _php(code: str, *arguments: str) -> tuple[str, ...]:
-    """A command that lets the application itself run a line of PHP."""
-    return ("php", "-r", code, *arguments)
+def _send_mail(r: Recipe, s: PixelfedSettings) -> None:
+    mail = r.mail(needed_for="" if s.registrations == "none" else "registrations: newcomers confirm their address")
+    mailer = mail.if_enabled("smtp", "log")
+    r.env(MAIL_DRIVER=mailer, MAIL_MAILER=mailer, MAIL_HOST=mail.host, MAIL_PORT=mail.port)
+    r.env(MAIL_USERNAME=mail.user, MAIL_PASSWORD=mail.password, MAIL_FROM_ADDRESS=mail.sender, MAIL_FROM_NAME=s.title)
+    r.env(MAIL_SCHEME=mail.by_encryption(none="smtp", starttls="smtp", tls="smtps"))
+    r.env(MAIL_AUTO_TLS=mail.by_encryption(none="false", starttls="true", tls="true"))
 
 
-def _account(person: Person) -> tuple[str, ...]:
-    person_told = (person.display_name, person.username, person.email)
-    return ("sh", "-c", MAKE_USER + UNUSED_PASSWORD, "owner", *person_told, USER_EXISTS)
-
-
-def _server(domain: str, settings: PixelfedSettings, person: Person) -> dict[str, Text]:
-    return {
-        "APP_NAME": settings.title,
-        "APP_ENV": "production",
-        "APP_DEBUG": "false",
-        "APP_KEY": SecretRef(name="pixelfed/app-key", format="laravel-key", permanent=True),
-        "APP_URL": f"https://{domain}",
-        "APP_DOMAIN": domain,
-        "ADMIN_DOMAIN": domain,
-        "SESSION_DOMAIN": domain,
-        "TRUST_PROXIES": "127.0.0.1",
-        "INSTANCE_CONTACT_EMAIL": person.email,
-        "INSTANCE_DESCRIPTION": settings.description,
-        "OPEN_REGISTRATION": "true" if settings.registrations == "open" else "false",
-        "ENFORCE_EMAIL_VERIFICATION": "false",
-        "OAUTH_ENABLED": "true",
-        "ENABLE_CONFIG_CACHE": "true",
-        "ACTIVITY_PUB": "true",
-        "AP_REMOTE_FOLLOW": "true",
-        "AP_INBOX": "true",
-        "AP_OUTBOX": "true",
-        "AP_SHAREDINBOX": "true",
-        "LOG_CHANNEL": "stderr",
-        "CADDY_GLOBAL_OPTIONS": "default_bind 127.0.0.1",
-        "MAX_PHOTO_SIZE": str(settings.max_photo_megabytes * 1000),
-        "MAX_ALBUM_LENGTH": str(settings.max_album_photos),
-    }
-
-
-def _database(database: MariaDatabase) -> dict[str, Text]:
-    return {
-        "DB_CONNECTION": "mysql",
-        "DB_HOST": database.host,
-        "DB_PORT": database.port,
-        "DB_DATABASE": database.name,
-        "DB_USERNAME": database.user,
-        "DB_PASSWORD": database.password,
-    }
-
-
-def _cache(cache: Cache) -> dict[str, Text]:
-    return {
-        "REDIS_CLIENT": "phpredis",
-        "REDIS_SCHEME": "tcp",
-        "REDIS_HOST": cache.host,
-        "REDIS_PORT": cache.port,
-        "REDIS_PASSWORD": cache.password,
-        "CACHE_DRIVER": "redis",
-        "QUEUE_DRIVER": "redis",
-        "SESSION_DRIVER": "database",
-        "BROADCAST_DRIVER": "log",
-    }
-
-
-def _media(media: ObjectBucket) -> dict[str, Text]:
-    return {
-        "FILESYSTEM_DRIVER": "local",
-        "FILESYSTEM_CLOUD": "s3",
-        "PF_ENABLE_CLOUD": "true",
-        "MEDIA_DELETE_LOCAL_AFTER_CLOUD": "true",
-        "AWS_ACCESS_KEY_ID": media.key_id,
-        "AWS_SECRET_ACCESS_KEY": media.key_secret,
-        "AWS_DEFAULT_REGION": media.region,
-        "AWS_BUCKET": media.bucket,
-        "AWS_ENDPOINT": media.endpoint,
-        "AWS_USE_PATH_STYLE_ENDPOINT": "true",
-        "AWS_URL": media.public_url,
-    }
-
-
-def _mail(mail: MailRelay, settings: PixelfedSettings) -> dict[str, Text]:
-    return {
-        "MAIL_DRIVER": mail.if_enabled("smtp", "log"),
-        "MAIL_HOST": mail.host,
-        "MAIL_PORT": mail.port,
-        "MAIL_USERNAME": mail.user,
-        "MAIL_PASSWORD": mail.password,
-        "MAIL_ENCRYPTION": mail.by_encryption(none="null", starttls="tls", tls="ssl"),
-        "MAIL_FROM_ADDRESS": mail.sender,
-        "MAIL_FROM_NAME": settings.title,
-    }
+def _run(r: Recipe, s: PixelfedSettings) -> None:
+    port, storage, name = r.port("web", 8080), r.volume("storage", STORAGE, owner=33), r.person.username
+    r.once("storage", f"{STORAGE} /new", script="pixelfed_storage.sh", volumes=(r.volume("storage", "/new", owner=33),))
+    r.once("migrations", "php artisan migrate --force", volumes=(storage,))
+    r.once("instance actor", "php artisan instance:actor", volumes=(storage,))
+    r.once("keys", "", script="pixelfed_keys.sh", volumes=(storage,))
+    env = {"CADDY_GLOBAL_OPTIONS": "default_bind 127.0.0.1", "CADDY_HTTP_PORT": port.number}
+    env |= {"AUTORUN_ENABLED": "true", "AUTORUN_LARAVEL_MIGRATION": "false"}
+    web = r.container("web", SERVER, port=port, live="/api/service/health-check", env=env, volumes=(storage,))
+    r.container("worker", "php artisan horizon", live=WORKS, stop_seconds=60, volumes=(storage,))
+    r.container("scheduler", "php artisan schedule:work", live=BEATS, volumes=(storage,))
+    r.task(web, "personal client", "pixelfed_client.php")
+    r.task(web, "cities", "pixelfed_cities.php")
+    r.task(web, "what it tells", "pixelfed_told.php", s.model_dump_json(exclude={"enable"}))
+    r.task(web, "owner", "pixelfed_user.php", "account", name, r.person.email, r.person.display_name)
+    r.task(web, "owner name", "pixelfed_user.php", "name", name, r.person.display_name)
+    r.task(web, "owner password", "pixelfed_user.php", "password", name, stdin=r.password)
+    whole_album = s.max_photo_megabytes * s.max_album_photos + 10
+    r.env(PHP_UPLOAD_MAX_FILE_SIZE=f"{s.max_photo_megabytes}M", PHP_POST_MAX_SIZE=f"{whole_album}M")
+    r.site({"/*": port}, max_body_megabytes=whole_album)

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from fedikit.display.words import megabytes, plural
 from fedikit.results.plan import HostPlan, Plan, PlannedChange
+from fedikit.results.upgrade import Upgrade
 
 SIGNS = {
     "create": ("+", "green"),
@@ -48,6 +49,7 @@ def _host_plan(host: HostPlan, width: int) -> Iterator[Text]:
         yield _hang(name, Text(host.error, style="bold red"))
         return
     lines = [Text(f"✗ {words}", style="bold red") for words in host.refused]
+    lines += map(_upgrade_line, host.upgrades)
     lines += _lines_of_changes(host)
     if host.note:
         lines.insert(0, Text(f"! {host.note}", style="yellow"))
@@ -58,6 +60,14 @@ def _host_plan(host: HostPlan, width: int) -> Iterator[Text]:
         lines.append(Text(f"  nothing to change{but}", style="dim"))
     for number, line in enumerate(lines):
         yield _hang(name if number == 0 else Text(" " * (width + 2)), line)
+
+
+def _upgrade_line(upgrade: Upgrade) -> Text:
+    """What operators look for first: which version comes."""
+    versions = f"{upgrade.software} {upgrade.was} → {upgrade.becomes}"
+    if upgrade.is_backwards:
+        return Text(f"! {versions}: older than what runs, which may not read what the newer one wrote", style="yellow")
+    return Text(f"↑ {versions}", style="bold cyan")
 
 
 def _hang(left: Text, right: Text) -> Text:

@@ -9,7 +9,9 @@ from fedikit.model.host import DnsRecord
 from fedikit.model.item import Item, SecretRef, secrets_in
 from fedikit.model.policy import Ask, Place, Provision, Share
 
-_JOINED = {"user": ("groups", "authorized_keys"), "unit": ("restart_on", "reload_on")}
+_JOINED = {"user": ("groups", "authorized_keys"), "unit": ("restart_on", "reload_on"), "cluster": ("members",)}
+_STAYING = ("cluster",)
+"""What keeps its place in the list when it grows: it answers to nothing before it, and what comes after it needs it."""
 
 
 class Draft:
@@ -24,6 +26,8 @@ class Draft:
         self.needs: dict[str, dict[str, None]] = {host: {} for host in self.applications}
         """By host, those that must be there before it."""
         self._served: dict[tuple[str, str], None] = {}
+        self._serving: dict[str, None] = {}
+        self._waiting: dict[str, None] = {}
         self._items: dict[str, dict[str, Item]] = {host: {} for host in self.applications}
         self._wanted_by: dict[tuple[str, str], str] = {}
         self._led_by: dict[str, tuple[str, str]] = {}
@@ -77,8 +81,25 @@ class Draft:
                 by = ", ".join(f"{application} {one.amount}" for application, one in takers)
                 self.note(share.path, f"is {share.of}, but {wanted} {what} may be needed on {host} ({by})")
 
+    def note_who_would_wait_in_vain(self, after: Mapping[str, Sequence[str]], at_a_time: int) -> None:
+        """Notes where hosts that must be changed at the same time cannot be.
+
+        `after`: by host, those that are changed before it.
+        """
+        together = self._serving | self._waiting
+        if len(together) > at_a_time:
+            names = ", ".join(together)
+            self.note("parallel.hosts", f"should be {len(together)} at least: {names} are changed at the same time")
+        for host in self._serving:
+            for other in sorted(_all_before(host, after) & self._waiting.keys() - {host}):
+                self.note("policies.bucket.hosts", f"has {other} wait for {host}, which is only changed after {other}")
+
     def _serve(self, host: str, ask: Ask) -> None:
-        if ask.host != host:
+        if ask.together == "serves":
+            self._serving[ask.host] = None
+        elif ask.together == "waits":
+            self._waiting[ask.host] = None
+        elif ask.host != host:
             self._served[host, ask.host] = None
             if ask.first:
                 self.needs[host][ask.host] = None
@@ -90,7 +111,8 @@ class Draft:
         if joined is None:
             self.note(f"hosts.{place.host}", f"{item.id} is wanted differently by {owner} and {place.application}")
         elif joined != present:
-            items.pop(item.id, None)
+            if item.kind not in _STAYING:
+                items.pop(item.id, None)
             items[item.id] = joined
 
     def _lead(self, place: Place, record: DnsRecord) -> None:
@@ -116,6 +138,16 @@ def joint(first: Item, second: Item) -> Item | None:
     union = {name: _union(getattr(first, name), getattr(second, name)) for name in _JOINED.get(first.kind, ())}
     joined = first.model_copy(update=union)
     return joined if joined == second.model_copy(update=union) else None
+
+
+def _all_before(host: str, after: Mapping[str, Sequence[str]]) -> set[str]:
+    found: set[str] = set()
+    ahead = [host]
+    while ahead:
+        new = set(after[ahead.pop()]) - found
+        found |= new
+        ahead += new
+    return found
 
 
 def _union(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from fedikit.model.resource import OtherServers, Resource
 from fedikit.model.text import Fact, Untold
 from fedikit.model.value import HostName, Written
 from fedikit.policies import ItemsPolicy, LoginShellPolicy, ServicePolicy
-from fedikit.policies.bucket import BucketPolicy
+from fedikit.policies.bucket import BucketPolicy, GaragePolicy
 from fedikit.policies.cache import CachePolicy
 from fedikit.policies.container import ContainerPolicy
 from fedikit.policies.database import MariaPolicy, PostgresPolicy
@@ -94,7 +94,10 @@ class Environment(Written):
 
     @model_validator(mode="after")
     def _references_hold(self) -> "Environment":
-        if mistakes := broken_references(self.model_dump(include={"hosts", "placement", "policies"})):
+        mistakes = broken_references(self.model_dump(include={"hosts", "placement", "policies"}))
+        if isinstance(self.policies.bucket, GaragePolicy):
+            mistakes += self.policies.bucket.mistakes()
+        if mistakes:
             raise ConfigurationError(f"environment {self.name}", mistakes)
         return self
 
@@ -118,6 +121,10 @@ class Environment(Written):
         draft.note_what_is_too_much()
         if cycle := cycle_of({name: (*host.after, *draft.needs[name]) for name, host in self.hosts.items()}):
             draft.note("hosts", f"would wait for each other: {' before '.join(cycle)}")
+        else:
+            order = draft.served_by({name: host.after for name, host in self.hosts.items()})
+            before = {name: [*host.after, *order[name]] for name, host in self.hosts.items()}
+            draft.note_who_would_wait_in_vain(before, self.parallel.hosts)
         if draft.mistakes:
             raise ConfigurationError(f"environment {self.name}", sorted(draft.mistakes))
         return self._deployment(draft).with_given(configuration.given)
@@ -216,7 +223,11 @@ def broken_references(data: Any) -> list[Mistake]:
     after = {f"hosts.{name}.after": _names(_group(host).get("after")) for name, host in hosts.items()}
     placed = {f"placement.{name}": _names(where) for name, where in _group(data, "placement").items()}
     policies = _group(data, "policies")
-    served = {f"policies.{kind}.host": _names(_group(policies.get(kind)).get("host")) for kind in _ON_A_HOST}
+    served = {
+        f"policies.{kind}.{field}": _names(_group(policies.get(kind)).get(field))
+        for kind in _ON_A_HOST
+        for field in ("host", "hosts")
+    }
     unknown = [
         Mistake(path, f'names "{name}", which is no host{did_you_mean(name, list(hosts))}')
         for path, names in (after | placed | served).items()

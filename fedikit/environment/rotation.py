@@ -17,8 +17,10 @@ def rotated(item: Item, versions: Versions) -> Item:
     content = content_of(item)
     if not isinstance(content, SecretText):
         return item
-    parts = (_at(part, versions) if isinstance(part, SecretRef) else part for part in content.parts)
-    return item.model_copy(update={CONTENT_FIELDS[item.kind]: SecretText(parts=tuple(parts))})
+    parts = tuple(_at(part, versions) if isinstance(part, SecretRef) else part for part in content.parts)
+    if parts == content.parts:
+        return item
+    return item.model_copy(update={CONTENT_FIELDS[item.kind]: SecretText(parts=parts)})
 
 
 def rotated_check(check: Check, versions: Versions) -> Check:

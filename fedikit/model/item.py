@@ -16,6 +16,7 @@ from fedikit.model.value import (
     DatabaseName,
     Digest,
     DomainName,
+    HostName,
     HttpUrl,
     ImageReference,
     Line,
@@ -42,6 +43,8 @@ SecretFormat = Literal[
     "vapid-public",
     "garage-key-id",
     "garage-key-secret",
+    "garage-node-id",
+    "garage-node-key",
 ]
 
 
@@ -73,7 +76,9 @@ class SecretText(Value):
 
 
 Content = str | SecretText
-ItemId = Annotated[str, Field(pattern=r"^(package|file|directory|symlink|user|unit|job|image|database|bucket):.+$")]
+ItemId = Annotated[
+    str, Field(pattern=r"^(package|file|directory|symlink|user|unit|job|image|database|bucket|cluster):.+$")
+]
 
 
 class Package(Value):
@@ -257,17 +262,66 @@ class Bucket(Value):
         return f"bucket:{self.name}"
 
 
+class Member(Value):
+    """One host's node of a cluster of Garage."""
+
+    host: HostName
+    zone: HostName
+    """Where it stands; copies of an object lie in different zones."""
+    capacity: Annotated[int, Field(ge=1024)] | None = None
+    """How many bytes of objects it keeps, in proportion to the others; none at all if absent (a gateway)."""
+    id: SecretRef | Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """The id of its node, by which the others know it; only this host's own may be missing."""
+    address: Line = ""
+    """Where its RPC answers, as ADDRESS:PORT."""
+
+
+class Cluster(Value):
+    """The nodes among which this host's Garage spreads its objects."""
+
+    kind: Literal["cluster"] = "cluster"
+    host: HostName
+    """This host."""
+    members: tuple[Member, ...] = ()
+    """All nodes, with this host's: on the first of their hosts. The others learn of them from there, and name none."""
+    copies: Annotated[int, Field(ge=1, le=3)] = 1
+    """How many copies of each object there are. Garage can never change it."""
+    admin: HttpUrl = "http://127.0.0.1:3903"
+    """Where Garage's admin API answers on this host."""
+    token_file: AbsolutePath = "/etc/garage/admin-token"  # noqa: S105 - the name of a file
+    """The file on this host that holds the token for it."""
+    deadline: Annotated[int, Field(ge=1)] = 24 * 3600
+    """Seconds that it may take until all data is where it belongs."""
+
+    @property
+    def id(self) -> str:
+        return "cluster:garage"
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether there are other hosts in it."""
+        return len(self.members) > 1
+
+    @property
+    def nodes(self) -> Content:
+        """By host, a line for each node that is known beforehand: how Garage reaches it."""
+        known = [(member, member.id) for member in self.members if member.id]
+        parts = [part for member, id in known for part in (f"{member.host} ", id, f"@{member.address}\n")]
+        return SecretText(parts=tuple(parts)) if parts else ""
+
+
 Item = Annotated[
-    Package | File | Directory | Symlink | User | Unit | Job | Image | Database | Bucket, Field(discriminator="kind")
+    Package | File | Directory | Symlink | User | Unit | Job | Image | Database | Bucket | Cluster,
+    Field(discriminator="kind"),
 ]
 
 
-CONTENT_FIELDS = {"file": "content", "job": "stdin", "database": "password", "bucket": "access"}
+CONTENT_FIELDS = {"file": "content", "job": "stdin", "database": "password", "bucket": "access", "cluster": "nodes"}
 """By kind of item, the field that holds its content; it does not travel with the item."""
 
 
 def content_of(item: Item) -> Content | None:
-    """What an item carries: a file's text, a job's standard input, what opens a database or a bucket."""
+    """What an item carries: a file's text, a job's standard input, what opens a database or a bucket, nodes' ids."""
     return getattr(item, CONTENT_FIELDS[item.kind]) if item.kind in CONTENT_FIELDS else None
 
 

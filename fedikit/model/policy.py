@@ -1,7 +1,7 @@
 """Policies: how a hosting provider makes one kind of request available on a host, and by which means."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import Field
 
@@ -41,8 +41,8 @@ class Place(Value):
         return self.hosts[self.host]
 
     def at(self, host: str) -> "Place":
-        """The same application, on another host."""
-        return self.model_copy(update={"host": host})
+        """The same application, on another host; there it is not the one who asks, and nothing told to it counts."""
+        return self.model_copy(update={"host": host, "facts": {}})
 
 
 class Ask(Value):
@@ -53,6 +53,9 @@ class Ask(Value):
     first: bool = False
     """It must be fulfilled there before this host is changed. Without it, it is so unless hosts would wait for each
     other."""
+    together: Literal["serves", "waits"] | None = None
+    """Neither host is changed before the other: those that serve, and those that wait for all that serve, are at it at
+    the same time."""
 
 
 class Share(Value):

@@ -24,12 +24,11 @@ from fedikit.errors import Mistake
 from fedikit.model.application import Application, Context, Settings
 from fedikit.model.check import Check, HttpAnswers, NodeInfo, WebFinger
 from fedikit.model.configuration import initial_password
-from fedikit.model.item import Job, SecretFormat, SecretRef, SecretText
+from fedikit.model.item import SecretFormat, SecretRef
 from fedikit.model.person import Person
 from fedikit.model.request import (
     CommandHealth,
     Container,
-    HostItems,
     HttpHealth,
     OneOffJob,
     Request,
@@ -49,7 +48,7 @@ from fedikit.model.resource import (
     OtherServers,
     PostgresDatabase,
 )
-from fedikit.model.text import Text
+from fedikit.model.text import FactReference, Text
 from fedikit.model.upstream import upstream_values
 from fedikit.model.value import Subdomain
 
@@ -117,9 +116,11 @@ class Recipe:
         """A port at 127.0.0.1 for something of it; `usually`: the one that upstream uses."""
         return self._add(LocalPort(name=self._named(name), usually=usually))
 
-    def secret(self, label: str, form: SecretFormat = "password", *, permanent: bool = False) -> SecretRef:
-        """A secret of its own. Its label must never change."""
-        return SecretRef(name=f"{self._application.name}/{label}", format=form, permanent=permanent)
+    def secret(
+        self, label: str, form: SecretFormat = "password", *, permanent: bool = False, given: bool = False
+    ) -> SecretRef:
+        """A secret of its own. Its label must never change. `given`: somebody else makes it."""
+        return SecretRef(name=f"{self._application.name}/{label}", format=form, permanent=permanent, given=given)
 
     def volume(self, name: str, mount: str, *, owner: int = 0) -> Volume:
         """A directory that bears data; `owner` is the number of its user inside of containers."""
@@ -127,9 +128,13 @@ class Recipe:
 
     # What it is told
 
-    def env(self, **values: Text | None) -> None:
-        """Variables of all containers and jobs. None is left out, and so is a fact that there is not; "" is written."""
-        self._values |= {name: value for name, value in values.items() if value is not None}
+    def env(self, **values: Text | bool | None) -> None:
+        """Variables of all containers and jobs. None is left out, and so is a fact that there is not; "" is written.
+
+        True and False are written as `true` and `false`.
+        """
+        spelt = {name: str(value).lower() if isinstance(value, bool) else value for name, value in values.items()}
+        self._values |= {name: value for name, value in spelt.items() if value is not None}
 
     # What runs
 
@@ -162,17 +167,35 @@ class Recipe:
         )
 
     def once(
-        self, name: str, command: str, *, check: str = "", env: Mapping[str, Any] | None = None, **options: Any
+        self,
+        name: str,
+        command: str,
+        *,
+        check: str = "",
+        script: str = "",
+        env: Mapping[str, Any] | None = None,
+        **options: Any,
     ) -> OneOffJob:
-        """A command in a container of its own, once for each version of its image, in its place between the others."""
+        """A command in a container of its own, once for each version of its image, in its place between the others.
+
+        With a `script`, which lies beside the recipe, `command` is its arguments; it is called as that of a task is.
+        """
         run, look = tuple(shlex.split(command)), tuple(shlex.split(check))
+        if script:
+            run, look = ((*self._script(script), verb, *run) for verb in ("make", "check"))
         job = OneOffJob(
             name=name, run=run, check=look, environment=dict(env or {}), **{"image": self._application.image, **options}
         )
         return self._add(job)
 
     def task(
-        self, where: Container | None, name: str, script: str, *arguments: str, stdin: Text = "", **options: Any
+        self,
+        where: Container | None,
+        name: str,
+        script: str,
+        *arguments: str | FactReference,
+        stdin: Text = "",
+        **options: Any,
     ) -> None:
         """Runs a script that lies beside the recipe: in a container, or (.py) on the host.
 
@@ -181,12 +204,8 @@ class Recipe:
         """
         command = self._script(script)
         run, check = (*command, "make", *arguments), (*command, "check", *arguments)
-        if where:
-            self._add(Task(name=name, container=where.name, run=run, check=check, stdin=stdin, **options))
-            return
-        content = stdin if isinstance(stdin, str) else SecretText(parts=stdin if isinstance(stdin, tuple) else (stdin,))
-        job = Job(name=f"{self._application.name} {name}", run=run, check=check, stdin=content, **options)
-        self._add(HostItems(items=(job,)))
+        container = where.name if where else None
+        self._add(Task(name=name, container=container, run=run, check=check, stdin=stdin, **options))
 
     # How it is reached, and how one sees that it works
 

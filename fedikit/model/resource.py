@@ -211,7 +211,10 @@ class LocalPort(Resource):
 class OtherServers(Resource):
     """What the provider says of the servers that applications speak with, and of the proxies before them."""
 
-    FACTS: ClassVar = ("ca-file", "certificates", "trusts", "private-networks", "is-private", "proxies")
+    FACTS: ClassVar = (
+        *("ca-file", "certificates", "trusts", "private-networks", "is-private"),
+        *("proxies", "proxies-json"),
+    )
 
     kind: Literal["other-servers"] = "other-servers"
 
@@ -237,3 +240,8 @@ class OtherServers(Resource):
     def proxies(self) -> FactReference:
         """Networks whose word is taken for who a visitor is, with commas between: this host's, and a CDN's."""
         return self.told("proxies")
+
+    @property
+    def proxies_json(self) -> FactReference:
+        """The same as a list in JSON."""
+        return self.told("proxies-json")

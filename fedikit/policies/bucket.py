@@ -1,20 +1,26 @@
-"""Buckets: in the environment's own Garage, or at any provider who speaks S3."""
+"""Buckets: in the environment's own Garage, on one host or several, or at any provider who speaks S3."""
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from fedikit.errors import Mistake
 from fedikit.model.check import BucketWorks
-from fedikit.model.host import is_ip_address
-from fedikit.model.item import Bucket, SecretRef, SecretText
+from fedikit.model.host import HostNames, is_ip_address
+from fedikit.model.item import Bucket, Member, SecretRef, SecretText
+from fedikit.model.mistake import did_you_mean
 from fedikit.model.policy import Ask, CannotFulfil, Place, Policy, Provision
 from fedikit.model.request import HostItems, Route, WebSite
 from fedikit.model.resource import ObjectBucket
 from fedikit.model.value import DomainName, HostName, HttpUrl, Line, Written
-from fedikit.policies.garage import TOKEN_FILE, bracketed, garage
+from fedikit.policies.garage import RPC_PORT, TOKEN_FILE, awaited, bracketed, cluster, node, node_id, own_key
 
 REGION = "garage"
 WEB_PORT = 3902
+_OWN_S3 = "http://127.0.0.1:3900"
+_GIGABYTE = 10**9
+_Gigabytes = Annotated[int, Field(ge=1)]
 # What strangers uploaded is shown, never run.
 MEDIA_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; form-action 'none'",
@@ -23,45 +29,164 @@ MEDIA_HEADERS = {
 
 
 class GaragePolicy(Written, Policy[ObjectBucket]):
-    """Keeps objects in Garage on a host of the environment."""
+    """Keeps objects in Garage: on one host of the environment, or spread over several."""
 
     fulfils: ClassVar = ObjectBucket
     means: Literal["garage"] = "garage"
     """Garage, run here."""
-    host: HostName = Field(description="The host on which Garage runs.")
-    capacity_gigabytes: Annotated[int, Field(ge=1)] = 100
-    """How much of the host's disk it may fill."""
+    host: HostName | None = Field(None, description="The host on which Garage runs, if it is one.")
+    hosts: HostNames = Field(
+        (),
+        description="The hosts that keep the objects, if they are several. The first makes the buckets. Applications "
+        "elsewhere reach them through a Garage of their own that keeps nothing.",
+        examples=[["objects-1", "objects-2", "objects-3"]],
+    )
+    replication_factor: Annotated[int, Field(ge=1, le=3)] = Field(
+        1, description="On how many of the hosts each object lies. Garage can never change it.", examples=[3]
+    )
+    zones: dict[HostName, HostName] = Field(
+        default_factory=dict,
+        description="By host, where it stands; copies of an object lie in different zones. Each host's own if absent.",
+        examples=[{"objects-1": "paris", "objects-2": "lyon", "objects-3": "lyon"}],
+    )
+    capacity_gigabytes: _Gigabytes = 100
+    """How much of a host's disk it may fill."""
+    capacities: dict[HostName, _Gigabytes] = Field(
+        default_factory=dict,
+        description="By host, how many gigabytes of its disk it may fill, where it is not capacity_gigabytes.",
+        examples=[{"objects-1": 500}],
+    )
+    nodes: dict[HostName, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field(
+        default_factory=dict,
+        description="By host, the id of a Garage that kept objects there before it became one of several.",
+    )
+
+    def mistakes(self) -> list[Mistake]:
+        """What of it contradicts itself."""
+        return [Mistake(f"policies.bucket.{path}", message) for path, message in self._contradictions()]
+
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
+        count, copies = len(self.storing), self.replication_factor
+        if self.host and self.hosts:
+            yield "host", "cannot be there besides hosts: Garage runs on one host, or on several"
+        elif not self.storing:
+            yield "host", "is missing, and so is hosts: where shall Garage run?"
+        elif count < copies:
+            yield "replication_factor", f"wants {copies} hosts, one for each copy; there are {count} in hosts"
+        elif len({self._zone(host) for host in self.storing}) < copies:
+            yield "zones", f"should be {copies} different ones at least, for each copy lies in another"
+        named = {"zones": [*self.zones], "nodes": [*self.nodes], "capacities": [*self.capacities]}
+        for path, host in ((f"{field}.{host}", host) for field, hosts in named.items() for host in hosts):
+            if host not in self.storing:
+                yield path, f"is not a host of Garage{did_you_mean(host, list(self.storing))}"
+
+    @property
+    def storing(self) -> tuple[str, ...]:
+        """The hosts that keep objects; the first of them makes the buckets."""
+        return self.hosts or ((self.host,) if self.host else ())
 
     def provide(self, request: ObjectBucket, place: Place) -> Provision:
-        host = place.hosts[self.host]
-        if not is_ip_address(host.address):
-            raise CannotFulfil(f"hosts.{self.host}.address", "should be an IP address: applications reach Garage by it")
-        endpoint = f"http://{bracketed(host.address)}:3900"
-        name = f"{place.application}/bucket-key"
-        key = SecretRef(name=name, format="garage-key-id"), SecretRef(name=name, format="garage-key-secret")
-        bucket = Bucket(
-            name=request.name,
-            access=SecretText(parts=(key[0], " ", key[1])),
-            websites=(request.public_at,) if request.public_at else (),
-            origins=request.origins,
-            max_bytes=request.max_gigabytes * 10**9 if request.max_gigabytes else None,
-            s3=endpoint,
-            token_file=TOKEN_FILE,
+        return self._spread(request, place) if self.hosts else self._alone(request, place)
+
+    # On one host, whose S3 API all use
+
+    def _alone(self, request: ObjectBucket, place: Place) -> Provision:
+        (host,) = self.storing
+        address = self._address(host, place, "applications reach Garage by it")
+        endpoint = f"http://{address}:3900"
+        bucket = _bucket(request, place, endpoint)
+        member = Member(host=host, zone=host, capacity=self._capacity(host))
+        requests = [
+            node(s3=f"{address}:3900", rpc=f"127.0.0.1:{RPC_PORT}", copies=1),
+            cluster(host, (member,), copies=1),
+            HostItems(items=(bucket,)),
+            *_media_site(request),
+        ]
+        return _made(request, place, endpoint, tuple(Ask(host=host, request=asked) for asked in requests))
+
+    # On several hosts, and on those of the applications
+
+    def _spread(self, request: ObjectBucket, place: Place) -> Provision:
+        """Each application uses the Garage on its own host, which knows where objects are, and stays when others go."""
+        leader, bucket = self.hosts[0], _bucket(request, place, _OWN_S3)
+        hosts = dict.fromkeys((*self.hosts, place.host))
+        members = tuple(self._member(host, place) for host in hosts)
+        asks = [ask for host in hosts for ask in self._node(host, place)]
+        asks.append(Ask(host=leader, request=cluster(leader, members, self.replication_factor), together="waits"))
+        asks.append(Ask(host=leader, request=HostItems(items=(bucket,)), together="serves"))
+        if place.host != leader:
+            asks.append(Ask(host=place.host, request=awaited(request.name), together="waits"))
+        asks += [Ask(host=place.host, request=site) for site in _media_site(request)]
+        return _made(request, place, _OWN_S3, tuple(asks))
+
+    def _node(self, host: str, place: Place) -> Iterator[Ask]:
+        rpc = f"{self._address(host, place, 'the hosts of Garage reach each other by it')}:{RPC_PORT}"
+        wanted = node(s3=_OWN_S3.partition("://")[2], rpc=rpc, copies=self.replication_factor)
+        yield Ask(host=host, request=wanted, together="serves")
+        if host not in self.nodes:
+            yield Ask(host=host, request=own_key(host), together="serves")
+        if host != self.hosts[0]:
+            yield Ask(host=host, request=cluster(host, (), self.replication_factor), together="serves")
+
+    def _member(self, host: str, place: Place) -> Member:
+        return Member(
+            host=host,
+            zone=self._zone(host),
+            capacity=self._capacity(host) if host in self.hosts else None,
+            id=self.nodes.get(host) or node_id(host),
+            address=f"{bracketed(place.hosts[host].address)}:{RPC_PORT}",
         )
-        asks = [*garage(host.address, self.host, self.capacity_gigabytes), HostItems(items=(bucket,))]
-        if request.public_at:
-            asks.append(WebSite(domain=request.public_at, routes=(Route(port=WEB_PORT),), headers=MEDIA_HEADERS))
-        check = BucketWorks(
-            application=place.application,
-            host=place.host,
-            endpoint=endpoint,
-            region=REGION,
-            bucket=request.name,
-            key_id=key[0],
-            key_secret=key[1],
-            public_host=request.public_at,
-        )
-        return _provision(check, tuple(Ask(host=self.host, request=ask) for ask in asks))
+
+    def _zone(self, host: str) -> str:
+        return self.zones.get(host, host)
+
+    def _capacity(self, host: str) -> int:
+        return self.capacities.get(host, self.capacity_gigabytes) * _GIGABYTE
+
+    def _address(self, host: str, place: Place, reason: str) -> str:
+        address = place.hosts[host].address
+        if not is_ip_address(address):
+            raise CannotFulfil(f"hosts.{host}.address", f"should be an IP address: {reason}")
+        return bracketed(address)
+
+
+def _bucket(request: ObjectBucket, place: Place, endpoint: str) -> Bucket:
+    return Bucket(
+        name=request.name,
+        access=SecretText(parts=(_key(place, "id"), " ", _key(place, "secret"))),
+        websites=(request.public_at,) if request.public_at else (),
+        origins=request.origins,
+        max_bytes=request.max_gigabytes * _GIGABYTE if request.max_gigabytes else None,
+        s3=endpoint,
+        token_file=TOKEN_FILE,
+    )
+
+
+def _key(place: Place, half: Literal["id", "secret"]) -> SecretRef:
+    name = f"{place.application}/bucket-key"
+    return SecretRef(name=name, format="garage-key-id" if half == "id" else "garage-key-secret")
+
+
+def _media_site(request: ObjectBucket) -> tuple[WebSite, ...]:
+    """Where everybody reads a public bucket's objects."""
+    if not request.public_at:
+        return ()
+    return (WebSite(domain=request.public_at, routes=(Route(port=WEB_PORT),), headers=MEDIA_HEADERS),)
+
+
+def _made(request: ObjectBucket, place: Place, endpoint: str, asks: tuple[Ask, ...]) -> Provision:
+    """A bucket of Garage, and the check that the application can use it."""
+    check = BucketWorks(
+        application=place.application,
+        host=place.host,
+        endpoint=endpoint,
+        region=REGION,
+        bucket=request.name,
+        key_id=_key(place, "id"),
+        key_secret=_key(place, "secret"),
+        public_host=request.public_at,
+    )
+    return _provision(check, asks)
 
 
 class S3Policy(Written, Policy[ObjectBucket]):

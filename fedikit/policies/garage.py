@@ -1,25 +1,28 @@
-"""Garage: what it takes to run it on a host."""
+"""Garage: what it takes to run a node of it on a host, alone or as one of several."""
 
-from fedikit.model.item import Job, SecretRef, SecretText
+from fedikit.model.item import Cluster, Job, Member, SecretRef, SecretText
 from fedikit.model.request import Container, HostItems, MountedFile, Request, Volume
-from fedikit.policies.garage_layout import LAYOUT_SCRIPT
 from fedikit.policies.quadlet import FOLDER
+from fedikit.policies.scripts import script
 
 IMAGE = "docker.io/dxflrs/garage:v2.5.0"
 TOKEN_FILE = f"{FOLDER}/garage/admin-token"
-_GIGABYTE = 10**9
+RPC_PORT = 3901
+_TOKEN = SecretRef(name="garage/admin-token", format="hex64")
+_BUCKET_SECONDS = 1000
 _SETTINGS = """\
 metadata_dir = "/var/lib/garage/meta"
 data_dir = "/var/lib/garage/data"
 db_engine = "lmdb"
 metadata_auto_snapshot_interval = "6h"
-replication_factor = 1
-rpc_bind_addr = "127.0.0.1:3901"
-rpc_public_addr = "127.0.0.1:3901"
+replication_factor = {copies}
+rpc_bind_addr = "{rpc}"
+rpc_public_addr = "{rpc}"
 rpc_secret_file = "/etc/garage/rpc-secret"
+rpc_timeout_msec = 10000
 
 [s3_api]
-api_bind_addr = "{address}:3900"
+api_bind_addr = "{s3}"
 s3_region = "garage"
 
 [s3_web]
@@ -32,10 +35,9 @@ admin_token_file = "/etc/garage/admin-token"
 """
 
 
-def garage(address: str, zone: str, capacity_gigabytes: int) -> tuple[Request, ...]:
-    """The requests that make one node of it; its S3 API answers at the address, all else on the host itself."""
-    token = SecretRef(name="garage/admin-token", format="hex64")
-    container = Container(
+def node(s3: str, rpc: str, copies: int) -> Container:
+    """One node of it; its S3 API and its RPC answer at these addresses, all else on the host itself."""
+    return Container(
         name="garage",
         family="garage",
         image=IMAGE,
@@ -44,22 +46,40 @@ def garage(address: str, zone: str, capacity_gigabytes: int) -> tuple[Request, .
             Volume(name="garage-data", mount="/var/lib/garage/data"),
         ),
         files=(
-            MountedFile(mount="/etc/garage.toml", content=_SETTINGS.format(address=bracketed(address))),
+            MountedFile(mount="/etc/garage.toml", content=_SETTINGS.format(s3=s3, rpc=rpc, copies=copies)),
             MountedFile(mount="/etc/garage/rpc-secret", content=SecretRef(name="garage/rpc", format="hex64")),
-            MountedFile(mount="/etc/garage/admin-token", content=token),
+            MountedFile(mount="/etc/garage/admin-token", content=_TOKEN),
         ),
-        ports=(3900, 3901, 3902, 3903),
+        ports=(3900, RPC_PORT, 3902, 3903),
         stop_seconds=60,
     )
-    command = ("python3", "-I", "-c", LAYOUT_SCRIPT)
-    arguments = (zone, str(capacity_gigabytes * _GIGABYTE))
-    layout = Job(
-        name="garage layout",
-        run=(*command, "make", *arguments),
-        check=(*command, "check", *arguments),
-        stdin=SecretText(parts=(token,)),
-    )
-    return (container, HostItems(items=(layout,)))
+
+
+def cluster(host: str, members: tuple[Member, ...], copies: int) -> Request:
+    """Who has which role in it, as the first host is told; the others only hear how many copies there are."""
+    return HostItems(items=(Cluster(host=host, members=members, copies=copies, token_file=TOKEN_FILE),))
+
+
+def node_id(host: str) -> SecretRef:
+    """The id by which a host's node is known."""
+    return SecretRef(name=f"garage/node-{host}", format="garage-node-id", permanent=True)
+
+
+def own_key(host: str) -> Request:
+    """Gives a host's node the key of that id."""
+    key = SecretRef(name=f"garage/node-{host}", format="garage-node-key", permanent=True)
+    return HostItems(items=(_job("garage node", SecretText(parts=(_TOKEN, "\n", key)), "key"),))
+
+
+def awaited(bucket: str) -> Request:
+    """Waits on the application's host until its bucket is there."""
+    return HostItems(items=(_job(f"garage bucket {bucket}", SecretText(parts=(_TOKEN,)), "bucket", bucket),))
+
+
+def _job(name: str, stdin: SecretText, *arguments: str) -> Job:
+    start = ("python3", "-I", "-c", script("garage_node.py"))
+    make, check = ((*start, act, *arguments) for act in ("make", "check"))
+    return Job(name=name, run=make, check=check, stdin=stdin, deadline=_BUCKET_SECONDS)
 
 
 def bracketed(address: str) -> str:

@@ -1,6 +1,7 @@
 """Web sites by Caddy: one site file each, certificates by ACME, and names that lead to the host."""
 
 import ipaddress
+import json
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -78,13 +79,15 @@ class WebPolicy(Written, Policy[WebSite | OtherServers]):
 
     def _told(self) -> dict[str, Fact]:
         """What applications may know of other servers."""
+        proxies = ("127.0.0.1/32", *self.proxies)
         return {
             "ca-file": CA_BUNDLE if self.trust else "",
             "certificates": self.trust or "",
             "trusts": "yes" if self.trust else "no",
             "private-networks": ",".join(self.private_networks),
             "is-private": "yes" if self.private_networks else "no",
-            "proxies": ",".join(("127.0.0.1/32", *self.proxies)),
+            "proxies": ",".join(proxies),
+            "proxies-json": json.dumps(proxies),
         }
 
     def _trusted(self) -> tuple[Item, ...]:

@@ -34,7 +34,7 @@ Id = Annotated[
     str,
     Field(
         max_length=5000,
-        pattern=r"^(package|file|directory|symlink|user|unit|job|bucket|image|database|packages)(:[^\x00-\x1f\x7f]*)?$",
+        pattern=r"^(package|file|directory|symlink|user|unit|job|bucket|cluster|image|database|packages)(:[^\x00-\x1f\x7f]*)?$",
     ),
     AfterValidator(_visible_line),
 ]

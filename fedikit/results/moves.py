@@ -5,13 +5,15 @@ from typing import Literal, NamedTuple
 
 from fedikit.model.check import BucketWorks
 from fedikit.model.deployment import cycle_of
-from fedikit.model.item import Item
+from fedikit.model.item import Cluster, Item
 from fedikit.model.value import HostName, Value
 from fedikit.results.plan import Plan, PlannedChange
 
 HOW_TO_BRING_IT = "bring it by hand, see docs/operations.md: Move an application"
 SHARED_SERVERS = frozenset({"unit:caddy.service", "unit:mariadb.service", "unit:postgresql@17-main.service"})
 """Servers of several applications: that one comes to a host, and one leaves another, says nothing of an application."""
+GARAGE = "unit:garage.service"
+WHAT_GARAGE_KEEPS = "data:what Garage keeps there"
 _LEAVES = ("keep", "delete", "restore", "release")
 _STORES = ("database", "bucket")
 _BEARING = (*_STORES, "directory")
@@ -88,7 +90,8 @@ class _Arrival(NamedTuple):
 def moves_of(plan: Plan) -> tuple[Move, ...]:
     """The data that does not follow, each with a sentence (`str`), in the order of the plan."""
     arrivals = _arrivals(plan)
-    return tuple(move for host, change in _leaving_data(plan) for move in _moves(plan, host, change, arrivals))
+    leaving = [(host, change) for host, change in _leaving_data(plan) if not (_leader(plan) and _is_garages(change.id))]
+    return tuple(move for host, change in leaving for move in _moves(plan, host, change, arrivals))
 
 
 def waits_of(plan: Plan) -> Waits:
@@ -113,15 +116,33 @@ def waits_of(plan: Plan) -> Waits:
 
 
 def handovers_of(plan: Plan) -> tuple[Handover, ...]:
-    """What of an application leaves a host and comes to another: units, databases, buckets, directories with data."""
+    """What of an application leaves a host and comes to another: units, databases, buckets, directories with data.
+
+    Also what Garage keeps on a host that leaves its cluster: its first host has it brought to the others.
+    """
     found: dict[tuple[str, str], list[str]] = {}
+    leader = _leader(plan)
     arrivals = _arrivals(plan)
     for host, change in _leaving(plan):
+        if change.id == GARAGE and leader and leader != host:
+            found.setdefault((host, leader), []).append(WHAT_GARAGE_KEEPS)
         is_unit = change.id.startswith("unit:") and change.id not in SHARED_SERVERS
         for arrival in arrivals if is_unit or _bears_data(change) else ():
             if arrival.id == change.id and arrival.host != host:
                 found.setdefault((host, arrival.host), []).append(change.id)
     return tuple(Handover(leaving=pair[0], taking=pair[1], ids=tuple(ids)) for pair, ids in found.items())
+
+
+def _leader(plan: Plan) -> str:
+    """The host that says who keeps what in Garage, where it is spread over several."""
+    hosts = plan.deployment.hosts.items()
+    clusters = (host for host, state in hosts for item in state.items if isinstance(item, Cluster) and item.is_spread)
+    return next(clusters, "")
+
+
+def _is_garages(identity: str) -> bool:
+    """Whether it is where Garage keeps a node's share: of several nodes, the others get what one held."""
+    return identity.startswith("directory:") and identity.rpartition("/")[2] in ("garage-meta", "garage-data")
 
 
 def _wait(host: str, other: str, order: dict[str, list[str]], extra: dict[str, list[str]]) -> bool:

@@ -7,6 +7,7 @@ from pydantic import Field
 from fedikit.errors import FedikitError
 from fedikit.model.deployment import Deployment
 from fedikit.model.value import HostName, Value
+from fedikit.results.upgrade import Upgrade, upgrades_in
 
 Purpose = Literal["apply", "remove", "rollback"]
 Drift = Literal["restore", "keep"]
@@ -103,6 +104,20 @@ class HostPlan(Value):
     @property
     def is_blocked(self) -> bool:
         return bool(self.refused) or any(change.action == "blocked" for change in self.changes)
+
+    @property
+    def upgrades(self) -> tuple[Upgrade, ...]:
+        """Software in containers of which another version comes than runs there."""
+        leaving = self._images("delete", "release", "keep")
+        return upgrades_in(leaving, self._images("create", "adopt"))
+
+    def _images(self, *actions: str) -> list[str]:
+        """The references of images that meet one of these fates."""
+        return [
+            change.id.removeprefix("image:")
+            for change in self.changes
+            if change.id.startswith("image:") and change.action in actions
+        ]
 
     @property
     def is_changeable(self) -> bool:

@@ -50,6 +50,12 @@ def _vapid_public(stream: bytes) -> str:
     return urlsafe_b64encode(public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)).decode()
 
 
+def _ed25519_public(seed: bytes) -> bytes:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # slow to import, as above
+
+    return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+
+
 FORMS: dict[SecretFormat, Form] = {
     "password": Form("password", _LONG, lambda stream: _letters(stream, _UNAMBIGUOUS, 24)),
     "hex32": Form("hex32", 16, bytes.hex),
@@ -61,4 +67,6 @@ FORMS: dict[SecretFormat, Form] = {
     "vapid-public": Form("vapid", 48, _vapid_public),
     "garage-key-id": Form("garage-key", 44, lambda stream: f"GK{stream[:12].hex()}"),
     "garage-key-secret": Form("garage-key", 44, lambda stream: stream[12:].hex()),
+    "garage-node-id": Form("garage-node", 32, lambda stream: _ed25519_public(stream).hex()),
+    "garage-node-key": Form("garage-node", 32, lambda stream: (stream + _ed25519_public(stream)).hex()),
 }

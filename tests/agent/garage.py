@@ -15,6 +15,55 @@ Record = dict[str, Any]
 TOKEN = "the-admin-token"
 
 
+NEEDS_NO_LAYOUT = {
+    "GetNodeInfo", "GetClusterLayout", "GetClusterLayoutHistory", "GetClusterStatus", "ConnectClusterNodes",
+    "UpdateClusterLayout", "ApplyClusterLayout", "ListWorkers",
+}  # fmt: skip
+
+
+class ClusterStandIn:
+    """The layout, and the nodes that are up; `moving` is how many more questions a change of it stays at work."""
+
+    def __init__(self) -> None:
+        self.own = "0" * 64
+        self.copies = 1
+        self.version = 0
+        self.roles: dict[str, Record] = {}
+        self.staged: list[Record] = []
+        self.reachable: set[str] = set()
+        self.up = {self.own}
+        self.skipped: list[int] = []
+        self.applied_while_moving = False
+        self.moving = 0
+
+    def layout(self) -> Record:
+        roles = [{"id": id, "storedPartitions": 256, **role} for id, role in self.roles.items()]
+        return {"version": self.version, "roles": roles, "stagedRoleChanges": self.staged, "stagedParameters": None}
+
+    def working(self) -> list[str]:
+        """The older versions that are still at work."""
+        self.moving = max(0, self.moving - 1)
+        return ["Draining"] if self.moving else []
+
+    def connect(self, node: str) -> Record:
+        id, _, _ = node.partition("@")
+        if id not in self.reachable:
+            return {"success": False, "error": f"Error establishing RPC connection to remote node: {node}"}
+        self.up.add(id)
+        return {"success": True, "error": None}
+
+    def apply(self, version: int) -> None:
+        if version != self.version + 1:
+            raise No(400, "InvalidRequest", "Invalid new layout version")
+        self.applied_while_moving |= bool(self.moving)
+        for change in self.staged:
+            self.roles.pop(change["id"], None)
+            if not change.get("remove"):
+                self.roles[change["id"]] = {name: change[name] for name in ("zone", "capacity", "tags")}
+        self.moving = 3 if self.version else 0
+        self.version, self.staged = version, []
+
+
 class No(Exception):
     """An answer that is not a success."""
 
@@ -29,6 +78,7 @@ class GarageStandIn:
         self.objects: dict[str, set[str]] = {}
         self.asked: list[str] = []
         self.is_ready = True
+        self.cluster = ClusterStandIn()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"garage": self}))
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -52,6 +102,34 @@ class GarageStandIn:
 
     def call(self, name: str, query: dict[str, str], body: Record) -> Any:
         return getattr(self, f"_{name}")(**query, **body)
+
+    def _GetNodeInfo(self, node: str) -> Record:
+        return {"success": {self.cluster.own: {"nodeId": self.cluster.own}}, "error": {}}
+
+    def _GetClusterLayout(self) -> Record:
+        return self.cluster.layout()
+
+    def _GetClusterLayoutHistory(self) -> Record:
+        return {"versions": [{"version": 1, "status": status} for status in ("Current", *self.cluster.working())]}
+
+    def _GetClusterStatus(self) -> Record:
+        return {"nodes": [{"id": id, "isUp": True} for id in sorted(self.cluster.up)]}
+
+    def _ConnectClusterNodes(self, nodes: list[str]) -> list[Record]:
+        return [self.cluster.connect(node) for node in nodes]
+
+    def _UpdateClusterLayout(self, roles: list[Record]) -> None:
+        self.cluster.staged += roles
+
+    def _ApplyClusterLayout(self, version: int) -> None:
+        self.cluster.apply(version)
+
+    def _ClusterLayoutSkipDeadNodes(self, version: int, allowMissingData: bool) -> None:
+        self.cluster.skipped.append(version)
+
+    def _ListWorkers(self, node: str) -> Record:
+        worker = {"name": "Block resync worker #1", "persistentErrors": 0, "queueLength": 0, "state": "idle"}
+        return {"success": {self.cluster.own: [worker]}, "error": {}}
 
     def _by(self, table: dict[str, Record], id: str, error: str) -> Record:
         if id not in table:
@@ -159,9 +237,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Says nothing."""
 
     def _serve(self) -> None:
-        url, body = urlsplit(self.path), self.rfile.read(int(self.headers["Content-Length"]))
+        url, body = urlsplit(self.path), self.rfile.read(int(self.headers["Content-Length"] or 0))
         try:
-            if url.path.startswith("/v2/"):
+            if url.path == "/metrics":
+                self._say(200, f"garage_other 7\ngarage_replication_factor {self.garage.cluster.copies}\n")
+            elif url.path.startswith("/v2/"):
                 self._say(200, self._admin(url.path.removeprefix("/v2/"), dict(parse_qsl(url.query)), body))
             else:
                 self._say(200, self._s3(url.path, body))
@@ -178,9 +258,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.garage.asked.append(name)
         if self.headers["Authorization"] != f"Bearer {TOKEN}":
             raise No(403, "AccessDenied", "Forbidden: Invalid `Authorization` token")
-        if not self.garage.is_ready:
+        if not self.garage.is_ready and name not in NEEDS_NO_LAYOUT:
             raise No(500, "InternalError", "Internal error: Layout not ready")
-        return json.dumps(self.garage.call(name, query, json.loads(body or b"{}")))
+        told = json.loads(body or b"{}")
+        return json.dumps(self.garage.call(name, query, {"nodes": told} if isinstance(told, list) else told))
 
     def _s3(self, path: str, body: bytes) -> str:
         assert re.fullmatch(r"AWS4-HMAC-SHA256 Credential=GK\w+/\d{8}/garage/s3/.+", self.headers["Authorization"])

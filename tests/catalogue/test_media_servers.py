@@ -51,8 +51,7 @@ def test_no_command_line_holds_a_secret(deployment: Deployment) -> None:
     jobs = [item for host in deployment.hosts.values() for item in host.items if isinstance(item, Job)]
 
     assert {job.name for job in jobs if isinstance(job.stdin, SecretText)} == {
-        "garage layout",
-        "mastodon owner password",
+        "mastodon owner",
         "peertube initial user",
         "pixelfed owner password",
     }
@@ -122,15 +121,15 @@ SENDING = {
         "tls": {"PEERTUBE_SMTP_TLS": "true"},
     },
     "pixelfed": {
-        "none": {"MAIL_ENCRYPTION": "null"},
-        "starttls": {"MAIL_ENCRYPTION": "tls"},
-        "tls": {"MAIL_ENCRYPTION": "ssl"},
+        "none": {"MAIL_SCHEME": "smtp", "MAIL_AUTO_TLS": "false"},
+        "starttls": {"MAIL_SCHEME": "smtp", "MAIL_AUTO_TLS": "true"},
+        "tls": {"MAIL_SCHEME": "smtps", "MAIL_AUTO_TLS": "true"},
     },
 }
 RELAY = {
     "mastodon": {"SMTP_DELIVERY_METHOD": "smtp", "SMTP_SERVER": "smtp.example.org", "SMTP_LOGIN": "fedi"},
     "peertube": {"PEERTUBE_SMTP_HOSTNAME": "smtp.example.org", "PEERTUBE_SMTP_USERNAME": "fedi"},
-    "pixelfed": {"MAIL_DRIVER": "smtp", "MAIL_HOST": "smtp.example.org", "MAIL_USERNAME": "fedi"},
+    "pixelfed": {"MAIL_MAILER": "smtp", "MAIL_HOST": "smtp.example.org", "MAIL_USERNAME": "fedi"},
 }
 OFF = {
     "mastodon": {"SMTP_DELIVERY_METHOD": "test", "SMTP_SERVER": "", "SMTP_PASSWORD": ""},

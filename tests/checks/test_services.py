@@ -6,6 +6,7 @@ These tests follow each other: they deploy, use, change and remove the same mach
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,19 @@ def test_a_film_on_peertube(services: Services, browser: Browser, tmp_path: Path
     peertube.sign_in("test", services.password("peertube"))
 
     assert peertube.publish_video(film, "A day at the sea", media=media).startswith(media)
+
+
+def test_peertube_ends_at_once_and_tells_no_password(services: Services) -> None:
+    peertube = services.lab["peertube"]
+
+    begun = time.monotonic()
+    peertube.succeed("systemctl stop peertube.service")
+    assert time.monotonic() - begun < 15
+    peertube.succeed("systemctl start peertube.service")
+
+    told = peertube.succeed("journalctl --unit peertube.service; cat /srv/peertube-data/logs/* || true")
+    assert "Listening on" in told
+    assert "password" not in told.lower()
 
 
 def test_a_picture_on_pixelfed(services: Services, browser: Browser, picture_file: Path) -> None:

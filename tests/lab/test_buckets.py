@@ -1,8 +1,6 @@
-"""Buckets in a real Garage: made, read by everybody, rotated, mended, emptied; and a cluster of three nodes."""
+"""Buckets in a real Garage: made, read by everybody, rotated, mended, emptied. On several: test_garage_hosts.py."""
 
-import hashlib
 import json
-import shlex
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
@@ -13,7 +11,6 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fedikit.agent.exchange import Answer, ask
 from fedikit.agent.s3 import list_keys
@@ -21,9 +18,8 @@ from fedikit.agent.signature import Access, signed_headers
 from fedikit.apply import apply_plan
 from fedikit.events import tell_nobody
 from fedikit.model.check import BucketWorks
-from fedikit.model.item import Bucket, Directory, File, Item, Job, SecretRef, SecretText, Unit
+from fedikit.model.item import Bucket, Cluster, Directory, File, Item, Member, SecretRef, SecretText, Unit
 from fedikit.plan import make_plan
-from fedikit.policies.garage_layout import LAYOUT_SCRIPT
 from fedikit.secrets import Vault
 from fedikit.verify import CheckResult, verify
 from fedikit.verify.standpoint import stand_at
@@ -41,9 +37,9 @@ SETTINGS = """\
 metadata_dir = "/var/lib/garage/meta"
 data_dir = "/var/lib/garage/data"
 db_engine = "lmdb"
-replication_factor = {copies}
-rpc_bind_addr = "{address}:3901"
-rpc_public_addr = "{address}:3901"
+replication_factor = 1
+rpc_bind_addr = "127.0.0.1:3901"
+rpc_public_addr = "127.0.0.1:3901"
 rpc_secret = "{rpc}"
 [s3_api]
 api_bind_addr = "0.0.0.0:3900"
@@ -80,8 +76,7 @@ def _blob(layout: Path, digest: str) -> Path:
 
 def garage_items() -> tuple[Item, ...]:
     """What runs Garage on a machine that has its program."""
-    settings = SETTINGS.format(copies=1, address="127.0.0.1", rpc="ab" * 32)
-    layout = ("python3", "-I", "-c", LAYOUT_SCRIPT)
+    settings = SETTINGS.format(rpc="ab" * 32)
     watched = ("file:/etc/garage.toml", "file:/etc/garage/admin-token", "file:/etc/systemd/system/garage.service")
     return (
         Directory(path="/etc/garage", mode="0700"),
@@ -89,12 +84,7 @@ def garage_items() -> tuple[Item, ...]:
         File(path="/etc/garage/admin-token", content=TOKEN, mode="0600"),
         File(path="/etc/systemd/system/garage.service", content=UNIT),
         Unit(name="garage.service", restart_on=watched),
-        Job(
-            name="garage layout",
-            run=(*layout, "make", "here", "1000000000"),
-            check=(*layout, "check", "here", "1000000000"),
-            stdin=TOKEN,
-        ),
+        Cluster(host="one", members=(Member(host="one", zone="here", capacity=10**9),)),
     )
 
 
@@ -326,43 +316,3 @@ def test_a_garage_that_is_stopped_fails_the_check(scene: Scene, tried: Callable[
     apply(scene, bucket(websites=(SERVED,)))
     scene.lab["one"].succeed("systemctl stop garage")
     assert tried().detail == "wanted an answer from http://127.0.0.1:3900 to one, saw connection refused"
-
-
-SEEDS = {name: hashlib.sha256(name.encode()).digest() for name in ("one", "two", "three")}
-
-
-def node_of(machine: Machine) -> str:
-    return f"{Ed25519PrivateKey.from_private_bytes(SEEDS[machine.name]).public_key().public_bytes_raw().hex()}"
-
-
-def test_three_nodes_become_one_cluster(lab_directory: Callable[[str], Path]) -> None:
-    with Lab(lab_directory("cluster"), [*SEEDS], acme=False) as lab:
-        machines = [lab[name] for name in SEEDS]
-        for machine in machines:
-            start_node(machine)
-        nodes = [f"{node_of(machine)}@{machine.address}:3901" for machine in machines]
-        command = shlex.join(["python3", "-I", "-c", LAYOUT_SCRIPT])
-        for machine, act, status in [
-            (machines[0], "check", 1), (machines[0], "make", 0), (machines[1], "make", 0), (machines[1], "check", 0),
-        ]:  # fmt: skip
-            result = machine.run(f"{command} {act} here 1000000000 {shlex.join(nodes)}", stdin="the token\n")
-            assert result.exit_status == status, result
-        roles = machines[2].succeed("garage layout show")
-        assert all(node_of(machine)[:16] in roles for machine in machines)
-        assert "Current cluster layout version: 1" in roles
-
-
-def start_node(machine: Machine) -> None:
-    """Starts Garage with a node id that is fixed beforehand."""
-    put_garage_on(machine)
-    settings = SETTINGS.format(copies=3, address=machine.address, rpc="cd" * 32)
-    key = (SEEDS[machine.name] + bytes.fromhex(node_of(machine))).hex()
-    script = (
-        f"import pathlib; folder = pathlib.Path('/var/lib/garage/meta'); key = bytes.fromhex('{key}');"
-        "(folder / 'node_key').write_bytes(key); (folder / 'node_key.pub').write_bytes(key[32:])"
-    )
-    machine.succeed(
-        "mkdir -p /var/lib/garage/meta /etc/garage && (umask 077; echo the token > /etc/garage/admin-token)"
-    )
-    machine.succeed(f"printf %s {shlex.quote(settings)} > /etc/garage.toml && python3 -c {shlex.quote(script)}")
-    machine.succeed("systemd-run --unit garage /usr/local/bin/garage server")

@@ -13,12 +13,13 @@ from fedikit.model import (
     Deployment,
     File,
     HostItems,
-    Job,
     ObjectBucket,
     SecretRef,
     SecretText,
     WebSite,
 )
+from fedikit.model.host import HostState
+from fedikit.model.item import Cluster, Member
 from fedikit.policies import GaragePolicy, S3Policy
 from tests.model.example import (
     HOST_KEY,
@@ -78,7 +79,7 @@ def test_garage_is_brought_once_for_several_applications(deployment: Deployment)
         "file:/etc/fedikit/garage/admin-token",
         "file:/etc/containers/systemd/garage.container",
         "unit:garage.service",
-        "job:garage layout",
+        "cluster:garage",
     ]
     assert [id for id in there if id.startswith("bucket:")] == [f"bucket:{name}" for name in MEDIA_SERVERS]
     assert len(there) == len(set(there))
@@ -137,14 +138,21 @@ def test_an_ipv6_address_stands_in_brackets() -> None:
     )
 
 
+def cluster_of(state: HostState) -> Cluster:
+    (cluster,) = (item for item in state.items if isinstance(item, Cluster))
+    return cluster
+
+
 def test_its_zone_and_capacity_are_the_providers() -> None:
     policy = {"bucket": {"means": "garage", "host": "spare", "capacity_gigabytes": 7}}
     state = environment(policy).deployment(configuration("mastodon")).hosts["spare"]
 
-    (layout,) = (item for item in state.items if isinstance(item, Job) and item.name == "garage layout")
-    assert layout.run[-3:] == ("make", "spare", "7000000000")
-    assert layout.check[-3:] == ("check", "spare", "7000000000")
-    assert layout.stdin == SecretText(parts=(SecretRef(name="garage/admin-token", format="hex64"),))
+    assert cluster_of(state) == Cluster(
+        host="spare",
+        members=(Member(host="spare", zone="spare", capacity=7_000_000_000),),
+        token_file="/etc/fedikit/garage/admin-token",
+    )
+    assert cluster_of(state).nodes == ""
 
 
 def test_a_public_bucket_is_one_and_its_facts_say_where() -> None:
@@ -310,6 +318,7 @@ def test_the_applications_learn_of_the_providers_bucket() -> None:
         "S3_HOSTNAME": "mastodon.cdn.example.org",
         "S3_ALIAS_HOST": "mastodon.cdn.example.org",
         "S3_PERMISSION": "",
+        "S3_READ_TIMEOUT": "5",
     }
 
 

@@ -22,6 +22,7 @@ from fedikit.model import (
     WebSettings,
     configuration_model,
 )
+from fedikit.secrets import secrets_of
 from tests.model.example import HOST_KEY
 
 IMAGE = "registry.example.org/blog:v1.2"
@@ -71,6 +72,8 @@ class Blog(WebApplication[BlogSettings]):
         others, port = r.other_servers(), r.port("web", 3000)
         r.env(EMPTY="", NOTHING=None, SMTP_LOGIN=mail.user, SMTP_AUTH=mail.authentication, CA=others.ca_file)
         r.env(KEY=r.secret("key", "hex64", permanent=True), PROXIES=others.proxies, SITE=r.domain)
+        r.env(IS_SMALL=True, IS_LARGE=False, LICENCE=r.secret("licence", given=True))
+        r.once("preparation", "/old '/new one'", script="greet.sh")
         r.once("migrations", "make migrate", env={"PHASE": "first"})
         web = r.container("web", "serve --all", port=port, env={"PORT": port.number}, live="/health", ready="/ready")
         r.once("late migrations", "make migrate")
@@ -112,6 +115,23 @@ def variables(policies: dict[str, Any] | None = None, **settings: Any) -> dict[s
             lines = "".join(part if isinstance(part, str) else f"<{part.name}>" for part in parts).splitlines()
             told |= dict(line.split("=", 1) for line in lines)
     return told
+
+
+def test_what_is_true_or_false_is_spelt_so() -> None:
+    assert variables().items() >= {"IS_SMALL": "true", "IS_LARGE": "false"}.items()
+
+
+def test_a_secret_of_its_own_may_be_made_by_somebody_else() -> None:
+    (ref,) = (ref for ref in secrets_of(deployment()) if ref.name == "blog/licence")
+    assert ref.given
+
+
+def test_a_script_may_run_in_a_container_of_its_own() -> None:
+    job = items()["job:blog preparation"]
+
+    assert job.run[-3:] == ("make", "/old", "/new one")
+    assert job.check[-3:] == ("check", "/old", "/new one")
+    assert 'echo "$2"' in job.run[-5]
 
 
 def refusals(person: dict[str, str] | None = None, **settings: Any) -> set[str]:

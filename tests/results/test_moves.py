@@ -214,3 +214,41 @@ def test_the_servers_that_several_applications_share_are_all_known() -> None:
     units = [item.id for state in USUAL.hosts.values() for item in state.items if item.kind == "unit"]
     assert {unit for unit in units if units.count(unit) > 1} <= SHARED_SERVERS
     assert set(units) >= SHARED_SERVERS
+
+
+# Garage on several hosts
+
+
+def spread(*hosts: str, **more: Any) -> Deployment:
+    return deployed("mastodon", policies={"bucket": {"means": "garage", "hosts": hosts, **more}})
+
+
+def test_a_host_that_leaves_garage_waits_until_the_first_has_brought_its_data_to_the_others() -> None:
+    plan = plan_between(spread("objects", "spare", "six"), spread("objects", "six"))
+
+    assert after_of(waits_of(plan)) == {"spare": ("objects",)}
+    (handover,) = handovers_of(plan)
+    assert (
+        str(handover.model_copy(update={"unmet": "x"}))
+        == "spare loses what Garage keeps there before objects has it: x"
+    )
+
+
+def test_one_that_takes_the_place_of_another_gets_its_data() -> None:
+    plan = plan_between(spread("objects", "spare"), spread("objects", "six"))
+
+    assert moves_of(plan) == ()
+    assert after_of(waits_of(plan))["spare"] == ("six", "objects")
+
+
+def test_a_garage_that_leaves_all_its_hosts_waits_for_nobody() -> None:
+    plan = plan_between(spread("objects", "spare"), environment().empty())
+
+    assert waits_of(plan) == Waits(after={})
+
+
+def test_objects_of_one_garage_do_not_follow_into_one_on_several_elsewhere() -> None:
+    alone = deployed("mastodon", policies={"bucket": {"means": "garage", "host": "spare"}})
+
+    assert told(moves_of(plan_between(alone, spread("objects", "six")))) == {("bucket", "mastodon", "spare", "objects")}
+    assert moves_of(plan_between(alone, spread("spare", "six"))) == ()

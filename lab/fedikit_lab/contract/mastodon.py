@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from .mastodon_accounts import tootctl
-from .mastodon_database import Database, libpq_variables, migrate, set_up
-from .mastodon_posts import WORK, Posts
+from .mastodon_database import Database, libpq_variables, run_tasks
 from .mastodon_queue import Queue, open_redis
-from .mastodon_settings import load_settings
+from .mastodon_settings import load_settings, refuse_strangers
+from .mastodon_work import Work
 from .shared import BucketError, Environment, Refused, run_program, serve
 
 IMAGE: dict[str, Any] = {
@@ -33,7 +33,16 @@ IMAGE: dict[str, Any] = {
     },
     "entrypoint": ["/usr/bin/tini", "--"],
     "cmd": [],
-    "packages": ["python3", "python3-psycopg2", "python3-redis", "ruby", "ruby-pg", "tini", "ca-certificates"],
+    "packages": [
+        "python3",
+        "python3-psycopg2",
+        "python3-redis",
+        "ruby",
+        "ruby-pg",
+        "ruby-redis",
+        "tini",
+        "ca-certificates",
+    ],
     "owned": ["/opt/mastodon/tmp", "/opt/mastodon/public/system"],
 }
 COMMANDS: dict[str, tuple[str, ...]] = {
@@ -42,15 +51,20 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "/opt/mastodon/bin/tootctl": ("tootctl",),
 }
 FILES: dict[str, str] = {
+    "/opt/mastodon/config/variables.txt": "mastodon_variables.txt",
+    "/opt/mastodon/db/seed.sql": "mastodon_seed.sql",
     "/opt/mastodon/lib/runner.rb": "mastodon_runner.rb",
     "/opt/mastodon/public/packs/home.js": "mastodon_home.js",
 }
 _RUNNER = Path("lib/runner.rb")
 _SECONDS = 1
+# Puma lets the signal that ended it end its process, too.
+_ENDED = 143
 
 
 def main(arguments: list[str]) -> int:
     """Runs one program of upstream's image; every one of them loads the whole application first."""
+    refuse_strangers(os.environ)
     match arguments:
         case ["bundle", "exec", program, *rest]:
             return main([Path(program).name, *rest])
@@ -70,7 +84,8 @@ def _web() -> int:
     from .mastodon_web import make_application
 
     application = make_application(settings, open_redis(settings.servers))
-    return serve(application, settings.listening.address, settings.listening.port)
+    serve(application, settings.listening.address, settings.listening.port)
+    return _ENDED
 
 
 def _rails(arguments: list[str]) -> int:
@@ -78,15 +93,12 @@ def _rails(arguments: list[str]) -> int:
     settings = load_settings(environment)
     database = Database(settings.servers.database)
     match arguments:
-        case ["db:migrate:setup"]:
-            set_up(database, environment, settings.domain)
-        case ["db:migrate"]:
-            migrate(database, environment)
         case ["runner", code, *rest]:
+            open_redis(settings.servers)
             command = ["ruby", str(_RUNNER), code, *rest]
             os.execvpe("ruby", command, libpq_variables(settings.servers.database))  # noqa: S606 (no shell is meant)
         case _:
-            raise Refused(f"Don't know how to build task '{' '.join(arguments)}'")
+            run_tasks(database, environment, arguments)
     return 0
 
 
@@ -98,26 +110,24 @@ def _sidekiq() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     queue = Queue(client)
-    posts = Posts(settings, client)
+    work = Work(settings, client)
     with _said_to_be_ready():
         print("Starting processing, hit Ctrl-C to stop", flush=True)
         while not stop.is_set():
             try:
-                _work(queue, posts)
+                _work(queue, work)
             except Refused as refusal:
                 print(refusal, flush=True)
                 stop.wait(_SECONDS)
     return 0
 
 
-def _work(queue: Queue, posts: Posts) -> None:
+def _work(queue: Queue, work: Work) -> None:
     job = queue.take(_SECONDS)
     if job is None:
         return
     try:
-        if job["class"] != WORK:
-            raise Refused(f"uninitialized constant {job['class']}")
-        posts.process(int(job["args"][0]))
+        work.do(str(job["class"]), job["args"])
         print(f"{job['class']} {job['jid']}: done", flush=True)
         queue.done()
     except (BucketError, Refused) as error:

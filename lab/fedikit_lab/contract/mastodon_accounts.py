@@ -1,6 +1,7 @@
 """Accounts and users of the contract image of Mastodon, and `tootctl`, which makes them."""
 
 import argparse
+import json
 import re
 import secrets
 import sys
@@ -12,7 +13,6 @@ from .mastodon_settings import Settings
 from .shared import Refused, hash_password
 from .version import VERSION
 
-_RESERVED = "admin support help root webmaster administrator mod moderator".split()
 _REGISTRATIONS = {"open": "open", "approved": "approved", "close": "none"}
 
 
@@ -103,7 +103,7 @@ def _role(database: Database, name: str | None) -> int | None:
 
 
 def _check_new(database: Database, settings: Settings, username: str, email: str) -> None:
-    """Refuses with upstream's words, all mistakes at once."""
+    """Refuses with upstream's names of mistakes, all at once. Who may use tootctl may take a reserved name, too."""
     mistakes = [("account.username", text) for text in _username_mistakes(database, username)]
     mistakes += [("email", text) for text in _email_mistakes(database, settings, email)]
     if mistakes:
@@ -112,25 +112,24 @@ def _check_new(database: Database, settings: Settings, username: str, email: str
 
 def _username_mistakes(database: Database, username: str) -> list[str]:
     if not re.fullmatch(r"[A-Za-z0-9_]+", username):
-        return ["must contain only letters, numbers and underscores"]
+        return ["invalid"]
     taken = database.value("SELECT 1 FROM accounts WHERE lower(username) = lower(%s) AND domain IS NULL", username)
     checks = {
-        "is too long (maximum is 30 characters)": len(username) > 30,
-        "has already been taken": bool(taken),
-        "is reserved": username.lower() in _RESERVED,
+        "taken": bool(taken),
+        "too_long": len(username) > 30,
     }
     return [text for text, fails in checks.items() if fails]
 
 
 def _email_mistakes(database: Database, settings: Settings, email: str) -> list[str]:
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+", email):
-        return ["is invalid"]
+    if not re.fullmatch(r"[^@\s%,\"]+@[^@\s%,\"]+", email) or len(email) > 320:
+        return ["invalid"]
     domain = email.rpartition("@")[2]
     if database.value("SELECT 1 FROM users WHERE email = %s", email):
-        return ["has already been taken"]
+        return ["taken"]
     if settings.mail_domains:
-        return [] if domain in settings.mail_domains else ["uses a disallowed e-mail provider"]
-    return [] if takes_mail(domain) else ["does not seem to exist"]
+        return [] if domain in settings.mail_domains else ["blocked"]
+    return [] if takes_mail(domain) else ["unreachable"]
 
 
 def registrations_mode(database: Database) -> str:
@@ -141,13 +140,13 @@ def registrations_mode(database: Database) -> str:
 def setting(database: Database, name: str, default: str) -> str:
     """What the operator set, else upstream's default."""
     value = database.value("SELECT value FROM settings WHERE var = %s", name)
-    return default if value is None else str(value)
+    return default if value is None else str(json.loads(value))
 
 
 def _keep_registrations(database: Database, mode: str) -> None:
     database.rows(
         """INSERT INTO settings VALUES ('registrations_mode', %s)
            ON CONFLICT (var) DO UPDATE SET value = excluded.value""",
-        _REGISTRATIONS[mode],
+        json.dumps(_REGISTRATIONS[mode]),
     )
     print("OK")

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
-from .mastodon_database import Database, Row
+from .mastodon_database import Row
 from .mastodon_posts import Posts, Unprocessable
 from .mastodon_sessions import Sessions
+from .mastodon_settings import Settings
 from .shared import Answer, Request, json_answer
 
 _ACCEPTED, _PARTIAL = 202, 206
@@ -13,8 +14,8 @@ _ACCEPTED, _PARTIAL = 202, 206
 class Api:
     """Everything is asked with a token of the API, except what is public."""
 
-    def __init__(self, database: Database, sessions: Sessions, posts: Posts) -> None:
-        self._database, self._sessions, self._posts = database, sessions, posts
+    def __init__(self, settings: Settings, sessions: Sessions, posts: Posts) -> None:
+        self._is_closed, self._sessions, self._posts = settings.federation.limited, sessions, posts
 
     def routes(self) -> dict[tuple[str, str], Callable[..., Answer]]:
         return {
@@ -48,7 +49,8 @@ class Api:
         return json_answer(self._posts.home(user["account_id"]))
 
     def _upload(self, request: Request, user: Row) -> Answer:
-        return json_answer(self._posts.attach(user["account_id"], request.files().get("file")), _ACCEPTED)
+        media = self._posts.attach(user["account_id"], request.files().get("file"))
+        return json_answer(media, 200 if media["url"] else _ACCEPTED)
 
     def _media(self, request: Request, user: Row, number: str) -> Answer:
         media = self._posts.attachment(user["account_id"], int(number)) if number.isdecimal() else None
@@ -64,6 +66,8 @@ class Api:
         return json_answer(self._posts.publish(user["account_id"], str(order.get("status") or ""), numbers))
 
     def _public(self, request: Request, number: str) -> Answer:
+        if self._is_closed and not self._sessions.bearer(request):
+            return _error("This method requires an authenticated user", 401)
         return json_answer(self._posts.of(int(number))) if number.isdecimal() else _error("Record not found", 404)
 
 

@@ -1,14 +1,19 @@
 """The contract image of Mastodon's tables, how they come into being, and how they are asked."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
+from .version import VERSION
 from .shared import Environment, Refused
 
 OLDEST = 140_000
 _LOCK = 4_616_107
+_NUMBER = "".join(f"{int(part):02}" for part in VERSION.partition("+")[0].split("."))
+# Up to here an older server is migrated in two steps; what is older still must be stopped for it (lib/tasks/db.rake).
+_TWO_STEPS_FROM = "20241007071624"
 Row = dict[str, Any]
 
 # Version, name, whether it waits until all processes run the new release, statement.
@@ -17,7 +22,10 @@ MIGRATIONS: tuple[tuple[str, str, bool, str], ...] = (
         "20160220174730",
         "CreateAccounts",
         False,
-        """CREATE TABLE accounts (id bigserial PRIMARY KEY, username varchar NOT NULL, domain varchar,
+        """CREATE SEQUENCE accounts_id_seq;
+           CREATE TABLE accounts (id bigint PRIMARY KEY
+           DEFAULT (extract(epoch FROM now()) * 1000)::bigint * 65536 + nextval('accounts_id_seq') % 65536,
+           username varchar NOT NULL, domain varchar,
            display_name varchar NOT NULL DEFAULT '', created_at timestamptz NOT NULL DEFAULT now());
            CREATE UNIQUE INDEX index_accounts_on_username_and_domain_lower
            ON accounts (lower(username), coalesce(lower(domain), ''));""",
@@ -30,10 +38,14 @@ MIGRATIONS: tuple[tuple[str, str, bool, str], ...] = (
            CREATE TABLE users (id bigserial PRIMARY KEY, email varchar NOT NULL UNIQUE,
            encrypted_password varchar NOT NULL, account_id bigint NOT NULL REFERENCES accounts,
            role_id bigint REFERENCES user_roles, confirmed_at timestamptz, approved boolean NOT NULL DEFAULT false,
+           disabled boolean NOT NULL DEFAULT false,
            created_at timestamptz NOT NULL DEFAULT now());
            CREATE TABLE session_activations (session_id varchar PRIMARY KEY,
            user_id bigint NOT NULL REFERENCES users ON DELETE CASCADE, access_token varchar NOT NULL UNIQUE);
-           CREATE TABLE settings (var varchar PRIMARY KEY, value text);""",
+           CREATE TABLE settings (var varchar PRIMARY KEY, value text);
+           CREATE TABLE rules (id bigserial PRIMARY KEY, text text NOT NULL, priority integer NOT NULL DEFAULT 0,
+           deleted_at timestamptz);
+           CREATE TABLE username_blocks (username varchar PRIMARY KEY, exact boolean NOT NULL);""",
     ),
     (
         "20160905150353",
@@ -46,18 +58,16 @@ MIGRATIONS: tuple[tuple[str, str, bool, str], ...] = (
            file_content_type varchar NOT NULL, processing integer NOT NULL DEFAULT 0, waiting bytea,
            created_at timestamptz NOT NULL DEFAULT now());""",
     ),
+    # What a release brings: at first what the older one does not mind, in the end what it cannot work with.
     (
-        "20260901120000",
+        f"2026{_NUMBER}0001",
         "AddIndexOfStatuses",
-        True,
-        "CREATE INDEX index_statuses_on_account ON statuses (account_id, id DESC);",
+        False,
+        "CREATE INDEX IF NOT EXISTS index_statuses_on_account ON statuses (account_id, id DESC);",
     ),
+    (f"2026{_NUMBER}0002", "MigrateLocalAccountKeypairs", True, "SELECT 1"),
 )
-_SEED = """
-    INSERT INTO user_roles VALUES (-99, '', -1), (1, 'Moderator', 10), (2, 'Admin', 100), (3, 'Owner', 1000)
-    ON CONFLICT DO NOTHING;
-    INSERT INTO accounts (id, username) VALUES (-99, %s) ON CONFLICT DO NOTHING;
-"""
+_SEED = Path("db/seed.sql")
 
 
 class Database:
@@ -97,12 +107,74 @@ class Database:
             yield cursor
 
 
-def migrate(database: Database, environment: Environment) -> None:
-    """Brings the tables to this release; two at the same time is refused, as upstream does."""
+def run_tasks(database: Database, environment: Environment, tasks: list[str]) -> None:
+    """Runs tasks of Rails' on the database, one after the other."""
+    known: dict[str, Callable[[], None]] = {
+        "db:migrate": lambda: _migrate_checked(database, environment),
+        "db:migrate:setup": lambda: _set_up(database, environment),
+        "db:prepare": lambda: _prepare(database, environment),
+        "db:seed": lambda: _seed_when_migrated(database, environment),
+    }
+    for task in tasks:
+        if task not in known:
+            raise Refused(f"Don't know how to build task '{task}'")
+        known[task]()
+
+
+def is_overtaken(database: Database) -> bool:
+    """Whether a newer release has migrated what this one still works with."""
+    late = max(version for version, _, is_late, _ in MIGRATIONS if is_late)
+    return any(version > late and version.endswith("0002") for version in _versions(database))
+
+
+def seed(database: Database) -> None:
+    """What every server has from the start; what is there stays as it is."""
+    database.rows(_SEED.read_text())
+
+
+def _set_up(database: Database, environment: Environment) -> None:
+    """An empty database gets tables and seed, another is migrated: one that was left in between gets no seed."""
+    is_empty = not _versions(database)
+    _migrate_checked(database, environment)
+    if is_empty:
+        seed(database)
+
+
+def _prepare(database: Database, environment: Environment) -> None:
+    """An empty database is filled from the schema, which knows all migrations, and seeded; another is migrated."""
+    if _versions(database):
+        _migrate(database, environment)
+    else:
+        _migrate(database, Environment({}))
+        seed(database)
+
+
+def _seed_when_migrated(database: Database, environment: Environment) -> None:
+    done = _versions(database)
+    without_late = _skips_late(environment)
+    waiting = [version for version, _, late, _ in MIGRATIONS if version not in done and not (late and without_late)]
+    if waiting:
+        raise Refused("Migrations are pending. To resolve this issue, run: bin/rails db:migrate")
+    seed(database)
+
+
+def _migrate_checked(database: Database, environment: Environment) -> None:
     server = int(database.value("SHOW server_version_num"))
     if server < OLDEST:
-        raise Refused(f"PostgreSQL {server // 10_000} is too old: this version of Mastodon requires 14 or newer")
-    without_late = environment.flag("SKIP_POST_DEPLOYMENT_MIGRATIONS")
+        raise Refused("This version of Mastodon requires PostgreSQL 14.0 or newer.")
+    if _skips_late(environment) and max(_versions(database), default="0") < _TWO_STEPS_FROM:
+        raise Refused("Zero-downtime migrations from Mastodon versions earlier than 4.3.0 are not supported.")
+    _migrate(database, environment)
+
+
+def _skips_late(environment: Environment) -> bool:
+    """Upstream asks whether the variable is there, and not what it says."""
+    return environment.raw("SKIP_POST_DEPLOYMENT_MIGRATIONS") is not None
+
+
+def _migrate(database: Database, environment: Environment) -> None:
+    """Brings the tables to this release; two at the same time is refused, as upstream does."""
+    without_late = _skips_late(environment)
     with database.transaction() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", (_LOCK,))
         if not cursor.fetchone()[0]:
@@ -117,12 +189,10 @@ def migrate(database: Database, environment: Environment) -> None:
                 cursor.execute("INSERT INTO schema_migrations VALUES (%s)", (version,))
 
 
-def set_up(database: Database, environment: Environment, domain: str) -> None:
-    """What `db:migrate:setup` does: an empty database gets tables and seed, another is migrated."""
-    is_empty = database.value("SELECT to_regclass('schema_migrations')") is None
-    migrate(database, environment)
-    if is_empty:
-        database.rows(_SEED, domain)
+def _versions(database: Database) -> set[str]:
+    if database.value("SELECT to_regclass('schema_migrations')") is None:
+        return set()
+    return {row["version"] for row in database.rows("SELECT version FROM schema_migrations")}
 
 
 def libpq_variables(place: dict[str, str]) -> dict[str, str]:

@@ -57,12 +57,22 @@ def profile_page(*, name: str, display_name: str, number: int) -> str:
     )
 
 
-def about_page(*, title: str, description: str, mode: str) -> str:
+def landing_page(title: str) -> str:
+    """What a visitor sees: the same application, with nothing to write in."""
+    return _page(
+        title,
+        f"""<div class="app-holder" id="mastodon"><main class="columns-area"><h1>{escape(title)}</h1>
+<p><a href="/auth/sign_in">Log in</a> <a href="/about">About</a></p></main></div>""",
+    )
+
+
+def about_page(*, title: str, description: str, rules: list[str], mode: str) -> str:
     """What the instance says of itself, and whether people may sign up."""
     words = {"open": "Everybody may sign up.", "approved": "Sign-ups are looked at by hand."}
     return _page(
         title,
         f"""<main class="about"><h1 class="about__header">{escape(title)}</h1><p>{escape(description)}</p>
+<ol class="about__rules">{"".join(f"<li>{escape(rule)}</li>" for rule in rules)}</ol>
 <p class="registrations">{words.get(mode, "Sign-ups are closed.")}</p>
 <p><a href="/auth/sign_in">Log in</a></p></main>""",
     )

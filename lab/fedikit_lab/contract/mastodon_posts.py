@@ -15,7 +15,8 @@ from .shared import Upload
 
 WORK = "PostProcessMediaWorker"
 LOCAL = Path("public/system")
-_KINDS = re.compile(r"image/(jpeg|png|gif|webp|avif)|video/(mp4|webm|quicktime)|audio/(mpeg|ogg|wav|flac)")
+_KINDS = re.compile(r"image/(jpeg|png|gif|webp|avif|heic|heif)|video/(mp4|webm|quicktime)|audio/(mpeg|ogg|wav|flac)")
+_AT_ONCE = ("image/jpeg", "image/png", "image/webp", "image/avif", "image/heic", "image/heif")
 _SIZES = ("original", "small")
 _QUEUED, _IN_PROGRESS, _COMPLETE = range(3)
 _sequence = itertools.count(secrets.randbelow(1 << 16))
@@ -33,7 +34,7 @@ class Posts:
         self._queue, self._feeds = Queue(client), Feeds(client)
 
     def attach(self, account: int, upload: Upload | None) -> Row:
-        """Takes an upload in; sidekiq brings it to where the public finds it."""
+        """Takes an upload in. A picture is stored at once; sidekiq does the work on all that moves or sounds."""
         if not upload or not _KINDS.fullmatch(upload.kind):
             raise Unprocessable("Validation failed: File content type is invalid, File is invalid")
         number = _number()
@@ -43,11 +44,14 @@ class Posts:
                VALUES (%s, %s, %s, %s, %s)""",
             *(number, account, secrets.token_hex(8) + suffix, upload.kind, upload.content),
         )
-        self._queue.put(WORK, number)
+        if upload.kind in _AT_ONCE:
+            self.process(number)
+        else:
+            self._queue.put(WORK, number)
         return self.attachment(account, number) or {}
 
     def process(self, number: int) -> None:
-        """What sidekiq does: stores the file in its sizes and forgets the copy in the database."""
+        """Stores the file in its sizes and forgets the copy in the database."""
         row = self._database.row("SELECT * FROM media_attachments WHERE id = %s AND waiting IS NOT NULL", number)
         if row is None:
             return

@@ -5,7 +5,7 @@ import secrets
 import time
 from typing import Any
 
-from .mastodon_settings import Servers
+from .mastodon_servers import Servers
 from .shared import Refused
 
 QUEUES = ("default", "push", "ingress", "mailers", "pull", "scheduler", "fasp")
@@ -39,11 +39,11 @@ class Queue:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    def put(self, kind: str, *arguments: object) -> None:
+    def put(self, kind: str, *arguments: object, queue: str = "default") -> None:
         """Queues a job for whichever sidekiq process takes it."""
-        job = {"class": kind, "args": arguments, "jid": secrets.token_hex(12), "queue": "default"}
-        self._client.sadd("queues", "default")
-        self._client.lpush("queue:default", json.dumps(job))
+        job = {"class": kind, "args": arguments, "jid": secrets.token_hex(12), "queue": queue}
+        self._client.sadd("queues", queue)
+        self._client.lpush(f"queue:{queue}", json.dumps(job))
 
     def take(self, seconds: float) -> Job | None:
         """The next job; nothing when none came in that time."""
@@ -69,9 +69,10 @@ class Queue:
         self._client.zadd(where, {json.dumps(again): time.time() + _RETRY_SECONDS * count})
 
     def _bring_back(self) -> None:
-        for text in self._client.zrangebyscore("retry", "-inf", time.time()):
-            if self._client.zrem("retry", text):
-                self._client.lpush("queue:default", text)
+        for waiting in ("retry", "schedule"):
+            for text in self._client.zrangebyscore(waiting, "-inf", time.time()):
+                if self._client.zrem(waiting, text):
+                    self._client.lpush(f"queue:{json.loads(text)['queue']}", text)
 
 
 class Feeds:

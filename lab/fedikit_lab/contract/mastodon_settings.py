@@ -1,37 +1,53 @@
 """What the contract image of Mastodon is started with: its variables, checked as upstream needs them."""
 
+import fnmatch
+import ipaddress
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
 
 from . import forms as form
+from .mastodon_servers import (
+    Listening,
+    MailServer,
+    MediaStore,
+    Servers,
+    load_listening,
+    load_mail,
+    load_media,
+    load_servers,
+)
 from .mastodon_vapid import PRIVATE_KEY, PUBLIC_KEY, check_pair
-from .shared import Bucket, Environment
+from .shared import Environment, Refused
+
+NAMES = Path("config/variables.txt")
+# Of these upstream knows that they are empty; any other one it takes for a value, if a useless one.
+_MAY_BE_EMPTY = frozenset(
+    "ALLOWED_PRIVATE_ADDRESSES ALTERNATE_DOMAINS DB_SSLMODE EMAIL_DOMAIN_ALLOWLIST EMAIL_DOMAIN_DENYLIST S3_PERMISSION "
+    "SKIP_POST_DEPLOYMENT_MIGRATIONS SMTP_LOGIN SMTP_PASSWORD TRUSTED_PROXY_IP".split()
+)
+# config/initializers/i18n.rb
+_LOCALES = frozenset(
+    "af an ar ast be bg bn br bs ca ckb co cs cy da de el en en-GB eo es es-AR es-MX et eu fa fi fo fr fr-CA fy ga gd "
+    "gl he hi hr hu hy ia id ie ig io is it ja ka kab kk kn ko ku kw la lt lv mk ml mr ms my nan-TW nl nn no oc pa pl "
+    "pt-BR pt-PT ro ru sa sc sco si sk sl sq sr sr-Latn sv szl ta te th tr tt ug uk ur vi zgh zh-CN zh-HK zh-TW".split()
+)
+_NETWORKS = form.Form(r"[0-9a-fA-F.:/]+([\s,]+[0-9a-fA-F.:/]+)*", "addresses and networks, with commas between them")
+
+
+# Whom upstream trusts to tell a visitor's address when nothing is said: this machine and private networks.
+_NEAR = ["127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"]
 
 
 @dataclass(frozen=True)
-class Servers:
-    """Where PostgreSQL and Redis are, in the words of their drivers."""
+class Federation:
+    """Whom the server speaks with, and who speaks here."""
 
-    database: dict[str, str] = field(repr=False)
-    redis: dict[str, Any] = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Listening:
-    """Where a process answers."""
-
-    address: str
-    port: int
-
-
-@dataclass(frozen=True)
-class MediaStore:
-    """The bucket for what users upload, and the public address that stands before each key."""
-
-    bucket: Bucket
-    acl: str
-    prefix: str
-    public: str
+    authorized_fetch: bool | None
+    """Whether posts and profiles are given only to those who sign; an administrator decides if nothing is said."""
+    limited: bool
+    single_user: bool
 
 
 @dataclass(frozen=True)
@@ -45,7 +61,21 @@ class Settings:
     servers: Servers
     media: MediaStore | None
     mail_domains: frozenset[str]
+    mail: MailServer | None
+    federation: Federation
+    locale: str
+    proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
     listening: Listening
+
+
+def refuse_strangers(values: Mapping[str, str], names: Path = NAMES) -> None:
+    """Refuses a variable that upstream does not read, and one that is empty where upstream does not expect it."""
+    known = [line for line in names.read_text().splitlines() if line and not line.startswith("#")]
+    for name in sorted(values):
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in known):
+            raise Refused(f"{name} is not a variable that Mastodon reads")
+        if not values[name] and name in known and name not in _MAY_BE_EMPTY:
+            raise Refused(f"{name} is empty, which is not the same as unset")
 
 
 def load_settings(environment: Environment) -> Settings:
@@ -53,7 +83,7 @@ def load_settings(environment: Environment) -> Settings:
     domain = environment.required("LOCAL_DOMAIN", form.HOST_AND_PORT)
     secret = environment.required("SECRET_KEY_BASE", form.HEX_128)
     _check_keys(environment)
-    _check_mail(environment)
+    _check_processes(environment)
     web_domain = environment.optional("WEB_DOMAIN", domain, form.HOST_AND_PORT)
     others = environment.optional("ALTERNATE_DOMAINS").split(",")
     names = {name.strip().partition(":")[0].lower() for name in (domain, web_domain, *others)}
@@ -63,20 +93,14 @@ def load_settings(environment: Environment) -> Settings:
         hosts=frozenset(names - {""}),
         secret=secret,
         servers=load_servers(environment, queue="SIDEKIQ_"),
-        media=_media(environment),
+        media=load_media(environment),
         mail_domains=frozenset(filter(None, environment.optional("EMAIL_DOMAIN_ALLOWLIST").split("|"))),
+        mail=load_mail(environment),
+        federation=_federation(environment),
+        locale=_locale(environment),
+        proxies=tuple(map(ipaddress.ip_network, _networks(environment, "TRUSTED_PROXY_IP") or _NEAR)),
         listening=load_listening(environment, 3000),
     )
-
-
-def load_servers(environment: Environment, *, queue: str = "") -> Servers:
-    """PostgreSQL and Redis; variables that begin with `queue` come before the common ones."""
-    return Servers(_database(environment), _redis(environment, queue))
-
-
-def load_listening(environment: Environment, port: int) -> Listening:
-    """The address and port from upstream's variables; without BIND, loopback."""
-    return Listening(environment.optional("BIND", "127.0.0.1"), environment.number("PORT", port))
 
 
 def _check_keys(environment: Environment) -> None:
@@ -86,75 +110,30 @@ def _check_keys(environment: Environment) -> None:
     check_pair(private, environment.required("VAPID_PUBLIC_KEY", PUBLIC_KEY))
 
 
-def _check_mail(environment: Environment) -> None:
-    """Mail may be left out, as upstream boots without; what there is must make sense."""
-    environment.optional("SMTP_SERVER", form=form.HOST)
-    environment.number("SMTP_PORT", 25)
-    environment.optional("SMTP_FROM_ADDRESS", form=form.FROM)
-    environment.optional("SMTP_ENABLE_STARTTLS", form=form.Form("auto|always|never", "auto, always or never"))
-    environment.flag("SMTP_TLS")
-    environment.flag("SMTP_SSL")
+def _check_processes(environment: Environment) -> None:
+    for name in ("WEB_CONCURRENCY", "MAX_THREADS", "SIDEKIQ_CONCURRENCY", "DB_POOL", "PERSISTENT_TIMEOUT"):
+        environment.number(name, 5)
+    _networks(environment, "ALLOWED_PRIVATE_ADDRESSES")
+    if environment.flag("OIDC_ENABLED"):
+        for name in ("OIDC_ISSUER", "OIDC_SCOPE", "OIDC_UID_FIELD", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"):
+            environment.required(name)
+        environment.required("OIDC_REDIRECT_URI", form.URL)
 
 
-def _database(environment: Environment) -> dict[str, str]:
-    if url := environment.optional("DATABASE_URL"):
-        return {"dsn": url}
-    host = environment.required("DB_HOST")
-    password = environment.optional("DB_PASS") if host.startswith("/") else environment.required("DB_PASS")
-    return {
-        "host": host,
-        "port": str(environment.number("DB_PORT", 5432)),
-        "dbname": environment.optional("DB_NAME", "mastodon_production"),
-        "user": environment.optional("DB_USER", "mastodon"),
-        "password": password,
-        "sslmode": environment.optional("DB_SSLMODE", "prefer"),
-        "connect_timeout": "5",
-    }
+def _networks(environment: Environment, name: str) -> list[str]:
+    return re.split(r"[\s,]+", environment.optional(name, form=_NETWORKS)) if environment.raw(name) else []
 
 
-def _redis(environment: Environment, queue: str) -> dict[str, Any]:
-    def value(name: str, default: str = "") -> str:
-        return environment.optional(f"{queue}REDIS_{name}") or environment.optional(f"REDIS_{name}", default)
-
-    if url := value("URL"):
-        return {"url": url}
-    host = value("HOST") or environment.required("REDIS_HOST")
-    for name in ("PORT", "DB"):
-        environment.number(f"REDIS_{name}", 0)
-        environment.number(f"{queue}REDIS_{name}", 0)
-    return {
-        "host": host,
-        "port": int(value("PORT", "6379")),
-        "db": int(value("DB", "0")),
-        "username": value("USER") or None,
-        "password": value("PASSWORD") or None,
-    }
-
-
-def _media(environment: Environment) -> MediaStore | None:
-    if not environment.flag("S3_ENABLED"):
-        return None
-    endpoint = environment.optional("S3_ENDPOINT", form=form.URL)
-    region = environment.optional("S3_REGION", "us-east-1")
-    path_style = bool(endpoint) and not environment.flag("S3_OVERRIDE_PATH_STYLE")
-    bucket = Bucket(
-        endpoint=endpoint or f"https://s3.{region}.amazonaws.com",
-        region=region,
-        name=environment.required("S3_BUCKET", form.BUCKET),
-        key_id=environment.required("AWS_ACCESS_KEY_ID"),
-        secret=environment.required("AWS_SECRET_ACCESS_KEY"),
-        path_style=path_style,
-    )
-    acl = environment.raw("S3_PERMISSION")
-    prefix = environment.optional("S3_KEY_PREFIX").strip("/")
-    return MediaStore(
-        bucket, "public-read" if acl is None else acl, f"{prefix}/" if prefix else "", _public(environment, bucket)
+def _federation(environment: Environment) -> Federation:
+    said = environment.raw("AUTHORIZED_FETCH")
+    return Federation(
+        authorized_fetch=None if said is None else said == "true",
+        limited=environment.flag("LIMITED_FEDERATION_MODE"),
+        single_user=environment.flag("SINGLE_USER_MODE"),
     )
 
 
-def _public(environment: Environment, bucket: Bucket) -> str:
-    protocol = environment.optional("S3_PROTOCOL", "https", form.Form("https?", "http or https"))
-    if alias := environment.optional("S3_ALIAS_HOST", form=form.HOST_AND_PORT):
-        return f"{protocol}://{alias}"
-    host = environment.optional("S3_HOSTNAME", f"s3-{bucket.region}.amazonaws.com", form.HOST_AND_PORT)
-    return f"{protocol}://{host}/{bucket.name}"
+def _locale(environment: Environment) -> str:
+    """The language of pages; one that upstream does not have is English, and nobody is told."""
+    wanted = environment.optional("DEFAULT_LOCALE", "en")
+    return wanted if wanted in _LOCALES else "en"

@@ -1,5 +1,6 @@
 """The web process of the contract image of Mastodon: its routes, its pages and forms, and what comes before them."""
 
+import ipaddress
 import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +26,7 @@ def make_application(settings: Settings, client: Any) -> Application:
     database = Database(settings.servers.database)
     sessions = Sessions(database, settings.secret)
     posts = Posts(settings, client)
-    site = Site(database, sessions, Throttle(client, limit=25, seconds=300))
+    site = Site(settings, sessions, Throttle(client, limit=25, seconds=300))
     routes: dict[tuple[str, str], Callable[..., Answer]] = {
         ("GET", "/health"): lambda request: plain("OK"),
         ("GET", "/"): site.home,
@@ -37,7 +38,7 @@ def make_application(settings: Settings, client: Any) -> Application:
         ("GET", "/@{name}"): site.profile,
         ("GET", "/packs/{path...}"): lambda request, path: _static(_PACKS, path),
         ("GET", "/system/{path...}"): lambda request, path: _static(LOCAL, path),
-        **Api(database, sessions, posts).routes(),
+        **Api(settings, sessions, posts).routes(),
         **instance.routes(settings, database),
     }
     return Application(
@@ -51,14 +52,15 @@ def make_application(settings: Settings, client: Any) -> Application:
 class Site:
     """The pages of a visitor."""
 
-    def __init__(self, database: Database, sessions: Sessions, throttle: Throttle) -> None:
-        self._database, self._sessions, self._throttle = database, sessions, throttle
+    def __init__(self, settings: Settings, sessions: Sessions, throttle: Throttle) -> None:
+        self._settings, self._database = settings, Database(settings.servers.database)
+        self._sessions, self._throttle = sessions, throttle
 
     def home(self, request: Request) -> Answer:
-        """The home timeline of who is logged in; others learn about the instance."""
+        """The home timeline of who is logged in; others get the same application with nothing in it yet."""
         user = self._sessions.user(request)
         if not user:
-            return redirect("/about")
+            return self._landing()
         if not user["is_active"]:
             return html(pages.setup_page())
         csrf = self._sessions.csrf(self._sessions.current(request))
@@ -68,7 +70,9 @@ class Site:
     def about(self, request: Request) -> Answer:
         title = setting(self._database, "site_title", instance.TITLE)
         description = setting(self._database, "site_short_description", "")
-        return html(pages.about_page(title=title, description=description, mode=registrations_mode(self._database)))
+        rules = [rule["text"] for rule in instance.rules_of(self._database)]
+        mode = "none" if self._settings.federation.single_user else registrations_mode(self._database)
+        return html(pages.about_page(title=title, description=description, rules=rules, mode=mode))
 
     def sign_in(self, request: Request) -> Answer:
         if self._sessions.user(request):
@@ -80,7 +84,7 @@ class Site:
         fields = request.fields()
         if not self._sessions.is_own_form(request, token=fields.get("authenticity_token", "")):
             return _forged()
-        if self._throttle.refuses(request.visitor):
+        if self._throttle.refuses(visitor(self._settings, request)):
             return html("<h1>Throttled</h1>", 429)
         email = fields.get("user[email]", "")
         session = self._sessions.log_in(email, fields.get("user[password]", ""))
@@ -95,10 +99,18 @@ class Site:
         return redirect("/auth/sign_in", 303)
 
     def profile(self, request: Request, name: str) -> Answer:
+        if self._settings.federation.limited and not self._sessions.user(request):
+            return redirect("/auth/sign_in")
         account = instance.find_account(self._database, name)
         if not account:
             return html("<h1>Not found</h1>", 404)
         return html(pages.profile_page(name=name, display_name=account["display_name"], number=account["id"]))
+
+    def _landing(self) -> Answer:
+        if instance.is_single(self._settings, self._database):
+            name = self._database.value("SELECT username FROM accounts WHERE id > 0 ORDER BY id LIMIT 1")
+            return redirect(f"/@{name}")
+        return html(pages.landing_page(setting(self._database, "site_title", instance.TITLE)))
 
     def _form(self, request: Request, *, email: str = "", problem: str = "") -> Answer:
         session = self._sessions.current(request)
@@ -108,6 +120,15 @@ class Site:
 
 def _forged() -> Answer:
     return html("<h1>Security verification failed. Are you blocking cookies?</h1>", 422)
+
+
+def visitor(settings: Settings, request: Request) -> str:
+    """The visitor's address: the nearest one that is not a proxy's of ours."""
+    way = [step.strip() for step in request.header("X-Forwarded-For").split(",") if step.strip()]
+    for address in reversed([*way, request.peer]):
+        if not any(ipaddress.ip_address(address) in network for network in settings.proxies):
+            return address
+    return request.peer
 
 
 def _guard(settings: Settings, request: Request) -> Answer | None:

@@ -4,20 +4,26 @@ Started as `python3 -m contract.peertube PROGRAM ARGUMENTS…`, where the progra
 """
 
 import os
+import shutil
+import signal
+import socket
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from .peertube_api import Api
+from .peertube_log import Log
 from .peertube_pages import draw
 from .peertube_settings import Settings, read_settings
-from .peertube_store import Store
+from .peertube_store import ITSELF, Store
 from .peertube_videos import DATA, Videos
 from .shared import (
     Answer,
     Application,
     Environment,
+    Refused,
     Request,
     html,
     json_answer,
@@ -46,7 +52,11 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "/usr/local/bin/entrypoint.sh": ("entrypoint",),
     "/usr/local/bin/node": ("node",),
 }
-FILES: dict[str, str] = {}
+FILES: dict[str, str] = {"/usr/lib/contract/contract/files/peertube_variables.txt": "peertube_variables.txt"}
+_DIRECTORIES = (
+    "avatars bin cache captions client-overrides logs original-video-files plugins redundancy storyboards "
+    "streaming-playlists thumbnails tmp tmp-persistent torrents uploads web-videos well-known"
+).split()
 _OWNED = (DATA, Path("../config"))
 _USER = 999
 _Handler = Callable[..., Answer]
@@ -75,13 +85,47 @@ def _run_node(arguments: list[str]) -> int:
         print(f"Error: Cannot find module '/app/{' '.join(arguments)}'", file=sys.stderr)
         return 1
     settings = read_settings(Environment())
-    store = Store(settings)
+    _make_directories()
+    log = Log(f"{settings.hostname}:{settings.port}", settings.log_level, DATA / "logs")
+    store = Store(settings, log)
     store.install()
-    videos = Videos(settings, store)
+    videos = Videos(settings, store, log)
     videos.begin()
+    _take_live_streams(settings)
     site = Site(settings, store)
-    application = Application({**Api(settings, store, videos).routes(), **site.routes()})
-    return serve(application, *settings.listen)
+    application = Application({**Api(settings, store, videos, log).routes(), **site.routes()})
+    return serve(application, *settings.listen, stop=_signals())
+
+
+def _make_directories() -> None:
+    """Makes what is missing in /data, and empties what is temporary."""
+    shutil.rmtree(DATA / "tmp", ignore_errors=True)
+    for name in _DIRECTORIES:
+        try:
+            (DATA / name).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Refused(f"/data/{name} cannot be made: {error.strerror}; /data must belong to the user") from error
+
+
+def _signals() -> tuple[int, ...]:
+    """Upstream handles SIGINT alone, and the kernel gives the first process of a container no other by default."""
+    if os.getpid() == 1:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        return (signal.SIGINT,)
+    return (signal.SIGINT, signal.SIGTERM)
+
+
+def _take_live_streams(settings: Settings) -> None:
+    """Listens for RTMP on all addresses, as upstream does, and hangs up on who comes."""
+    if settings.rtmp_port is None:
+        return
+    listener = socket.create_server(("", settings.rtmp_port))
+
+    def hang_up() -> None:
+        while True:
+            listener.accept()[0].close()
+
+    threading.Thread(target=hang_up, daemon=True).start()
 
 
 class Site:
@@ -98,17 +142,20 @@ class Site:
             **{("GET", path): self._page(which) for path, which in pages.items()},
             ("GET", "/videos/upload"): lambda _: redirect("/videos/publish"),
             ("GET", "/static/web-videos/{name}"): self._file,
+            ("GET", "/static/streaming-playlists/hls/{video}/{name}"): self._playlist_file,
             ("GET", "/.well-known/nodeinfo"): self._nodeinfo_link,
             ("GET", "/nodeinfo/2.0.json"): self._nodeinfo,
             ("GET", "/.well-known/webfinger"): self._webfinger,
         }
 
     def _page(self, which: str) -> _Handler:
-        return lambda *_: html(draw(which, self._settings.name))
+        return lambda *_: html(draw(which, self._settings.name, self._settings.short_description))
 
     def _file(self, request: Request, name: str) -> Answer:
-        file = DATA / "web-videos" / Path(name).name
-        return Answer(200, file.read_bytes(), "video/mp4") if file.is_file() else plain("Not Found", 404)
+        return _file_answer(DATA / "web-videos" / Path(name).name)
+
+    def _playlist_file(self, request: Request, video: str, name: str) -> Answer:
+        return _file_answer(DATA / "streaming-playlists" / "hls" / Path(video).name / Path(name).name)
 
     def _nodeinfo_link(self, request: Request) -> Answer:
         href = f"{self._settings.url}/nodeinfo/2.0.json"
@@ -122,7 +169,7 @@ class Site:
                 "software": {"name": "peertube", "version": VERSION},
                 "protocols": ["activitypub"],
                 "services": {"inbound": [], "outbound": ["atom1.0", "rss2.0"]},
-                "openRegistrations": self._settings.accepts_registrations,
+                "openRegistrations": self._settings.signup.enabled,
                 "usage": {"users": {"total": total}},
                 "metadata": {"nodeName": self._settings.name},
             }
@@ -131,12 +178,16 @@ class Site:
     def _webfinger(self, request: Request) -> Answer:
         resource = request.query.get("resource", "")
         name, _, host = resource.removeprefix("acct:").partition("@")
-        known = name == "peertube" or self._store.ask('select id from "user" where username = %s', name)
+        known = name == ITSELF or self._store.ask('select id from "user" where username = %s', name)
         if host != self._settings.host or not known:
             return json_answer({}, 404)
         href = f"{self._settings.url}/accounts/{name}"
         links = [{"rel": "self", "type": "application/activity+json", "href": href}]
         return json_answer({"subject": resource, "links": links}, kind="application/jrd+json")
+
+
+def _file_answer(file: Path) -> Answer:
+    return Answer(200, file.read_bytes(), "video/mp4") if file.is_file() else plain("Not Found", 404)
 
 
 _PROGRAMS: dict[str, Callable[[list[str]], int]] = {"entrypoint": _enter, "node": _run_node}

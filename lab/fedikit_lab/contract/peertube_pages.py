@@ -15,13 +15,16 @@ _HEADER = """\
 const find = (selector) => document.querySelector(selector)
 const make = (name, properties) => Object.assign(document.createElement(name), properties)
 const token = localStorage.getItem('access_token')
-const ask = async (path, options = {}) => {
+const reach = async (path, options = {}) => {
   const headers = {...(token ? {Authorization: 'Bearer ' + token} : {}), ...options.headers}
   const answer = await fetch(path, {...options, headers})
-  const text = await answer.text()
-  const told = text ? JSON.parse(text) : {}
-  if (!answer.ok) throw new Error(told.detail || answer.statusText)
-  return told
+  if (answer.ok || answer.status === 308) return answer
+  const told = await answer.json().catch(() => ({}))
+  throw new Error(told.detail || answer.statusText)
+}
+const ask = async (path, options = {}) => {
+  const text = await (await reach(path, options)).text()
+  return text ? JSON.parse(text) : {}
 }
 const change = (method, path, value) =>
   ask(path, {method, body: JSON.stringify(value), headers: {'Content-Type': 'application/json'}})
@@ -80,19 +83,35 @@ _PUBLISH = """\
 <my-button icon="external-link" hidden><a target="_blank">Watch</a></my-button></div></form></main>
 <script>
 let video = null
+const PIECE = 256 * 1024
 me.then((user) => { if (!user) location.href = '/login' })
+const begin = async (file) => {
+  const form = new FormData()
+  const fields = {name: find('#name').value, privacy: 3, waitTranscoding: true, filename: file.name,
+    channelId: (await me).videoChannels[0].id}
+  for (const [name, value] of Object.entries(fields)) form.append(name, value)
+  const told = {'X-Upload-Content-Length': file.size, 'X-Upload-Content-Type': file.type || 'application/octet-stream'}
+  const begun = await reach('/api/v1/videos/upload-resumable', {method: 'POST', body: form, headers: told})
+  return begun.headers.get('Location')
+}
+const upload = async (file) => {
+  const url = await begin(file)
+  for (let start = 0; start < file.size; start += PIECE) {
+    const end = Math.min(start + PIECE, file.size)
+    const place = `bytes ${start}-${end - 1}/${file.size}`
+    const headers = {'Content-Type': 'application/octet-stream', 'Content-Range': place}
+    const answer = await reach(url, {method: 'PUT', body: file.slice(start, end), headers})
+    find('.upload-progress').textContent = Math.round(100 * end / file.size) + ' %'
+    if (answer.status === 200) return (await answer.json()).video
+  }
+}
 find('#videofile').addEventListener('change', async (event) => {
   const file = event.target.files[0]
   find('.upload-video-container').hidden = true
   find('.video-edit').hidden = false
   find('#name').value = file.name.replace(/\\.[^.]+$/, '')
-  const form = new FormData()
-  form.append('name', find('#name').value)
-  form.append('privacy', '3')
-  form.append('channelId', (await me).videoChannels[0].id)
-  form.append('videofile', file)
   try {
-    video = (await ask('/api/v1/videos/upload', {method: 'POST', body: form})).video
+    video = await upload(file)
     find('.upload-progress').textContent = 'Upload complete'
     find('.save-button button').disabled = false
   } catch (error) { warn(error) }
@@ -109,19 +128,49 @@ find('.video-edit').addEventListener('submit', async (event) => {
 find('#name').addEventListener('input', () => { if (video) find('.save-button button').disabled = false })
 </script>"""
 _WATCH = """\
+<style>.vjs-big-play-button { display: block; margin: 3rem auto }
+.vjs-has-started .vjs-big-play-button { display: none }</style>
 <main><div id="video-wrapper"></div><div class="video-info"><div class="video-info-first-row">
 <h1 class="video-info-name"></h1><div class="account-page-link"></div></div></div></main>
 <script>
+const lines = async (url) => (await (await fetch(url)).text()).split('\\n')
+const named = (list) => list.find((line) => line && !line.startsWith('#'))
+// A playlist names ranges of a file; what they hold together is played. The player loads nothing before.
+const load = async (master) => {
+  const playlist = new URL(named(await lines(master)), master).href
+  const pieces = []
+  let range = null
+  for (const line of await lines(playlist)) {
+    const found = line.match(/^#EXT-X-BYTERANGE:(\\d+)@(\\d+)/)
+    if (found) range = `bytes=${found[2]}-${Number(found[1]) + Number(found[2]) - 1}`
+    if (!line || line.startsWith('#')) continue
+    pieces.push(await (await fetch(new URL(line, playlist), {headers: {Range: range}})).blob())
+  }
+  return URL.createObjectURL(new Blob(pieces, {type: 'video/mp4'}))
+}
+const start = async (player, video) => {
+  player.className = 'video-js vjs-has-started vjs-playing'
+  const [playlist] = video.streamingPlaylists
+  const film = player.querySelector('video')
+  film.src = playlist ? await load(playlist.playlistUrl) : video.files[0].fileUrl
+  await film.play()
+}
 const show = async () => {
   const video = await ask('/api/v1/videos/' + location.pathname.split('/')[2])
   document.title = find('.video-info-name').textContent = video.name
   find('.account-page-link').textContent = video.account.displayName
   if (video.state.id !== 1) {
-    find('#video-wrapper').textContent = 'The video is being moved to an external server…'
-    return setTimeout(() => show().catch(warn), 1000)
+    find('#video-wrapper').textContent = video.state.id === 2
+      ? 'The video is being transcoded, it may not work properly.'
+      : 'The video is being moved to an external server.'
+    return
   }
   const player = make('div', {className: 'video-js vjs-paused'})
-  player.append(make('video', {controls: true, muted: true, src: video.files[0].fileUrl}))
+  player.append(make('video', {muted: true, preload: 'none'}))
+  const button = make('button', {className: 'vjs-big-play-button', type: 'button', title: 'Play Video'})
+  button.textContent = '▶'
+  button.addEventListener('click', () => start(player, video).catch(warn))
+  player.append(button)
   find('#video-wrapper').replaceChildren(player)
 }
 show().catch(warn)
@@ -129,7 +178,8 @@ show().catch(warn)
 _BODIES = {"Home": _HOME, "Login": _LOGIN, "Publish": _PUBLISH, "Watch": _WATCH}
 
 
-def draw(which: str, instance: str) -> str:
-    """One of the pages Home, Login, Publish and Watch."""
+def draw(which: str, instance: str, short_description: str) -> str:
+    """One of the pages Home, Login, Publish and Watch; search engines and link previews show the short description."""
     body = _HEADER % escape(instance) + _BODIES[which]
-    return page(f"{which} - {instance}", body, stands_for="PeerTube", accent=_ACCENT)
+    described = f'<meta name="description" content="{escape(short_description)}">'
+    return page(f"{which} - {instance}", body, stands_for="PeerTube", head=described, accent=_ACCENT)

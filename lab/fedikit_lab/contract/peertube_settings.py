@@ -1,26 +1,46 @@
-"""What PeerTube's stand-in is started with: upstream's variables, checked all at once."""
+"""What PeerTube's stand-in is started with: upstream's variables, and no others, checked all at once."""
 
 import json
+import re
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-from .forms import ADDRESS, ANY, BUCKET, HEX_64, HOST, URL, Form
+from .forms import ADDRESS, ANY, BUCKET, HOST, URL, Form
 from .shared import Bucket, Environment, Refused
 
-_JSON_FLAG = Form(r"true|false", "true or false, as JSON")
+KINDS_OF_OBJECTS = ("WEB_VIDEOS", "STREAMING_PLAYLISTS", "USER_EXPORTS")
+_KNOWN = Path(__file__).with_name("files") / "peertube_variables.txt"
+_SURROUNDINGS = re.compile(r"_|PATH|HOME|HOSTNAME|PWD|SHLVL|TERM|LANG|LC_\w+|container|NODE_\w+|PEERTUBE_LOCAL_CONFIG")
+_INTEGER = Form(r"-?[0-9]{1,16}", "a number")
 _ENDPOINT = Form(r"[^\s\"']+", "an address, or a host and port, which are then reached by https")
 _PREFIX = Form(r"[^\s\"']*/", "a prefix that ends in /")
-_PASSWORD = Form(r".{8,50}", "8 to 50 characters")
-_MOST_PASSWORD_BYTES = 72
+_LEVEL = Form(r"debug|info|warn|error", "debug, info, warn or error")
 
 
 @dataclass(frozen=True)
-class VideoStore:
-    """Where web videos go, and the address that visitors load them from."""
+class Place:
+    """Where objects of one kind go, and the address that visitors load them from."""
 
     bucket: Bucket
     prefix: str
     base_url: str
     acl: str
+
+    def put(self, key: str, content: bytes, kind: str) -> str:
+        """Stores an object; tells its address."""
+        self.bucket.put(self.prefix + key, content, kind, acl=self.acl)
+        return f"{self.base_url}/{self.prefix}{key}"
+
+
+@dataclass(frozen=True)
+class Signup:
+    """Who may sign up."""
+
+    enabled: bool
+    limit: int
+    requires_approval: bool
+    requires_email_verification: bool
 
 
 @dataclass(frozen=True)
@@ -28,16 +48,26 @@ class Settings:
     """One instance, as its variables describe it."""
 
     name: str
+    short_description: str
     hostname: str
     port: int
     is_https: bool
     listen: tuple[str, int]
     admin_email: str
-    accepts_registrations: bool
+    signup: Signup
+    quotas: tuple[int, int]
+    """What a new user may keep, and upload within a day, in bytes; -1: as much as there is room for."""
+    transcodes: bool
+    transcodes_elsewhere: bool
+    exports: bool
+    rtmp_port: int | None
+    log_level: str
     root_password: str = field(repr=False)
+    secret: str = field(repr=False)
     database: dict[str, object] = field(repr=False)
     redis: dict[str, object] = field(repr=False)
-    videos: VideoStore | None
+    places: dict[str, Place]
+    """By kind of object; none without object storage."""
 
     @property
     def host(self) -> str:
@@ -51,41 +81,84 @@ class Settings:
 
 def read_settings(given: Environment) -> Settings:
     """The instance's settings; refuses what upstream cannot run with."""
-    given.required("PEERTUBE_SECRET", HEX_64)
+    _check_names(given)
     _check_proxies(given)
-    password = given.optional("PT_INITIAL_ROOT_PASSWORD", form=_PASSWORD)
-    if len(password.encode()) > _MOST_PASSWORD_BYTES:
-        raise Refused(f"PT_INITIAL_ROOT_PASSWORD is too long: it must be at most {_MOST_PASSWORD_BYTES} bytes")
     return Settings(
         name=given.optional("PEERTUBE_INSTANCE_NAME", "PeerTube"),
+        short_description=given.optional("PEERTUBE_INSTANCE_SHORT_DESCRIPTION", "Videos of everybody"),
         hostname=given.required("PEERTUBE_WEBSERVER_HOSTNAME", HOST),
         port=given.number("PEERTUBE_WEBSERVER_PORT", 443),
-        is_https=_flag(given, "PEERTUBE_WEBSERVER_HTTPS", True),
+        is_https=given.flag("PEERTUBE_WEBSERVER_HTTPS", True),
         listen=(
             given.optional("PEERTUBE_LISTEN_HOSTNAME", "0.0.0.0", HOST),  # noqa: S104 - as upstream, in a container
             given.number("PEERTUBE_LISTEN_PORT", 9000),
         ),
         admin_email=given.required("PEERTUBE_ADMIN_EMAIL", ADDRESS),
-        accepts_registrations=_flag(given, "PEERTUBE_SIGNUP_ENABLED", False),
-        root_password=password,
+        signup=Signup(
+            enabled=given.flag("PEERTUBE_SIGNUP_ENABLED"),
+            limit=_integer(given, "PEERTUBE_SIGNUP_LIMIT", 10),
+            requires_approval=given.flag("PEERTUBE_SIGNUP_REQUIRES_APPROVAL", True),
+            requires_email_verification=given.flag("PEERTUBE_SIGNUP_REQUIRES_EMAIL_VERIFICATION"),
+        ),
+        quotas=(
+            _integer(given, "PEERTUBE_USER_VIDEO_QUOTA", -1),
+            _integer(given, "PEERTUBE_USER_VIDEO_QUOTA_DAILY", -1),
+        ),
+        transcodes=_transcodes(given),
+        transcodes_elsewhere=given.flag("PEERTUBE_TRANSCODING_REMOTE_RUNNERS_ENABLED"),
+        exports=given.flag("PEERTUBE_EXPORT_USERS_ENABLED", True),
+        rtmp_port=_rtmp_port(given),
+        log_level=given.optional("PEERTUBE_LOG_LEVEL", "info", _LEVEL),
+        root_password=given.optional("PT_INITIAL_ROOT_PASSWORD"),
+        secret=given.required("PEERTUBE_SECRET"),
         database=_database(given),
         redis=_redis(given),
-        videos=_videos(given),
+        places=_places(given),
     )
 
 
-def _flag(given: Environment, name: str, usual: bool) -> bool:
-    return given.optional(name, str(usual).lower(), _JSON_FLAG) == "true"
+def _check_names(given: Environment) -> None:
+    """Upstream would ignore them; here they are mistakes, so that no recipe relies on them."""
+    lines = [line.split() for line in _KNOWN.read_text().splitlines() if not line.startswith("#")]
+    known = {name: bool(form) for name, *form in lines}
+    for name in given.names:
+        if name not in known and not _SURROUNDINGS.fullmatch(name):
+            raise Refused(f"{name} is not a variable of PeerTube: nothing would read it")
+        if known.get(name):
+            _json(given, name)
+
+
+def _json(given: Environment, name: str) -> Any:
+    text = given.optional(name)
+    try:
+        return json.loads(text) if text else None
+    except ValueError as error:
+        raise Refused(f"{name} has the wrong form: it must be JSON") from error
 
 
 def _check_proxies(given: Environment) -> None:
-    text = given.optional("PEERTUBE_TRUST_PROXY", '["loopback", "linklocal", "uniquelocal"]')
-    try:
-        known = json.loads(text)
-    except ValueError:
-        known = None
-    if not isinstance(known, list) or not all(isinstance(proxy, str) for proxy in known):
+    known = _json(given, "PEERTUBE_TRUST_PROXY")
+    if known is not None and not (isinstance(known, list) and all(isinstance(proxy, str) for proxy in known)):
         raise Refused("PEERTUBE_TRUST_PROXY has the wrong form: it must be a JSON array of addresses")
+
+
+def _integer(given: Environment, name: str, usual: int) -> int:
+    return int(given.optional(name, str(usual), _INTEGER))
+
+
+def _transcodes(given: Environment) -> bool:
+    transcodes = given.flag("PEERTUBE_TRANSCODING_ENABLED", True)
+    if transcodes and _integer(given, "PEERTUBE_TRANSCODING_CONCURRENCY", 1) < 1:
+        raise Refused("PEERTUBE_TRANSCODING_CONCURRENCY is too small: it must be at least 1")
+    return transcodes
+
+
+def _rtmp_port(given: Environment) -> int | None:
+    if not given.flag("PEERTUBE_LIVE_ENABLED"):
+        return None
+    if given.flag("PEERTUBE_LIVE_ALLOW_REPLAY", True) and not given.flag("PEERTUBE_TRANSCODING_ENABLED", True):
+        raise Refused("PEERTUBE_LIVE_ALLOW_REPLAY needs PEERTUBE_TRANSCODING_ENABLED: a replay is transcoded")
+    return given.number("PEERTUBE_LIVE_RTMP_PORT", 1935)
 
 
 def _database(given: Environment) -> dict[str, object]:
@@ -96,7 +169,7 @@ def _database(given: Environment) -> dict[str, object]:
         "dbname": given.optional("PEERTUBE_DB_NAME", name),
         "user": given.required("PEERTUBE_DB_USERNAME"),
         "password": given.required("PEERTUBE_DB_PASSWORD"),
-        "sslmode": "require" if _flag(given, "PEERTUBE_DB_SSL", False) else "prefer",
+        "sslmode": "require" if given.flag("PEERTUBE_DB_SSL") else "disable",
         "connect_timeout": 5,
     }
 
@@ -112,32 +185,42 @@ def _redis(given: Environment) -> dict[str, object]:
     }
 
 
-def _videos(given: Environment) -> VideoStore | None:
-    if not _flag(given, "PEERTUBE_OBJECT_STORAGE_ENABLED", False):
-        return None
-    endpoint = given.required("PEERTUBE_OBJECT_STORAGE_ENDPOINT", _ENDPOINT)
-    endpoint = endpoint if "://" in endpoint else f"https://{endpoint}"
-    name, prefix = _place(given, "WEB_VIDEOS")
-    if (name, prefix) == _place(given, "STREAMING_PLAYLISTS"):
+def _places(given: Environment) -> dict[str, Place]:
+    if not given.flag("PEERTUBE_OBJECT_STORAGE_ENABLED"):
+        return {}
+    places = {kind: _place(given, kind) for kind in KINDS_OF_OBJECTS if _is_named(given, kind)}
+    videos, playlists = places["WEB_VIDEOS"], places["STREAMING_PLAYLISTS"]
+    if (videos.bucket.name, videos.prefix) == (playlists.bucket.name, playlists.prefix):
         raise Refused(
             "PEERTUBE_OBJECT_STORAGE_STREAMING_PLAYLISTS_PREFIX is the same as that of WEB_VIDEOS: "
             "in one bucket the prefixes must differ"
         )
+    return places
+
+
+def _is_named(given: Environment, kind: str) -> bool:
+    """Exports may have no bucket, if there are none."""
+    name = f"PEERTUBE_OBJECT_STORAGE_{kind}_BUCKET_NAME"
+    return bool(given.required(name, BUCKET) if kind != "USER_EXPORTS" else given.optional(name, form=BUCKET))
+
+
+def _place(given: Environment, kind: str) -> Place:
+    name = f"PEERTUBE_OBJECT_STORAGE_{kind}"
+    endpoint = given.required("PEERTUBE_OBJECT_STORAGE_ENDPOINT", _ENDPOINT)
+    endpoint = endpoint if "://" in endpoint else f"https://{endpoint}"
     bucket = Bucket(
         endpoint=endpoint,
         region=given.optional("PEERTUBE_OBJECT_STORAGE_REGION", "us-east-1"),
-        name=name,
+        name=given.required(f"{name}_BUCKET_NAME", BUCKET),
         key_id=given.required("PEERTUBE_OBJECT_STORAGE_CREDENTIALS_ACCESS_KEY_ID"),
         secret=given.required("PEERTUBE_OBJECT_STORAGE_CREDENTIALS_SECRET_ACCESS_KEY"),
-        path_style=_flag(given, "PEERTUBE_OBJECT_STORAGE_FORCE_PATH_STYLE", False),
+        path_style=given.flag("PEERTUBE_OBJECT_STORAGE_FORCE_PATH_STYLE"),
     )
     scheme, _, host = endpoint.partition("://")
-    own = f"{scheme}://{host}/{name}" if bucket.path_style else f"{scheme}://{name}.{host}"
-    base_url = given.optional("PEERTUBE_OBJECT_STORAGE_WEB_VIDEOS_BASE_URL", own, URL).rstrip("/")
-    acl = given.optional("PEERTUBE_OBJECT_STORAGE_UPLOAD_ACL_PUBLIC")
-    return VideoStore(bucket, prefix, base_url, acl)
-
-
-def _place(given: Environment, kind: str) -> tuple[str, str]:
-    name = f"PEERTUBE_OBJECT_STORAGE_{kind}"
-    return given.required(f"{name}_BUCKET_NAME", BUCKET), given.optional(f"{name}_PREFIX", form=_PREFIX)
+    own = f"{scheme}://{host}/{bucket.name}" if bucket.path_style else f"{scheme}://{bucket.name}.{host}"
+    return Place(
+        bucket=bucket,
+        prefix=given.optional(f"{name}_PREFIX", form=_PREFIX),
+        base_url=given.optional(f"{name}_BASE_URL", own, URL).rstrip("/"),
+        acl=given.optional("PEERTUBE_OBJECT_STORAGE_UPLOAD_ACL_PUBLIC"),
+    )

@@ -1,4 +1,4 @@
-"""The database of PeerTube's stand-in: users, tokens and videos in PostgreSQL."""
+"""The database of PeerTube's stand-in: users, who would like to be one, and tokens, in PostgreSQL."""
 
 import importlib
 import secrets
@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from .peertube_log import Log
 from .peertube_settings import Settings
-from .shared import Refused, hash_password, is_password
+from .shared import Refused, hash_password
 
 Row = dict[str, Any]
 ADMINISTRATOR, USER = 0, 2
-TOKEN_SECONDS = 86400
+TOKEN_SECONDS, REFRESH_SECONDS = 86400, 28 * 86400
+ITSELF = "peertube"
+"""The name of the actor that PeerTube itself is."""
 _CLIENT_ID = string.ascii_lowercase + string.digits
 _ALPHANUMERIC = string.ascii_letters + string.digits
 _EXTENSIONS = ("pg_trgm", "unaccent")
@@ -22,27 +25,36 @@ create table if not exists "oAuthClient" ("id" serial primary key, "clientId" te
   "clientSecret" text not null);
 create table if not exists "user" ("id" serial primary key, "username" text not null unique,
   "email" text not null unique, "password" text not null, "role" integer not null, "videoQuota" bigint not null,
-  "channelName" text not null unique, "displayName" text);
+  "videoQuotaDaily" bigint not null, "emailVerified" boolean, "channelName" text not null unique, "displayName" text,
+  "otpSecret" text, "createdAt" timestamptz not null default clock_timestamp());
 create index if not exists user_username_trigram on "user" using gin ("username" gin_trgm_ops);
+create table if not exists "userRegistration" ("id" serial primary key, "username" text not null unique,
+  "email" text not null unique, "password" text not null, "state" integer not null default 1,
+  "registrationReason" text not null, "emailVerified" boolean);
 create table if not exists "oAuthToken" ("id" serial primary key, "accessToken" text not null unique,
   "refreshToken" text not null unique, "userId" integer not null references "user" on delete cascade,
   "accessTokenExpiresAt" timestamptz not null);
 create table if not exists video ("id" serial primary key, "uuid" uuid not null unique default gen_random_uuid(),
   "name" text not null, "privacy" integer not null, "state" integer not null, "filename" text not null,
-  "fileUrl" text, "userId" integer not null references "user" on delete cascade, "createdAt" timestamptz default now());
+  "size" bigint not null, "fileUrl" text, "playlistUrl" text,
+  "userId" integer not null references "user" on delete cascade, "createdAt" timestamptz not null default now());
+create table if not exists "userExport" ("id" serial primary key, "filename" text not null unique,
+  "state" integer not null, "userId" integer not null references "user" on delete cascade);
 insert into application ("migrationVersion") select 1125 where not exists (select from application);
 """
+_COLUMNS = ("username", "email", "password", "role", "videoQuota", "videoQuotaDaily", "emailVerified", "channelName")
 
 
 class Taken(Exception):
-    """A user name or an address that somebody has already."""
+    """A name or an address that somebody has already."""
 
 
 class Store:
     """The tables of one instance; each act is a transaction of its own."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, log: Log) -> None:
         self._settings = settings
+        self._log = log
         self._driver = importlib.import_module("psycopg2")
         self._rows = importlib.import_module("psycopg2.extras").RealDictCursor
 
@@ -58,9 +70,7 @@ class Store:
             self._demand_extension(extension)
         self.ask(_SCHEMA)
         if not self.ask('select id from "oAuthClient"'):
-            identity = "".join(secrets.choice(_CLIENT_ID) for _ in range(32))
-            secret = "".join(secrets.choice(_ALPHANUMERIC) for _ in range(32))
-            self.ask('insert into "oAuthClient" ("clientId", "clientSecret") values (%s, %s)', identity, secret)
+            self._create_client()
         if not self.ask('select id from "user" limit 1'):
             self._create_root()
 
@@ -68,35 +78,45 @@ class Store:
         """The credentials of the instance's own pages."""
         return self.ask('select * from "oAuthClient" order by id limit 1')[0]
 
-    def create_user(self, wanted: Row) -> int:
-        """Adds a user and the channel that goes with it; tells its number."""
-        statement = (
-            'insert into "user" ("username", "email", "password", "role", "videoQuota", "channelName") '
-            "values (%s, %s, %s, %s, %s, %s) on conflict do nothing returning id"
-        )
-        names = ("username", "email", "password", "role", "videoQuota", "channelName")
-        kept = {**wanted, "password": hash_password(wanted["password"])}
-        added = self.ask(statement, *(kept[name] for name in names))
+    # Users
+
+    def create_user(self, wanted: Row) -> Row:
+        """Adds a user, and the channel that goes with it."""
+        names = ", ".join(f'"{name}"' for name in _COLUMNS)
+        marks = ", ".join(["%s"] * len(_COLUMNS))
+        kept = {"channelName": self._free_channel(wanted["username"]), **wanted}
+        kept["password"] = hash_password(wanted["password"]) if "hash" not in wanted else wanted["hash"]
+        if self.is_taken(kept["username"]) or self.is_taken(kept["channelName"]):
+            raise Taken
+        statement = f'insert into "user" ({names}) values ({marks}) on conflict do nothing returning *'  # noqa: S608
+        added = self.ask(statement, *(kept[name] for name in _COLUMNS))
         if not added:
             raise Taken
-        return int(added[0]["id"])
+        return added[0]
 
     def change_user(self, number: int, changes: Row) -> None:
-        """Sets a user's password, address, role or displayed name."""
+        """Sets columns of a user. Another password or role ends the sessions."""
         if "password" in changes:
             changes = {**changes, "password": hash_password(changes["password"])}
-        kept = {**self.ask('select * from "user" where id = %s', number)[0], **changes}
-        values = (kept["email"], kept["password"], kept["role"], kept["displayName"])
-        self.ask(
-            'update "user" set email = %s, password = %s, role = %s, "displayName" = %s where id = %s', *values, number
-        )
-        if "password" in changes:
+        names = ", ".join(f'"{name}" = %s' for name in changes)
+        before = self.user(number)
+        self.ask(f'update "user" set {names} where id = %s', *changes.values(), number)  # noqa: S608
+        if "password" in changes or changes.get("role", before["role"]) != before["role"]:
             self.ask('delete from "oAuthToken" where "userId" = %s', number)
 
-    def user_with_password(self, name: str, password: str) -> Row | None:
-        """The user that may log in with these; the name may be the address."""
-        found = self.ask('select * from "user" where username = lower(%s) or email = %s', name, name)
-        return found[0] if found and is_password(password, found[0]["password"]) else None
+    def user(self, number: int) -> Row:
+        """The user of this number."""
+        return self.ask('select * from "user" where id = %s', number)[0]
+
+    def is_taken(self, name: str) -> bool:
+        """Whether an account or a channel, or PeerTube itself, is called so."""
+        statement = 'select id from "user" where lower(username) = lower(%s) or "channelName" = %s'
+        return name == ITSELF or bool(self.ask(statement, name, name))
+
+    def count_users(self) -> int:
+        return int(self.ask('select count(*) as number from "user"')[0]["number"])
+
+    # Tokens
 
     def begin_session(self, user: int) -> Row:
         """Tokens for somebody who logged in."""
@@ -108,6 +128,9 @@ class Store:
         )
         return {"access_token": access, "refresh_token": refresh}
 
+    def end_session(self, token: str) -> None:
+        self.ask('delete from "oAuthToken" where "accessToken" = %s', token)
+
     def user_of_token(self, token: str) -> Row | None:
         """Who bears this token."""
         found = self.ask(
@@ -117,13 +140,25 @@ class Store:
         )
         return found[0] if found else None
 
+    # The first start
+
+    def _create_client(self) -> None:
+        identity = "".join(secrets.choice(_CLIENT_ID) for _ in range(32))
+        secret = "".join(secrets.choice(_ALPHANUMERIC) for _ in range(32))
+        self.ask('insert into "oAuthClient" ("clientId", "clientSecret") values (%s, %s)', identity, secret)
+        self._log.info(f"Client id: {identity}")
+        self._log.info(f"Client secret: {secret}")
+
     def _create_root(self) -> None:
-        password = self._settings.root_password
-        if not password:
-            password = "".join(secrets.choice(_ALPHANUMERIC) for _ in range(16))
-            print(f"Username: root\nUser password: {password}", flush=True)
-        root = {"username": "root", "email": self._settings.admin_email, "password": password}
-        self.create_user({**root, "role": ADMINISTRATOR, "videoQuota": -1, "channelName": "root_channel"})
+        password = self._settings.root_password or "".join(secrets.choice(_ALPHANUMERIC) for _ in range(20))
+        root = {"username": "root", "email": self._settings.admin_email, "password": password, "emailVerified": True}
+        self.create_user({**root, "role": ADMINISTRATOR, "videoQuota": -1, "videoQuotaDaily": -1})
+        self._log.info("Username: root")
+        self._log.info(f"User password: {password}")
+
+    def _free_channel(self, username: str) -> str:
+        names = [f"{username}_channel", *(f"{username}_channel-{number}" for number in range(1, 30))]
+        return next(name for name in names if not self.is_taken(name))
 
     def _demand_extension(self, name: str) -> None:
         if self.ask("select extname from pg_extension where extname = %s", name):

@@ -1,61 +1,71 @@
-"""The videos of PeerTube's stand-in: kept in /data when they come, then moved to the bucket by a job in Redis."""
+"""The videos of PeerTube's stand-in: they come to /data, are made playlists, and move to the bucket by jobs in Redis.
+
+Transcoding is simulated: the file stays as it is, and its playlist names two ranges of it.
+"""
 
 import importlib
-import sys
 import threading
 import uuid
 from pathlib import Path
 from typing import Any
 
-from .peertube_settings import Settings
+from .peertube_log import Log
+from .peertube_settings import Place, Settings
 from .peertube_store import Row, Store
-from .shared import BucketError, Refused, Upload
+from .shared import BucketError, Refused
 
 DATA = Path("../data")  # upstream's directories are named as seen from its working directory, /app
-_DIRECTORIES = (
-    "avatars bin cache captions client-overrides logs original-video-files plugins redundancy storyboards "
-    "streaming-playlists thumbnails tmp tmp-persistent torrents uploads web-videos well-known"
-).split()
 PUBLIC, PRIVATE = 1, 3
-_PUBLISHED, _TO_MOVE = 1, 6
-_QUEUE = "bull:move-to-object-storage:wait"
+PUBLISHED, TO_TRANSCODE, TO_MOVE = 1, 2, 6
+STATES = {PUBLISHED: "Published", TO_TRANSCODE: "To transcode", TO_MOVE: "To move to an external storage"}
+_QUEUE = "bull:videos:wait"
+_RESOLUTION = 720
 _BASE58 = "123456789abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ"
 _SHORT_LENGTH = 22
 _KINDS = {".mp4": "video/mp4", ".webm": "video/webm", ".ogv": "video/ogg", ".mkv": "video/x-matroska"}
+_PLAYLIST = "application/vnd.apple.mpegurl"
+_MASTER = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-STREAM-INF:BANDWIDTH=500000\n{}\n"
+_RANGES = """\
+#EXTM3U
+#EXT-X-VERSION:7
+#EXT-X-PLAYLIST-TYPE:VOD
+#EXTINF:1,
+#EXT-X-BYTERANGE:{first}@0
+{name}
+#EXTINF:1,
+#EXT-X-BYTERANGE:{rest}@{first}
+{name}
+#EXT-X-ENDLIST
+"""
 
 
 class Videos:
     """What becomes of files that users upload."""
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(self, settings: Settings, store: Store, log: Log) -> None:
         self._settings = settings
         self._store = store
+        self._log = log
         self._driver = importlib.import_module("redis")
         self._redis: Any = self._driver.Redis(**settings.redis)
 
     def begin(self) -> None:
-        """Makes the directories, and begins to work the queue; what an earlier process left undone comes first."""
+        """Begins to work the queue; what an earlier process left undone comes first."""
         self._demand_cache()
-        for name in _DIRECTORIES:
-            _make_directory(DATA / name)
-        for row in self._store.ask("select uuid from video where state = %s", _TO_MOVE):
+        for row in self._store.ask("select uuid from video where state <> %s", PUBLISHED):
             self._redis.rpush(_QUEUE, str(row["uuid"]))
         threading.Thread(target=self._work, daemon=True).start()
 
-    def add(self, user: Row, name: str, privacy: int, upload: Upload) -> str:
+    def add(self, user: Row, name: str, privacy: int, file: Path) -> str:
         """Keeps an uploaded file; tells the uuid of the video."""
-        number = str(uuid.uuid4())
-        filename = f"{number}-0{Path(upload.name).suffix.lower()}"
-        (DATA / "web-videos" / filename).write_bytes(upload.content)
-        state = _TO_MOVE if self._settings.videos else _PUBLISHED
-        url = None if self._settings.videos else f"{self._settings.url}/static/web-videos/{filename}"
+        number, filename = str(uuid.uuid4()), f"{uuid.uuid4()}-{_RESOLUTION}{file.suffix.lower()}"
+        file.rename(DATA / "web-videos" / filename)
+        size = (DATA / "web-videos" / filename).stat().st_size
         self._store.ask(
-            'insert into video (uuid, name, privacy, state, filename, "fileUrl", "userId") '
-            "values (%s, %s, %s, %s, %s, %s, %s)",
-            *(number, name, privacy, state, filename, url, user["id"]),
+            'insert into video (uuid, name, privacy, state, filename, size, "userId") values (%s,%s,%s,%s,%s,%s,%s)',
+            *(number, name, privacy, TO_TRANSCODE, filename, size, user["id"]),
         )
-        if self._settings.videos:
-            self._redis.rpush(_QUEUE, number)
+        self._redis.rpush(_QUEUE, number)
         return number
 
     def find(self, number: str) -> Row | None:
@@ -70,28 +80,50 @@ class Videos:
     def list(self, condition: str = "privacy = 1 and state = 1", *values: object) -> list[Row]:
         """Videos with their users, newest first."""
         columns = 'select video.*, username from video join "user" on "user".id = "userId"'
-        return self._store.ask(f"{columns} where {condition} order by video.id desc limit 15", *values)
+        return self._store.ask(f"{columns} where {condition} order by video.id desc", *values)
 
     def _work(self) -> None:
         while True:
             try:
                 found = self._redis.blpop(_QUEUE, timeout=5)
                 if found:
-                    self._move(found[1])
+                    self._go_on_with(found[1])
             except (BucketError, OSError, Refused, self._driver.RedisError) as error:
-                print(f"Cannot process job move-to-object-storage: {error}", file=sys.stderr, flush=True)
+                self._log.error(f"Cannot process job move-to-object-storage: {error}")
 
-    def _move(self, number: str) -> None:
-        place = self._settings.videos
-        found = self._store.ask("select * from video where uuid = %s and state = %s", number, _TO_MOVE)
-        if not found or place is None:
+    def _go_on_with(self, number: str) -> None:
+        found = self._store.ask("select * from video where uuid = %s and state <> %s", number, PUBLISHED)
+        if not found:
             return
-        file = DATA / "web-videos" / found[0]["filename"]
-        key = place.prefix + file.name
-        place.bucket.put(key, file.read_bytes(), _KINDS[file.suffix], acl=place.acl)
-        moved = 'update video set state = %s, "fileUrl" = %s where uuid = %s'
-        self._store.ask(moved, _PUBLISHED, f"{place.base_url}/{key}", number)
-        file.unlink()
+        video, folder = found[0], DATA / "streaming-playlists" / "hls" / number
+        if self._settings.transcodes and video["state"] == TO_TRANSCODE:
+            if self._settings.transcodes_elsewhere:
+                return  # a runner would have to come and ask for the job
+            _transcode(video, folder)
+        self._store.ask("update video set state = %s where uuid = %s", TO_MOVE, number)
+        if folder.is_dir():
+            self._publish_playlist(number, folder)
+        else:
+            self._publish_file(video)
+
+    def _publish_playlist(self, number: str, folder: Path) -> None:
+        place, names = self._settings.places.get("STREAMING_PLAYLISTS"), sorted(folder.iterdir())
+        (master,) = (file for file in names if file.name.endswith("-master.m3u8"))
+        url = f"{self._settings.url}/static/streaming-playlists/hls/{number}/{master.name}"
+        if place:
+            addresses = {file: _put_part(place, f"hls/{number}/{file.name}", file) for file in names}
+            url = addresses[master]
+        self._store.ask('update video set state = %s, "playlistUrl" = %s where uuid = %s', PUBLISHED, url, number)
+        _remove(folder if place else None)
+
+    def _publish_file(self, video: Row) -> None:
+        place, file = self._settings.places.get("WEB_VIDEOS"), DATA / "web-videos" / video["filename"]
+        url = f"{self._settings.url}/static/web-videos/{file.name}"
+        if place:
+            url = place.put(file.name, file.read_bytes(), _KINDS[file.suffix])
+        self._store.ask('update video set state = %s, "fileUrl" = %s where id = %s', PUBLISHED, url, video["id"])
+        if place:
+            file.unlink()
 
     def _demand_cache(self) -> None:
         try:
@@ -100,9 +132,31 @@ class Videos:
             raise Refused(f"the cache of PEERTUBE_REDIS_HOSTNAME does not answer: {error}") from error
 
 
-def is_video(upload: Upload | None) -> bool:
-    """Whether a file can be taken: a kind of video, and not empty."""
-    return bool(upload and upload.content and Path(upload.name).suffix.lower() in _KINDS)
+def _transcode(video: Row, folder: Path) -> None:
+    """Puts the file beside its playlists, of names that nobody guesses; the uploaded file goes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    original, stem = DATA / "web-videos" / video["filename"], f"{uuid.uuid4()}-{_RESOLUTION}"
+    name, first = f"{stem}-fragmented.mp4", video["size"] // 2
+    if original.exists():  # a restart may have come between
+        original.rename(folder / name)
+        (folder / f"{stem}.m3u8").write_text(_RANGES.format(name=name, first=first, rest=video["size"] - first))
+        (folder / f"{uuid.uuid4()}-master.m3u8").write_text(_MASTER.format(f"{stem}.m3u8"))
+
+
+def _put_part(place: Place, key: str, file: Path) -> str:
+    return place.put(key, file.read_bytes(), _KINDS.get(file.suffix, _PLAYLIST))
+
+
+def _remove(folder: Path | None) -> None:
+    for file in folder.iterdir() if folder else ():
+        file.unlink()
+    if folder:
+        folder.rmdir()
+
+
+def is_video(name: str) -> bool:
+    """Whether a file is of a kind that can be taken."""
+    return Path(name).suffix.lower() in _KINDS
 
 
 def short_form(number: str) -> str:
@@ -122,10 +176,3 @@ def long_form(number: str) -> str:
     for digit in number:
         value = value * len(_BASE58) + _BASE58.index(digit)
     return str(uuid.UUID(int=value))
-
-
-def _make_directory(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise Refused(f"/data/{path.name} cannot be made: {error.strerror}; /data must belong to the user") from error

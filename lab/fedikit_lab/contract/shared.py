@@ -82,6 +82,11 @@ class Environment:
     def __init__(self, values: Mapping[str, str] = os.environ) -> None:
         self._values = values
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all variables, also of those that are empty."""
+        return tuple(self._values)
+
     def required(self, name: str, form: Form = ANY) -> str:
         """The value of a variable that the program cannot do without."""
         if not self._values.get(name):

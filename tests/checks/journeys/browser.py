@@ -115,9 +115,20 @@ class Browser:
         ask = self._asking(_LOADED_PICTURE, selector, media, near, reload=reload)
         return self.wait(ask, f"a picture from {media} to be loaded")
 
-    def loaded_video(self, media: str) -> str:
-        """The address of the video of this page, once the browser has loaded enough of it from `media` to play."""
-        return self.wait(self._asking(_LOADED_VIDEO, media, reload=True), f"a video from {media} to be loaded")
+    def loaded_video(self, media: str, *, play: str = "") -> str:
+        """The address of the video of this page, once the browser has loaded enough of it from `media` to play.
+
+        `play` is the button that begins it, of a player that loads nothing before.
+        """
+        ask = self._asking(_LOADED_VIDEO, media, reload=True)
+
+        def played() -> str | None:
+            if play and self.sees(play):
+                assert not ask(), f"the player loads a video from {media} before anybody wants to see it"
+                self._pressed(self._visible(play))
+            return ask()
+
+        return self.wait(played, f"a video from {media} to be loaded")
 
     def screenshot(self, name: str) -> Path:
         """Saves a picture of what is seen."""

@@ -9,6 +9,7 @@ _NAME_OF_USER = ".logged-in-info .display-name"
 _COMPLAINT = ".alert-danger"
 _SAVE = ".save-button > button:not([disabled])"
 _WATCH = ".watch-save > my-button[icon=external-link] a"
+_PLAY = ".vjs-big-play-button"
 _GREETINGS = ("no_account_setup_warning_modal", "no_instance_config_warning_modal", "no_welcome_modal")
 
 
@@ -37,7 +38,7 @@ class PeerTube:
         browser.fill("input#name", title, "the field for the title")
         browser.press(_SAVE, "the button that saves")
         self._watch(title)
-        return browser.loaded_video(media)
+        return browser.loaded_video(media, play=_PLAY)
 
     def _watch(self, title: str) -> None:
         """Goes to the page of the video; its link would open another window."""

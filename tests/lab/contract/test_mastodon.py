@@ -1,27 +1,21 @@
 """The contract image of Mastodon: what it refuses, and that its processes work together over real servers."""
 
-import base64
-import http.client
 import json
 import re
 import shutil
 import socket
 import threading
-import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 import dns.flags
 import dns.message
 import dns.rcode
 import dns.rrset
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from fedikit_lab.contract import mastodon, mastodon_streaming
 from fedikit_lab.contract.mastodon_mail import Server, takes_mail
-from fedikit_lab.contract.mastodon_settings import load_settings
+from fedikit_lab.contract.mastodon_settings import load_settings, refuse_strangers
 from fedikit_lab.contract.shared import Environment, Refused
 from tests.lab.contract.conftest import (
     PACKAGE,
@@ -33,55 +27,24 @@ from tests.lab.contract.conftest import (
     free_port,
     wait_until,
 )
-
-DOMAIN = "social.example"
-MEDIA = "https://media.social.example"
-PICTURE = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+from tests.lab.contract.mastodon import (
+    DOMAIN,
+    FORM,
+    FORM_KIND,
+    MEDIA,
+    PICTURE,
+    REQUIRED,
+    VIDEO,
+    Browser,
+    Servers,
+    create_user,
+    set_up,
+    start_web,
+    vapid_pair,
+    variables,
 )
-FORM = b'--X\r\nContent-Disposition: form-data; name="file"; filename="A Picture.PNG"\r\n'
-FORM += b"Content-Type: image/png\r\n\r\n" + PICTURE + b"\r\n--X--\r\n"
-FORM_KIND = {"Content-Type": "multipart/form-data; boundary=X"}
-_TOKEN = re.compile(r'name="authenticity_token" value="([^"]+)"')
 
-
-def vapid_pair(number: int = 5) -> tuple[str, str]:
-    key = ec.derive_private_key(number, ec.SECP256R1())
-    point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    return base64.urlsafe_b64encode(number.to_bytes(32, "big")).decode(), base64.urlsafe_b64encode(point).decode()
-
-
-def variables() -> dict[str, str]:
-    private, public = vapid_pair()
-    encryption = {f"ACTIVE_RECORD_ENCRYPTION_{name}": "Ab1" * 10 + "xy" for name in ENCRYPTION}
-    return {
-        "LOCAL_DOMAIN": DOMAIN,
-        "SECRET_KEY_BASE": "0f" * 64,
-        **encryption,
-        "VAPID_PRIVATE_KEY": private,
-        "VAPID_PUBLIC_KEY": public,
-        "DB_HOST": "127.0.0.1",
-        "DB_PASS": "password",
-        "REDIS_HOST": "127.0.0.1",
-        "S3_ENABLED": "true",
-        "S3_BUCKET": "mastodon",
-        "S3_REGION": "garage",
-        "S3_ENDPOINT": "http://127.0.0.1:3900",
-        "S3_PERMISSION": "",
-        "S3_PROTOCOL": "https",
-        "S3_ALIAS_HOST": MEDIA.removeprefix("https://"),
-        "AWS_ACCESS_KEY_ID": "GK" + "0" * 24,
-        "AWS_SECRET_ACCESS_KEY": "0" * 64,
-        "EMAIL_DOMAIN_ALLOWLIST": DOMAIN,
-    }
-
-
-ENCRYPTION = ("DETERMINISTIC_KEY", "KEY_DERIVATION_SALT", "PRIMARY_KEY")
-REQUIRED = [
-    *("LOCAL_DOMAIN", "SECRET_KEY_BASE", "VAPID_PRIVATE_KEY", "VAPID_PUBLIC_KEY", "DB_HOST", "DB_PASS", "REDIS_HOST"),
-    *("S3_BUCKET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
-    *(f"ACTIVE_RECORD_ENCRYPTION_{name}" for name in ENCRYPTION),
-]
+NAMES = PACKAGE / "files/mastodon_variables.txt"
 
 
 def test_complete_variables_are_taken() -> None:
@@ -119,6 +82,28 @@ def test_a_malformed_variable_is_named_and_not_shown(name: str, value: str) -> N
     with pytest.raises(Refused, match=f"^{name} has the wrong form") as caught:
         load_settings(Environment({**variables(), name: value}))
     assert value not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["SMTP_LOGN", "DB_SSL", "REDIS_PASS", "INSTANCE_DESCRIPTION"])
+def test_a_variable_that_upstream_does_not_read_is_refused(name: str) -> None:
+    with pytest.raises(Refused, match=f"^{name} is not a variable that Mastodon reads"):
+        refuse_strangers({**variables(), name: "x"}, NAMES)
+
+
+@pytest.mark.parametrize("name", ["WEB_DOMAIN", "AUTHORIZED_FETCH", "S3_ALIAS_HOST", "WEB_CONCURRENCY"])
+def test_an_empty_variable_is_not_an_unset_one(name: str) -> None:
+    with pytest.raises(Refused, match=f"^{name} is empty"):
+        refuse_strangers({**variables(), name: ""}, NAMES)
+
+
+def test_what_the_image_and_its_runtime_set_is_known() -> None:
+    runtime = {"container": "podman", "HOME": "/", "HOSTNAME": "host", "TERM": "xterm", "SSL_CERT_FILE": "x"}
+    refuse_strangers({**variables(), **mastodon.IMAGE["env"], **mastodon_streaming.IMAGE["env"], **runtime}, NAMES)
+
+
+def test_a_language_that_upstream_does_not_have_is_english() -> None:
+    spoken = {wanted: load_settings(Environment({**variables(), "DEFAULT_LOCALE": wanted})) for wanted in ("eo", "xx")}
+    assert {wanted: settings.locale for wanted, settings in spoken.items()} == {"eo": "eo", "xx": "en"}
 
 
 def test_without_a_permission_variable_upstream_s_default_is_an_acl() -> None:
@@ -190,126 +175,116 @@ def answer_questions(udp: socket.socket) -> None:
 
 
 def test_a_refusal_is_one_line_and_a_failure(make_program: Callable[..., Program]) -> None:
-    program = make_program({}, "/", {**variables(), "SECRET_KEY_BASE": ""})
+    without = {name: value for name, value in variables().items() if name != "SECRET_KEY_BASE"}
+    program = make_program(mastodon.FILES, mastodon.IMAGE["workdir"], without)
     for command in (["bundle", "exec", "puma"], ["bundle", "exec", "sidekiq"], ["tootctl", "version"], ["rails", "x"]):
         done = program.run("mastodon", *command)
         line = "SECRET_KEY_BASE is not set: it must be 128 hexadecimal digits\n"
         assert (done.returncode, done.stdout, done.stderr) == (1, "", line)
 
 
-@dataclass
-class Browser:
-    """Asks the web process as a proxy in front of it does, and keeps cookies."""
-
-    port: int
-    cookies: dict[str, str] = field(default_factory=dict)
-
-    def ask(
-        self, method: str, path: str, body: bytes | str = b"", headers: Mapping[str, str] | None = None
-    ) -> tuple[int, str, dict[str, str]]:
-        """The status, the text and the headers; one cookie an answer is enough here."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        usual = {"Host": DOMAIN, "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.9"}
-        usual["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        connection.request(method, path, body, {**usual, **(headers or {})})
-        response = connection.getresponse()
-        text, found = response.read().decode(), {name.lower(): value for name, value in response.getheaders()}
-        connection.close()
-        if "set-cookie" in found:
-            name, _, value = found["set-cookie"].partition(";")[0].partition("=")
-            self.cookies[name] = value
-        return response.status, text, found
-
-    def sign_in(self, password: str, **headers: str) -> tuple[int, str, dict[str, str]]:
-        _, form, _ = self.ask("GET", "/auth/sign_in")
-        token = _TOKEN.findall(form)[0]
-        fields = {"authenticity_token": token, "user[email]": f"Test@{DOMAIN}", "user[password]": password}
-        kind = {"Content-Type": "application/x-www-form-urlencoded", "Origin": f"https://{DOMAIN}"}
-        return self.ask("POST", "/auth/sign_in", urllib.parse.urlencode(fields), {**kind, **headers})
-
-    def token(self) -> str:
-        """The token that the home page hands to its script."""
-        _, home, _ = self.ask("GET", "/")
-        state = re.search(r'id="initial-state" type="application/json">([^<]+)<', home)
-        assert state, home
-        return str(json.loads(state[1])["access_token"])
-
-
 @pytest.fixture
-def program(
+def servers(
     make_program: Callable[..., Program],
     debian_python: str,
     database: dict[str, str],
     redis_server: dict[str, str],
     storage: Stored,
-) -> Program:
+) -> Servers:
+    return Servers(make_program, debian_python, database, redis_server, storage)
+
+
+@pytest.fixture
+def program(servers: Servers) -> Program:
     """Mastodon over real servers, set up."""
-    places = {
-        **variables(),
-        **mastodon.IMAGE["env"],
-        "BIND": "127.0.0.1",
-        "DB_PORT": database["port"],
-        "DB_USER": database["user"],
-        "DB_PASS": database["password"],
-        "DB_NAME": database["dbname"],
-        "REDIS_PORT": redis_server["port"],
-        "REDIS_PASSWORD": redis_server["password"],
-        "S3_ENDPOINT": storage.endpoint,
-    }
-    program: Program = make_program(mastodon.FILES, mastodon.IMAGE["workdir"], places, python=debian_python)
-    assert program.run("mastodon", "bundle", "exec", "rails", "db:migrate:setup").returncode == 0
-    return program
+    return set_up(servers.mastodon())
 
 
-def create_user(program: Program, name: str = "test") -> str:
-    arguments = [
-        "accounts",
-        "create",
-        name,
-        "--email",
-        f"{name}@{DOMAIN}",
-        "--confirmed",
-        "--approve",
-        "--role",
-        "Owner",
-    ]
-    done = program.run("mastodon", "tootctl", *arguments)
-    found = re.fullmatch(r"OK\nNew password: ([0-9a-f]{32})\n", done.stdout)
-    assert found, done.stderr
-    return found[1]
+RAILS = ("mastodon", "bundle", "exec", "rails")
+LATER = {"SKIP_POST_DEPLOYMENT_MIGRATIONS": "true"}
 
 
-def start_web(program: Program) -> Browser:
-    port = free_port()
-    program.start("mastodon", "bundle", "exec", "puma", "-C", "config/puma.rb", says="Listening", PORT=str(port))
-    return Browser(port)
+def migrations(database: Mapping[str, str]) -> int:
+    return int(ask_postgresql(database, "SELECT count(*) FROM schema_migrations"))
 
 
 def test_setting_up_twice_changes_nothing(program: Program, database: dict[str, str]) -> None:
-    before = ask_postgresql(database, "SELECT count(*) FROM schema_migrations")
-    done = program.run("mastodon", "bundle", "exec", "rails", "db:migrate:setup")
-    assert (done.returncode, done.stdout) == (0, "")
-    assert (before, ask_postgresql(database, "SELECT count(*) FROM schema_migrations")) == ("4", "4")
+    before = migrations(database)
+    for task in ("db:prepare", "db:migrate", "db:migrate:setup", "db:seed"):
+        done = program.run(*RAILS, task)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (before, migrations(database)) == (5, 5)
 
 
-def test_late_migrations_wait_when_told(program: Program, database: dict[str, str]) -> None:
-    ask_postgresql(database, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    migrate = ["mastodon", "bundle", "exec", "rails", "db:migrate"]
-    counts = []
-    for switch in ("true", ""):
-        assert program.run(*migrate, SKIP_POST_DEPLOYMENT_MIGRATIONS=switch).returncode == 0
-        counts.append(ask_postgresql(database, "SELECT count(*) FROM schema_migrations"))
-    assert counts == ["3", "4"]
+@pytest.mark.parametrize("switch", ["true", "false", ""])
+def test_late_migrations_wait_when_told_whatever_is_said(
+    program: Program, database: dict[str, str], switch: str
+) -> None:
+    ask_postgresql(database, "DELETE FROM schema_migrations WHERE version > '2025'")
+    ask_postgresql(database, "INSERT INTO schema_migrations VALUES ('20250601000000')")
+    assert program.run(*RAILS, "db:migrate", SKIP_POST_DEPLOYMENT_MIGRATIONS=switch).returncode == 0
+    assert migrations(database) == 5
+    assert program.run(*RAILS, "db:migrate").returncode == 0
+    assert migrations(database) == 6
+
+
+def test_what_is_empty_or_old_is_not_migrated_in_two_steps_but_prepared(servers: Servers) -> None:
+    program = servers.mastodon()
+    for task in ("db:migrate", "db:migrate:setup"):
+        done = program.run(*RAILS, task, **LATER)
+        assert (done.returncode, "Zero-downtime migrations" in done.stderr) == (1, True)
+    assert program.run(*RAILS, "db:prepare", **LATER).returncode == 0
+    assert migrations(servers.database) == 5
+
+
+def test_a_first_start_that_was_cut_off_leaves_no_seed(servers: Servers) -> None:
+    program = servers.mastodon()
+    assert program.run(*RAILS, "db:migrate").returncode == 0
+    assert program.run(*RAILS, "db:migrate:setup").returncode == 0
+    done = program.run("mastodon", "tootctl", "accounts", "create", "test", "--email", "a@b.c", "--role", "Owner")
+    assert (done.returncode, done.stderr) == (1, "Cannot find user role with that name\n")
+    assert program.run(*RAILS, "db:seed").returncode == 0
+    create_user(program)
+
+
+def newer(program: Program) -> Program:
+    """The same over the same servers, of the release after it."""
+    directory = program.directory / "newer"
+    shutil.copytree(PACKAGE, directory / "contract", ignore=shutil.ignore_patterns("__pycache__"))
+    for part in ("config", "db", "lib"):
+        shutil.copytree(program.directory / part, directory / part)
+    settings = directory / "contract/mastodon_settings.py"
+    settings.write_text(settings.read_text().replace('VERSION = "4.7.4', 'VERSION = "4.7.5'))
+    return Program(directory, program.python, program.environment)
+
+
+def queued(servers: Servers, name: str) -> list[dict[str, object]]:
+    """The jobs in a sorted set of sidekiq's."""
+    text = servers.ask_redis("ZRANGE", name, "0", "-1")
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+@pytest.mark.parametrize(("migrated", "failed"), [(LATER, 0), ({}, 1)])
+def test_an_old_process_works_until_the_late_migrations_of_a_new_release(
+    servers: Servers, program: Program, migrated: dict[str, str], failed: int
+) -> None:
+    create_user(program)
+    assert newer(program).run(*RAILS, "db:prepare", **migrated).returncode == 0
+    servers.queue("push", "ActivityPub::UpdateDistributionWorker", 1)
+    program.start("mastodon", "bundle", "exec", "sidekiq", says="UpdateDistributionWorker")
+    wait_until(lambda: servers.ask_redis("LLEN", "queue:push") == "0", "the job to be taken")
+    assert len(queued(servers, "retry")) == failed
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["test", "--email", f"other@{DOMAIN}"], "account.username\n    has already been taken"),
-        (["other", "--email", f"test@{DOMAIN}"], "email\n    has already been taken"),
-        (["admin", "--email", f"other@{DOMAIN}"], "account.username\n    is reserved"),
-        (["a.b", "--email", f"other@{DOMAIN}"], "account.username\n    must contain only letters"),
-        (["other", "--email", "other@elsewhere.example"], "email\n    uses a disallowed e-mail provider"),
+        (["test", "--email", f"other@{DOMAIN}"], "account.username\n    taken"),
+        (["other", "--email", f"test@{DOMAIN}"], "email\n    taken"),
+        (["o" * 31, "--email", f"other@{DOMAIN}"], "account.username\n    too_long"),
+        (["other", "--email", f"o%r@{DOMAIN}"], "email\n    invalid"),
+        (["a.b", "--email", f"other@{DOMAIN}"], "account.username\n    invalid"),
+        (["other", "--email", "other@elsewhere.example"], "email\n    blocked"),
         (["other", "--email", f"other@{DOMAIN}", "--role", "King"], "Cannot find user role with that name"),
         (["other"], "--email"),
     ],
@@ -321,10 +296,14 @@ def test_an_account_that_cannot_be_is_refused(program: Program, arguments: list[
     assert words in done.stderr
 
 
+def test_who_may_use_tootctl_may_take_a_reserved_name(program: Program) -> None:
+    create_user(program, "admin")
+
+
 def test_an_address_is_refused_when_dns_does_not_know_it(program: Program) -> None:
     arguments = ["accounts", "create", "test", "--email", "test@nowhere.invalid"]
     done = program.run("mastodon", "tootctl", *arguments, EMAIL_DOMAIN_ALLOWLIST="")
-    assert (done.returncode, done.stderr) == (1, "Failure/Error: email\n    does not seem to exist\n")
+    assert (done.returncode, done.stderr) == (1, "Failure/Error: email\n    unreachable\n")
 
 
 needs_ruby = pytest.mark.skipif(not shutil.which("ruby"), reason="needs ruby and ruby-pg")
@@ -335,7 +314,7 @@ def test_the_runner_changes_what_the_web_process_uses(program: Program) -> None:
     create_user(program)
     code = """
       user = User.find_by!(email: ARGV.first)
-      user.update!(password: $stdin.read.chomp)
+      user.change_password!($stdin.read.chomp)
       user.account.update!(display_name: 'A Name')
       Setting['site_title'] = 'A Title'
       puts User.exists?(email: ARGV.first), User.exists?(email: 'other@social.example'), user.valid_password?('wrong')
@@ -349,6 +328,17 @@ def test_the_runner_changes_what_the_web_process_uses(program: Program) -> None:
 
 
 @needs_ruby
+@pytest.mark.parametrize(("code", "ends"), [("update!(password: 'a new password')", 0), ("change_password!('x')", 1)])
+def test_sessions_end_when_a_password_is_changed_as_upstream_means_it(program: Program, code: str, ends: int) -> None:
+    password = create_user(program)
+    browser = start_web(program)
+    browser.sign_in(password)
+    done = program.run("mastodon", "rails", "runner", f"User.find_by!(email: ARGV.first).{code}", f"test@{DOMAIN}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ("compose-form" not in browser.ask("GET", "/")[1]) is bool(ends)
+
+
+@needs_ruby
 @pytest.mark.parametrize(
     ("code", "words"),
     [
@@ -357,6 +347,8 @@ def test_the_runner_changes_what_the_web_process_uses(program: Program) -> None:
             "User.find_by(email: ARGV.first).update!(password: 'short')",
             "Password is too short (minimum is 8 characters)",
         ),
+        ("User.find_by(email: ARGV.first).account.update!(display_name: 'x' * 41)", "maximum is 40 characters"),
+        ("User.new(frob: 1)", "frob"),
         ("User.frobnicate", "frobnicate"),
         ("if", "Please specify a valid ruby command"),
         ("exit 3", ""),
@@ -415,48 +407,106 @@ def test_signing_in_needs_the_password_and_the_form_s_own_token(program: Program
     before = dict(browser.cookies)
     assert browser.sign_in(password)[0] == 303
     assert browser.cookies != before
-    assert '<div class="app-holder"' in browser.ask("GET", "/")[1]
-    assert browser.ask("GET", "/", headers={"Cookie": "_mastodon_session=forged--0"})[0] == 302
+    assert "compose-form" in browser.ask("GET", "/")[1]
+    assert "compose-form" not in browser.ask("GET", "/", headers={"Cookie": "_mastodon_session=forged--0"})[1]
 
 
-def test_a_picture_goes_by_way_of_sidekiq_to_the_bucket(program: Program, storage: Stored) -> None:
-    password = create_user(program)
+def test_who_is_not_logged_in_sees_the_same_application_with_nothing_to_write_in(program: Program) -> None:
+    status, text, _ = start_web(program).ask("GET", "/")
+    assert (status, '<div class="app-holder"' in text, "compose-form" in text) == (200, True, False)
+
+
+def test_the_page_of_one_person_is_the_front_page(servers: Servers) -> None:
+    program = set_up(servers.mastodon(SINGLE_USER_MODE="true"))
+    create_user(program)
+    assert program.run("mastodon", "tootctl", "settings", "registrations", "open").returncode == 0
     browser = start_web(program)
-    browser.sign_in(password)
-    bearer = {"Authorization": f"Bearer {browser.token()}"}
+    assert browser.ask("GET", "/")[2]["location"] == "/@test"
+    assert json.loads(browser.ask("GET", "/nodeinfo/2.0")[1])["openRegistrations"] is False
+
+
+def actor(browser: Browser) -> int:
+    """Whether others get the account, by the address that webfinger tells of it."""
+    links = json.loads(browser.ask("GET", f"/.well-known/webfinger?resource=acct:test@{DOMAIN}")[1])["links"]
+    address = next(str(link["href"]) for link in links if link["rel"] == "self")
+    path = address.removeprefix(f"https://{DOMAIN}")
+    assert re.fullmatch("/ap/users/[0-9]{18}", path)
+    return browser.ask("GET", path)[0]
+
+
+def test_accounts_are_known_by_their_numbers(program: Program) -> None:
+    create_user(program)
+    browser = start_web(program)
+    assert actor(browser) == 200
+    assert browser.ask("GET", "/users/test")[2]["location"] == "/@test"
+    as_json = {"Accept": "application/activity+json"}
+    assert json.loads(browser.ask("GET", "/users/test", headers=as_json)[1])["preferredUsername"] == "test"
+
+
+@pytest.mark.parametrize("said", [{"AUTHORIZED_FETCH": "true"}, {"LIMITED_FEDERATION_MODE": "true"}])
+def test_who_does_not_sign_gets_no_account_where_that_is_wanted(servers: Servers, said: dict[str, str]) -> None:
+    program = set_up(servers.mastodon(**said))
+    create_user(program)
+    assert actor(start_web(program)) == 401
+
+
+@needs_ruby
+@pytest.mark.parametrize(("said", "status"), [({}, 401), ({"AUTHORIZED_FETCH": "false"}, 200)])
+def test_an_administrator_decides_unless_a_variable_does(servers: Servers, said: dict[str, str], status: int) -> None:
+    program = set_up(servers.mastodon(**said))
+    create_user(program)
+    assert program.run("mastodon", "rails", "runner", "Setting['authorized_fetch'] = true").returncode == 0
+    assert actor(start_web(program)) == status
+
+
+def bearer_of(program: Program, browser: Browser) -> dict[str, str]:
+    browser.sign_in(create_user(program))
+    return {"Authorization": f"Bearer {browser.token()}"}
+
+
+def test_a_picture_is_in_the_bucket_when_it_was_sent(program: Program, storage: Stored) -> None:
+    browser = start_web(program)
+    bearer = bearer_of(program, browser)
     status, text, _ = browser.ask("POST", "/api/v2/media", FORM, {**bearer, **FORM_KIND})
     media = json.loads(text)
-    assert (status, media["url"]) == (202, None)
+    assert (status, media["url"].startswith(f"{MEDIA}/media_attachments/files/")) == (200, True)
+    content, headers = storage.objects["/mastodon/" + media["url"].removeprefix(f"{MEDIA}/")]
+    assert (content, headers["content-type"], "x-amz-acl" in headers) == (PICTURE, "image/png", False)
     order = json.dumps({"status": "<b>Hello</b>", "media_ids": [media["id"]]})
-    post = {**bearer, "Content-Type": "application/json"}
+    posted = json.loads(
+        browser.ask("POST", "/api/v1/statuses", order, {**bearer, "Content-Type": "application/json"})[1]
+    )
+    assert (posted["content"], posted["media_attachments"]) == ("<p>&lt;b&gt;Hello&lt;/b&gt;</p>", [media])
+    assert json.loads(browser.ask("GET", "/api/v1/timelines/home", headers=bearer)[1]) == [posted]
+    assert f"img-src 'self' data: blob: {MEDIA};" in browser.ask("GET", "/")[2]["content-security-policy"]
+
+
+def test_a_video_goes_by_way_of_sidekiq(program: Program, storage: Stored) -> None:
+    browser = start_web(program)
+    bearer = bearer_of(program, browser)
+    status, text, _ = browser.ask("POST", "/api/v2/media", VIDEO, {**bearer, **FORM_KIND})
+    media = json.loads(text)
+    assert (status, media["url"]) == (202, None)
+    order, post = json.dumps({"media_ids": [media["id"]]}), {**bearer, "Content-Type": "application/json"}
     assert browser.ask("POST", "/api/v1/statuses", order, post)[0] == 422
     assert browser.ask("GET", f"/api/v1/media/{media['id']}", headers=bearer)[0] == 206
     sidekiq = program.start("mastodon", "bundle", "exec", "sidekiq", says="Starting processing")
     ready = program.directory / "tmp" / mastodon.IMAGE["env"]["MASTODON_SIDEKIQ_READY_FILENAME"]
     assert ready.exists()
     wait_until(lambda: browser.ask("GET", f"/api/v1/media/{media['id']}", headers=bearer)[0] == 200, "sidekiq")
-    status, text, _ = browser.ask("POST", "/api/v1/statuses", order, post)
-    posted = json.loads(text)
-    url = posted["media_attachments"][0]["url"]
-    assert url.startswith(f"{MEDIA}/media_attachments/files/")
-    content, headers = storage.objects["/mastodon/" + url.removeprefix(f"{MEDIA}/")]
-    assert (content, headers["content-type"], "x-amz-acl" in headers) == (PICTURE, "image/png", False)
-    assert posted["content"] == "<p>&lt;b&gt;Hello&lt;/b&gt;</p>"
-    assert json.loads(browser.ask("GET", "/api/v1/timelines/home", headers=bearer)[1]) == [posted]
-    assert f"img-src 'self' data: blob: {MEDIA};" in browser.ask("GET", "/")[2]["content-security-policy"]
+    assert browser.ask("POST", "/api/v1/statuses", order, post)[0] == 200
     sidekiq.terminate()
     assert sidekiq.wait(20) == 0
     assert not ready.exists()
 
 
-def test_a_bucket_that_is_away_delays_a_picture(program: Program) -> None:
-    password = create_user(program)
+def test_a_bucket_that_is_away_delays_a_video_and_fails_a_picture(servers: Servers) -> None:
+    program = set_up(servers.mastodon(S3_ENDPOINT=f"http://127.0.0.1:{free_port()}"))
     browser = start_web(program)
-    browser.sign_in(password)
-    bearer = {"Authorization": f"Bearer {browser.token()}"}
-    number = json.loads(browser.ask("POST", "/api/v2/media", FORM, {**bearer, **FORM_KIND})[1])["id"]
-    away = f"http://127.0.0.1:{free_port()}"
-    program.start("mastodon", "bundle", "exec", "sidekiq", says="no answer", S3_ENDPOINT=away)
+    bearer = bearer_of(program, browser)
+    assert browser.ask("POST", "/api/v2/media", FORM, {**bearer, **FORM_KIND})[0] == 500
+    number = json.loads(browser.ask("POST", "/api/v2/media", VIDEO, {**bearer, **FORM_KIND})[1])["id"]
+    program.start("mastodon", "bundle", "exec", "sidekiq", says="no answer")
     assert browser.ask("GET", f"/api/v1/media/{number}", headers=bearer)[0] == 206
 
 
@@ -468,29 +518,25 @@ def test_attempts_to_sign_in_are_counted(program: Program) -> None:
     assert (statuses[:25], statuses[25]) == ([422] * 25, 429)
 
 
-def test_streaming_is_healthy_when_its_servers_are(program: Program) -> None:
-    port = free_port()
-    program.start("mastodon_streaming", "node", "./streaming/index.js", says="Listening", PORT=str(port))
-    browser = Browser(port)
-    assert browser.ask("GET", "/api/v1/streaming/health")[:2] == (200, "OK")
-    assert browser.ask("GET", "/api/v1/streaming/user")[0] == 401
+@pytest.mark.parametrize(("proxies", "last"), [("127.0.0.1,192.0.2.0/24", 422), ("127.0.0.1", 429)])
+def test_visitors_are_told_apart_behind_a_proxy_that_is_trusted(servers: Servers, proxies: str, last: int) -> None:
+    program = set_up(servers.mastodon(TRUSTED_PROXY_IP=proxies))
+    browser = start_web(program)
+    ways = [f"198.51.100.{number}, 192.0.2.7" for number in range(26)]
+    assert [browser.sign_in("wrong", **{"X-Forwarded-For": way})[0] for way in ways][25] == last
 
 
 @pytest.mark.parametrize(
     ("variable", "words"), [("REDIS_PASSWORD", "Redis cannot be used: "), ("DB_PASS", "PostgreSQL cannot be used: ")]
 )
-@pytest.mark.parametrize(
-    "command", [["mastodon", "bundle", "exec", "sidekiq"], ["mastodon_streaming", "node", "./streaming/index.js"]]
-)
-def test_a_wrong_password_of_a_server_is_told(program: Program, command: list[str], variable: str, words: str) -> None:
-    if variable == "DB_PASS" and command[0] == "mastodon":
-        command = ["mastodon", "tootctl", "accounts", "modify", "test"]
-    done = program.run(*command, **{variable: "wrong"})
+def test_a_wrong_password_of_a_server_is_told(program: Program, variable: str, words: str) -> None:
+    commands = {"REDIS_PASSWORD": ["bundle", "exec", "sidekiq"], "DB_PASS": ["tootctl", "accounts", "modify", "test"]}
+    done = program.run("mastodon", *commands[variable], **{variable: "wrong"})
     assert (done.returncode, done.stderr.startswith(words), done.stderr.count("\n")) == (1, True, 1)
 
 
-def test_the_web_process_ends_when_told(program: Program) -> None:
+def test_the_web_process_ends_when_told_and_says_by_what(program: Program) -> None:
     browser = start_web(program)
     program.running[0].terminate()
-    assert program.running[0].wait(20) == 0
+    assert program.running[0].wait(20) == 143
     assert not answers(browser.port)

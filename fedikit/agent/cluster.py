@@ -1,0 +1,206 @@
+"""The nodes among which Garage spreads its objects: who has which role.
+
+Roles of ours bear the tags `fedikit` and the host's name, the first host's also `leads`; others are left alone. A node
+that leaves is drained: Garage moves what it holds to the others, and only then is the work done.
+"""
+
+import hashlib
+import json
+import re
+import time
+from typing import Any
+
+from . import layout
+from .exchange import ask
+from .eyes import ABSENT, Eyes, State
+from .garage import LOOK_SECONDS, PAUSE_SECONDS, Garage, NotReady, Record
+from .hands import Hands
+from .trouble import Trouble
+from .work import Work
+
+Item = dict[str, Any]
+OURS, LEADS = "fedikit", "leads"
+START_SECONDS = 60
+GIGABYTE = 10**9
+
+
+class ClusterKind:
+    def observe(self, eyes: Eyes, item: Item) -> State:
+        try:
+            garage = Garage.of(eyes, item, seconds=LOOK_SECONDS)
+            return {"type": "cluster", "copies": _copies(garage), "roles": _roles(garage, item["host"])}
+        except NotReady as reason:
+            return {**ABSENT, "installed": False, "why": str(reason)}
+
+    def differences(self, item: Item, state: State, done: str) -> list[str]:
+        if state["type"] == "absent":
+            return [state.get("why", "absent")]
+        if not item["members"]:
+            return []
+        wanted, present = _wanted(item), state["roles"]
+        coming = [word for host, role in wanted.items() for word in _change(host, present.get(host), role)]
+        leaving = [
+            f"{host} leaves, once what it holds is with the others" for host in sorted(_ours(present) - wanted.keys())
+        ]
+        waiting = [] if done == _fingerprint(item) else ["waits until all data is where it belongs"]
+        return coming + leaving or waiting
+
+    def conflict(self, item: Item, state: State) -> str:
+        if state["type"] == "absent":
+            return ""
+        if state["copies"] not in (item["copies"], None):
+            return (
+                f"Garage keeps {state['copies']} of each object here, and can never keep another number: "
+                f"let replication_factor be {state['copies']}, or bring the objects into a new Garage on other hosts"
+            )
+        others = [host for host, role in state["roles"].items() if LEADS in role["tags"] and host != item["host"]]
+        if item["members"] and others:
+            return f"this Garage is led by {others[0]}, where its buckets are made: name {others[0]} first of its hosts"
+        return ""
+
+    def converge(self, hands: Hands, item: Item, work: Work) -> None:
+        garage = _awaited(hands, item)
+        if item["members"]:
+            self._spread(garage, item, work)
+
+    def _spread(self, garage: Garage, item: Item, work: Work) -> None:
+        nodes = _nodes(garage, item, work.content(item).decode())
+        present, wanted = _roles(garage, item["host"]), _wanted(item)
+        changed = [host for host, role in wanted.items() if _change(host, present.get(host), role)]
+        leaving = sorted(_ours(present) - wanted.keys())
+        if changed or leaving:
+            layout.meet(garage, {host: nodes[host] for host in wanted if host != item["host"]})
+            layout.settle(garage, quiet=0)
+            gone = layout.unreachable(garage, [present[host]["id"] for host in leaving], item["copies"])
+            changes = [{"id": nodes[host].partition("@")[0], **wanted[host]} for host in changed]
+            changes += [{"id": present[host]["id"], "remove": True} for host in leaving]
+            layout.apply(garage, changes, gone)
+        layout.settle(garage, quiet=layout.QUIET_SECONDS if _moves_data(present, wanted) else 0)
+        work.entry["done"] = _fingerprint(item)
+
+    def remove(self, hands: Hands, item: Item, work: Work) -> str:
+        """Nodes keep their roles: where Garage leaves all its hosts there is nowhere to move data to."""
+        return ""
+
+
+def is_led_elsewhere(garage: Garage) -> bool:
+    """Whether another node makes the buckets of this one's cluster."""
+    own = _own_id(garage)
+    return any(LEADS in role["tags"] and role["id"] != own for role in garage.call("GetClusterLayout")["roles"])
+
+
+# What is there, and what is wanted
+
+
+def _own_id(garage: Garage) -> str:
+    (own,) = garage.call("GetNodeInfo", "node=self")["success"]
+    return str(own)
+
+
+def _roles(garage: Garage, here: str) -> dict[str, Record]:
+    """By host, or by the beginning of an id if we do not know whose it is."""
+    own = _own_id(garage)
+    return {
+        here if role["id"] == own else _host_in(role): {key: role[key] for key in ("id", "zone", "capacity", "tags")}
+        for role in garage.call("GetClusterLayout")["roles"]
+    }
+
+
+def _host_in(role: Record) -> str:
+    is_ours = len(role["tags"]) > 1 and role["tags"][0] == OURS
+    return str(role["tags"][1] if is_ours else role["id"][:16])
+
+
+def _ours(roles: dict[str, Record]) -> set[str]:
+    return {host for host, role in roles.items() if role["tags"][:1] == [OURS]}
+
+
+def _wanted(item: Item) -> dict[str, Record]:
+    leads = {item["host"]: [LEADS]} if len(item["members"]) > 1 else {}
+    return {
+        member["host"]: {
+            "zone": member["zone"],
+            "capacity": member["capacity"],
+            "tags": [OURS, member["host"], *leads.get(member["host"], [])],
+        }
+        for member in item["members"]
+    }
+
+
+def _without_id(role: Record) -> Record:
+    return {key: value for key, value in role.items() if key != "id"}
+
+
+def _change(host: str, present: Record | None, wanted: Record) -> list[str]:
+    if present is None:
+        return [f"{host} joins with {_room(wanted['capacity'])}"]
+    if _without_id(present) == wanted:
+        return []
+    words = []
+    if present["capacity"] != wanted["capacity"]:
+        words.append(f"{host}: {_room(present['capacity'])} → {_room(wanted['capacity'])}")
+    if present["zone"] != wanted["zone"]:
+        words.append(f"{host}: zone {present['zone']} → {wanted['zone']}")
+    return words or [f"{host} gets its name in the layout"]
+
+
+def _room(capacity: int | None) -> str:
+    return "no room of its own" if capacity is None else f"{capacity / GIGABYTE:g} GB"
+
+
+def _moves_data(present: dict[str, Record], wanted: dict[str, Record]) -> bool:
+    """Whether objects may be elsewhere than they shall be.
+
+    Also if nothing is to change: then an earlier wait was cut short.
+    """
+    before, after = _storing(present), _storing(wanted)
+    is_new = before != after or not any(_change(host, present.get(host), role) for host, role in wanted.items())
+    return bool(before) and is_new
+
+
+def _storing(roles: dict[str, Record]) -> dict[str, tuple[str, int]]:
+    return {host: (role["zone"], role["capacity"]) for host, role in roles.items() if role["capacity"] is not None}
+
+
+def _fingerprint(item: Item) -> str:
+    return hashlib.sha256(json.dumps(_wanted(item), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _copies(garage: Garage) -> int | None:
+    """How many copies of each object Garage keeps; it tells that among its metrics only."""
+    try:
+        answer = ask(garage.admin, "GET /metrics", seconds=LOOK_SECONDS)
+    except OSError:
+        return None
+    found = re.search(rb"^garage_replication_factor(?:\{[^}]*\})? ([0-9]+)", answer.body, re.MULTILINE)
+    return int(found[1]) if found else None
+
+
+# Acts
+
+
+def _awaited(eyes: Eyes, item: Item) -> Garage:
+    """Garage as soon as it can be asked, also without a layout."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            garage = Garage.of(eyes, item)
+            garage.call("GetClusterLayout")
+        except NotReady as reason:
+            if time.monotonic() > deadline:
+                raise Trouble(f"{reason} ({reason.detail})", hint="see what journalctl --unit garage says") from reason
+            time.sleep(PAUSE_SECONDS)
+        else:
+            return garage
+
+
+def _nodes(garage: Garage, item: Item, content: str) -> dict[str, str]:
+    """By host, its node's id and address; of this host, Garage itself knows best."""
+    nodes = dict(line.split(" ", 1) for line in content.splitlines())
+    own = _own_id(garage)
+    if nodes.setdefault(item["host"], own).partition("@")[0] != own:
+        raise Trouble(
+            f"Garage has data under another id here than the other hosts know it by: {own}",
+            hint=f'name it in the environment: [policies.bucket.nodes] {item["host"]} = "{own}"',
+        )
+    return nodes
