@@ -13,7 +13,6 @@ from .shared import Answer, Request, json_answer, plain
 from .version import VERSION
 
 
-
 class Api:
     """What is answered under /api/v1."""
 

@@ -4,8 +4,10 @@ import io
 import json
 import re
 import signal
+import socket
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-_READ_SECONDS = 60
+_LEAST_SECONDS = 0.01
 
 
 @dataclass(frozen=True)
@@ -111,14 +113,21 @@ class Application:
     guard: Callable[[Request], Answer | None] = lambda request: None
     ready: Callable[[Request, Answer], Answer] = lambda request, answer: answer
     missing: Callable[[Request], Answer] = lambda request: plain("Not Found", 404)
+    read_seconds: float = 60
+    """How long a whole request may take to arrive; then the connection is closed."""
+    write_seconds: float | None = None
+    """How long after its head a request may be answered; then the connection is closed, whatever was done for it."""
 
     def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+        began = time.monotonic()
         try:
             answer = self.answer(Request(environ))
         except ClientDisconnected as error:
-            raise ConnectionAbortedError("the visitor has gone, or fell silent") from error
+            raise ConnectionAbortedError("the visitor has gone, or is too slow") from error
         except HTTPException as error:  # a request that Werkzeug cannot read
             answer = _told(error)
+        if self.write_seconds and time.monotonic() > began + self.write_seconds:
+            raise ConnectionAbortedError("the answer comes too late")
         headers = [("Content-Type", answer.kind), *answer.headers]
         return werkzeug.Response(answer.body, answer.status, headers)(environ, start)
 
@@ -149,18 +158,10 @@ class Application:
 
 
 def serve(
-    application: Application,
-    address: str,
-    port: int,
-    *,
-    stop: Iterable[int] = (signal.SIGTERM, signal.SIGINT),
-    read_timeout: float = _READ_SECONDS,
+    application: Application, address: str, port: int, *, stop: Iterable[int] = (signal.SIGTERM, signal.SIGINT)
 ) -> int:
-    """Answers requests on an address until the process is told to stop, by one of these signals.
-
-    A visitor that sends nothing for `read_timeout` seconds is hung up on.
-    """
-    server = server_at(application, address, port, read_timeout=read_timeout)
+    """Answers requests on an address until the process is told to stop, by one of these signals."""
+    server = server_at(application, address, port)
     for number in stop:
         signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
     print(f"Listening on http://{address}:{port}", flush=True)
@@ -168,11 +169,9 @@ def serve(
     return 0
 
 
-def server_at(
-    application: Application, address: str, port: int, *, read_timeout: float = _READ_SECONDS
-) -> BaseWSGIServer:
-    """A server that listens, and answers as soon as it is let."""
-    visit = type("Visit", (_Visit,), {"timeout": read_timeout})
+def server_at(application: Application, address: str, port: int) -> BaseWSGIServer:
+    """A server that listens, and answers as soon as it is let. Each connection serves one request."""
+    visit = type("Visit", (_Visit,), {"read_seconds": application.read_seconds})
     return make_server(address, port, application, threaded=True, request_handler=visit)
 
 
@@ -213,10 +212,34 @@ class _Asked(werkzeug.Request):
         return io.BytesIO()
 
 
+class _Hurried(io.RawIOBase):
+    """What comes over a connection until a moment; afterwards reading times out, however little was missing."""
+
+    def __init__(self, connection: socket.socket, end: float) -> None:
+        self._connection, self._end = connection, end
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        usual = self._connection.gettimeout()
+        self._connection.settimeout(max(_LEAST_SECONDS, self._end - time.monotonic()))
+        try:
+            return self._connection.recv_into(buffer)
+        finally:
+            self._connection.settimeout(usual)
+
+
 class _Visit(WSGIRequestHandler):
     """Says little of itself, and tells of each request on standard output."""
 
     server_version = "contract"
+    read_seconds: float
+    timeout = 60  # for answers that nobody takes
+
+    def setup(self) -> None:
+        super().setup()
+        self.rfile = io.BufferedReader(_Hurried(self.connection, time.monotonic() + self.read_seconds))
 
     def connection_dropped(self, error: BaseException, environ: "WSGIEnvironment | None" = None) -> None:
         self.close_connection = True

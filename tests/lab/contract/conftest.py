@@ -201,15 +201,16 @@ def storage() -> Iterator[Stored]:
     thread.join()
 
 
-def lay_out(directory: Path) -> None:
+def lay_out(directory: Path, version: str = UPSTREAM) -> None:
     """Puts beside each other what the programs of an image are made of."""
     for place, source in sources_of_programs().items():
         (directory / place).parent.mkdir(parents=True, exist_ok=True)
         (directory / place).symlink_to(source)
+    (directory / "contract/files").symlink_to(PACKAGE / "files")
     libraries = Path(werkzeug.__file__).parents[1]
     for part in (*libraries.glob("werkzeug*"), *libraries.glob("markupsafe*")):  # Debian's Python need not have them
         (directory / part.name).symlink_to(part)
-    (directory / "version").write_text(f"{UPSTREAM}\n")
+    (directory / "version").write_text(f"{version}\n")
 
 
 def ask_postgresql(place: Mapping[str, str], statement: str) -> str:

@@ -25,6 +25,7 @@ from tests.lab.contract.conftest import (
     answers,
     ask_postgresql,
     free_port,
+    lay_out,
     wait_until,
 )
 from tests.lab.contract.mastodon import (
@@ -250,11 +251,10 @@ def test_a_first_start_that_was_cut_off_leaves_no_seed(servers: Servers) -> None
 def newer(program: Program) -> Program:
     """The same over the same servers, of the release after it."""
     directory = program.directory / "newer"
-    shutil.copytree(PACKAGE, directory / "contract", ignore=shutil.ignore_patterns("__pycache__"))
+    directory.mkdir()
+    lay_out(directory, "4.5.7")
     for part in ("config", "db", "lib"):
         shutil.copytree(program.directory / part, directory / part)
-    settings = directory / "contract/mastodon_settings.py"
-    settings.write_text(settings.read_text().replace('VERSION = "4.7.4', 'VERSION = "4.7.5'))
     return Program(directory, program.python, program.environment)
 
 

@@ -24,7 +24,6 @@ from fedikit_lab.contract.shared import Environment, Refused
 from tests.catalogue import test_peertube as recipe
 from tests.catalogue.test_peertube import told
 from tests.lab.contract.conftest import (
-    PACKAGE,
     VERSION,
     Program,
     Stored,

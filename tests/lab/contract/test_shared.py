@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -149,6 +150,11 @@ def crash(request: Request) -> Answer:
     raise RuntimeError("a mistake")
 
 
+def answer_late(request: Request) -> Answer:
+    time.sleep(0.6)
+    return shared.plain("at last")
+
+
 @pytest.fixture
 def visitor() -> Iterator[http.client.HTTPConnection]:
     """Talks to a server with a few routes."""
@@ -159,10 +165,11 @@ def visitor() -> Iterator[http.client.HTTPConnection]:
         ("GET", "/all/{steps...}"): lambda request, steps: shared.plain(f"all {steps}"),
         ("POST", "/echo"): lambda request: shared.plain(request.body.decode()),
         ("GET", "/crash"): crash,
+        ("GET", "/late"): answer_late,
         ("GET", "/away"): lambda request: shared.redirect("/one/a b"),
     }
     ready = lambda request, answer: answer.having(("X-Seen", request.method))  # noqa: E731
-    server = web.server_at(Application(routes, ready=ready), "127.0.0.1", 0, read_timeout=0.5)
+    server = web.server_at(Application(routes, ready=ready, read_seconds=0.5, write_seconds=0.5), "127.0.0.1", 0)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=5)
@@ -214,12 +221,31 @@ def test_a_body_in_chunks_is_read(visitor: http.client.HTTPConnection) -> None:
         assert visitor.getresponse().read() == b"one two"
 
 
-def test_a_visitor_that_falls_silent_is_hung_up_on(
+@pytest.mark.parametrize("encoding", [{"Content-Length": "1000"}, {"Transfer-Encoding": "chunked"}])
+def test_a_visitor_that_takes_too_long_is_hung_up_on(
+    visitor: http.client.HTTPConnection, encoding: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It is never silent for long."""
+    visitor.putrequest("POST", "/echo")
+    for name, value in encoding.items():
+        visitor.putheader(name, value)
+    visitor.endheaders()
+    with pytest.raises(ConnectionError):
+        trickle(visitor)
+    assert not capfd.readouterr().err, "it is nothing to speak of"
+
+
+def trickle(visitor: http.client.HTTPConnection) -> None:
+    """Sends a little, again and again, for longer than anybody should wait."""
+    for _ in range(50):
+        visitor.send(b"1\r\n-\r\n")
+        time.sleep(0.1)
+
+
+def test_an_answer_that_comes_too_late_is_not_sent(
     visitor: http.client.HTTPConnection, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    visitor.putrequest("POST", "/echo")
-    visitor.putheader("Content-Length", "10")
-    visitor.endheaders(b"one")
+    visitor.request("GET", "/late")
     with pytest.raises(http.client.RemoteDisconnected):
         visitor.getresponse()
     assert not capfd.readouterr().err, "it is nothing to speak of"
