@@ -3,7 +3,6 @@
 Versions stand where the images are named; the lab reads them from there.
 """
 
-import sys
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -35,7 +34,8 @@ class Replacement:
     @property
     def image(self) -> str:
         """Upstream's image, with its tag."""
-        return _named(self.owner, self.attribute)
+        name: str = getattr(self.owner, self.attribute)
+        return name
 
     @property
     def reference(self) -> str:
@@ -76,10 +76,3 @@ def replacement(reference: str) -> Replacement:
     if reference not in known:
         raise FedikitError(f"the lab builds no image called {reference!r}", hint=f"it builds {', '.join(known)}")
     return known[reference]
-
-
-def _named(owner: type[Application[Any]] | ModuleType, attribute: str) -> str:
-    """The image by an attribute of a recipe's class or a policy's module, or by a constant of the recipe's module."""
-    module = sys.modules.get(getattr(owner, "__module__", ""))
-    name: str = getattr(owner, attribute, "") or getattr(module, attribute.upper())
-    return name
