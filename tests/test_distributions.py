@@ -12,6 +12,8 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 import fedikit
 from fedikit.cli import main
@@ -65,8 +67,17 @@ def test_the_lab_fits_the_fedikit_beside_it() -> None:
 
 
 def test_what_both_need_is_wanted_in_the_same_versions() -> None:
-    ours, labs = set(project_of(PROJECT)["dependencies"]), set(project_of(LAB)["dependencies"])
-    assert labs - {f"fedikit=={fedikit.__version__}"} <= ours
+    ours, labs = wanted_by(PROJECT), wanted_by(LAB)
+    both = ours.keys() & labs.keys()
+    assert both
+    assert {name: labs[name] for name in both} == {name: ours[name] for name in both}
+    assert labs.keys() - both == {"fedikit", "werkzeug"}
+
+
+def wanted_by(folder: Path) -> dict[str, SpecifierSet]:
+    """What a distribution needs, in which versions."""
+    needed = [Requirement(text) for text in project_of(folder)["dependencies"]]
+    return {requirement.name: requirement.specifier for requirement in needed}
 
 
 def test_both_are_under_the_same_licence() -> None:

@@ -12,6 +12,7 @@ import pytest
 import fedikit
 import fedikit_lab
 from fedikit.model.item import CLASSES
+from fedikit_lab.standins import sources_of_programs
 
 PACKAGE, LAB = Path(fedikit.__file__).parent, Path(fedikit_lab.__file__).parent
 
@@ -83,10 +84,16 @@ def test_the_lab_imports_no_command_of_fedikit() -> None:
     assert rooms_of_lab <= RANKS.keys() - {"cli", "__main__"}
 
 
-def test_what_runs_in_images_imports_nothing_else_of_ours() -> None:
+def test_what_runs_in_images_imports_nothing_else_of_ours_but_what_is_copied_along() -> None:
     files = sorted((LAB / "contract").glob("*.py"))
-    assert files
-    assert {name for file in files for name in packages_of(file) if name.startswith("fedikit")} == set()
+    ours = {name for file in files for name in imported_modules(file) if name.startswith("fedikit")}
+    assert ours == {"fedikit.agent.signature"}
+    assert "fedikit/agent/signature.py" in sources_of_programs()
+
+
+def test_the_signature_needs_nothing_else_of_ours() -> None:
+    tree = ast.parse((PACKAGE / "agent/signature.py").read_text())
+    assert {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)} == {"typing"}
 
 
 def test_the_agent_imports_the_standard_library_only() -> None:

@@ -22,6 +22,7 @@ changed before keeps it, by its hash.
     kinds      the closed set of item kinds, one module each, with all that is special about it; the generic code asks
                no item what kind it is
     servers    who else is served by what comes with packages of ours
+    s3         empties a bucket, with requests that `signature` signs
 
 Items arrive as plain dictionaries, encoded by `fedikit.remote.payload` from `fedikit.model.item`.
 """

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from threading import Thread
 
-from fedikit.agent.s3 import Access, signed_headers
+from fedikit.agent.signature import Access, signed_headers
 from fedikit.errors import FedikitError
 from fedikit.model.check import BucketWorks
 from fedikit.verify.means import Means

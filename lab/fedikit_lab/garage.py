@@ -15,8 +15,6 @@ from fedikit_lab.bootstrap import follow
 from fedikit_lab.layout import Config, Layout
 from fedikit_lab.tool import run_tool
 
-VERSION = "2.5.0"
-TITLE = f"Garage {VERSION}, built in the lab"
 MINUTES = 5
 TARGET = f"{os.uname().machine}-unknown-linux-gnu"
 # The image is empty otherwise, so that not even a C library is there.
@@ -35,23 +33,27 @@ _HINT = "the lines above say what is missing; it needs a way to the Rust package
 _SECONDS = 2400
 
 
-def put_garage(layout: Layout, room: Path, tell: Tell) -> None:
+def title(version: str) -> str:
+    """What the image says that it is."""
+    return f"Garage {version}, built in the lab"
+
+
+def put_garage(layout: Layout, room: Path, version: str, tell: Tell) -> None:
     """Builds Garage in an empty directory and makes it the image's only file."""
     require_rust()
-    _compile(room, tell)
+    _compile(room, version, tell)
     tree = room / "garage"
     tree.mkdir(mode=0o755)
     (room / "made/bin/garage").rename(tree / "garage")
-    _require_whole(tree)
-    layout.add_layer(tree, f"garage {VERSION}")
-    layout.configure(Config(title=TITLE, cmd=("/garage", "server")))
+    _require_whole(tree, version)
+    layout.add_layer(tree, f"garage {version}")
+    layout.configure(Config(title=title(version), cmd=("/garage", "server")))
 
 
 def require_rust() -> None:
     """Passes where Garage can be built; otherwise raises FedikitError that says what to install."""
-    wanted = (
-        f"the lab's Garage {VERSION} is built from its source, with Rust {'.'.join(map(str, _OLDEST_RUST))} or newer"
-    )
+    oldest = ".".join(map(str, _OLDEST_RUST))
+    wanted = f"the lab's Garage is built from its source, with Rust {oldest} or newer"
     if shutil.which("cargo") is None:
         raise FedikitError(f"{wanted}: there is no cargo in {os.environ.get('PATH', '')}", hint=_GET_RUST)
     said = run_tool("cargo", "--version")
@@ -62,8 +64,8 @@ def require_rust() -> None:
         raise FedikitError(f"{wanted} and a C compiler: there is none", hint="apt-get install gcc libc6-dev make")
 
 
-def _compile(room: Path, tell: Tell) -> None:
-    command = ["cargo", "install", "garage", "--version", VERSION, "--locked", "--target", TARGET]
+def _compile(room: Path, version: str, tell: Tell) -> None:
+    command = ["cargo", "install", "garage", "--version", version, "--locked", "--target", TARGET]
     command += ["--root", str(room / "made"), "--no-track", "--color", "never"]
     own = {**os.environ, **SETTINGS, "CARGO_TARGET_DIR": str(room / "target"), "CARGO_TERM_PROGRESS_WHEN": "never"}
     own.pop("CARGO_ENCODED_RUSTFLAGS", None)  # it would win over ours
@@ -85,8 +87,8 @@ class _Counting:
             self._tell(Waiting(what=f"Garage: {self._count} crates compiled" if self._count else f"Garage: {line}"))
 
 
-def _require_whole(tree: Path) -> None:
+def _require_whole(tree: Path, version: str) -> None:
     """Runs it where nothing else is, as the image will."""
     said = run_tool("chroot", str(tree), "/garage", "--version")
-    if VERSION not in said:
-        raise FedikitError(f"the Garage that was built calls itself {said.strip()!r}, expected was {VERSION}")
+    if version not in said:
+        raise FedikitError(f"the Garage that was built calls itself {said.strip()!r}, expected was {version}")

@@ -20,6 +20,7 @@ from fedikit_lab import garage
 from fedikit_lab.image import CODENAME, cache_directory
 from fedikit_lab.layout import Layout
 from fedikit_lab.lock import held_lock
+from fedikit_lab.replacements import Replacement, replacement
 from fedikit_lab.standins import (
     LEFT_OUT,
     OPTIONS,
@@ -30,14 +31,6 @@ from fedikit_lab.standins import (
     read_program,
 )
 
-GARAGE = f"built.lab/garage:v{garage.VERSION}"
-STAND_INS = {
-    "contract.lab/gotosocial:0.22.2": ("GoToSocial", "gotosocial"),
-    "contract.lab/mastodon:v4.7.4": ("Mastodon", "mastodon"),
-    "contract.lab/mastodon-streaming:v4.7.4": ("Mastodon streaming", "mastodon_streaming"),
-    "contract.lab/peertube:v8.3.1": ("PeerTube", "peertube"),
-    "contract.lab/pixelfed:v0.14.4": ("Pixelfed", "pixelfed"),
-}
 _LOCK_SECONDS = 3600
 _FORM = 1  # a new number has everything built anew
 
@@ -82,7 +75,8 @@ def is_built(name: str) -> bool:
 
 def title_of(name: str) -> str:
     """What the image of that name says that it is."""
-    return garage.TITLE if name == GARAGE else read_program(*STAND_INS[name]).config.title
+    one = replacement(name)
+    return _program_of(one).config.title if one.module else garage.title(one.version)
 
 
 def built(build: Build, *, tell: Tell) -> Path:
@@ -112,15 +106,21 @@ def build_of_program(name: str, program: Program) -> Build:
 
 
 def _build_of(name: str) -> Build:
-    if name == GARAGE:
-        what = f"Garage {garage.VERSION} from its source (once, about {garage.MINUTES} minutes)"
-        recipe = [garage.VERSION, garage.TARGET, garage.SETTINGS]
-        return Build(name="garage", what=what, recipe=recipe, put=garage.put_garage)
-    if name not in STAND_INS:
-        known = ", ".join([GARAGE, *STAND_INS])
-        raise FedikitError(f"the lab builds no image called {name!r}", hint=f"it builds {known}")
-    application, module = STAND_INS[name]
-    return build_of_program(module, read_program(application, module))
+    one = replacement(name)
+    return build_of_program(one.module, _program_of(one)) if one.module else _garage(one.version)
+
+
+def _program_of(one: Replacement) -> Program:
+    return read_program(one.application, one.module, one.version)
+
+
+def _garage(version: str) -> Build:
+    return Build(
+        name="garage",
+        what=f"Garage {version} from its source (once, about {garage.MINUTES} minutes)",
+        recipe=[version, garage.TARGET, garage.SETTINGS],
+        put=lambda layout, room, tell: garage.put_garage(layout, room, version, tell),
+    )
 
 
 def _debian() -> Build:

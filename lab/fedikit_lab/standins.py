@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from fedikit.agent import signature
 from fedikit.events import Tell, Waiting
 from fedikit.store import Store, fetch, resolve
 from fedikit_lab import contract
@@ -20,7 +21,15 @@ from fedikit_lab.image import CODENAME
 from fedikit_lab.layout import MOMENT, Config, Layout, mark_what_went
 from fedikit_lab.tool import run_tool
 
-PACKAGES = ("ca-certificates", "python3", "python3-psycopg2", "python3-pymysql", "python3-redis", "tini")
+PACKAGES = (
+    "ca-certificates",
+    "python3",
+    "python3-psycopg2",
+    "python3-pymysql",
+    "python3-redis",
+    "python3-werkzeug",
+    "tini",
+)
 OPTIONS = (
     "--variant=essential",
     f"--include={','.join(PACKAGES)}",
@@ -40,6 +49,7 @@ LEFT_OUT = (
     "var/log/*",
 )
 HOME = "usr/lib/contract"
+VERSION_FILE = f"{HOME}/version"
 # An own mount namespace goes with its last process, and the mounts with it.
 _INSTALL = """\
 set -e
@@ -69,6 +79,8 @@ class Program:
 
     application: str
     module: str
+    version: str
+    """Upstream's, for which it stands in."""
     config: Config
     commands: Mapping[str, tuple[str, ...]]
     """For paths in the image, what the module is told that it was called as."""
@@ -79,7 +91,7 @@ class Program:
     packages: tuple[str, ...]
 
     @classmethod
-    def of(cls, application: str, module: ModuleType) -> "Program":
+    def of(cls, application: str, module: ModuleType, version: str) -> "Program":
         """The program as its module describes it."""
         image = {"packages": (), "owned": (), **module.IMAGE}
         folder = Path(str(module.__file__)).parent / "files"
@@ -87,6 +99,7 @@ class Program:
         return cls(
             application=application,
             module=module.__name__.rpartition(".")[2],
+            version=version,
             config=Config(title=_TITLE.format(application=application), **settings),
             commands=module.COMMANDS,
             files={path: folder / name for path, name in module.FILES.items()},
@@ -99,22 +112,26 @@ class Program:
         """Everything that makes its layer what it is."""
         config, files = self.config, {path: file.read_text() for path, file in self.files.items()}
         start = [config.title, config.user, config.workdir, dict(config.env), config.entrypoint, config.cmd]
-        sources = {file.name: file.read_text() for file in sources_of_contracts()}
-        return [self.module, start, dict(self.commands), files, self.owned, sources, _LAUNCHER]
+        sources = {place: file.read_text() for place, file in sources_of_programs().items()}
+        return [self.module, self.version, start, dict(self.commands), files, self.owned, sources, _LAUNCHER]
 
 
-def read_program(application: str, module: str) -> Program:
-    """The program of one of the contract modules."""
-    return Program.of(application, importlib.import_module(f"{contract.__name__}.{module}"))
+def read_program(application: str, module: str, version: str) -> Program:
+    """The program of one of the contract modules, as it stands in for a version of upstream's."""
+    return Program.of(application, importlib.import_module(f"{contract.__name__}.{module}"), version)
 
 
-def sources_of_contracts() -> list[Path]:
-    """The modules that run inside the images."""
-    return sorted(Path(str(contract.__file__)).parent.glob("*.py"))
+def sources_of_programs() -> dict[str, Path]:
+    """The modules that run inside the images, by their places there."""
+    contracts = sorted(Path(str(contract.__file__)).parent.glob("*.py"))
+    return {
+        **{f"contract/{source.name}": source for source in contracts},
+        "fedikit/agent/signature.py": Path(signature.__file__),
+    }
 
 
 def put_debian(layout: Layout, room: Path, tell: Tell) -> None:
-    """Makes the image a small Debian with Python and its drivers of databases and caches."""
+    """Makes the image a small Debian with Python, Werkzeug, and drivers of databases and caches."""
     tree = room / "debian"
     bootstrap(tree, CODENAME, OPTIONS, moment=MOMENT, tell=tell)
     _leave_out(tree)
@@ -139,8 +156,9 @@ def put_program(layout: Layout, room: Path, program: Program) -> None:
     """Lays an application's program over Debian: its modules, its commands and files where upstream has them."""
     tree = room / "program"
     tree.mkdir(mode=0o755)
-    for source in sources_of_contracts():
-        _place(tree, f"{HOME}/contract/{source.name}", source.read_text())
+    for place, source in sources_of_programs().items():
+        _place(tree, f"{HOME}/{place}", source.read_text())
+    _place(tree, VERSION_FILE, f"{program.version}\n")
     for path, arguments in program.commands.items():
         text = _LAUNCHER.format(home=HOME, module=program.module, arguments=list(arguments))
         _place(tree, path, text, mode=0o755)

@@ -9,30 +9,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fedikit.catalogue import gotosocial, mastodon, peertube, pixelfed
 from fedikit.errors import FedikitError
 from fedikit.events import Tell
-from fedikit.policies import garage
 from fedikit.store import Images
 from fedikit_lab.images import is_built, lab_image, title_of
+from fedikit_lab.replacements import REPLACEMENTS, Replacement
 from fedikit_lab.requirements import require_image_tools
 
 CHOICE = "FEDIKIT_LAB_IMAGES"
-_STAND_INS = {
-    garage.IMAGE: "built.lab/garage",
-    gotosocial.Gotosocial.image: "contract.lab/gotosocial",
-    mastodon.Mastodon.image: "contract.lab/mastodon",
-    mastodon.Mastodon.streaming_image: "contract.lab/mastodon-streaming",
-    peertube.Peertube.image: "contract.lab/peertube",
-    pixelfed.Pixelfed.image: "contract.lab/pixelfed",
-}
-_OF_MACHINES = {
-    "garage": (garage.IMAGE,),
-    "gotosocial": (gotosocial.Gotosocial.image,),
-    "mastodon": (mastodon.Mastodon.image, mastodon.Mastodon.streaming_image),
-    "peertube": (peertube.Peertube.image,),
-    "pixelfed": (pixelfed.Pixelfed.image,),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,14 +33,14 @@ class Supply:
 
 def supplies() -> list[Supply]:
     """All images that the lab can run."""
-    return [_supply_of(image, Images()) for image in _STAND_INS]
+    return [_supply_of(one, Images()) for one in REPLACEMENTS]
 
 
 def mirrors() -> Mapping[str, str]:
     """For the repositories that recipes name, those that the lab takes images from."""
     if _is_upstreams():
         return {}
-    return {image.rpartition(":")[0]: stand_in for image, stand_in in _STAND_INS.items()}
+    return {one.image.rpartition(":")[0]: one.repository for one in REPLACEMENTS}
 
 
 def supply_images(machines: Iterable[str], *, tell: Tell) -> None:
@@ -64,8 +48,9 @@ def supply_images(machines: Iterable[str], *, tell: Tell) -> None:
     if _is_upstreams():
         return
     for machine in machines:
-        for image in _OF_MACHINES.get(machine, ()):
-            _supply(_stand_in(image), tell)
+        for one in REPLACEMENTS:
+            if one.machine == machine:
+                _supply(one.reference, tell)
 
 
 def supply_all(*, tell: Tell) -> None:
@@ -85,16 +70,11 @@ def _is_upstreams() -> bool:
     return os.environ.get(CHOICE) == "upstream"
 
 
-def _stand_in(image: str) -> str:
-    """What the lab runs for an image that a recipe names."""
-    return f"{_STAND_INS[image]}:{image.rpartition(':')[2]}"
-
-
-def _supply_of(image: str, images: Images) -> Supply:
+def _supply_of(one: Replacement, images: Images) -> Supply:
+    image, name = one.image, one.reference
     if _is_upstreams():
         known = images.find(image)
         return Supply(recipe=image, reference=image, title=known.title if known else "", is_there=known is not None)
-    name = _stand_in(image)
     is_there = is_built(name) and _is_known(name, lab_image(name), images)
     return Supply(recipe=image, reference=name, title=title_of(name), is_there=is_there)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fedikit.agent.exchange import ask
+from fedikit.agent.exchange import Place, ask
 from fedikit.agent.garage import Garage, NotReady
 
 
@@ -47,3 +47,15 @@ def test_what_is_nested_without_end_is_no_garage(listener: socket.socket) -> Non
     address = answer(listener, b"HTTP/1.0 200 OK\r\n\r\n" + b"[" * 200_000)
     with pytest.raises(NotReady, match="is not Garage"):
         Garage(address, "token").buckets()
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("http://127.0.0.1:3900", (False, "127.0.0.1", 3900, "127.0.0.1:3900")),
+        ("http://[fd00::1]:3900", (False, "fd00::1", 3900, "[fd00::1]:3900")),
+        ("https://s3.example.org", (True, "s3.example.org", 443, "s3.example.org")),
+    ],
+)
+def test_an_address_says_where_a_server_is(address: str, place: tuple[bool, str, int, str]) -> None:
+    assert Place.of(address) == place

@@ -22,15 +22,17 @@ from fedikit.results.plan import Plan
 from fedikit.secrets import Vault
 from fedikit.store import Images, Store, default_directory
 from fedikit_lab import Lab
-from fedikit_lab.images import GARAGE, lab_image
+from fedikit_lab.images import lab_image
 from fedikit_lab.layout import Layout
+from fedikit_lab.replacements import GARAGE, STAND_INS
+from fedikit_lab.standins import VERSION_FILE
 
 DOMAIN = "fediversity.test"
 SITE = f"mastodon.{DOMAIN}"
 EMAIL = f"test@{DOMAIN}"
-OLD, NEW = "v4.7.4", "v4.7.5"
-CONSTANTS = {"image": "mastodon", "streaming_image": "mastodon-streaming"}
-SETTINGS = "usr/lib/contract/contract/mastodon_settings.py"
+IMAGES = [one for one in STAND_INS if one.owner is Mastodon]
+OLD = IMAGES[0].version
+NEW = f"{OLD}1"
 UNITS = ("mastodon-web", "mastodon-streaming", "mastodon-sidekiq")
 MIGRATIONS = ("job:mastodon migrations", "job:mastodon late migrations")
 
@@ -136,13 +138,13 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 @pytest.fixture
 def new_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The recipe names the next version, and a store of its own has it."""
-    garage = lab_image(GARAGE)
-    layouts = {name: lab_image(f"contract.lab/{name}:{OLD}") for name in CONSTANTS.values()}
+    layouts = {one.reference: lab_image(one.reference) for one in (GARAGE, *IMAGES)}
     use_store(tmp_path / "new", monkeypatch)
-    Images().add(GARAGE, garage)
-    for constant, name in CONSTANTS.items():
-        Images().add(f"contract.lab/{name}:{NEW}", renewed(layouts[name], tmp_path / name))
-        monkeypatch.setattr(Mastodon, constant, getattr(Mastodon, constant).replace(OLD, NEW))
+    Images().add(GARAGE.reference, layouts[GARAGE.reference])
+    for one in IMAGES:
+        old, named = one.reference, renewed_name(one.image)
+        Images().add(renewed_name(old), renewed(layouts[old], tmp_path / one.module))
+        monkeypatch.setattr(Mastodon, one.attribute, named)
 
 
 def use_store(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,15 +155,16 @@ def use_store(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (Store().directory / "apt").symlink_to(lists)
 
 
+def renewed_name(image: str) -> str:
+    return image.replace(OLD, NEW)
+
+
 def renewed(layout: Path, folder: Path) -> Path:
     """The image with one more layer, in which it calls itself the next version."""
     shutil.copytree(layout, folder)
-    below = folder.with_name(f"{folder.name}-below")
-    Layout(folder).unpack(below)
     tree = folder.with_name(f"{folder.name}-tree")
-    (tree / SETTINGS).parent.mkdir(parents=True)
-    text = (below / SETTINGS).read_text()
-    (tree / SETTINGS).write_text(text.replace(OLD.removeprefix("v"), NEW.removeprefix("v")))
+    (tree / VERSION_FILE).parent.mkdir(parents=True)
+    (tree / VERSION_FILE).write_text(NEW)
     Layout(folder).add_layer(tree, NEW)
     return folder
 
@@ -170,7 +173,7 @@ def test_the_first_version_takes_a_post(instance: Instance) -> None:
     report = apply_plan(make_plan(instance.deployment()))
     assert report.succeeded, report
 
-    assert instance.version() == f"{OLD.removeprefix('v')}+contract"
+    assert instance.version() == f"{OLD}+contract"
     instance.publish("Before the upgrade")
 
 
@@ -182,7 +185,7 @@ def test_an_upgrade_touches_nothing_but_the_version(instance: Instance, new_vers
     report = apply_plan(plan)
 
     assert report.succeeded, report
-    assert instance.version() == f"{NEW.removeprefix('v')}+contract"
+    assert instance.version() == f"{NEW}+contract"
     assert instance.migrations() == migrations + len(MIGRATIONS)
     assert instance.posts() == ["Before the upgrade"]
     assert instance.planned() == {}
@@ -198,15 +201,15 @@ def test_the_way_back_needs_nothing_of_the_deployers_store(
     report = apply_plan(plan)
 
     assert report.succeeded, report
-    assert instance.version() == f"{OLD.removeprefix('v')}+contract"
+    assert instance.version() == f"{OLD}+contract"
     assert instance.posts() == ["Before the upgrade"]
 
 
 def upgrade(old: str, new: str) -> dict[str, str]:
     """What changes on Mastodon's host, and no more: the account's own tasks do not run again."""
     return {
-        **{f"image:contract.lab/{name}:{old}": "delete" for name in CONSTANTS.values()},
-        **{f"image:contract.lab/{name}:{new}": "create" for name in CONSTANTS.values()},
+        **{f"image:{one.repository}:v{old}": "delete" for one in IMAGES},
+        **{f"image:{one.repository}:v{new}": "create" for one in IMAGES},
         **{f"file:/etc/containers/systemd/{name}.container": "update" for name in UNITS},
         **{f"unit:{name}.service": "update" for name in UNITS},
         **dict.fromkeys(MIGRATIONS, "run"),

@@ -29,6 +29,7 @@ from fedikit_lab import Lab, Machine
 from fedikit_lab.contract import mastodon_database
 from fedikit_lab.images import lab_image
 from fedikit_lab.layout import Layout
+from fedikit_lab.replacements import GARAGE, STAND_INS
 from fedikit_lab.standins import HOME
 from tests.failure.scene import error_of
 from tests.failure.view import changes, view_of
@@ -37,7 +38,8 @@ pytestmark = pytest.mark.lab
 
 DOMAIN = "fediversity.test"
 TARGETS = ("garage", "mastodon")
-MASTODON, STREAMING = "contract.lab/mastodon", "contract.lab/mastodon-streaming"
+MASTODON, STREAMING = (one.repository for one in STAND_INS if one.machine == "mastodon")
+TAG = next(one.reference for one in STAND_INS if one.repository == MASTODON).rpartition(":")[2]
 MIGRATIONS = "mastodon migrations"
 DISK_MB = 2000
 WORK_SECONDS = 300
@@ -213,13 +215,13 @@ def test_an_image_that_cannot_be_had_is_told_with_the_commands_that_bring_it(
     assert told.status == 1
     for repository in (MASTODON, STREAMING):
         name = repository.rpartition("/")[2]
-        archive = f"{name}-v4.7.4.tar"
+        archive = f"{name}-{TAG}.tar"
         assert (
-            f"image {repository}:v4.7.4 is not in this deployer's store and its registry does not answer" in told.words
+            f"image {repository}:{TAG} is not in this deployer's store and its registry does not answer" in told.words
         )
-        assert f"skopeo copy docker://{repository}:v4.7.4 oci-archive:{archive}" in told.words
-        assert f"fedikit store add {repository}:v4.7.4 {archive}" in told.words
-    assert "+ image built.lab/garage:v2.5.0" in told.words, "the other host is planned"
+        assert f"skopeo copy docker://{repository}:{TAG} oci-archive:{archive}" in told.words
+        assert f"fedikit store add {repository}:{TAG} {archive}" in told.words
+    assert f"+ image {GARAGE.reference}" in told.words, "the other host is planned"
 
 
 def forget(images: Images, repository: str) -> None:
@@ -360,7 +362,7 @@ def test_the_next_release_goes_through_after_a_failed_one_and_back_again(
 
 def release(images: Images, repository: str, migration: str, folder: Path) -> None:
     """Takes a later release of Mastodon's contract image in, which has one migration more."""
-    layout = Layout.on(Layout(lab_image(f"{MASTODON}:v4.7.4")), folder / "layout")
+    layout = Layout.on(Layout(lab_image(f"{MASTODON}:{TAG}")), folder / "layout")
     module = folder / "release" / HOME / "contract" / "mastodon_database.py"
     module.parent.mkdir(parents=True)
     step = f'    ("20261101120000", "AddVisibility", False, "{migration}"),\n'
@@ -368,7 +370,7 @@ def release(images: Images, repository: str, migration: str, folder: Path) -> No
     assert LAST_STEP in text
     module.write_text(text.replace(LAST_STEP, step + LAST_STEP))
     layout.add_layer(folder / "release", "another release")
-    images.add(f"{repository}:v4.7.4", layout.directory)
+    images.add(f"{repository}:{TAG}", layout.directory)
 
 
 def test_a_bucket_provider_that_hangs_is_waited_for_no_longer_than_a_minute(

@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from fedikit.agent.exchange import Answer, ask
-from fedikit.agent.s3 import Access, list_keys, signed_headers
+from fedikit.agent.s3 import list_keys
+from fedikit.agent.signature import Access, signed_headers
 from fedikit.apply import apply_plan
 from fedikit.events import tell_nobody
 from fedikit.model.check import BucketWorks
@@ -24,6 +25,7 @@ from fedikit.verify import CheckResult, verify
 from fedikit.verify.standpoint import stand_at
 from fedikit_lab import Lab, Machine
 from fedikit_lab.images import lab_image
+from fedikit_lab.replacements import GARAGE
 from tests.failure.scene import Scene
 from tests.verify.conftest import Authority, NameServer, Seen, Site, authority, names, no_shell, open_site
 
@@ -56,7 +58,7 @@ CLOSED = "another.example.org"
 
 def put_garage_on(machine: Machine) -> None:
     """Copies Garage's program out of its image."""
-    layout = lab_image("built.lab/garage:v2.5.0", tell=tell_nobody)
+    layout = lab_image(GARAGE.reference, tell=tell_nobody)
     (manifest,) = json.loads((layout / "index.json").read_text())["manifests"]
     (layer,) = json.loads(_blob(layout, manifest["digest"]).read_text())["layers"]
     with tarfile.open(_blob(layout, layer["digest"])) as archive:

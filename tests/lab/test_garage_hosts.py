@@ -18,7 +18,7 @@ import pytest
 from fedikit.agent.exchange import Answer, ask
 from fedikit.agent.garage import Garage
 from fedikit.agent.layout import still_moving
-from fedikit.agent.s3 import Access, signed_headers
+from fedikit.agent.signature import Access, signed_headers
 from fedikit.environment import Environment
 from fedikit.events import tell_nobody
 from fedikit.model import Bucket, Deployment, HostItems, ObjectBucket

@@ -16,10 +16,11 @@ from fedikit.errors import DeadlineExceeded, FedikitError
 from fedikit.events import Event, StepFinished, Waiting, tell_nobody
 from fedikit_lab import garage
 from fedikit_lab.bootstrap import follow
-from fedikit_lab.images import GARAGE, STAND_INS, Build, build_of_program, built, lab_image
+from fedikit_lab.images import Build, build_of_program, built, lab_image
 from fedikit_lab.layout import Config, Layout, mark_what_went
 from fedikit_lab.lock import held_lock
-from fedikit_lab.standins import HOME, Program, read_program
+from fedikit_lab.replacements import GARAGE, REPLACEMENTS, STAND_INS, Replacement
+from fedikit_lab.standins import HOME, VERSION_FILE, Program, read_program
 
 PROGRAM = """\
 IMAGE = {
@@ -51,9 +52,9 @@ def probe(tmp_path: Path) -> Program:
     return program_in(tmp_path, PROGRAM)
 
 
-def program_in(folder: Path, text: str) -> Program:
+def program_in(folder: Path, text: str, version: str = "1.2.3") -> Program:
     (folder / "probe.py").write_text(text)
-    return Program.of("Probe", loaded(folder / "probe.py"))
+    return Program.of("Probe", loaded(folder / "probe.py"), version)
 
 
 def loaded(path: Path) -> ModuleType:
@@ -106,13 +107,13 @@ def one_file(text: str) -> Build:
 def test_a_name_that_is_not_known_is_answered_with_those_that_are() -> None:
     with pytest.raises(FedikitError, match="builds no image called 'nothing'") as refused:
         lab_image("nothing")
-    assert all(name in refused.value.hint for name in (GARAGE, *STAND_INS))
+    assert all(name in refused.value.hint for name in (one.reference for one in REPLACEMENTS))
 
 
 def test_somebody_else_than_root_is_told_so(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(FedikitError, match="takes root"):
-        lab_image(GARAGE)
+        lab_image(GARAGE.reference)
     assert not cache.exists()
 
 
@@ -162,19 +163,23 @@ def test_another_program_is_another_image_on_the_same_debian(probe: Program, tmp
     assert first.on.key == other.on.key
 
 
+def test_another_version_is_another_image(probe: Program, tmp_path: Path) -> None:
+    assert build_of_program("probe", probe).key != build_of_program("probe", program_in(tmp_path, PROGRAM, "1.2.4")).key
+
+
 def test_packages_that_every_image_has_need_no_layer(probe: Program, tmp_path: Path) -> None:
     more = PROGRAM.replace('"workdir"', '"packages": ["tini", "python3", "ruby"], "workdir"')
     assert program_in(tmp_path, more).packages == ("ruby",)
     assert probe.packages == ()
 
 
-@pytest.mark.parametrize(("application", "module"), STAND_INS.values())
-def test_every_program_has_what_its_image_needs(application: str, module: str) -> None:
-    program = read_program(application, module)
+@pytest.mark.parametrize("one", STAND_INS, ids=lambda one: one.module)
+def test_every_program_has_what_its_image_needs(one: Replacement) -> None:
+    program = read_program(one.application, one.module, one.version)
     assert program.commands
     assert all(path.startswith("/") for path in (*program.commands, *program.files, *program.owned))
     assert all(file.is_file() for file in program.files.values())
-    assert program.config.title == f"Contract image of {application}"
+    assert program.config.title == f"Contract image of {one.application}"
 
 
 @pytest.mark.lab
@@ -273,7 +278,10 @@ def test_a_program_is_where_its_module_wants_it(probe_image: Path, tmp_path: Pat
     (tree / HOME / "contract/probe.py").write_text(echo)
     said = subprocess.run(["chroot", str(tree), "probe", "a b"], capture_output=True, text=True, check=True).stdout
     assert said == "['probe', '--quiet', 'a b'] __main__\n"
+    needs = f"import sys; sys.path.insert(0, '/{HOME}'); import contract.shared"
+    subprocess.run(["chroot", str(tree), "python3", "-I", "-c", needs], check=True)
     assert (tree / "opt/probe/text").read_text() == "hello\n"
+    assert (tree / VERSION_FILE).read_text() == "1.2.3\n"
     owners = {path: ((tree / path).stat().st_uid, (tree / path).stat().st_gid) for path in ("opt/probe/kept", "opt")}
     assert owners == {"opt/probe/kept": (991, 992), "opt": (0, 0)}
     assert not (tree / "etc/apt").exists()
@@ -282,20 +290,20 @@ def test_a_program_is_where_its_module_wants_it(probe_image: Path, tmp_path: Pat
 
 @pytest.mark.lab
 def test_contract_images_share_their_debian_and_say_what_they_are() -> None:
-    layouts = {name: lab_image(name) for name in STAND_INS}
+    layouts = {one.reference: lab_image(one.reference) for one in STAND_INS}
     assert len({layers_of(layout)[0] for layout in layouts.values()}) == 1
     counts = {name.split("/")[1].split(":")[0]: len(layers_of(layout)) for name, layout in layouts.items()}
     assert counts == {"gotosocial": 2, "mastodon": 3, "mastodon-streaming": 2, "peertube": 2, "pixelfed": 3}
     titles = [manifest_of(layout)["annotations"]["org.opencontainers.image.title"] for layout in layouts.values()]
-    assert titles == [f"Contract image of {application}" for application, _ in STAND_INS.values()]
+    assert titles == [f"Contract image of {one.application}" for one in STAND_INS]
 
 
 @pytest.mark.lab
 def test_garage_is_one_file_that_needs_no_other(tmp_path: Path) -> None:
-    layout = lab_image(GARAGE)
+    layout = lab_image(GARAGE.reference)
     Layout(layout).unpack(tmp_path / "tree")
     assert [path.name for path in (tmp_path / "tree").rglob("*")] == ["garage"]
     command = ["chroot", str(tmp_path / "tree"), "/garage", "--version"]
-    assert garage.VERSION in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert GARAGE.version in subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert config_of(layout)["config"]["Cmd"] == ["/garage", "server"]
     assert "Entrypoint" not in config_of(layout)["config"]

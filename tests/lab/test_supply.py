@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from fedikit.catalogue.mastodon import Mastodon
 from fedikit.errors import FedikitError
 from fedikit.events import tell_nobody
+from fedikit.policies import garage as policy
 from fedikit.store import Images
 from fedikit_lab import requirements, supply
 from fedikit_lab.cli import lab as command_line
@@ -29,6 +31,15 @@ def test_every_image_says_what_it_is_before_it_is_built() -> None:
         assert name.startswith("contract.lab/")
         assert title.startswith("Contract image of ")
     assert not any(image.is_there for image in supplies())
+
+
+def test_a_new_version_in_a_recipe_is_all_that_the_lab_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Mastodon, "image", "ghcr.io/mastodon/mastodon:v99.1.0")
+    monkeypatch.setattr(policy, "IMAGE", "docker.io/dxflrs/garage:v98.2.0")
+    known = {image.reference: image.title for image in supplies()}
+    assert known["contract.lab/mastodon:v99.1.0"] == "Contract image of Mastodon"
+    assert known["built.lab/garage:v98.2.0"] == "Garage 98.2.0, built in the lab"
+    assert supply.mirrors()["docker.io/dxflrs/garage"] == "built.lab/garage"
 
 
 def test_the_command_line_lists_them() -> None:

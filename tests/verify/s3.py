@@ -4,7 +4,7 @@ import hashlib
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from fedikit.agent.s3 import Access, sign
+from fedikit.agent.signature import Access, sign
 
 
 class S3StandIn(ThreadingHTTPServer):

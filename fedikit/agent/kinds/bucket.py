@@ -259,7 +259,8 @@ def _restore(garage: Garage, bucket: Record, prior: State) -> None:
 
 def _empty(garage: Garage, bucket: Record, item: Item) -> None:
     """With a key of ours, or a new one if there is none: its secret is not at hand when an item leaves."""
-    from ..s3 import Access, empty  # seldom needed
+    from ..s3 import empty  # seldom needed
+    from ..signature import Access
 
     ours = _keys_of_ours(bucket)
     key_id = ours[0]["accessKeyId"] if ours else garage.make_key(_name_of_key(item))

@@ -1,15 +1,13 @@
-"""An S3 bucket as an application uses it: objects are put, read and deleted, with requests signed as version 4 says."""
+"""An S3 bucket as an application uses it: objects are put, read and deleted, with signed requests."""
 
-import hashlib
-import hmac
 import http.client
 import re
 import urllib.parse
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+
+from fedikit.agent.signature import Access, signed_headers
 
 _SECONDS = 10
-_EMPTY = hashlib.sha256(b"").hexdigest()
 
 
 class BucketError(Exception):
@@ -53,36 +51,26 @@ class Bucket:
         url = urllib.parse.urlsplit(self.endpoint)
         host = url.netloc if self.path_style else f"{self.name}.{url.netloc}"
         path = url.path.rstrip("/") + (f"/{self.name}/{key}" if self.path_style else f"/{key}")
-        path = urllib.parse.quote(path, safe="/-_.~")
-        act = f"{method} {self.endpoint} bucket {self.name} {key}"
-        signed = self.signed(method, path, {"host": host, **(headers or {})}, content, moment=datetime.now(UTC))
-        kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-        connection = kind(host, timeout=_SECONDS)
-        try:
-            connection.request(method, path, content, signed)
-            response = connection.getresponse()
-            body = response.read()
-        except (OSError, http.client.HTTPException) as error:
-            raise BucketError(act, 0, f"no answer: {error}") from error
-        finally:
-            connection.close()
-        if response.status >= http.client.MULTIPLE_CHOICES:
-            raise BucketError(act, response.status, body.decode(errors="replace"))
-        return body
+        request = f"{method} {urllib.parse.quote(path, safe='/-_.~')}"
+        access = Access(f"{url.scheme}://{host}", self.region, self.key_id, self.secret)
+        signed = signed_headers(access, request, content, headers)
+        return _exchange(access, request, content, signed, act=f"{method} {self.endpoint} bucket {self.name} {key}")
 
-    def signed(
-        self, method: str, path: str, headers: dict[str, str], content: bytes, *, moment: datetime
-    ) -> dict[str, str]:
-        """The headers with the signature, as the S3 protocol wants it: request, scope, day key, signature."""
-        stamp = moment.strftime("%Y%m%dT%H%M%SZ")
-        digest = hashlib.sha256(content).hexdigest() if content else _EMPTY
-        headers = dict(sorted({**headers, "x-amz-content-sha256": digest, "x-amz-date": stamp}.items()))
-        names = ";".join(headers)
-        lines = [method, path, "", *(f"{name}:{value}" for name, value in headers.items()), "", names, digest]
-        scope = f"{stamp[:8]}/{self.region}/s3/aws4_request"
-        request = hashlib.sha256("\n".join(lines).encode()).hexdigest()
-        key = f"AWS4{self.secret}".encode()
-        for part in [*scope.split("/"), f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{request}"]:
-            key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-        credential = f"AWS4-HMAC-SHA256 Credential={self.key_id}/{scope}"
-        return {**headers, "authorization": f"{credential}, SignedHeaders={names}, Signature={key.hex()}"}
+
+def _exchange(access: Access, request: str, content: bytes, headers: dict[str, str], *, act: str) -> bytes:
+    """What the storage answers; raises BucketError if it does not do what it is asked."""
+    method, path = request.split(" ", 1)
+    scheme, host = access.address.split("://")
+    kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
+    connection = kind(host, timeout=_SECONDS)
+    try:
+        connection.request(method, path, content, headers)
+        response = connection.getresponse()
+        body = response.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise BucketError(act, 0, f"no answer: {error}") from error
+    finally:
+        connection.close()
+    if response.status >= http.client.MULTIPLE_CHOICES:
+        raise BucketError(act, response.status, body.decode(errors="replace"))
+    return body

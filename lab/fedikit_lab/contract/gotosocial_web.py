@@ -25,8 +25,8 @@ from .shared import (
     plain,
     serve,
 )
+from .version import VERSION
 
-VERSION = "0.22.2+contract"
 _Handler = Callable[..., Answer]
 _UserHandler = Callable[[Request, Row], Answer]
 

@@ -9,8 +9,9 @@ from typing import NoReturn
 
 from .mastodon_database import Database
 from .mastodon_mail import takes_mail
-from .mastodon_settings import VERSION, Settings
+from .mastodon_settings import Settings
 from .shared import Refused, hash_password
+from .version import VERSION
 
 _REGISTRATIONS = {"open": "open", "approved": "approved", "close": "none"}
 

@@ -6,8 +6,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from .mastodon_settings import VERSION
 from .shared import Environment, Refused
+from .version import VERSION
 
 OLDEST = 140_000
 _LOCK = 4_616_107

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from .mastodon_accounts import registrations_mode, setting
 from .mastodon_database import Database, Row
-from .mastodon_settings import VERSION, Settings
+from .mastodon_settings import Settings
 from .shared import Answer, Request, json_answer, redirect
+from .version import VERSION
 
 TITLE = "Mastodon"
 _SCHEMA = "http://nodeinfo.diaspora.software/ns/schema/2.0"

@@ -21,7 +21,6 @@ from .mastodon_servers import (
 from .mastodon_vapid import PRIVATE_KEY, PUBLIC_KEY, check_pair
 from .shared import Environment, Refused
 
-VERSION = "4.7.4+contract"
 NAMES = Path("config/variables.txt")
 # Of these upstream knows that they are empty; any other one it takes for a value, if a useless one.
 _MAY_BE_EMPTY = frozenset(

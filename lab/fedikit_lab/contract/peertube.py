@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .peertube_api import VERSION, Api
+from .peertube_api import Api
 from .peertube_log import Log
 from .peertube_pages import draw
 from .peertube_settings import Settings, read_settings
@@ -32,6 +32,7 @@ from .shared import (
     run_program,
     serve,
 )
+from .version import VERSION
 
 IMAGE: dict[str, Any] = {
     "user": "",

@@ -10,8 +10,7 @@ from .peertube_uploads import Uploads
 from .peertube_users import Users
 from .peertube_videos import Videos
 from .shared import Answer, Request, json_answer, plain
-
-VERSION = "8.3.1+contract"
+from .version import VERSION
 
 
 class Api:

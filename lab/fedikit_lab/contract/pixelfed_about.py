@@ -10,8 +10,8 @@ from .pixelfed_queue import Queue
 from .pixelfed_settings import Settings
 from .pixelfed_store import Store
 from .shared import Answer, Request, json_answer, plain
+from .version import VERSION
 
-VERSION = "0.14.4+contract"
 _NODEINFO_SECONDS = 900
 _INSTANCE_SECONDS = 1800
 _RULES_SECONDS = 604800

@@ -28,7 +28,8 @@ from .forms import (
     URL,
     Form,
 )
-from .web import Answer, Application, Request, Upload, cookie, html, json_answer, page, plain, redirect, serve
+from .page import page
+from .web import Answer, Application, Request, Upload, cookie, html, json_answer, plain, redirect, serve
 
 __all__ = [
     "ADDRESS",

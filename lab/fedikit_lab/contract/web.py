@@ -1,42 +1,29 @@
-"""The web side of a contract image: a small server, its requests and answers, and how its pages are drawn."""
+"""The web side of a contract image, in few words over Werkzeug: requests, answers, routes, the server."""
 
-import html as markup
+import io
 import json
 import re
 import signal
+import socket
 import sys
 import threading
 import time
 import traceback
-import urllib.parse
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from email.message import Message
-from http.cookies import SimpleCookie
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import cached_property
+from typing import IO, TYPE_CHECKING, Any
 
-_STYLE = """\
-:root { --accent: #563acc; color-scheme: light dark }
-body { font: 16px/1.5 system-ui, sans-serif; margin: 0; background: light-dark(#f3f4f8, #191b22) }
-.contract-notice { margin: 0; padding: .4rem 1rem; background: #fff3c4; color: #4d3800; text-align: center }
-header, header nav { display: flex; gap: 1rem; align-items: center; background: light-dark(#fff, #282c37) }
-header { padding: .6rem 1rem }
-header form { display: contents }
-header button { margin: 0 }
-main { max-width: 38rem; margin: 2rem auto; padding: 0 1rem }
-article, form, section { background: light-dark(#fff, #282c37); border-radius: 8px; padding: 1rem; margin: 0 0 1rem }
-label { display: block; margin: .6rem 0 .2rem }
-input:not([type=file]):not([type=checkbox]):not([type=submit]), textarea
-{ width: 100%; box-sizing: border-box; font: inherit; padding: .5rem; border: 1px solid #8886; border-radius: 4px }
-button, input[type=submit] { font: inherit; margin-top: .8rem; padding: .5rem 1.2rem; border: 0; border-radius: 4px;
-background: var(--accent); color: #fff; cursor: pointer }
-button:disabled { opacity: .5 }
-img, video { max-width: 100%; border-radius: 4px; image-rendering: pixelated }
-article img { min-width: 8rem }
-a { color: light-dark(var(--accent), #a99bff) }
-.flash-message, .alert-danger, .invalid-feedback
-{ background: #fbd7d7; color: #6d0f0f; padding: .6rem 1rem; border-radius: 4px }
-"""
+import werkzeug
+from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed, NotFound
+from werkzeug.http import dump_cookie
+from werkzeug.routing import Map, Rule
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+_LEAST_SECONDS = 0.01
 
 
 @dataclass(frozen=True)
@@ -48,16 +35,16 @@ class Upload:
     content: bytes
 
 
-@dataclass(frozen=True)
 class Request:
-    """One request; header names are found in any case."""
+    """One request, whose body was read; header names are found in any case."""
 
-    method: str
-    path: str
-    query: Mapping[str, str]
-    headers: Message
-    body: bytes
-    peer: str
+    def __init__(self, environ: "WSGIEnvironment") -> None:
+        self._asked = asked = _Asked(environ)
+        self.body = asked.get_data()  # before all else: forms are then read from what was kept
+        self.method = asked.method
+        self.path = asked.path
+        self.query: Mapping[str, str] = dict(asked.args.items(multi=True))
+        self.peer = asked.remote_addr or ""
 
     @property
     def host(self) -> str:
@@ -76,35 +63,25 @@ class Request:
 
     @property
     def cookies(self) -> dict[str, str]:
-        return {name: morsel.value for name, morsel in SimpleCookie(self.header("Cookie")).items()}
+        return dict(self._asked.cookies)
 
     def header(self, name: str) -> str:
         """A header's value, or nothing."""
-        return str(self.headers.get(name, ""))
+        return self._asked.headers.get(name, "")
 
     def json(self) -> object:
         """The body as JSON; nothing when it is not."""
-        try:
-            return json.loads(self.body)
-        except ValueError:
-            return None
+        value: object = self._asked.get_json(force=True, silent=True)
+        return value
 
     def fields(self) -> dict[str, str]:
         """The text fields of the form, url-encoded or multipart."""
-        if self.header("Content-Type").startswith("multipart/"):
-            return {name: part.content.decode() for name, part in self._parts() if not part.name}
-        return dict(urllib.parse.parse_qsl(self.body.decode(), keep_blank_values=True))
+        return dict(self._asked.form.items(multi=True))
 
     def files(self) -> dict[str, Upload]:
         """The files of the multipart form, by field."""
-        return {name: part for name, part in self._parts() if part.name}
-
-    def _parts(self) -> list[tuple[str, Upload]]:
-        boundary = re.search(r'boundary="?([^";]+)', self.header("Content-Type"))
-        if not boundary:
-            return []
-        pieces = (b"\r\n" + self.body).split(b"\r\n--" + boundary[1].encode())
-        return [_part(piece) for piece in pieces[1:-1]]
+        sent = {name: file for name, file in self._asked.files.items() if file.filename}
+        return {name: Upload(file.filename or "", file.mimetype, file.read()) for name, file in sent.items()}
 
 
 @dataclass(frozen=True)
@@ -126,7 +103,7 @@ Handler = Callable[..., Answer]
 
 @dataclass(frozen=True)
 class Application:
-    """Routes and what comes before them.
+    """Routes and what comes before them; a WSGI application.
 
     A route is a method and a path; `{name}` stands for one step of the path and `{name...}` for the rest: the handler
     gets the request and what they stood for. `guard` may answer instead of any route; `ready` sees every answer.
@@ -139,37 +116,63 @@ class Application:
     read_seconds: float = 60
     """How long a whole request may take to arrive; then the connection is closed."""
     write_seconds: float | None = None
-    """How long after its head a request may be answered; then the connection is closed, whatever has been done."""
+    """How long after its head a request may be answered; then the connection is closed, whatever was done for it."""
+
+    def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+        began = time.monotonic()
+        try:
+            answer = self.answer(Request(environ))
+        except ClientDisconnected as error:
+            raise ConnectionAbortedError("the visitor has gone, or is too slow") from error
+        except HTTPException as error:  # a request that Werkzeug cannot read
+            answer = _told(error)
+        if self.write_seconds and time.monotonic() > began + self.write_seconds:
+            raise ConnectionAbortedError("the answer comes too late")
+        headers = [("Content-Type", answer.kind), *answer.headers]
+        return werkzeug.Response(answer.body, answer.status, headers)(environ, start)
 
     def answer(self, request: Request) -> Answer:
         """The answer to a request; a failure is told on standard error and answered with 500."""
         try:
             return self.ready(request, self.guard(request) or self._route(request))
+        except HTTPException as error:
+            return _told(error)
         except Exception:
             traceback.print_exc(file=sys.stderr)
             return plain("Internal Server Error", 500)
 
     def _route(self, request: Request) -> Answer:
-        method = "GET" if request.method == "HEAD" else request.method
-        for (known, path), handler in self.routes.items():
-            found = _pattern(path).fullmatch(request.path) if known == method else None
-            if found:
-                return handler(request, *map(urllib.parse.unquote, found.groups()))
-        return self.missing(request)
+        try:
+            handler, steps = self._map.bind("").match(request.path, request.method)
+        except (NotFound, MethodNotAllowed):
+            return self.missing(request)
+        answer: Answer = handler(request, *steps.values())
+        return answer
+
+    @cached_property
+    def _map(self) -> Map:
+        rules = [
+            Rule(_rule(path), methods=[method], endpoint=handler) for (method, path), handler in self.routes.items()
+        ]
+        return Map(rules, merge_slashes=False)
 
 
 def serve(
     application: Application, address: str, port: int, *, stop: Iterable[int] = (signal.SIGTERM, signal.SIGINT)
 ) -> int:
     """Answers requests on an address until the process is told to stop, by one of these signals."""
-    server = ThreadingHTTPServer((address, port), _handler(application))
-    server.daemon_threads = True
+    server = server_at(application, address, port)
     for number in stop:
         signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
     print(f"Listening on http://{address}:{port}", flush=True)
-    with server:
-        server.serve_forever(poll_interval=0.1)
+    server.serve_forever(poll_interval=0.1)
     return 0
+
+
+def server_at(application: Application, address: str, port: int) -> BaseWSGIServer:
+    """A server that listens, and answers as soon as it is let. Each connection serves one request."""
+    visit = type("Visit", (_Visit,), {"read_seconds": application.read_seconds})
+    return make_server(address, port, application, threaded=True, request_handler=visit)
 
 
 def html(text: str, status: int = 200) -> Answer:
@@ -190,83 +193,56 @@ def redirect(url: str, status: int = 302) -> Answer:
 
 def cookie(name: str, value: str, *, lifetime: int | None = None) -> tuple[str, str]:
     """The header that sets a cookie for the whole site: secure, not for scripts. A lifetime of 0 takes it away."""
-    age = "" if lifetime is None else f"; Max-Age={lifetime}"
-    return "Set-Cookie", f"{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax{age}"
+    return "Set-Cookie", dump_cookie(name, value, max_age=lifetime, secure=True, httponly=True, samesite="Lax")
 
 
-def page(title: str, body: str, *, stands_for: str, head: str = "", accent: str = "#563acc") -> str:
-    """A whole HTML page around a body of HTML; it says at its top what it stands for."""
-    notice = f"Contract image: stands in for {stands_for} in the lab"
-    style = f"<style>{_STYLE}:root {{ --accent: {accent} }}</style>"
-    return (
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width"><title>{markup.escape(title)}</title>{style}{head}</head>'
-        f'<body><p class="contract-notice">{notice}</p>{body}</body></html>'
-    )
+def _rule(path: str) -> str:
+    """A route's path as Werkzeug writes it."""
+    return re.sub(r"\{(\w+)(\.\.\.)?\}", lambda found: f"<{'path:' if found[2] else ''}{found[1]}>", path)
 
 
-def _pattern(path: str) -> re.Pattern[str]:
-    escaped = re.escape(path)
-    return re.compile(re.sub(r"\\{\w+\\}", "([^/]+)", re.sub(r"\\{\w+\\.\\.\\.\\}", "(.+)", escaped)))
+def _told(error: HTTPException) -> Answer:
+    return plain(error.name, error.code or 500)
 
 
-def _part(piece: bytes) -> tuple[str, Upload]:
-    head, _, content = piece.partition(b"\r\n\r\n")
-    text = head.decode(errors="replace")
-    name, file, kind = (re.search(p, text) for p in (r'\bname="([^"]*)"', r'filename="([^"]*)"', r"(?i)type: *(\S+)"))
-    return name[1] if name else "", Upload(file[1] if file else "", kind[1] if kind else "text/plain", content)
+class _Asked(werkzeug.Request):
+    """Keeps files in memory, where the body is too: an image need not have a place to write to."""
+
+    def _get_file_stream(self, *about: Any, **more: Any) -> IO[bytes]:
+        return io.BytesIO()
 
 
-def _handler(application: Application) -> type[BaseHTTPRequestHandler]:
-    class Visit(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        server_version = "contract"
-        timeout = 60
+class _Hurried(io.RawIOBase):
+    """What comes over a connection until a moment; afterwards reading times out, however little was missing."""
 
-        def _visit(self) -> None:
-            began = time.monotonic()
-            url = urllib.parse.urlsplit(self.path)
-            query = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
-            body = self._body(began + application.read_seconds)
-            request = Request(self.command, url.path, query, self.headers, body, self.client_address[0])
-            answer = application.answer(request)
-            if application.write_seconds and time.monotonic() > began + application.write_seconds:
-                self.close_connection = True
-                return
-            self._send(answer)
+    def __init__(self, connection: socket.socket, end: float) -> None:
+        self._connection, self._end = connection, end
 
-        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _visit  # noqa: N815 (the server's names)
+    def readable(self) -> bool:
+        return True
 
-        def _body(self, end: float) -> bytes:
-            if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
-                return b"".join(iter(self._chunk, b""))
-            pieces, missing = [], int(self.headers.get("Content-Length") or 0)
-            while missing and (piece := self._piece(missing, end)):
-                pieces.append(piece)
-                missing -= len(piece)
-            return b"".join(pieces)
+    def readinto(self, buffer: Any) -> int:
+        usual = self._connection.gettimeout()
+        self._connection.settimeout(max(_LEAST_SECONDS, self._end - time.monotonic()))
+        try:
+            return self._connection.recv_into(buffer)
+        finally:
+            self._connection.settimeout(usual)
 
-        def _piece(self, size: int, end: float) -> bytes:
-            self.connection.settimeout(max(0.01, end - time.monotonic()))
-            piece = self.rfile.read1(min(size, 65536))
-            self.connection.settimeout(self.timeout)
-            return bytes(piece)
 
-        def _chunk(self) -> bytes:
-            content = self.rfile.read(int(self.rfile.readline().split(b";")[0], 16))
-            self.rfile.readline()
-            return content
+class _Visit(WSGIRequestHandler):
+    """Says little of itself, and tells of each request on standard output."""
 
-        def _send(self, answer: Answer) -> None:
-            self.send_response(answer.status)
-            for name, value in (("Content-Type", answer.kind), *answer.headers):
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(answer.body)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(answer.body)
+    server_version = "contract"
+    read_seconds: float
+    timeout = 60  # for answers that nobody takes
 
-        def log_message(self, text: str, *values: object) -> None:
-            print(text % values, flush=True)
+    def setup(self) -> None:
+        super().setup()
+        self.rfile = io.BufferedReader(_Hurried(self.connection, time.monotonic() + self.read_seconds))
 
-    return Visit
+    def connection_dropped(self, error: BaseException, environ: "WSGIEnvironment | None" = None) -> None:
+        self.close_connection = True
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        print(f'"{self.requestline}" {code} {size}', flush=True)

@@ -18,16 +18,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import werkzeug
 
 import fedikit_lab.contract
+from fedikit_lab.standins import sources_of_programs
 
 PACKAGE = Path(fedikit_lab.contract.__file__).parent
 SECONDS = 20
+UPSTREAM = "4.5.6"
+VERSION = f"{UPSTREAM}+contract"
+"""What a program laid out here calls itself."""
 
 
 @dataclass
 class Program:
-    """A contract program as in its image: `contract` is on the path, its files lie in the working directory."""
+    """A contract program as in its image: `contract` is on the path, its version beside it, its files in place."""
 
     directory: Path
     python: str
@@ -84,7 +89,7 @@ def make_program(tmp_path: Path) -> Iterator[Callable[..., Program]]:
     made: list[Program] = []
 
     def make(files: Mapping[str, str], workdir: str, environment: dict[str, str], *, python: str = "") -> Program:
-        (tmp_path / "contract").symlink_to(PACKAGE)
+        lay_out(tmp_path)
         for place, name in files.items():
             target = tmp_path / Path(place).relative_to(workdir)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -194,6 +199,18 @@ def storage() -> Iterator[Stored]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+def lay_out(directory: Path, version: str = UPSTREAM) -> None:
+    """Puts beside each other what the programs of an image are made of."""
+    for place, source in sources_of_programs().items():
+        (directory / place).parent.mkdir(parents=True, exist_ok=True)
+        (directory / place).symlink_to(source)
+    (directory / "contract/files").symlink_to(PACKAGE / "files")
+    libraries = Path(werkzeug.__file__).parents[1]
+    for part in (*libraries.glob("werkzeug*"), *libraries.glob("markupsafe*")):  # Debian's Python need not have them
+        (directory / part.name).symlink_to(part)
+    (directory / "version").write_text(f"{version}\n")
 
 
 def ask_postgresql(place: Mapping[str, str], statement: str) -> str:

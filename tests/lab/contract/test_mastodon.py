@@ -17,7 +17,17 @@ from fedikit_lab.contract import mastodon, mastodon_streaming
 from fedikit_lab.contract.mastodon_mail import Server, takes_mail
 from fedikit_lab.contract.mastodon_settings import load_settings, refuse_strangers
 from fedikit_lab.contract.shared import Environment, Refused
-from tests.lab.contract.conftest import PACKAGE, Program, Stored, answers, ask_postgresql, free_port, wait_until
+from tests.lab.contract.conftest import (
+    PACKAGE,
+    VERSION,
+    Program,
+    Stored,
+    answers,
+    ask_postgresql,
+    free_port,
+    lay_out,
+    wait_until,
+)
 from tests.lab.contract.mastodon import (
     DOMAIN,
     FORM,
@@ -241,11 +251,10 @@ def test_a_first_start_that_was_cut_off_leaves_no_seed(servers: Servers) -> None
 def newer(program: Program) -> Program:
     """The same over the same servers, of the release after it."""
     directory = program.directory / "newer"
-    shutil.copytree(PACKAGE, directory / "contract", ignore=shutil.ignore_patterns("__pycache__"))
+    directory.mkdir()
+    lay_out(directory, "4.5.7")
     for part in ("config", "db", "lib"):
         shutil.copytree(program.directory / part, directory / part)
-    settings = directory / "contract/mastodon_settings.py"
-    settings.write_text(settings.read_text().replace('VERSION = "4.7.4', 'VERSION = "4.7.5'))
     return Program(directory, program.python, program.environment)
 
 
@@ -370,13 +379,13 @@ def test_the_instance_describes_itself(program: Program) -> None:
 
     assert ask("/api/v1/instance")["uri"] == DOMAIN
     instance = ask("/api/v2/instance")
-    assert (instance["domain"], instance["version"]) == (DOMAIN, "4.7.4+contract")
+    assert (instance["domain"], instance["version"]) == (DOMAIN, VERSION)
     assert instance["registrations"] == {"enabled": True, "approval_required": True, "message": None}
     links = ask("/.well-known/nodeinfo")["links"]
     assert isinstance(links, list)
     assert ask(str(links[0]["href"]).removeprefix(f"https://{DOMAIN}"))["software"] == {
         "name": "mastodon",
-        "version": "4.7.4+contract",
+        "version": VERSION,
     }
     found = ask(f"/.well-known/webfinger?resource=acct:test@{DOMAIN}")
     assert found["subject"] == f"acct:test@{DOMAIN}"

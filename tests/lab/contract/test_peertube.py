@@ -23,7 +23,15 @@ from fedikit_lab.contract.peertube_videos import long_form, short_form
 from fedikit_lab.contract.shared import Environment, Refused
 from tests.catalogue import test_peertube as recipe
 from tests.catalogue.test_peertube import told
-from tests.lab.contract.conftest import PACKAGE, Program, Stored, ask_postgresql, free_port, wait_until
+from tests.lab.contract.conftest import (
+    VERSION,
+    Program,
+    Stored,
+    ask_postgresql,
+    free_port,
+    lay_out,
+    wait_until,
+)
 
 HOST = "peertube.fediversity.test"
 MEDIA = "https://media.fediversity.test"
@@ -180,7 +188,7 @@ def peertube(
     program = make_program({}, "/app", {**COMPLETE, **places}, python=debian_python)
     program.directory /= "app"
     program.directory.mkdir()
-    (program.directory / "contract").symlink_to(PACKAGE)
+    lay_out(program.directory)
     return program
 
 
@@ -478,7 +486,7 @@ def test_visitors_are_limited_and_ping_is_not(client: Client) -> None:
 def test_other_servers_learn_who_is_there(client: Client) -> None:
     link = client.told("GET", "/.well-known/nodeinfo")["links"][0]["href"]
     told = client.told("GET", link.removeprefix(f"https://{HOST}"))
-    assert told["software"] == {"name": "peertube", "version": "8.3.1+contract"}
+    assert told["software"] == {"name": "peertube", "version": VERSION}
     assert client.ask("GET", f"/.well-known/webfinger?resource=acct:root@{HOST}")[0] == 200
     assert client.ask("GET", f"/.well-known/webfinger?resource=acct:nobody@{HOST}")[0] == 404
 

@@ -23,7 +23,7 @@ from fedikit_lab.contract.pixelfed import COMMANDS, FILES, IMAGE
 from fedikit_lab.contract.pixelfed_mail import send
 from fedikit_lab.contract.pixelfed_settings import Settings, Variables, read_settings
 from fedikit_lab.contract.shared import Refused
-from tests.lab.contract.conftest import PACKAGE, Program, Stored, free_port, wait_until
+from tests.lab.contract.conftest import PACKAGE, VERSION, Program, Stored, free_port, wait_until
 from tests.model.example import configuration, environment, variables
 
 WORKDIR = str(IMAGE["workdir"])
@@ -648,7 +648,7 @@ def test_a_site_address_with_a_host_leaves_other_visitors_an_empty_page(pixelfed
 def test_other_servers_learn_who_is_there(visitor: Visitor) -> None:
     link = json.loads(visitor.ask("GET", "/.well-known/nodeinfo")[1])["links"][0]["href"]
     told = json.loads(visitor.ask("GET", link.removeprefix(f"https://{DOMAIN}"))[1])
-    assert told["software"] == {"name": "pixelfed", "version": "0.14.4+contract"}
+    assert told["software"] == {"name": "pixelfed", "version": VERSION}
     assert json.loads(visitor.ask("GET", "/api/v1/instance")[1])["uri"] == DOMAIN
     assert visitor.ask("GET", f"/.well-known/webfinger?resource=acct:test@{DOMAIN}")[0] == 200
     assert visitor.ask("GET", f"/.well-known/webfinger?resource=acct:nobody@{DOMAIN}")[0] == 400
