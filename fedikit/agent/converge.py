@@ -16,9 +16,6 @@ from .ledger import Ledger, Record, contents_of
 from .parting import Parting
 from .telling import tell_that_it_stays, told, words_of_what_stays
 
-LONGEST_SECONDS = 86400.0
-"""A day; so long a deployer waits for one item."""
-
 
 class Convergence:
     """One apply on this host."""
@@ -121,15 +118,10 @@ class Convergence:
             kind.converge(self.hands, change.item, self.work)
         else:
             with told(change, tell=self.batch.tell) as result:
-                self._tell_how_long(kind.patience(change.item))
                 result["saved"] = self._save_edited(kind.edited_file(change)) if change.is_drift else ""
                 kind.converge(self.hands, change.item, self.work)
         if entry.get("done") != done:
             self.ledger.save()
-
-    def _tell_how_long(self, seconds: float) -> None:
-        if seconds:
-            self.batch.tell({"event": "alive", "longest": min(seconds, LONGEST_SECONDS)})
 
     def _save_edited(self, path: str) -> str:
         """Keeps what somebody wrote into a file of ours. Returns where."""

@@ -89,10 +89,6 @@ class ClusterKind(Kind):
         """Nodes keep their roles: where Garage leaves all its hosts there is nowhere to move data to."""
         return ""
 
-    def patience(self, item: Item) -> float:
-        """Until all data is where it belongs."""
-        return float(item["deadline"])
-
 
 KIND = ClusterKind()
 

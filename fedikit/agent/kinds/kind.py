@@ -124,10 +124,6 @@ class Kind:
     def prepare(self, batch: "Batch", wanted: list[Change]) -> None:
         """Done before the first of the items that are wanted is made."""
 
-    def patience(self, item: Item) -> float:
-        """How many seconds its making may take, if that is long and no command that says so itself."""
-        return 0.0
-
     def edited_file(self, change: Change) -> str:
         """The path of a file that somebody edited, and that may be kept as it is before it is made good."""
         return ""
