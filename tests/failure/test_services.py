@@ -331,7 +331,7 @@ def test_a_failed_migration_leaves_the_old_release_running(services: Services, i
     told = services("apply", "--yes", "--limit", "mastodon")
 
     assert told.status == 1
-    assert f"mastodon: job:{MIGRATIONS}: `podman` ended with exit status 1" in told.words
+    assert f"mastodon: job:{MIGRATIONS}: `python3` ended with exit status 1" in told.words
     assert 'UndefinedTable: relation "no_such_table" does not exist' in told.words
     assert services.runs() == before
     assert services.asks("/api/v2/instance") == "200"
