@@ -83,9 +83,9 @@ def test_it_is_checked_as_a_user_would_see_it(context: Context) -> None:
 
 @pytest.fixture
 def job(context: Context) -> Task:
-    found = requested(context, "task")
-    assert isinstance(found, Task)
-    return found
+    job = requested(context, "task")
+    assert isinstance(job, Task)
+    return job
 
 
 class Host:

@@ -27,7 +27,7 @@ CONFIGURATION = {
 }
 
 SLOW = {"migration_seconds": 5, "write_seconds": 2}
-"""How the stand-in behaves from its next start on: it is not ready at once, and gives a request less than half a minute."""
+"""How the stand-in behaves from its next start: not ready at once, and with less than half a minute for a request."""
 
 pytestmark = pytest.mark.lab
 

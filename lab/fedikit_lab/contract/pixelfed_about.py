@@ -1,23 +1,36 @@
 """What Pixelfed's stand-in tells other servers and programs about itself and its users."""
 
+import json
+import re
 from collections.abc import Callable
+from typing import Any
 
+from .pixelfed_config import Config
 from .pixelfed_queue import Queue
 from .pixelfed_settings import Settings
 from .pixelfed_store import Store
-from .shared import Answer, Request, json_answer
+from .shared import Answer, Request, json_answer, plain
 
 VERSION = "0.14.4+contract"
 _NODEINFO_SECONDS = 900
+_INSTANCE_SECONDS = 1800
+_RULES_SECONDS = 604800
+_USERNAME = re.compile(r"(?=.{2,30}$)[A-Za-z0-9]+([._-][A-Za-z0-9]+)?")
+
+
+def is_username(name: str) -> bool:
+    """Whether a profile of that name can be found by others: one of `-_.` inside, at most."""
+    return _USERNAME.fullmatch(name) is not None
 
 
 class About:
-    """The addresses that machines ask."""
+    """The addresses that machines ask. Answers are kept for a while, also over a restart."""
 
     def __init__(self, settings: Settings, store: Store, queue: Queue) -> None:
         self._settings = settings
         self._store = store
         self._queue = queue
+        self._config = Config(settings, store)
 
     def routes(self) -> dict[tuple[str, str], Callable[[Request], Answer]]:
         """The addresses that are answered."""
@@ -34,39 +47,59 @@ class About:
         return json_answer({"links": [{"rel": "http://nodeinfo.diaspora.software/ns/schema/2.0", "href": href}]})
 
     def _nodeinfo(self, request: Request) -> Answer:
-        kept = self._queue.remembered("api:nodeinfo")
-        if kept is None:
-            kept = {
+        def tell() -> object:
+            return {
                 "version": "2.0",
                 "software": {"name": "pixelfed", "version": VERSION},
                 "protocols": ["activitypub"],
                 "services": {"inbound": [], "outbound": []},
-                "openRegistrations": self._settings.accepts_registrations,
+                "openRegistrations": self._config.is_on("pixelfed.open_registration"),
                 "usage": {"users": {"total": self._count("users")}, "localPosts": self._count("statuses")},
-                "metadata": {"nodeName": self._settings.name},
+                "metadata": {"nodeName": self._config["app.name"]},
             }
-            self._queue.remember("api:nodeinfo", kept, _NODEINFO_SECONDS)
-        return json_answer(kept)
+
+        return json_answer(self._remembered("api:nodeinfo", _NODEINFO_SECONDS, tell))
 
     def _webfinger(self, request: Request) -> Answer:
         resource = request.query.get("resource", "")
         name, _, domain = resource.removeprefix("acct:").partition("@")
         known = self._store.ask("select username from profiles where username = %s", name)
-        if domain != self._settings.domain or not known:
-            return json_answer({}, 404)
+        if domain != self._settings.domain or not known or not is_username(name):
+            return plain("", 400)
         href = f"{self._settings.url}/users/{name}"
         links = [{"rel": "self", "type": "application/activity+json", "href": href}]
         return json_answer({"subject": resource, "links": links}, kind="application/jrd+json")
 
     def _instance(self, request: Request) -> Answer:
-        told = {
-            "uri": self._settings.domain,
-            "title": self._settings.name,
-            "registrations": self._settings.accepts_registrations,
+        return json_answer(
+            self._remembered("api:v1:instance-data-response-v1", _INSTANCE_SECONDS, self._tell_of_instance)
+        )
+
+    def _tell_of_instance(self) -> object:
+        config, domain = self._config, self._settings.domain
+        rules = self._remembered("api:v1:instance-data:rules", _RULES_SECONDS, self._rules)
+        return {
+            "uri": domain,
+            "domain": domain,
+            "title": config["app.name"],
+            "short_description": config["app.short_description"],
+            "description": config["app.description"],
+            "registrations": config.is_on("pixelfed.open_registration"),
+            "rules": rules,
+            "version": f"3.5.3 (compatible; Pixelfed {VERSION})",
+            "stats": {"user_count": self._count("users"), "status_count": self._count("statuses")},
         }
-        version = f"3.5.3 (compatible; Pixelfed {VERSION})"
-        stats = {"user_count": self._count("users"), "status_count": self._count("statuses")}
-        return json_answer({**told, "domain": self._settings.domain, "version": version, "stats": stats})
+
+    def _rules(self) -> object:
+        rules = json.loads(self._config["app.rules"] or "[]")
+        return [{"id": str(number), "text": rule} for number, rule in enumerate(rules, 1)]
+
+    def _remembered(self, name: str, seconds: int, tell: Callable[[], object]) -> Any:
+        kept = self._queue.remembered(name)
+        if kept is None:
+            kept = tell()
+            self._queue.remember(name, kept, seconds)
+        return kept
 
     def _count(self, table: str) -> int:
         return int(self._store.ask(f"select count(*) as number from {table}")[0]["number"])  # noqa: S608 - ours

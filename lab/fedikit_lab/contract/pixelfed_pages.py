@@ -10,21 +10,28 @@ _ACCENT = "#10509f"
 _HEADER = """\
 <header><nav class="navbar">{links}</nav></header>"""
 _LOGIN = """\
-<main><div class="card-header">Login</div>
+<main><div class="card-header"><h4>Account Login</h4></div>
 <form method="POST" action="/login"><input type="hidden" name="_token" value="{token}">
-<label for="email">Email</label>
-<input id="email" type="email" class="form-control{invalid}" name="email" value="{email}" placeholder="Email" required
- autofocus>{error}
+<label for="email">E-Mail Address</label>
+<input id="email" type="email" class="form-control{invalid}" name="email" placeholder="Email" required autofocus>{error}
 <label for="password">Password</label>
 <input id="password" type="password" class="form-control" name="password" placeholder="Password" required>
 <label><input type="checkbox" name="remember"> Remember Me</label>
 <button type="submit" class="btn btn-primary btn-block">Login</button></form></main>"""
+_REGISTER = """\
+<main><div class="card-header"><h4>Register a new account</h4></div>
+<form method="POST" action="/register"><input type="hidden" name="_token" value="{token}">{error}
+<label>Name <input type="text" name="name"></label>
+<label>Username <input type="text" name="username" required></label>
+<label>E-Mail Address <input type="email" name="email" required></label>
+<label>Password <input type="password" name="password" required></label>
+<button type="submit" class="btn btn-primary btn-block">Register</button></form></main>"""
 _COMPOSE = """\
 <main class="compose-modal-component"><section class="timeline"><div class="card status-card">
 <div class="card-header"><span class="font-weight-bold">New Post</span></div>
-<div class="page-1"><p>Share up to 4 photos or videos</p>
-<input type="file" id="pf-dz" name="media" class="w-100 h-100 file-input" multiple
- accept="image/jpeg,image/png,image/gif,image/webp,video/mp4">
+<div class="page-1"><p>Share up to {most} photos or videos</p>
+<input type="file" id="pf-dz" name="media" class="w-100 h-100 d-none file-input" multiple
+ accept="{kinds}">
 </div>
 <div class="page-3" hidden><img width="42" alt="">
 <label class="small">Caption</label>
@@ -68,11 +75,15 @@ _POST = """\
 <div class="card-body status-text"><p>{caption}</p></div></div></div></article>"""
 
 
-def login_page(token: str, *, email: str = "", error: str = "") -> str:
+def login_page(token: str, *, error: str = "") -> str:
     """The form at /login, with what was wrong."""
-    told = f'<span class="invalid-feedback"><strong>{escape(error)}</strong></span>' if error else ""
-    form = _LOGIN.format(token=token, email=escape(email), error=told, invalid=" is-invalid" if error else "")
+    form = _LOGIN.format(token=token, error=_complaint(error), invalid=" is-invalid" if error else "")
     return _draw("Login", form, token=token)
+
+
+def register_page(token: str, *, error: str = "") -> str:
+    """The form at /register, with what was wrong."""
+    return _draw("Register", _REGISTER.format(token=token, error=_complaint(error)), token=token)
 
 
 def home_page(posts: Sequence[dict[str, Any]], token: str, name: str) -> str:
@@ -82,9 +93,10 @@ def home_page(posts: Sequence[dict[str, Any]], token: str, name: str) -> str:
     return _draw("Pixelfed", body, token=token, user=name)
 
 
-def compose_page(token: str, name: str) -> str:
-    """Where a picture is chosen, captioned and posted."""
-    return _draw("New Post", _COMPOSE, token=token, user=name)
+def compose_page(token: str, name: str, kinds: str, most: str) -> str:
+    """Where pictures of those kinds are chosen, captioned and posted, so many at most."""
+    form = _COMPOSE.replace("{kinds}", escape(kinds)).replace("{most}", escape(most))
+    return _draw("New Post", form, token=token, user=name)
 
 
 def post_page(post: dict[str, Any], token: str = "", user: str = "") -> str:
@@ -102,6 +114,10 @@ def note_page(title: str, text: str) -> str:
     """A page that says one thing."""
     body = f"<main><section><h1>{escape(title)}</h1><p>{escape(text)}</p></section></main>"
     return _draw(title, body)
+
+
+def _complaint(error: str) -> str:
+    return f'<span class="invalid-feedback"><strong>{escape(error)}</strong></span>' if error else ""
 
 
 def _post(post: dict[str, Any]) -> str:

@@ -26,48 +26,55 @@ class Queue:
     def __init__(self, settings: Settings) -> None:
         self._driver = importlib.import_module("redis")
         self._redis: Any = self._driver.Redis(**settings.redis)
-        self._prefix = settings.horizon_prefix
+        self._horizon = settings.horizon_prefix
+        self._queues = f"{settings.queue_prefix}queues:"
+        self._cache = f"{settings.cache_prefix}:"
 
     def push(self, media: int, tries: int = 0) -> None:
         """Leaves a job: this picture goes to the cloud."""
-        self._redis.rpush("queues:mmo", json.dumps({"job": "MediaStoragePipeline", "media": media, "tries": tries}))
+        self._redis.rpush(
+            f"{self._queues}mmo", json.dumps({"job": "MediaStoragePipeline", "media": media, "tries": tries})
+        )
 
     def take(self, seconds: int) -> dict[str, Any] | None:
         """The next job, once there is one."""
-        found = self._redis.blpop("queues:mmo", timeout=seconds)
+        found = self._redis.blpop(f"{self._queues}mmo", timeout=seconds)
         return json.loads(found[1]) if found else None
 
     def fail(self, job: dict[str, Any]) -> None:
         """Puts a job aside that failed too often."""
-        self._redis.rpush("queues:failed", json.dumps(job))
+        self._redis.rpush(f"{self._queues}failed", json.dumps(job))
 
     def announce_master(self) -> None:
-        self._redis.setex(f"{self._prefix}masters", _MASTER_SECONDS, "running")
+        self._redis.setex(f"{self._horizon}masters", _MASTER_SECONDS, "running")
 
     def dismiss_master(self) -> None:
-        self._redis.delete(f"{self._prefix}masters")
+        self._redis.delete(f"{self._horizon}masters")
 
     def has_master(self) -> bool:
-        return bool(self._redis.exists(f"{self._prefix}masters"))
+        return bool(self._redis.exists(f"{self._horizon}masters"))
 
     def is_throttled(self, who: str) -> bool:
         """Whether too many logins failed; it lasts an hour."""
-        return int(self._redis.get(f"login:{who}") or 0) >= _LOGINS
+        return int(self._redis.get(f"{self._cache}login:{who}") or 0) >= _LOGINS
 
     def count_failed_login(self, who: str) -> None:
-        self._redis.incr(f"login:{who}")
-        self._redis.expire(f"login:{who}", _LOGIN_SECONDS)
+        self._redis.incr(f"{self._cache}login:{who}")
+        self._redis.expire(f"{self._cache}login:{who}", _LOGIN_SECONDS)
 
     def forget_failed_logins(self, who: str) -> None:
-        self._redis.delete(f"login:{who}")
+        self._redis.delete(f"{self._cache}login:{who}")
 
     def remembered(self, name: str) -> Any:
         """A cached answer, while it lasts."""
-        kept = self._redis.get(name)
+        kept = self._redis.get(self._cache + name)
         return json.loads(kept) if kept else None
 
     def remember(self, name: str, value: object, seconds: int) -> None:
-        self._redis.setex(name, seconds, json.dumps(value))
+        self._redis.setex(self._cache + name, seconds, json.dumps(value))
+
+    def forget(self, name: str) -> None:
+        self._redis.delete(self._cache + name)
 
     def demand(self) -> None:
         """Refuses to go on without the cache."""

@@ -24,7 +24,28 @@ _MIGRATIONS = {
     "2014_10_12_000000_create_users_table": (
         "create table users (id bigint unsigned auto_increment primary key, name varchar(255), username varchar(255) "
         "unique, email varchar(255) not null unique, password varchar(255) not null, is_admin tinyint(1) not null "
-        f"default 0, email_verified_at timestamp null, profile_id bigint unsigned, {_STAMPS})"
+        "default 0, email_verified_at timestamp null, remember_token varchar(100), deleted_at timestamp null, "
+        f"profile_id bigint unsigned, {_STAMPS})"
+    ),
+    "2016_06_01_000001_create_oauth_tables": (
+        f"create table oauth_clients (id bigint unsigned auto_increment primary key, name varchar(255), provider "
+        f"varchar(255), grant_types text, revoked tinyint(1) not null default 0, {_STAMPS})"
+    ),
+    "2016_06_01_000002_create_oauth_access_tokens_table": (
+        "create table oauth_access_tokens (id varchar(100) primary key, user_id bigint unsigned, client_id bigint "
+        f"unsigned not null, revoked tinyint(1) not null, {_STAMPS})"
+    ),
+    "2016_06_01_000003_create_oauth_refresh_tokens_table": (
+        "create table oauth_refresh_tokens (id varchar(100) primary key, access_token_id varchar(100) not null, "
+        "revoked tinyint(1) not null)"
+    ),
+    "2018_06_22_062621_create_email_verifications_table": (
+        "create table email_verifications (id bigint unsigned auto_increment primary key, user_id bigint unsigned, "
+        f"email varchar(255), user_token varchar(100), random_token varchar(100), {_STAMPS})"
+    ),
+    "2019_02_01_023357_create_places_table": (
+        "create table places (id bigint unsigned auto_increment primary key, slug varchar(255), name varchar(255), "
+        f"country varchar(255), lat decimal(9,6), `long` decimal(9,6), {_STAMPS})"
     ),
     "2018_04_16_002611_create_profiles_table": (
         "create table profiles (id bigint unsigned auto_increment primary key, user_id bigint unsigned, username "
@@ -42,6 +63,10 @@ _MIGRATIONS = {
     "2018_11_01_000000_create_sessions_table": (
         "create table sessions (id varchar(191) primary key, user_id bigint unsigned, payload text not null, "
         "last_activity int not null)"
+    ),
+    "2021_08_04_100435_create_config_caches_table": (
+        f"create table config_caches (id bigint unsigned auto_increment primary key, k varchar(191) not null unique, "
+        f"v text, {_STAMPS})"
     ),
     "2020_06_30_180159_create_instance_actors_table": (
         f"create table instance_actors (id bigint unsigned auto_increment primary key, private_key text, public_key "
@@ -89,8 +114,8 @@ class Store:
             self.ask("insert into migrations (migration, batch) values (%s, 1)", name)
         return list(wanted)
 
-    def create_user(self, name: str, username: str, email: str, password: str, *, admin: bool, confirmed: bool) -> None:
-        """Adds a user and the profile that goes with it."""
+    def create_user(self, name: str, username: str, email: str, password: str, *, admin: bool, confirmed: bool) -> int:
+        """Adds a user and the profile that goes with it; tells the user's number."""
         user = self.insert(
             "insert into users (name, username, email, password, is_admin, email_verified_at) "
             "values (%s, %s, %s, %s, %s, if(%s, now(), null))",
@@ -101,10 +126,18 @@ class Store:
             *(user, username, name, *new_key_pair(2048)),
         )
         self.ask("update users set profile_id = %s where id = %s", profile, user)
+        return user
+
+    def keep_first(self, key: str, value: str) -> str:
+        """What the database keeps under a key: the first value that was not empty."""
+        found = self.ask("select v from config_caches where k = %s", key)
+        if not found and value:
+            self.ask("insert into config_caches (k, v) values (%s, %s)", key, value)
+        return str(found[0]["v"]) if found else value
 
     def user_with_password(self, email: str, password: str) -> Row | None:
         """The user that may log in with these."""
-        found = self.ask("select * from users where email = %s", email)
+        found = self.ask("select * from users where email = %s and deleted_at is null", email)
         return found[0] if found and is_password(password, found[0]["password"]) else None
 
     def begin_session(self, user: int | None = None) -> Row:
@@ -121,6 +154,16 @@ class Store:
         since = int(time.time()) - SESSION_SECONDS
         found = self.ask("select * from sessions where id = %s and last_activity > %s", number, since)
         return {**found[0], "token": json.loads(found[0]["payload"])["_token"]} if found else None
+
+    def note(self, session: str, text: str) -> None:
+        """Keeps what the session's next page will say."""
+        self.ask("update sessions set payload = json_set(payload, '$.error', %s) where id = %s", text, session)
+
+    def noted(self, session: str) -> str:
+        """What was noted; it is said once."""
+        found = self.ask("select json_value(payload, '$.error') as error from sessions where id = %s", session)
+        self.ask("update sessions set payload = json_remove(payload, '$.error') where id = %s", session)
+        return str(found[0]["error"] or "") if found else ""
 
     def end_session(self, number: str) -> None:
         self.ask("delete from sessions where id = %s", number)

@@ -1,6 +1,6 @@
 <?php
 
-// The few classes of Laravel and Pixelfed that an administrator's one-liner uses, over the contract image's database.
+// The few classes of Laravel and Passport that an administrator's script uses, over the contract image's database.
 
 namespace Contract {
     /** What bootstrapping the kernel makes ready; before that, models and facades fail as Laravel's do. */
@@ -39,106 +39,82 @@ namespace Contract {
 
             return $value === false ? $usual : $value;
         }
+
+        /** Runs one of the commands that the other language of this image brings: its exit code and what it said. */
+        public static function command(string ...$words): array
+        {
+            self::demandFacades();
+            $command = [...json_decode(self::setting('CONTRACT_ARTISAN', '[]')), ...$words];
+            $streams = [['file', '/dev/null', 'r'], ['pipe', 'w'], ['redirect', 1]];
+            $running = proc_open($command, $streams, $pipes);
+            $said = stream_get_contents($pipes[1]);
+
+            return [proc_close($running), $said];
+        }
     }
 
-    /** Rows of one model's table that fulfil conditions. */
-    final class Query
+    /** Rows of one table that fulfil conditions. */
+    class Table
     {
+        /** @var array<string, array> the values that a column may have */
         private array $conditions = [];
 
-        public function __construct(private string $model)
+        public function __construct(protected string $table)
         {
         }
 
-        public function where(string $column, mixed $value): self
+        public function where(string $column, mixed $value): static
         {
-            $this->conditions[$column] = $value;
+            return $this->whereIn($column, [$value]);
+        }
+
+        public function whereIn(string $column, iterable $values): static
+        {
+            $this->conditions[self::quote($column)] = [...$values];
 
             return $this;
         }
 
-        public function __call(string $name, array $arguments): self
-        {
-            return $this->where(Model::columnOf($name), ...$arguments);
-        }
-
-        public function first(): ?Model
-        {
-            $tests = array_map(fn (string $column) => Model::quote($column).' = ?', array_keys($this->conditions));
-            $sql = sprintf('select * from %s where %s limit 1', $this->model::TABLE, implode(' and ', $tests) ?: '1');
-            $statement = Container::connection()->prepare($sql);
-            $statement->execute(array_values($this->conditions));
-            $row = $statement->fetch();
-
-            return $row === false ? null : new $this->model($row);
-        }
-
-        public function firstOrFail(): Model
-        {
-            return $this->first() ?? throw new \Illuminate\Database\Eloquent\ModelNotFoundException(
-                "No query results for model [{$this->model}]."
-            );
-        }
-
         public function exists(): bool
         {
-            return $this->first() !== null;
-        }
-    }
-
-    /** One row of a table: read and set its columns as properties, then save it. */
-    abstract class Model
-    {
-        private array $changed = [];
-
-        public function __construct(protected array $attributes)
-        {
+            return $this->count() > 0;
         }
 
-        public static function __callStatic(string $name, array $arguments): Query
+        public function count(): int
         {
-            $query = new Query(static::class);
-
-            return $name === 'where' ? $query->where(...$arguments) : $query->$name(...$arguments);
+            return (int) $this->ask("select count(*) from {$this->table}")->fetchColumn();
         }
 
-        public function __get(string $column): mixed
+        public function pluck(string $column): array
         {
-            return $this->attributes[$column] ?? null;
+            return $this->ask('select '.self::quote($column)." from {$this->table}")->fetchAll(\PDO::FETCH_COLUMN);
         }
 
-        public function __isset(string $column): bool
+        public function update(array $values): int
         {
-            return isset($this->attributes[$column]);
+            $columns = array_map(fn (string $column) => self::quote($column).' = ?', array_keys($values));
+            $given = array_map(fn (mixed $value) => is_bool($value) ? (int) $value : $value, array_values($values));
+
+            return $this->ask("update {$this->table} set ".implode(', ', $columns), $given)->rowCount();
         }
 
-        public function __set(string $column, mixed $value): void
+        public function delete(): int
         {
-            $this->attributes[$column] = $value;
-            $this->changed[$column] = $value;
+            return $this->ask("delete from {$this->table}")->rowCount();
         }
 
-        public function save(): bool
+        protected function ask(string $statement, array $given = []): \PDOStatement
         {
-            if ($this->changed === []) {
-                return true;
+            $tests = [];
+            foreach ($this->conditions as $column => $values) {
+                $marks = implode(', ', array_fill(0, count($values), '?'));
+                $tests[] = $values === [] ? 'false' : "$column in ($marks)";
+                $given = [...$given, ...$values];
             }
-            $columns = array_map(fn (string $column) => self::quote($column).' = ?', array_keys($this->changed));
-            $sql = sprintf('update %s set %s, updated_at = now() where id = ?', static::TABLE, implode(', ', $columns));
-            Container::connection()->prepare($sql)->execute([...array_values($this->changed), $this->attributes['id']]);
-            $this->changed = [];
+            $query = Container::connection()->prepare($statement.' where '.(implode(' and ', $tests) ?: 'true'));
+            $query->execute($given);
 
-            return true;
-        }
-
-        /** The column that whereSomeColumn() means. */
-        public static function columnOf(string $method): string
-        {
-            if (! str_starts_with($method, 'where') || $method === 'where') {
-                throw new \BadMethodCallException(sprintf('Call to undefined method %s::%s()', static::class, $method));
-            }
-
-            return strtolower(preg_replace('/(?<!^)[A-Z]/', '_$0', substr($method, 5)));
+            return $query;
         }
 
         public static function quote(string $column): string
@@ -148,14 +124,9 @@ namespace Contract {
     }
 }
 
-namespace Illuminate\Database\Eloquent {
-    class ModelNotFoundException extends \RuntimeException
-    {
-    }
-}
-
 namespace Illuminate\Support\Facades {
     use Contract\Container;
+    use Contract\Table;
 
     class Hash
     {
@@ -163,7 +134,7 @@ namespace Illuminate\Support\Facades {
         {
             Container::demandFacades();
 
-            return password_hash($value, PASSWORD_BCRYPT, ['cost' => (int) Container::setting('BCRYPT_ROUNDS', '10')]);
+            return password_hash($value, PASSWORD_BCRYPT, ['cost' => (int) Container::setting('BCRYPT_COST', '10')]);
         }
 
         public static function check(string $value, ?string $hashed): bool
@@ -173,36 +144,88 @@ namespace Illuminate\Support\Facades {
             return $hashed !== null && $hashed !== '' && password_verify($value, $hashed);
         }
     }
-}
 
-namespace App {
-    use Contract\Model;
-
-    class Profile extends Model
+    class DB
     {
-        public const TABLE = 'profiles';
+        public static function table(string $name): Table
+        {
+            Container::demandFacades();
+
+            return new Table(Table::quote($name));
+        }
     }
 
-    class User extends Model
+    class Artisan
     {
-        public const TABLE = 'users';
+        private static string $said = '';
 
-        private ?Profile $related = null;
-
-        public function __get(string $column): mixed
+        /** A command that cannot be carried out is an exception, as Laravel's own are. */
+        public static function call(string $name, array $options = []): int
         {
-            if ($column === 'profile') {
-                return $this->related ??= Profile::whereUserId($this->id)->first();
-            }
+            $words = array_filter($options, fn (mixed $value) => $value !== false);
+            $words = array_map(
+                fn (string $option, mixed $value) => $value === true ? $option : "$option=$value",
+                array_keys($words),
+                $words,
+            );
+            [$status, self::$said] = Container::command($name, ...$words);
 
-            return parent::__get($column);
+            return $status === 0 ? 0 : throw new \RuntimeException(self::$said);
+        }
+
+        public static function output(): string
+        {
+            return self::$said;
+        }
+    }
+
+    class Cache
+    {
+        public static function forget(string $name): bool
+        {
+            return Container::command('contract:forget', "--name=$name")[0] === 0;
+        }
+    }
+}
+
+namespace Laravel\Passport {
+    use Contract\Container;
+
+    class ClientRepository
+    {
+        public function personalAccessClient(string $provider): object
+        {
+            $query = Container::connection()->prepare(
+                'select id from oauth_clients where provider = ? and grant_types like \'%"personal_access"%\' '
+                .'and not revoked order by id desc limit 1'
+            );
+            $query->execute([$provider]);
+            $row = $query->fetch();
+
+            return $row === false
+                ? throw new \RuntimeException("Personal access client not found for '$provider' user provider.")
+                : (object) $row;
         }
     }
 }
 
 namespace {
+    require __DIR__.'/models.php';
+
+    function app(string $name): object
+    {
+        Contract\Container::demandFacades();
+
+        return new $name;
+    }
+
     function bcrypt(string $value): string
     {
-        return \Illuminate\Support\Facades\Hash::make($value);
+        return Illuminate\Support\Facades\Hash::make($value);
+    }
+
+    function storage_path(string $path): string
+    {
+        return getcwd()."/storage/$path";
     }
 }
