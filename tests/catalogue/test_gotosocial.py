@@ -359,6 +359,7 @@ def test_checking_changes_nothing_and_leaves_nothing(job: Job, gotosocial: FakeG
 
 
 def test_it_waits_until_the_server_has_migrated(job: Job, gotosocial: FakeGotosocial, run: Any) -> None:
+    gotosocial.user("test", EMAIL, PASSWORD, admin=True)
     gotosocial.unready = 3
 
     assert run(job.run) == (0, "")
