@@ -61,8 +61,8 @@ def cluster(host: str, members: tuple[Member, ...], copies: int) -> Request:
 
 
 def node_id(host: str) -> SecretRef:
-    """The id by which a host's node is known."""
-    return SecretRef(name=f"garage/node-{host}", format="garage-node-id", permanent=True)
+    """The id by which a host's node is known. That it never changes is its key's to say, which lies on that host."""
+    return SecretRef(name=f"garage/node-{host}", format="garage-node-id")
 
 
 def own_key(host: str) -> Request:

@@ -202,6 +202,14 @@ def test_the_other_hosts_change_nothing_and_refuse_another_number_of_copies(of: 
     assert "let replication_factor be 1" in of.conflict(of.item({}, host="two", copies=2))
 
 
+def test_what_the_first_host_changes_makes_no_plan_of_another_stale(of: Cluster, garage: GarageStandIn) -> None:
+    item = of.item({}, host="two")
+    of.make(of.item(THREE))
+    before = ClusterKind().observe(of.hands, item)
+    of.make(of.item({"one": GB, "two": GB}))
+    assert ClusterKind().observe(of.hands, item) == before
+
+
 def test_only_one_host_leads(of: Cluster, garage: GarageStandIn) -> None:
     of.make(of.item(THREE))
     garage.cluster.own = id_of("two")

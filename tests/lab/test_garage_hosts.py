@@ -219,8 +219,10 @@ def test_a_host_leaves_when_another_has_what_it_held(cloud: Cloud) -> None:
 
 
 def test_the_first_host_is_followed_when_it_is_lost(cloud: Cloud) -> None:
-    cloud.lab["one"].succeed("systemctl stop garage")  # so that the others know at once
+    cloud.lab["one"].succeed("systemctl stop garage")  # so that the others know it soon
     switch_off(cloud.lab["one"])
+    with cloud.admin("two") as garage:
+        wait_until(lambda: garage.call("GetClusterHealth")["status"] != "healthy", seconds=120)
     cloud.apply(machines=("two", "three", "four"), hosts=["two", "three", "four"], replication_factor=3)
     assert blocks(cloud.lab["three"]) == blocks(cloud.lab["four"])
     with cloud.store() as store:

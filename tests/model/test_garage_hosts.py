@@ -7,7 +7,7 @@ import pytest
 
 from fedikit.environment import Environment
 from fedikit.model import Bucket, BucketWorks, Deployment, HostState, Job, SecretRef, SecretText
-from fedikit.model.item import Cluster, Member
+from fedikit.model.item import Cluster, Member, secrets_in
 from fedikit.model.resource import ObjectBucket, OtherServers, PostgresDatabase
 from tests.model.example import (
     MEDIA_SERVERS,
@@ -90,7 +90,7 @@ def test_it_knows_all_of_them_and_gateways_keep_nothing(deployment: Deployment) 
         host="spare",
         zone="spare",
         capacity=100 * 10**9,
-        id=SecretRef(name="garage/node-spare", format="garage-node-id", permanent=True),
+        id=SecretRef(name="garage/node-spare", format="garage-node-id"),
         address="10.0.0.6:3901",
     )
     assert text(cluster.nodes).splitlines()[1] == "spare <garage/node-spare garage-node-id 1>@10.0.0.6:3901"
@@ -121,6 +121,21 @@ def test_each_node_gets_its_key_and_no_key_stands_in_a_command(deployment: Deplo
     assert isinstance(job.stdin, SecretText)
     assert text(job.stdin) == "<garage/admin-token hex64 1>\n<garage/node-spare garage-node-key 1>"
     assert (job.run[-2:], job.check[-2:]) == (("make", "key"), ("check", "key"))
+
+
+def test_only_a_host_that_has_a_key_knows_it_by_a_permanent_secret(deployment: Deployment) -> None:
+    """So whoever comes first later is known by the same secret as before."""
+    permanent = {
+        host: {
+            (secret.name, secret.format)
+            for secret in secrets_in(state.items)
+            if secret.permanent and "/node-" in secret.name
+        }
+        for host, state in deployment.hosts.items()
+    }
+    assert {host: found for host, found in permanent.items() if found} == {
+        host: {(f"garage/node-{host}", "garage-node-key")} for host in (*STORING, *GATEWAYS)
+    }
 
 
 def test_an_application_uses_the_garage_of_its_own_host(deployment: Deployment) -> None:

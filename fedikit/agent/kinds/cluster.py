@@ -29,6 +29,8 @@ class ClusterKind(Kind):
     def observe(self, eyes: Eyes, item: Item) -> State:
         try:
             garage = Garage.of(eyes, item, seconds=LOOK_SECONDS)
+            if not item["members"]:  # what the first host changes meanwhile makes no plan of this one stale
+                return {"type": "cluster", "copies": _copies(garage), "roles": {}, "leader": ""}
             roles = _roles(garage, item["host"])
             leader = _leader(garage, roles, item)
             return {"type": "cluster", "copies": _copies(garage), "roles": roles, "leader": leader}
@@ -111,7 +113,7 @@ def _unknown_id(item: Item, roles: dict[str, Record]) -> str:
 def _leader(garage: Garage, roles: dict[str, Record], item: Item) -> str:
     """The host in whose place this one may not lead; one that is gone may be followed."""
     others = {role["id"]: host for host, role in roles.items() if LEADS in role["tags"] and host != item["host"]}
-    if not item["members"] or not others:
+    if not others:
         return ""
     kept = {id for id, host in others.items() if host in {member["host"] for member in item["members"]}}
     return next((others[id] for id in others if id in kept | layout.ids_up(garage)), "")
