@@ -50,7 +50,8 @@ def test_a_wheel_holds_nothing_of_another_distribution(wheel: tuple[str, set[str
 
 
 def test_the_files_of_stand_ins_are_in_the_wheel_of_the_lab() -> None:
-    assert {Path(name).suffix for name in sources("fedikit_lab")} == {".py", ".js", ".php", ".rb", ".sql", ".txt"}
+    kinds = {".py", ".js", ".json", ".php", ".rb", ".sql", ".svg", ".txt"}
+    assert {Path(name).suffix for name in sources("fedikit_lab")} == kinds
 
 
 def project_of(folder: Path) -> dict[str, Any]:

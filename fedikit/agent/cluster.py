@@ -28,7 +28,9 @@ class ClusterKind:
     def observe(self, eyes: Eyes, item: Item) -> State:
         try:
             garage = Garage.of(eyes, item, seconds=LOOK_SECONDS)
-            return {"type": "cluster", "copies": _copies(garage), "roles": _roles(garage, item["host"])}
+            roles = _roles(garage, item["host"])
+            leader = _leader(garage, roles, item)
+            return {"type": "cluster", "copies": _copies(garage), "roles": roles, "leader": leader}
         except NotReady as reason:
             return {**ABSENT, "installed": False, "why": str(reason)}
 
@@ -53,14 +55,14 @@ class ClusterKind:
                 f"Garage keeps {state['copies']} of each object here, and can never keep another number: "
                 f"let replication_factor be {state['copies']}, or bring the objects into a new Garage on other hosts"
             )
-        others = [host for host, role in state["roles"].items() if LEADS in role["tags"] and host != item["host"]]
-        if item["members"] and others:
-            return f"this Garage is led by {others[0]}, where its buckets are made: name {others[0]} first of its hosts"
+        if leader := state["leader"]:
+            return f"this Garage is led by {leader}, where its buckets are made: name {leader} first of its hosts"
         return ""
 
     def converge(self, hands: Hands, item: Item, work: Work) -> None:
         garage = _awaited(hands, item)
         if item["members"]:
+            hands.take_long("garage", seconds=item["deadline"])
             self._spread(garage, item, work)
 
     def _spread(self, garage: Garage, item: Item, work: Work) -> None:
@@ -70,12 +72,13 @@ class ClusterKind:
         leaving = sorted(_ours(present) - wanted.keys())
         if changed or leaving:
             layout.meet(garage, {host: nodes[host] for host in wanted if host != item["host"]})
-            layout.settle(garage, quiet=0)
+            layout.settle(garage, quiet=0, seconds=item["deadline"])
             gone = layout.unreachable(garage, [present[host]["id"] for host in leaving], item["copies"])
             changes = [{"id": nodes[host].partition("@")[0], **wanted[host]} for host in changed]
             changes += [{"id": present[host]["id"], "remove": True} for host in leaving]
             layout.apply(garage, changes, gone)
-        layout.settle(garage, quiet=layout.QUIET_SECONDS if _moves_data(present, wanted) else 0)
+        quiet = layout.QUIET_SECONDS if _moves_data(present, wanted) else 0
+        layout.settle(garage, quiet=quiet, seconds=item["deadline"])
         work.entry["done"] = _fingerprint(item)
 
     def remove(self, hands: Hands, item: Item, work: Work) -> str:
@@ -87,6 +90,15 @@ def is_led_elsewhere(garage: Garage) -> bool:
     """Whether another node makes the buckets of this one's cluster."""
     own = _own_id(garage)
     return any(LEADS in role["tags"] and role["id"] != own for role in garage.call("GetClusterLayout")["roles"])
+
+
+def _leader(garage: Garage, roles: dict[str, Record], item: Item) -> str:
+    """The host in whose place this one may not lead; one that is gone may be followed."""
+    others = {role["id"]: host for host, role in roles.items() if LEADS in role["tags"] and host != item["host"]}
+    if not item["members"] or not others:
+        return ""
+    kept = {id for id, host in others.items() if host in {member["host"] for member in item["members"]}}
+    return next((others[id] for id in others if id in kept | layout.ids_up(garage)), "")
 
 
 # What is there, and what is wanted

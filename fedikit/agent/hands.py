@@ -43,6 +43,10 @@ class Hands(Eyes):
 
         return self._output_of(command, stdin, user, seconds, watched)
 
+    def take_long(self, what: str, *, seconds: float) -> None:
+        """Tells that what is done now, without a command, may take so long."""
+        self._note_command(os.getpid(), what, seconds)
+
     def _output_of(self, command: list[str], stdin: bytes, user: str, seconds: float, watch: "Around") -> str:
         """To memory, not through a pipe: that would end with the agent."""
         from .command import Overdue, run  # needed for changes only

@@ -18,7 +18,7 @@ QUIET_SECONDS = 25
 def meet(garage: Garage, nodes: dict[str, str]) -> None:
     """Waits until all nodes are seen: they may be starting just now."""
     deadline = time.monotonic() + MEETING_SECONDS
-    while away := [host for host, node in nodes.items() if node.partition("@")[0] not in _ids_up(garage)]:
+    while away := [host for host, node in nodes.items() if node.partition("@")[0] not in ids_up(garage)]:
         told = garage.call("ConnectClusterNodes", body=[nodes[host] for host in away])
         errors = [str(result["error"]) for result in told if not result["success"]]
         if errors and time.monotonic() > deadline:
@@ -29,7 +29,8 @@ def meet(garage: Garage, nodes: dict[str, str]) -> None:
         time.sleep(PAUSE_SECONDS)
 
 
-def _ids_up(garage: Garage) -> set[str]:
+def ids_up(garage: Garage) -> set[str]:
+    """The nodes that this one sees, and itself."""
     return {node["id"] for node in garage.call("GetClusterStatus")["nodes"] if node["isUp"]}
 
 
@@ -38,7 +39,7 @@ def unreachable(garage: Garage, ids: list[str], copies: int) -> list[str]:
 
     With three copies, a quorum of the others has all of it, and Garage goes on without them.
     """
-    gone = sorted(set(ids) - _ids_up(garage))
+    gone = sorted(set(ids) - ids_up(garage))
     if gone and copies < 3:
         raise Trouble(
             "a host leaves that does not answer, so that its data cannot follow",
@@ -61,16 +62,20 @@ def apply(garage: Garage, changes: list[Record], gone: list[str]) -> None:
         garage.call("ClusterLayoutSkipDeadNodes", body={"version": version, "allowMissingData": False})
 
 
-def settle(garage: Garage, *, quiet: float) -> None:
-    """Waits until the layout is the only one at work and, for so many seconds, no node has looked for a block."""
-    last, since, moved = "", time.monotonic(), time.monotonic()
+def settle(garage: Garage, *, quiet: float, seconds: float) -> None:
+    """Waits until the layout is the only one at work and, for as long as `quiet`, no node has looked for a block.
+
+    It may take so many seconds, but not stand still for long.
+    """
+    began = since = moved = time.monotonic()
+    last = ""
     while (busy := still_moving(garage)) or time.monotonic() - since < quiet:
         now = time.monotonic()
         since = now if busy else since
         moved = moved if busy == last else now
-        if busy and now - moved > STALLED_SECONDS:
+        if busy and (now - moved > STALLED_SECONDS or now - began > seconds):
             raise Trouble(
-                f"Garage's data has not moved for {STALLED_SECONDS // 60} minutes: {busy}",
+                f"Garage's data is not where it belongs after {(now - began) / 60:.0f} minutes: {busy}",
                 hint="are all its hosts up? `garage status` and `garage worker list` say more; then do the same again",
             )
         last = busy

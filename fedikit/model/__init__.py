@@ -19,6 +19,7 @@ from fedikit.model.function import TypedFunction
 from fedikit.model.host import Connection, DirectoryHost, DnsRecord, HostState, Local, Ssh
 from fedikit.model.item import (
     Bucket,
+    Cluster,
     Content,
     Database,
     Directory,
@@ -27,6 +28,7 @@ from fedikit.model.item import (
     Item,
     Items,
     Job,
+    Member,
     Package,
     SecretRef,
     SecretText,
@@ -85,6 +87,7 @@ __all__ = [
     "Catalogue",
     "Check",
     "Checks",
+    "Cluster",
     "CommandHealth",
     "Configuration",
     "Connection",
@@ -116,6 +119,7 @@ __all__ = [
     "LoginShell",
     "MailRelay",
     "MariaDatabase",
+    "Member",
     "MountedFile",
     "Network",
     "NodeInfo",

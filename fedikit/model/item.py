@@ -290,7 +290,7 @@ class Cluster(Value):
     """Where Garage's admin API answers on this host."""
     token_file: AbsolutePath = "/etc/garage/admin-token"  # noqa: S105 - the name of a file
     """The file on this host that holds the token for it."""
-    deadline: Annotated[int, Field(ge=1)] = 24 * 3600
+    deadline: Annotated[int, Field(ge=1, le=24 * 3600)] = 24 * 3600
     """Seconds that it may take until all data is where it belongs."""
 
     @property

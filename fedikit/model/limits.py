@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fedikit.errors import Mistake
+from fedikit.model.strength import strength
 from fedikit.model.value import Value
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ class Limits(Value):
     """How many characters the name may have that others see."""
     password_bytes: int | None = None
     """How many bytes a password may have."""
+    password_bits: int | None = None
+    """How hard to guess a password must be, in bits, as `strength` reckons."""
     email: str = ".*"
     """A pattern of addresses that it takes."""
     email_words: str = ""
@@ -43,3 +46,6 @@ class Limits(Value):
         if self.password_bytes and password and len(password.encode()) > self.password_bytes:
             at_most = f"should have at most {self.password_bytes} bytes for {application}"
             yield Mistake("initialUser.password", f"is too long, {at_most} (a letter with an accent takes two)")
+        if self.password_bits and password and strength(password) < self.password_bits:
+            more = "should be longer, or have more kinds of letters, digits and signs"
+            yield Mistake("initialUser.password", f"is too easy to guess, {more} for {application}")

@@ -34,6 +34,7 @@ from fedikit.model.request import (
     Request,
     Requests,
     Route,
+    SystemService,
     Task,
     Variables,
     Volume,
@@ -188,6 +189,10 @@ class Recipe:
         )
         return self._add(job)
 
+    def service(self, unit: str, *packages: str, **options: Any) -> SystemService:
+        """A service that Debian packages bring; further options are those of `SystemService`."""
+        return self._add(SystemService(unit=unit, packages=packages, **options))
+
     def task(
         self,
         where: Container | None,
@@ -209,9 +214,9 @@ class Recipe:
 
     # How it is reached, and how one sees that it works
 
-    def site(self, routes: Mapping[str, LocalPort], *, domain: str | None = None, **options: Any) -> WebSite:
+    def site(self, routes: Mapping[str, LocalPort | int], *, domain: str | None = None, **options: Any) -> WebSite:
         """A web site, in front of ports by path; at the application's own domain if no other is given."""
-        listed = tuple(Route(path=path, port=port.number) for path, port in routes.items())
+        listed = tuple(Route(path=path, port=getattr(port, "number", port)) for path, port in routes.items())
         return self._add(WebSite(domain=domain or self.domain, routes=listed, **options))
 
     def answers(self, path: str, *, contains: str = "") -> None:

@@ -7,7 +7,10 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
+
+from fedikit.model.docstrings import docstrings_of
 
 
 class Value(BaseModel):
@@ -40,6 +43,16 @@ class Written(Value):
     model_config = ConfigDict(
         use_attribute_docstrings=True, field_title_generator=_field_title, model_title_generator=_model_title
     )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """What is said under a field is more than what its type is in general."""
+        schema = handler(core_schema)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, words in docstrings_of(cls).items():
+            if name in cls.model_fields and (key := cls.model_fields[name].alias or name) in properties:
+                properties[key]["description"] = words
+        return schema
 
 
 def is_codename(text: str) -> bool:

@@ -21,6 +21,8 @@ ACME_ROOT = "/etc/caddy/acme-root.pem"
 ADMIN = "/var/lib/caddy/admin.sock"
 TRUST = "/usr/local/share/ca-certificates/fedikit.crt"
 UPDATE_TRUST = "update-ca-certificates"
+BUFFERED_MEGABYTES = 100
+"""What lies in Caddy's memory until it is there as a whole; the rest of a larger upload is passed on as it comes."""
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 """What the host trusts, all in one file, of Debian's package ca-certificates."""
 
@@ -112,7 +114,7 @@ class WebPolicy(Written, Policy[WebSite | OtherServers]):
         return File(path=f"{SITES}/{site.domain}.caddy", content=text)
 
     def _handler(self, route: Route, site: WebSite, place: Place) -> str:
-        options = [*(["buffer_requests"] if site.buffered else [])]
+        options = ["buffer_requests", f"max_buffer_size {BUFFERED_MEGABYTES}MB"] if site.buffered else []
         options += [f"trusted_proxies {' '.join(self.proxies)}"] if self.proxies else []
         block = "".join(f"\t\t\t{option}\n" for option in options)
         behind = f"127.0.0.1:{number(route.port, place.facts)}"

@@ -20,7 +20,7 @@ from fedikit_lab.requirements import require_image_tools
 CHOICE = "FEDIKIT_LAB_IMAGES"
 _STAND_INS = {
     garage.IMAGE: "built.lab/garage",
-    gotosocial.IMAGE: "contract.lab/gotosocial",
+    gotosocial.Gotosocial.image: "contract.lab/gotosocial",
     mastodon.Mastodon.image: "contract.lab/mastodon",
     mastodon.Mastodon.streaming_image: "contract.lab/mastodon-streaming",
     peertube.Peertube.image: "contract.lab/peertube",
@@ -28,7 +28,7 @@ _STAND_INS = {
 }
 _OF_MACHINES = {
     "garage": (garage.IMAGE,),
-    "gotosocial": (gotosocial.IMAGE,),
+    "gotosocial": (gotosocial.Gotosocial.image,),
     "mastodon": (mastodon.Mastodon.image, mastodon.Mastodon.streaming_image),
     "peertube": (peertube.Peertube.image,),
     "pixelfed": (pixelfed.Pixelfed.image,),

@@ -50,6 +50,7 @@ class Cluster:
         nodes = [f"{host} {id_of(host)}@10.0.0.1:3901\n" for host in capacities]
         self.work.secrets["cluster:garage"] = "".join(nodes)
         usual: Item = {"id": "cluster:garage", "kind": "cluster", "host": "one", "copies": 1, "seal": "00"}
+        usual["deadline"] = 60
         return {**usual, "admin": self.garage.address, "token_file": "/token", "members": members, **fields}
 
     def reasons(self, item: Item) -> list[str]:
@@ -148,6 +149,22 @@ def test_a_block_that_is_on_its_way_is_waited_for(
         of.make(of.item({"one": GB, "two": GB}))
 
 
+def test_what_does_not_end_in_its_time_is_given_up(
+    of: Cluster, garage: GarageStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(garage.cluster, "working", lambda: ["Draining"])
+    with pytest.raises(Trouble, match="is not where it belongs after 0 minutes"):
+        of.make(of.item(THREE, deadline=0.05))
+
+
+def test_the_deployer_is_told_how_long_it_may_take(host: Host, garage: GarageStandIn) -> None:
+    told: list[tuple[str, float]] = []
+    of = Cluster(host, garage)
+    of.hands = QuietHands(str(host.root), note_command=lambda _, what, seconds: told.append((what, seconds)))
+    of.make(of.item(THREE, deadline=4000))
+    assert told == [("garage", 4000)]
+
+
 def test_a_node_that_does_not_come_is_named(of: Cluster, garage: GarageStandIn) -> None:
     garage.cluster.reachable.remove(id_of("three"))
     with pytest.raises(Trouble, match="Garage does not reach three"):
@@ -187,6 +204,20 @@ def test_only_one_host_leads(of: Cluster, garage: GarageStandIn) -> None:
     of.make(of.item(THREE))
     garage.cluster.own = id_of("two")
     assert "name one first of its hosts" in of.conflict(of.item(THREE, host="two"))
+    assert "name one first of its hosts" in of.conflict(of.item({"two": GB, "three": GB, "four": GB}, host="two"))
+
+
+def test_one_that_is_lost_is_followed_by_another(of: Cluster, garage: GarageStandIn) -> None:
+    of.make(of.item(THREE))
+    garage.cluster.own = id_of("two")
+    garage.cluster.up = {id_of("two")}
+    assert "name one first of its hosts" in of.conflict(of.item(THREE, host="two")), "it is still named"
+    item = of.item({"two": 10 * GB, "three": 10 * GB, "four": GB}, host="two", copies=3)
+    garage.cluster.copies = 3
+    assert of.conflict(item) == ""
+    of.make(item)
+    assert garage.cluster.roles[id_of("two")]["tags"] == ["fedikit", "two", "leads"]
+    assert of.reasons(item) == []
 
 
 def test_a_node_with_data_and_another_id_is_told_how_to_name_it(of: Cluster, garage: GarageStandIn) -> None:

@@ -212,3 +212,5 @@ def test_garage_stays_for_buckets_and_keys_that_somebody_else_made(root: Path, g
     garage.call("CreateBucket", {}, {"globalAlias": "theirs"})
     garage.call("CreateKey", {}, {"name": "someone"})
     assert why(Asked(root), "garage") == "Garage stays: it serves the bucket theirs, the key someone"
+    garage.cluster.roles["f" * 64] = {"zone": "one", "capacity": 1, "tags": ["fedikit", "one", "leads"]}
+    assert why(Asked(root), "garage") == "", "they are another host's, which says who keeps them"

@@ -1,9 +1,11 @@
 """A small server that behaves as GoToSocial does where its initial user is made; for tests only.
 
 Its commands come to it as requests, for the tests put programs called `podman` and `systemctl` in the way. What the
-commands change, it sees after a restart, as upstream's server.
+commands change, it sees after a restart, and then it is not ready at once, as upstream's server. Its words, statuses
+and lines of a log are those that GoToSocial of February 2026 gave when it was run.
 """
 
+import html
 import json
 import re
 import shlex
@@ -11,10 +13,11 @@ import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+from fedikit.model.strength import strength
 
 HERE = "urn:ietf:wg:oauth:2.0:oob"
-CLIENT = {"client_id": "i" * 26, "client_secret": "s" * 36}
 PROGRAM = """\
 #!{python} -I
 import json, pathlib, sys, urllib.request
@@ -25,6 +28,8 @@ with urllib.request.urlopen("http://127.0.0.1:{port}/command", body) as answer:
 print(text, file=sys.stderr if status else sys.stdout)
 sys.exit(status)
 """
+LOG = 'timestamp="27/11/2026 03:54:06.908" func=bundb.doMigration level=INFO msg="there are no new migrations to run"'
+HEAD = "user  account                    approved admin moderator suspended confirmed"
 Answer = tuple[int, Any, str]
 User = dict[str, Any]
 
@@ -38,7 +43,9 @@ class FakeGotosocial(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.kept: dict[str, User] = {}
         self.seen: dict[str, User] = {}
-        self.second_factor = False
+        self.unready = 0
+        self.apps: dict[str, str] = {}
+        self.tokens: dict[str, tuple[str, str]] = {}
         self.calls: list[str] = []
         self.commands: list[list[str]] = []
         self.secrets: list[str] = []
@@ -51,11 +58,19 @@ class FakeGotosocial(ThreadingHTTPServer):
 
     def user(self, name: str, email: str, password: str, **more: Any) -> None:
         """A user who is there, and whom the server has seen."""
-        self.kept[name] = {"email": email, "password": password, "admin": False, "display_name": "", **more}
-        self.restart()
+        plain = {"admin": False, "display_name": "", "second_factor": False}
+        self.kept[name] = {"email": email, "password": password, **plain, **more}
+        self.seen[name] = dict(self.kept[name])
+
+    def token(self, user: str, app: str) -> str:
+        """A token that somebody's app has."""
+        token = f"token-{len(self.calls)}-{len(self.tokens)}"
+        self.tokens[token] = (user, app)
+        return token
 
     def restart(self) -> None:
         self.seen = {name: dict(user) for name, user in self.kept.items()}
+        self.unready = 2
 
     def command(self, words: list[str], stdin: str) -> tuple[int, str]:
         """What a program of the host came to: its exit status, and what it prints."""
@@ -71,22 +86,28 @@ class FakeGotosocial(ThreadingHTTPServer):
             inner = ["/gotosocial/gotosocial", "admin", "account", *inner[4:], "--password", stdin.removesuffix("\n")]
             self.secrets.append(inner[-1])
         assert inner[:3] == ["/gotosocial/gotosocial", "admin", "account"]
-        return self.administered(inner[3], dict(zip(inner[4::2], inner[5::2], strict=True)))
+        status, text = self.administered(inner[3], dict(zip(inner[4::2], inner[5::2], strict=True)))
+        return (status, f"2026/11/27 03:54:04 error executing command: {text}") if status else (0, f"{LOG}\n{text}")
 
     def administered(self, act: str, options: dict[str, str]) -> tuple[int, str]:
         name, user = options.get("--username", ""), self.kept.get(options.get("--username", ""))
         if act == "list":
-            return 0, "\n".join(["user account approved", *(f"{one} 01ABC yes" for one in self.kept)])
+            return 0, "\n".join([HEAD, *(self.row(one) for one in self.kept)])
         if act == "create":
             if options["--email"] in [one["email"] for one in self.kept.values()]:
-                return 1, f"level=ERROR msg=email address {options['--email']} is already in use"
-            self.kept[name] = {"email": options["--email"], "password": options["--password"]}
-            self.kept[name] |= {"admin": False, "display_name": ""}
-            self.seen.setdefault(name, dict(self.kept[name]))
+                return 1, f"email address {options['--email']} is already in use"
+            known = dict(self.seen)
+            self.user(name, options["--email"], options["--password"])
+            self.seen = known
             return 0, ""
-        assert user is not None
-        user.update({"admin": True} if act == "promote" else {"password": options["--password"]})
+        if user is None:
+            return 1, "sql: no rows in result set"
+        changes = {"promote": {"admin": True}, "disable-2fa": {"second_factor": False}}
+        user.update(changes.get(act, {"password": options.get("--password")}))
         return 0, ""
+
+    def row(self, name: str) -> str:
+        return f"{name}  01A98X62Q67RVDMBJQJ435B7PF yes {'yes' if self.kept[name]['admin'] else 'no'} no no yes"
 
     def change(self, name: str, **changes: Any) -> None:
         """What the server itself changes, it sees at once."""
@@ -96,6 +117,7 @@ class FakeGotosocial(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     server: FakeGotosocial
+    session = ""
 
     def do_GET(self) -> None:
         self.answer()
@@ -114,54 +136,86 @@ class Handler(BaseHTTPRequestHandler):
             status, answer, place = 200, self.server.command(told["words"], told["stdin"]), ""
         else:
             self.server.calls.append(name)
-            status, answer, place = self.answered(name, dict(parse_qsl(body)))
-        text = json.dumps(answer).encode()
+            status, answer, place = self.ready(name, dict(parse_qsl(body)))
+        text = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(text)))
+        if self.session:
+            self.send_header("Set-Cookie", f"gotosocial-fedi.test={self.session}; Path=/; Secure; HttpOnly")
         if place:
             self.send_header("Location", place)
-            self.send_header("Set-Cookie", f"gotosocial-fedi.test={self.session}; Path=/; Secure; HttpOnly")
         self.end_headers()
         self.wfile.write(text)
 
-    session = ""
+    def ready(self, name: str, form: dict[str, str]) -> Answer:
+        """While it starts, all but /livez is answered with a page that says so."""
+        if self.server.unready:
+            self.server.unready -= name == "GET /readyz"
+            return 503, "maintenance", ""
+        return (200, "", "") if name == "GET /readyz" else self.answered(name, form)
 
     def answered(self, name: str, form: dict[str, str]) -> Answer:
         cookie = re.search(r"=(.*)", self.headers["Cookie"] or "")
+        self.session = cookie[1] if cookie else ""
         if name == "POST /api/v1/apps":
-            return 200, CLIENT, ""
+            client = f"client-{len(self.server.apps)}"
+            self.server.apps[client] = form["client_name"]
+            return 200, {"client_id": client, "client_secret": "s" * 36}, ""
         if name == "GET /oauth/authorize":
-            self.session = "begun"
+            self.session = parse_qs(urlsplit(self.path).query)["client_id"][0]
             return 303, "", "/auth/sign_in"
         if name == "POST /auth/sign_in":
             return self.signed_in(form)
         if name == "POST /oauth/authorize":
-            self.session = cookie[1] if cookie else ""
-            return 302, "", f"/oauth/oob?code=code-of-{self.session}"
+            return 302, "", f"/oauth/oob?code={self.session}"
         if name == "POST /oauth/token":
-            wanted = {**CLIENT, "redirect_uri": HERE, "grant_type": "authorization_code"}
-            assert wanted.items() <= form.items()
-            return 200, {"access_token": form["code"].removeprefix("code-of-")}, ""
-        caller = (self.headers["Authorization"] or "").removeprefix("Bearer ")
-        if caller not in self.server.seen:
-            return 401, {"error": "no token"}, ""
-        return self.told(name, caller, form)
+            assert {"redirect_uri": HERE, "grant_type": "authorization_code", "client_secret": "s" * 36}.items() <= (
+                form.items()
+            )
+            client, user = form["code"].split("/")
+            assert client == form["client_id"]
+            return 200, {"access_token": self.server.token(user, self.server.apps[client])}, ""
+        if name.startswith("GET /@"):
+            return self.profile(name.removeprefix("GET /@"))
+        return self.told(name, form)
 
     def signed_in(self, form: dict[str, str]) -> Answer:
         pairs = {(user["email"], user["password"]): name for name, user in self.server.seen.items()}
         name = pairs.get((form["username"], form["password"]))
         if not name:
-            return 401, "incorrect", ""
-        self.session = name
-        return 302, "", "/auth/2fa" if self.server.second_factor else "/oauth/authorize"
+            return 401, "password/email combination was incorrect", ""
+        self.session = f"{self.session}/{name}"
+        return 302, "", "/auth/2fa" if self.server.seen[name]["second_factor"] else "/oauth/authorize"
 
-    def told(self, name: str, caller: str, form: dict[str, str]) -> Answer:
+    def profile(self, name: str) -> Answer:
+        shown = html.escape(self.server.seen[name]["display_name"] or name)
+        return 200, f'<meta property="og:title" content="{shown} (@{name}@fedi.test)">', ""
+
+    def told(self, name: str, form: dict[str, str]) -> Answer:
+        token = (self.headers["Authorization"] or "").removeprefix("Bearer ")
+        if token not in self.server.tokens:
+            return 401, {"error": "Unauthorized: token not supplied"}, ""
+        if name == "POST /oauth/revoke":
+            self.server.tokens.pop(form["token"])
+            return 200, {}, ""
+        if "/api/v1/tokens" in name:
+            return self.told_of_tokens(name, self.server.tokens[token][0])
+        return self.told_of_account(name, self.server.tokens[token][0], form)
+
+    def told_of_tokens(self, name: str, caller: str) -> Answer:
+        if found := re.fullmatch("POST /api/v1/tokens/(.*)/invalidate", name):
+            self.server.tokens.pop(found[1])
+        mine = [(token, app) for token, (user, app) in self.server.tokens.items() if user == caller]
+        return 200, [{"id": token, "application": {"name": app}} for token, app in mine], ""
+
+    def told_of_account(self, name: str, caller: str, form: dict[str, str]) -> Answer:
         user = self.server.seen[caller]
         if name == "POST /api/v1/user/password_change":
-            if form["old_password"] != user["password"] or len(form["new_password"]) < 12:
-                return 400, {"error": "Bad Request: password is only 50% strength"}, ""
+            assert form["old_password"] == user["password"]
+            if strength(form["new_password"]) < 60:
+                per_cent = f"{100 * strength(form['new_password']) / 60:.0f}"
+                return 400, {"error": f"Bad Request: password is only {per_cent}% strength, try using …"}, ""
             self.server.change(caller, password=form["new_password"])
-            return 202, {}, ""
         if name == "PATCH /api/v1/accounts/update_credentials":
             self.server.change(caller, display_name=form["display_name"])
         return 200, {key: user[key] for key in ("email", "admin", "display_name")}, ""

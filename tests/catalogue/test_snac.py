@@ -5,11 +5,12 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fedikit.catalogue.snac import BASE, Snac, SnacSettings
-from fedikit.model import Context, File, Job, SecretText, SystemService, WebSite, initial_password
+from fedikit.model import Context, File, Person, SystemService, Task, WebSite, initial_password
 
 PASSWORD = "correct horse battery staple"
 
@@ -25,15 +26,22 @@ print("User password is abc")
 """
 
 
+def requested(context: Context, kind: str, **settings: Any) -> Any:
+    """The one request of a kind."""
+    requests = Snac().typed_requests(context)(SnacSettings.model_validate({"enable": True, **settings}))
+    (found,) = [request for request in requests.values() if request.kind == kind]
+    return found
+
+
 @pytest.fixture
 def service(context: Context) -> SystemService:
-    request = Snac().typed_requests(context)(SnacSettings(enable=True, title="Ours"))["service"]
-    assert isinstance(request, SystemService)
-    return request
+    found = requested(context, "service", title="Ours", remotePostDays=30)
+    assert isinstance(found, SystemService)
+    return found
 
 
 def test_its_site_is_a_subdomain(context: Context) -> None:
-    site = Snac().typed_requests(context)(SnacSettings(enable=True, subdomain="social"))["site"]
+    site = requested(context, "web", subdomain="social")
 
     assert isinstance(site, WebSite)
     assert site.domain == "social.fediversity.test"
@@ -49,6 +57,14 @@ def test_its_server_knows_its_name_and_administrator(service: SystemService) -> 
     assert (file.path, file.mode, file.owner) == ("/var/lib/snac2/server.json", "0660", "debian-snac")
     assert (server["host"], server["prefix"], server["port"]) == ("snac.fediversity.test", "", 8001)
     assert (server["admin_email"], server["title"]) == ("test@fediversity.test", "Ours")
+    assert (server["timeline_purge_days"], server["local_purge_days"]) == (30, 0)
+
+
+@pytest.mark.parametrize("name", ["authorize_interaction", "nodeinfo_2_0", "oauth", "relay", "share"])
+def test_a_name_that_is_one_of_its_addresses_or_follows_relays_is_refused(name: str) -> None:
+    person = Person.model_validate({"displayName": "Alice", "username": name, "email": "alice@fedi.test"})
+
+    assert [mistake.path for mistake in Snac.limits.mistakes("snac", person, None)] == ["initialUser.username"]
 
 
 def test_its_data_is_kept(service: SystemService) -> None:
@@ -66,8 +82,9 @@ def test_it_is_checked_as_a_user_would_see_it(context: Context) -> None:
 
 
 @pytest.fixture
-def job(service: SystemService) -> Job:
-    (job,) = service.setup
+def job(context: Context) -> Task:
+    job = requested(context, "task")
+    assert isinstance(job, Task)
     return job
 
 
@@ -102,12 +119,12 @@ def host(tmp_path: Path) -> Host:
     return Host(tmp_path)
 
 
-def test_the_password_travels_on_standard_input_only(job: Job) -> None:
-    assert job.stdin == SecretText(parts=(initial_password("snac"),))
+def test_the_password_travels_on_standard_input_only(job: Task) -> None:
+    assert job.stdin == initial_password("snac")
     assert job.user == "debian-snac"
 
 
-def test_the_user_is_made_with_name_and_password(job: Job, host: Host) -> None:
+def test_the_user_is_made_with_name_and_password(job: Task, host: Host) -> None:
     assert host.run(job.check) == 1
     assert host.run(job.run) == 0
     assert host.run(job.check) == 0
@@ -118,7 +135,7 @@ def test_the_user_is_made_with_name_and_password(job: Job, host: Host) -> None:
     assert host.account["bio"] == ""
 
 
-def test_another_password_does_not_hold_until_it_is_set(job: Job, host: Host) -> None:
+def test_another_password_does_not_hold_until_it_is_set(job: Task, host: Host) -> None:
     host.run(job.run)
 
     assert host.run(job.check, "another password") == 1
@@ -126,7 +143,7 @@ def test_another_password_does_not_hold_until_it_is_set(job: Job, host: Host) ->
     assert host.run(job.check, "another password") == 0
 
 
-def test_making_the_user_again_keeps_the_account(job: Job, host: Host) -> None:
+def test_making_the_user_again_keeps_the_account(job: Task, host: Host) -> None:
     host.run(job.run)
     key = host.base / "user/test/key.json"
     key.write_text('{"secret": "of this account"}')
@@ -135,7 +152,7 @@ def test_making_the_user_again_keeps_the_account(job: Job, host: Host) -> None:
     assert key.read_text() == '{"secret": "of this account"}'
 
 
-def test_a_half_made_user_is_made_anew(job: Job, host: Host) -> None:
+def test_a_half_made_user_is_made_anew(job: Task, host: Host) -> None:
     host.run(job.run)
     (host.base / "user/test/key.json").write_text("")
 
@@ -144,14 +161,14 @@ def test_a_half_made_user_is_made_anew(job: Job, host: Host) -> None:
     assert host.run(job.check) == 0
 
 
-def test_a_snac_that_fails_fails_the_job(job: Job, host: Host) -> None:
+def test_a_snac_that_fails_fails_the_job(job: Task, host: Host) -> None:
     host.offer("#!/bin/sh\nexit 1\n")
 
     assert host.run(job.run) != 0
     assert host.run(job.check) == 1
 
 
-def test_the_users_files_are_closed_to_others(job: Job, host: Host) -> None:
+def test_the_users_files_are_closed_to_others(job: Task, host: Host) -> None:
     host.run(job.run)
 
     assert (host.base / "user/test/user.json").stat().st_mode & 0o007 == 0

@@ -56,13 +56,13 @@ class Cloud:
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
 
-    def wants(self, *, placed: str = "four", **bucket: Any) -> Deployment:
+    def wants(self, *, machines: tuple[str, ...] = MACHINES, **bucket: Any) -> Deployment:
         policy = {"means": "garage", "capacity_gigabytes": 1, **bucket}
         written = {
             "name": "cloud",
-            "hosts": {name: ssh_to(self.lab[name]).model_dump() for name in MACHINES},
+            "hosts": {name: ssh_to(self.lab[name]).model_dump() for name in machines},
             "policies": {"bucket": policy, "container": {"mirrors": mirrors()}},
-            "placement": {"base": MACHINES, "media": placed},
+            "placement": {"base": machines, "media": "four"},
             "secrets": {"master_key": f"file:{self.lab.directory / 'master.key'}"},
         }
         return Environment.model_validate(written).deployment(WANTED)
@@ -213,6 +213,15 @@ def test_a_host_leaves_when_another_has_what_it_held(cloud: Cloud) -> None:
     with cloud.store() as store:
         assert store.has(*FEW, *MORE)
     cloud.lab["three"].start()
+
+
+def test_the_first_host_is_followed_when_it_is_lost(cloud: Cloud) -> None:
+    switch_off(cloud.lab["one"])
+    cloud.apply(machines=("two", "three", "four"), hosts=["two", "three", "four"], replication_factor=3)
+    assert blocks(cloud.lab["three"]) == blocks(cloud.lab["four"])
+    with cloud.store() as store:
+        assert store.has(*FEW, *MORE)
+    cloud.lab["one"].start()
 
 
 def test_what_one_host_kept_stays_where_others_join_it(cloud: Cloud) -> None:

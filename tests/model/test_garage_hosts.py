@@ -8,7 +8,7 @@ import pytest
 from fedikit.environment import Environment
 from fedikit.model import Bucket, BucketWorks, Deployment, HostState, Job, SecretRef, SecretText
 from fedikit.model.item import Cluster, Member
-from fedikit.model.resource import ObjectBucket, PostgresDatabase
+from fedikit.model.resource import ObjectBucket, OtherServers, PostgresDatabase
 from tests.model.example import (
     MEDIA_SERVERS,
     configuration,
@@ -22,6 +22,7 @@ from tests.model.example import (
     text,
 )
 
+PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 PUBLIC = ObjectBucket(name="probe", public_at="media.probe.fedi.test")
 SPREAD = {"means": "garage", "hosts": ["objects", "spare", "pixelfed"], "replication_factor": 3}
 STORING = ("objects", "spare", "pixelfed")
@@ -185,3 +186,14 @@ def test_applications_of_several_hosts_bring_their_gateways_together() -> None:
 
     assert [member.host for member in cluster_of(deployment.hosts["objects"]).members] == ["objects", "spare", "six"]
     assert settings(deployment, "six")["rpc_bind_addr"] == "[2001:db8::7]:3901"
+
+
+def test_garage_is_the_same_for_applications_that_trust_other_authorities_and_those_that_do_not() -> None:
+    asked = {
+        "probe0": {"others": OtherServers(), "media": ObjectBucket(name="probe0")},
+        "probe1": {"media": ObjectBucket(name="probe1")},
+    }
+    bucket = {"means": "garage", "hosts": ["objects"]}
+    placed = only(dict.fromkeys(asked, "spare"), {"bucket": bucket, "web": {"means": "caddy", "trust": PEM}})
+
+    assert ids(placed.deployment(probing_several(**asked)).hosts["objects"]).count("unit:garage.service") == 1

@@ -70,6 +70,16 @@ def test_a_node_without_a_role_gets_the_key_by_which_others_know_it(
     assert ran == ["podman inspect garage", "systemctl stop garage.service", "systemctl start garage.service"]
 
 
+def test_the_key_belongs_to_whom_garage_runs_as(
+    garage: GarageStandIn, meta: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owners: dict[str, tuple[int, int]] = {}
+    monkeypatch.setattr(os, "chown", lambda path, user, group: owners.update({Path(path).name: (user, group)}))
+    run("make", "key", stdin=f"{TOKEN}\n{KEY}")
+    owner = (meta.stat().st_uid, meta.stat().st_gid)
+    assert owners == {"node_key": owner, "node_key.pub": owner}
+
+
 def test_a_node_that_has_it_is_left_alone(garage: GarageStandIn, meta: Path, run: Run) -> None:
     garage.cluster.own = KEY[64:]
     assert run("check", "key", stdin=f"{TOKEN}\n{KEY}") == run("make", "key", stdin=f"{TOKEN}\n{KEY}") == ""

@@ -15,6 +15,7 @@ at its first start if they are not there.
 """
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -68,10 +69,12 @@ def put_key(key: bytes) -> None:
     shown = subprocess.run(["podman", "inspect", "garage"], check=True, capture_output=True, timeout=60).stdout
     folder = next(Path(mount["Source"]) for mount in json.loads(shown)[0]["Mounts"] if mount["Destination"] == META)
     subprocess.run(["systemctl", "stop", "garage.service"], check=True, timeout=120)
-    for name, content in (("node_key.pub", key[32:]), ("node_key", key)):
-        (folder / name).unlink(missing_ok=True)
-        (folder / name).touch(mode=0o600)
-        (folder / name).write_bytes(content)
+    owner = folder.stat()  # the container's root, which is another user of the host
+    for file, content in ((folder / "node_key.pub", key[32:]), (folder / "node_key", key)):
+        file.unlink(missing_ok=True)
+        file.touch(mode=0o600)
+        os.chown(file, owner.st_uid, owner.st_gid)
+        file.write_bytes(content)
     subprocess.run(["systemctl", "start", "garage.service"], check=True, timeout=120)
 
 
