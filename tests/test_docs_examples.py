@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
-from fedikit.environment import load_configuration
+from fedikit.environment import Environment, load_configuration
+from fedikit.model import configuration_model
+from tests.model.example import HOST_KEY
 from tests.pages import PROJECT, page
 
 APPLICATIONS = page("docs/applications.md")
@@ -83,6 +85,23 @@ def test_the_example_of_a_test_passes(installed: Path, monkeypatch: pytest.Monke
     room: dict[str, Any] = {}
     exec(compile(source, str(APPLICATIONS), "exec"), room)
     room["test_figlet_asks_for_its_package"](load_configuration(installed / "configuration.json", catalogue))
+
+
+def test_the_example_from_an_image_comes_to_what_the_page_says(
+    installed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(installed)
+    (installed / "blog_user.sh").write_text("true\n")
+    chosen = {**configured(), "blog": {"enable": True, "title": "Ours"}}
+    del chosen["figlet"], chosen["notice"]
+    configuration = configuration_model({"blog": import_module("blog").Blog()}).model_validate(chosen)
+    here = {"name": "home", "hosts": {"here": {"address": "192.0.2.7", "host_key": HOST_KEY}}}
+    environment = Environment.model_validate({**here, "policies": {"web": {}}, "placement": {"blog": "here"}})
+    made = {item.id: item for item in environment.deployment(configuration).hosts["here"].items}
+    order = ["job:blog migrations", "unit:blog-web.service", "job:blog initial user", "unit:caddy.service"]
+    assert [id for id in made if id in order] == order
+    assert "BLOG_TITLE=Ours\nBLOG_MAX_UPLOAD=20M\nBLOG_OPEN=0\n" in made["file:/etc/fedikit/blog.env"].content
+    assert "SMTP" not in made["file:/etc/fedikit/blog.env"].content
 
 
 @pytest.mark.lab
