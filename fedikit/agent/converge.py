@@ -57,8 +57,8 @@ class Convergence:
     def _let_late_go(self) -> None:
         for change in self._late:
             self._let_go(change)
-        for kind, changes in by_kind(self._late):
-            kind.after_leaving_late(self.batch, changes)
+        for kind, _ in by_kind(self.batch.comparison.leaving + self.batch.comparison.wanted):
+            kind.after_leaving_late(self.batch)
 
     def _let_go(self, change: Change) -> None:
         entry, is_single = self.ledger.entries[change.id], change not in self._together

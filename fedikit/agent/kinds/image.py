@@ -92,7 +92,7 @@ class ImageKind(Kind):
             if image["config"] not in ids(batch.hands):
                 batch.ledger.images[image["config"]] = image["reference"]
 
-    def after_leaving_late(self, batch: "Batch", left: list[Change]) -> None:
+    def after_leaving_late(self, batch: "Batch") -> None:
         """Images that we brought leave, if neither this state nor the one before it needs them."""
         if leaving := batch.ledger.images.keys() - _in_use(batch):
             for id in leave(batch.hands, leaving):

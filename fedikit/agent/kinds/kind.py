@@ -152,8 +152,8 @@ class Kind:
     def after_leaving(self, batch: "Batch", left: list[Change]) -> None:
         """Done when all that leaves first has left."""
 
-    def after_leaving_late(self, batch: "Batch", left: list[Change]) -> None:
-        """Done when what is wanted is made, and what leaves late has left."""
+    def after_leaving_late(self, batch: "Batch") -> None:
+        """Done when what is wanted is made, and what leaves late has left; also if nothing of the kind has."""
 
     def once_more(self, batch: "Batch", left: list[Change]) -> None:
         """Done when packages have left: puts back what they took along."""
