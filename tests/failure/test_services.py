@@ -379,8 +379,7 @@ def test_a_bucket_provider_that_hangs_is_waited_for_no_longer_than_a_minute(
     told = end_of(overdue)
 
     assert told.status == 1
-    assert "Garage does not answer at http://127.0.0.1:3903, waited 60 s for it" in told.words
-    assert "→ see whether Garage runs on this host" in told.words
+    assert "Garage does not answer at http://127.0.0.1:3903" in told.words, told.text
 
 
 def test_a_bucket_provider_that_comes_back_in_time_is_all_that_it_takes(services: Services) -> None:
