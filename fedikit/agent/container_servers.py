@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .eyes import Eyes
-from .garage import LOOK_SECONDS, Garage, NotReady
+from .garage import Garage, NotReady, look
 from .household import Household, Packaged, is_new
 from .kinds import is_a
 from .kinds.cluster import is_led_elsewhere
@@ -93,11 +93,13 @@ class BucketServer:
         known = [*house.entries("bucket"), *({"item": i} for _, i in house.others.items() if is_a(i, "bucket"))]
         ours = [entry["item"] for entry in known if is_new(entry)]
         where = {"admin": "http://127.0.0.1:3903", "token_file": "/etc/fedikit/garage/admin-token"}
-        garage = Garage.of(house.eyes, ours[0] if ours else where, seconds=LOOK_SECONDS)
+        names = {item["name"] for item in ours}
+        return look(house.eyes, ours[0] if ours else where, lambda garage: self._strange_in(garage, names))
+
+    def _strange_in(self, garage: Garage, ours: set[str]) -> list[str]:
         if is_led_elsewhere(garage):
             return []
-        names = {item["name"] for item in ours}
-        strange = [bucket for bucket in garage.all_buckets() if not names & {*bucket["globalAliases"]}]
+        strange = [bucket for bucket in garage.all_buckets() if not ours & {*bucket["globalAliases"]}]
         keys = [name for name in garage.key_names() if not name.startswith(MARK)]
         return [
             *(f"the bucket {(bucket['globalAliases'] or [bucket['id'][:12]])[0]}" for bucket in strange),

@@ -29,6 +29,8 @@ class Eyes(Sight):
         super().look_afresh()
         self._dpkg_status: bytes | None = None
         self._units: dict[str, dict[str, str]] = {}
+        self.silent: dict[str, Exception] = {}
+        """Servers on this host that were asked and did not answer, by their address, and what that comes to."""
 
     # Packages
 

@@ -5,7 +5,8 @@ Each call takes some 20 ms, for Garage hashes the token anew.
 
 import json
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from .exchange import Answer, ask
 from .eyes import Eyes
@@ -14,6 +15,7 @@ from .walk import Barred
 
 Item = dict[str, Any]
 Record = dict[str, Any]
+T = TypeVar("T")
 LOOK_SECONDS = 5
 CALL_SECONDS = 60
 PATIENCE_SECONDS = 60
@@ -31,6 +33,10 @@ class NotReady(Exception):
     def __init__(self, message: str, detail: str = "") -> None:
         super().__init__(message)
         self.detail = detail
+
+
+class Silent(NotReady):
+    """Nothing answers at its address, or not in time."""
 
 
 class Refused(Trouble):
@@ -145,7 +151,7 @@ class Garage:
         try:
             answer = ask(self.admin, request, headers=headers, body=content, seconds=self._seconds)
         except OSError as error:
-            raise NotReady(f"Garage does not answer at {self.admin}", error.strerror or str(error)) from error
+            raise Silent(f"Garage does not answer at {self.admin}", error.strerror or str(error)) from error
         if answer.status < 300:
             return _understood(answer.body, self.admin)
         raise self._refusal(call, answer, [_key_in(body), *query.split("&")])
@@ -177,13 +183,26 @@ def _understood(body: bytes, admin: str) -> Any:
         raise NotReady(f"what answers at {admin} is not Garage") from error
 
 
-def wait_for(eyes: Eyes, item: Item, *, seconds: float = PATIENCE_SECONDS) -> Garage:
-    """The Garage of an item as soon as it can be asked; trouble if that takes too long."""
+def look(eyes: Eyes, item: Item, question: Callable[[Garage], T]) -> T:
+    """What the Garage of an item tells now; raises NotReady. Whoever was silent is not asked again by these eyes."""
+    if silent := eyes.silent.get(item["admin"]):
+        raise silent
+    try:
+        return question(Garage.of(eyes, item, seconds=LOOK_SECONDS))
+    except Silent as silence:
+        eyes.silent[item["admin"]] = silence
+        raise
+
+
+def wait_for(
+    eyes: Eyes, item: Item, question: Callable[[Garage], object], *, seconds: float = PATIENCE_SECONDS
+) -> Garage:
+    """The Garage of an item as soon as it answers the question; trouble if that takes too long."""
     deadline = time.monotonic() + seconds
     while True:
         try:
             garage = Garage.of(eyes, item)
-            garage.bucket(item["name"])
+            question(garage)
         except NotReady as reason:
             if time.monotonic() > deadline:
                 raise _overdue(reason, seconds) from reason

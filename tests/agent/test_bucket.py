@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fedikit.agent.eyes import Eyes
-from fedikit.agent.garage import Garage, NotReady, wait_for
+from fedikit.agent.garage import Garage, NotReady, look, wait_for
 from fedikit.agent.trouble import Trouble
 from tests.agent.conftest import Host
 from tests.agent.garage import TOKEN, GarageStandIn
@@ -276,11 +276,15 @@ def test_neither_ledger_nor_events_hold_the_key(host: Host, garage: GarageStandI
         assert secret not in kept + str(events) + str(rotated)
 
 
+def asked_for_media(garage: Garage) -> object:
+    return garage.bucket("media")
+
+
 def test_waiting_for_garage_ends_with_words_that_name_it(tmp_path: Path) -> None:
     (tmp_path / "token").write_text(TOKEN)
     item = {"name": "media", "admin": NOBODY, "token_file": "/token"}
     with pytest.raises(Trouble) as caught:
-        wait_for(Eyes(str(tmp_path)), item, seconds=0)
+        wait_for(Eyes(str(tmp_path)), item, asked_for_media, seconds=0)
     assert caught.value.message == f"Garage does not answer at {NOBODY}, waited 0 s for it (Connection refused)"
 
 
@@ -291,8 +295,27 @@ def test_waiting_goes_on_until_garage_has_a_layout(tmp_path: Path, garage: Garag
         Garage(garage.address, TOKEN).bucket("media")
     item = {"name": "media", "admin": garage.address, "token_file": "/token"}
     with pytest.raises(Trouble, match="Layout not ready"):
-        wait_for(Eyes(str(tmp_path)), item, seconds=0)
+        wait_for(Eyes(str(tmp_path)), item, asked_for_media, seconds=0)
     garage.is_ready = True
     start = time.monotonic()
-    assert wait_for(Eyes(str(tmp_path)), item, seconds=20).bucket("media") is None
+    assert wait_for(Eyes(str(tmp_path)), item, asked_for_media, seconds=20).bucket("media") is None
     assert time.monotonic() - start < 10
+
+
+def test_a_garage_that_was_silent_once_is_not_asked_again_until_one_looks_afresh(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    asked: list[Garage] = []
+    eyes, item = Eyes(str(tmp_path)), {"admin": NOBODY, "token_file": "/token"}
+
+    def question(garage: Garage) -> object:
+        asked.append(garage)
+        return garage.buckets()
+
+    for _ in range(3):
+        with pytest.raises(NotReady, match="does not answer"):
+            look(eyes, item, question)
+    assert len(asked) == 1
+    eyes.look_afresh()
+    with pytest.raises(NotReady, match="does not answer"):
+        look(eyes, item, question)
+    assert len(asked) == 2

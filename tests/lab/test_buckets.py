@@ -205,6 +205,7 @@ def test_a_plan_tells_of_a_garage_that_is_stopped(scene: Scene) -> None:
     scene.lab["one"].succeed("systemctl stop garage")
     assert reasons(scene, bucket()) == {
         "unit:garage.service": ["inactive → active"],
+        "cluster:garage": ["Garage does not answer at http://127.0.0.1:3903"],
         "bucket:media": ["Garage does not answer at http://127.0.0.1:3903"],
     }
     apply(scene, bucket())

@@ -8,7 +8,7 @@ Garage, and no key id is taken a second time once the key was deleted.
 from typing import TYPE_CHECKING, Any
 
 from ..eyes import ABSENT, Eyes, State
-from ..garage import LOOK_SECONDS, Garage, NotReady, Record, Refused, wait_for
+from ..garage import Garage, NotReady, Record, Refused, look, wait_for
 from ..hands import Hands
 from ..trouble import Trouble
 from ..work import Work
@@ -46,7 +46,7 @@ class BucketKind(Kind):
         return [*_naming(item, state), *_opening(item, state), *_keying(state)]
 
     def converge(self, hands: Hands, item: Item, work: Work) -> None:
-        garage = wait_for(hands, item)
+        garage = wait_for(hands, item, lambda garage: garage.bucket(item["name"]))
         bucket = garage.bucket(item["name"])
         if bucket and "why" in work.prior and _has_guests(bucket):
             work.entry["prior"] = _state(item, bucket)
@@ -95,7 +95,7 @@ KIND = BucketKind()
 def _look(eyes: Eyes, item: Item) -> Answer:
     """All buckets by name, or why they cannot be seen."""
     try:
-        return Garage.of(eyes, item, seconds=LOOK_SECONDS).buckets()
+        return look(eyes, item, Garage.buckets)
     except NotReady as reason:
         return str(reason)
 

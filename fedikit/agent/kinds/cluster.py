@@ -7,13 +7,12 @@ that leaves is drained: Garage moves what it holds to the others, and only then 
 import hashlib
 import json
 import re
-import time
 from typing import Any
 
 from .. import layout
 from ..exchange import ask
 from ..eyes import ABSENT, Eyes, State
-from ..garage import LOOK_SECONDS, PAUSE_SECONDS, Garage, NotReady, Record
+from ..garage import LOOK_SECONDS, Garage, NotReady, Record, look, wait_for
 from ..hands import Hands
 from ..trouble import Trouble
 from ..work import Work
@@ -21,19 +20,13 @@ from .kind import Kind
 
 Item = dict[str, Any]
 OURS, LEADS = "fedikit", "leads"
-START_SECONDS = 60
 GIGABYTE = 10**9
 
 
 class ClusterKind(Kind):
     def observe(self, eyes: Eyes, item: Item) -> State:
         try:
-            garage = Garage.of(eyes, item, seconds=LOOK_SECONDS)
-            if not item["members"]:  # what the first host changes meanwhile makes no plan of this one stale
-                return {"type": "cluster", "copies": _copies(garage), "roles": {}, "leader": ""}
-            roles = _roles(garage, item["host"])
-            leader = _leader(garage, roles, item)
-            return {"type": "cluster", "copies": _copies(garage), "roles": roles, "leader": leader}
+            return look(eyes, item, lambda garage: _state(garage, item))
         except NotReady as reason:
             return {**ABSENT, "installed": False, "why": str(reason)}
 
@@ -66,7 +59,7 @@ class ClusterKind(Kind):
         return ""
 
     def converge(self, hands: Hands, item: Item, work: Work) -> None:
-        garage = _awaited(hands, item)
+        garage = wait_for(hands, item, lambda garage: garage.call("GetClusterLayout"))  # it need not have one
         if item["members"]:
             hands.take_long("garage", seconds=item["deadline"])
             self._spread(garage, item, work)
@@ -120,6 +113,13 @@ def _leader(garage: Garage, roles: dict[str, Record], item: Item) -> str:
 
 
 # What is there, and what is wanted
+
+
+def _state(garage: Garage, item: Item) -> State:
+    if not item["members"]:  # what the first host changes meanwhile makes no plan of this one stale
+        return {"type": "cluster", "copies": _copies(garage), "roles": {}, "leader": ""}
+    roles = _roles(garage, item["host"])
+    return {"type": "cluster", "copies": _copies(garage), "roles": roles, "leader": _leader(garage, roles, item)}
 
 
 def _own_id(garage: Garage) -> str:
@@ -204,24 +204,6 @@ def _copies(garage: Garage) -> int | None:
         return None
     found = re.search(rb"^garage_replication_factor(?:\{[^}]*\})? ([0-9]+)", answer.body, re.MULTILINE)
     return int(found[1]) if found else None
-
-
-# Acts
-
-
-def _awaited(eyes: Eyes, item: Item) -> Garage:
-    """Garage as soon as it can be asked, also without a layout."""
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            garage = Garage.of(eyes, item)
-            garage.call("GetClusterLayout")
-        except NotReady as reason:
-            if time.monotonic() > deadline:
-                raise Trouble(f"{reason} ({reason.detail})", hint="see what journalctl --unit garage says") from reason
-            time.sleep(PAUSE_SECONDS)
-        else:
-            return garage
 
 
 def _nodes(garage: Garage, item: Item, content: str) -> dict[str, str]:
