@@ -6,8 +6,9 @@ from collections.abc import Callable
 from html import escape
 
 from .gotosocial_settings import Settings
-from .gotosocial_store import Row, Store, new_id
+from .gotosocial_store import Store, new_id
 from .shared import Answer, Request, cookie, html, json_answer, page, redirect
+from .tables import Row
 
 _OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
 _SESSION_SECONDS = 120

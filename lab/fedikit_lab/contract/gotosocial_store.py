@@ -1,18 +1,14 @@
 """The database of GoToSocial's stand-in: accounts, users, applications, tokens and posts in PostgreSQL."""
 
-import importlib
 import re
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 from .forms import ADDRESS
 from .gotosocial_settings import Settings
 from .gotosocial_strength import advice, strength
-from .shared import Refused, hash_password, is_password
+from .shared import hash_password, is_password
+from .tables import Row, Tables
 
-Row = dict[str, Any]
 _NAME = re.compile(r"[a-z0-9_]{1,64}")
 _MOST_PASSWORD_BYTES = 72
 _LEAST_BITS = 60
@@ -45,7 +41,7 @@ class Invalid(Exception):
     """Something that the instance does not take, in upstream's words."""
 
 
-class Store:
+class Store(Tables):
     """The tables of one instance; each act is a transaction of its own.
 
     As upstream's, the server keeps users in memory once it has seen them: what another process changes of them, it
@@ -53,16 +49,9 @@ class Store:
     """
 
     def __init__(self, settings: Settings) -> None:
+        super().__init__(settings.database, "GTS_DB_ADDRESS")
         self._settings = settings
-        self._driver = importlib.import_module("psycopg2")
-        self._rows = importlib.import_module("psycopg2.extras").RealDictCursor
         self._seen: dict[str, Row] = {}
-
-    def ask(self, statement: str, *values: object) -> list[Row]:
-        """The rows that a statement gives."""
-        with self._cursor() as cursor:
-            cursor.execute(statement, values)
-            return [dict(row) for row in cursor.fetchall()] if cursor.description else []
 
     def migrate(self) -> None:
         """Brings the tables up to date; every command does."""
@@ -130,19 +119,6 @@ class Store:
     def _remember(self, number: str, column: str, value: object) -> None:
         if number in self._seen:
             self._seen[number] = {**self._seen[number], column: value}
-
-    @contextmanager
-    def _cursor(self) -> Iterator[Any]:
-        try:
-            connection = self._driver.connect(**self._settings.database)
-            try:
-                with connection, connection.cursor(cursor_factory=self._rows) as cursor:
-                    yield cursor
-            finally:
-                connection.close()
-        except self._driver.Error as error:
-            words = str(error).strip().splitlines() or ["no answer"]
-            raise Refused(f"the database of GTS_DB_ADDRESS refused: {words[0]}") from error
 
 
 def check_password(password: str) -> None:

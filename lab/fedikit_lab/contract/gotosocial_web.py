@@ -11,7 +11,7 @@ from html import escape
 from .gotosocial_media import EXTENSIONS, Media, thumbnail_extension, without_exif
 from .gotosocial_oauth import OAuth
 from .gotosocial_settings import Settings
-from .gotosocial_store import Invalid, Row, Store, check_password, new_id
+from .gotosocial_store import Invalid, Store, check_password, new_id
 from .shared import (
     Answer,
     Application,
@@ -25,6 +25,7 @@ from .shared import (
     plain,
     serve,
 )
+from .tables import Row
 from .version import VERSION
 
 _Handler = Callable[..., Answer]

@@ -5,8 +5,9 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from .peertube_store import ADMINISTRATOR, Row, Store
+from .peertube_store import ADMINISTRATOR, Store
 from .shared import Answer, Request, json_answer
+from .tables import Row
 
 Handler = Callable[..., Answer]
 Routes = dict[tuple[str, str], Handler]

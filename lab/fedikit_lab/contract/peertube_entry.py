@@ -10,9 +10,10 @@ from typing import Any
 
 from .peertube_doors import Doors, RateLimit, Routes, paged, problem, wrong_parameters
 from .peertube_settings import Settings
-from .peertube_store import REFRESH_SECONDS, TOKEN_SECONDS, USER, Row, Store, Taken
+from .peertube_store import REFRESH_SECONDS, TOKEN_SECONDS, USER, Store, Taken
 from .peertube_users import wrong_fields
 from .shared import Answer, Request, hash_password, is_password, json_answer
+from .tables import Row
 
 _LOGIN_RATE = (15, 300.0)
 _SIGNUP_RATE = (2, 300.0)

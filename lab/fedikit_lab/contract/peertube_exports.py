@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from .peertube_doors import Doors, Routes, paged, problem
 from .peertube_log import Log
 from .peertube_settings import Settings
-from .peertube_store import Row, Store
+from .peertube_store import Store
 from .peertube_users import told_user
 from .peertube_videos import DATA
 from .shared import Answer, BucketError, Request, json_answer
+from .tables import Row
 
 _PENDING, _COMPLETED, _ERRORED = 1, 3, 4
 

@@ -1,17 +1,13 @@
 """The database of PeerTube's stand-in: users, who would like to be one, and tokens, in PostgreSQL."""
 
-import importlib
 import secrets
 import string
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 from .peertube_log import Log
 from .peertube_settings import Settings
 from .shared import Refused, hash_password
+from .tables import Row, Tables
 
-Row = dict[str, Any]
 ADMINISTRATOR, USER = 0, 2
 TOKEN_SECONDS, REFRESH_SECONDS = 86400, 28 * 86400
 ITSELF = "peertube"
@@ -49,20 +45,13 @@ class Taken(Exception):
     """A name or an address that somebody has already."""
 
 
-class Store:
+class Store(Tables):
     """The tables of one instance; each act is a transaction of its own."""
 
     def __init__(self, settings: Settings, log: Log) -> None:
+        super().__init__(settings.database, "PEERTUBE_DB_HOSTNAME")
         self._settings = settings
         self._log = log
-        self._driver = importlib.import_module("psycopg2")
-        self._rows = importlib.import_module("psycopg2.extras").RealDictCursor
-
-    def ask(self, statement: str, *values: object) -> list[Row]:
-        """The rows that a statement gives."""
-        with self._cursor() as cursor:
-            cursor.execute(statement, values)
-            return [dict(row) for row in cursor.fetchall()] if cursor.description else []
 
     def install(self) -> None:
         """Brings the database up to date: extensions, tables, the OAuth client, and `root` when there is no user."""
@@ -167,16 +156,3 @@ class Store:
             self.ask(f"create extension if not exists {name}")
         except Refused as error:
             raise Refused(f"You need to enable the extension {name} of PostgreSQL: {error}") from error
-
-    @contextmanager
-    def _cursor(self) -> Iterator[Any]:
-        try:
-            connection = self._driver.connect(**self._settings.database)
-            try:
-                with connection, connection.cursor(cursor_factory=self._rows) as cursor:
-                    yield cursor
-            finally:
-                connection.close()
-        except self._driver.Error as error:
-            words = str(error).strip().splitlines() or ["no answer"]
-            raise Refused(f"the database of PEERTUBE_DB_HOSTNAME refused: {words[0]}") from error

@@ -12,9 +12,10 @@ from typing import Any
 
 from .peertube_doors import Doors, Routes, paged, problem, wrong_parameters
 from .peertube_settings import Settings
-from .peertube_store import Row, Store
+from .peertube_store import Store
 from .peertube_videos import DATA, PRIVATE, PUBLIC, PUBLISHED, STATES, Videos, is_video, short_form
 from .shared import Answer, Request, json_answer
+from .tables import Row
 
 _NAME_LENGTHS = range(3, 121)
 _PRIVACIES = range(1, 6)

@@ -7,8 +7,9 @@ from typing import Any
 from .forms import ADDRESS
 from .peertube_doors import Doors, Routes, paged, problem, wrong_parameters
 from .peertube_settings import Settings
-from .peertube_store import ADMINISTRATOR, USER, Row, Store, Taken
+from .peertube_store import ADMINISTRATOR, USER, Store, Taken
 from .shared import Answer, Request, json_answer
+from .tables import Row
 
 _ROLES = {ADMINISTRATOR: "Administrator", 1: "Moderator", USER: "User"}
 _NAME = re.compile(r"[a-z0-9_]+([a-z0-9_.-]+[a-z0-9_]+)?")

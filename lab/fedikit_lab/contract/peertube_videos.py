@@ -11,8 +11,9 @@ from typing import Any
 
 from .peertube_log import Log
 from .peertube_settings import Place, Settings
-from .peertube_store import Row, Store
+from .peertube_store import Store
 from .shared import BucketError, Refused
+from .tables import Row
 
 DATA = Path("../data")  # upstream's directories are named as seen from its working directory, /app
 PUBLIC, PRIVATE = 1, 3

@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -112,27 +113,50 @@ def debian_python() -> str:
     return python
 
 
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[dict[str, str]]:
-    """A PostgreSQL cluster that asks for passwords; gives host, port, user, password."""
+@contextmanager
+def postgresql_cluster(prepare: Callable[[Path], Sequence[str]] = lambda home: ()) -> Iterator[dict[str, str]]:
+    """A PostgreSQL cluster that asks for passwords; gives host, port, user, password.
+
+    `prepare` puts into its home what else it needs, and gives further words for its command line.
+    """
     binaries = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
     if not binaries or os.geteuid() != 0:
         pytest.skip("needs PostgreSQL, and root to start it")
     with tempfile.TemporaryDirectory(prefix="fedikit-postgresql-") as name:
         home = Path(name)
         (home / "password").write_text("owner password")
-        shutil.chown(home, "postgres")
-        shutil.chown(home / "password", "postgres")
+        more = prepare(home)
+        for path in (home, *home.iterdir()):
+            shutil.chown(path, "postgres")
         init = [binaries / "initdb", "-D", home / "data", "-U", "owner", "-A", "scram-sha-256", "-N"]
         subprocess.run([*init, f"--pwfile={home}/password"], user="postgres", check=True, capture_output=True, cwd=home)
         port = free_port()
-        serve = [binaries / "postgres", "-D", home / "data", "-p", str(port), "-k", home, "-F", "-h", "127.0.0.1"]
+        serve = [
+            binaries / "postgres",
+            "-D",
+            home / "data",
+            "-p",
+            str(port),
+            "-k",
+            home,
+            "-F",
+            "-h",
+            "127.0.0.1",
+            *more,
+        ]
         with (home / "log").open("w") as log:
-            server = subprocess.Popen(serve, user="postgres", stderr=log, cwd=home)
+            server = subprocess.Popen([*serve, *more], user="postgres", stderr=log, cwd=home)
         wait_until(lambda: "ready to accept" in (home / "log").read_text(), "PostgreSQL to be ready")
         yield {"host": "127.0.0.1", "port": str(port), "user": "owner", "password": "owner password"}
         server.send_signal(signal.SIGQUIT)
         server.wait(SECONDS)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[dict[str, str]]:
+    """A PostgreSQL cluster that asks for passwords."""
+    with postgresql_cluster() as place:
+        yield place
 
 
 @pytest.fixture

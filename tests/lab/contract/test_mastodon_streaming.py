@@ -1,11 +1,6 @@
 """Streaming of Mastodon's contract image over a PostgreSQL that takes encrypted connections only, as shared ones do."""
 
 import datetime
-import os
-import shutil
-import signal
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +10,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.lab.contract.conftest import SECONDS, Program, Stored, ask_postgresql, free_port, wait_until
+from tests.lab.contract.conftest import (
+    Program,
+    Stored,
+    ask_postgresql,
+    free_port,
+    postgresql_cluster,
+)
 from tests.lab.contract.mastodon import Browser, Servers, create_user, set_up, start_web
 
 STREAM = "/api/v1/streaming/user"
@@ -24,30 +25,12 @@ STREAM = "/api/v1/streaming/user"
 @pytest.fixture(scope="module")
 def encrypted() -> Iterator[dict[str, str]]:
     """A PostgreSQL cluster with a certificate of its own, which refuses who does not encrypt."""
-    binaries = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
-    if not binaries or os.geteuid() != 0:
-        pytest.skip("needs PostgreSQL, and root to start it")
-    with tempfile.TemporaryDirectory(prefix="fedikit-postgresql-") as name:
-        home = Path(name)
-        (home / "password").write_text("owner password")
-        put_certificate(home)
-        for path in (home, *home.iterdir()):
-            shutil.chown(path, "postgres")
-        init = [binaries / "initdb", "-D", home / "data", "-U", "owner", "-A", "scram-sha-256", "-N"]
-        subprocess.run([*init, f"--pwfile={home}/password"], user="postgres", check=True, capture_output=True, cwd=home)
-        (home / "data/pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 scram-sha-256\n")
-        port = free_port()
-        serve = [binaries / "postgres", "-D", home / "data", "-p", str(port), "-k", home, "-F", "-h", "127.0.0.1"]
-        serve += ["-l", "-c", f"ssl_cert_file={home}/server.crt", "-c", f"ssl_key_file={home}/server.key"]
-        with (home / "log").open("w") as log:
-            server = subprocess.Popen(serve, user="postgres", stderr=log, cwd=home)
-        wait_until(lambda: "ready to accept" in (home / "log").read_text(), "PostgreSQL to be ready")
-        yield {"host": "127.0.0.1", "port": str(port), "user": "owner", "password": "owner password"}
-        server.send_signal(signal.SIGQUIT)
-        server.wait(SECONDS)
+    with postgresql_cluster(put_certificate) as place:
+        yield place
 
 
-def put_certificate(home: Path) -> None:
+def put_certificate(home: Path) -> list[str]:
+    """Also says that nobody else is let in; gives what the server has to be told of it."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "database")])
     made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
@@ -56,6 +39,9 @@ def put_certificate(home: Path) -> None:
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (home / "server.key").write_bytes(text)
     (home / "server.key").chmod(0o600)
+    (home / "access").write_text("hostssl all all 127.0.0.1/32 scram-sha-256\n")
+    files = {"hba_file": "access", "ssl_cert_file": "server.crt", "ssl_key_file": "server.key"}
+    return ["-l", *(word for setting, file in files.items() for word in ("-c", f"{setting}={home}/{file}"))]
 
 
 @pytest.fixture
