@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fedikit_lab.cgroup import is_populated, remove_cgroup, shut_down, supervisors
+from fedikit_lab.network import drop_interface
 from fedikit_lab.tool import run_tool
 
 _START_SECONDS = 10
@@ -45,6 +46,7 @@ class Container:
     def start(self) -> None:
         """Starts it, detached from this process, after clearing what an earlier start left."""
         self.kill()
+        drop_interface(self.name)
         self.cgroup.mkdir(parents=True)
         (self.directory / "base").write_text(f"{self.base}\n")
         for part in ("writable", "root"):

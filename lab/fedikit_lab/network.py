@@ -8,6 +8,7 @@ import hashlib
 import ipaddress
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,12 @@ def release_network(lab: str) -> None:
     with held_lock(_CLAIM_LOCK, seconds=30):
         if _has_interface(bridge):
             run_tool("ip", "link", "delete", bridge)
+
+
+def drop_interface(container: str) -> None:
+    """Takes a dead container's end of the bridge away: the kernel does so too, but when it has time."""
+    with suppress(FedikitError):  # most often it has gone already
+        run_tool("ip", "link", "delete", "dev", f"vb-{container}")
 
 
 def free_number(preferred: int, known: Iterable[ipaddress.IPv4Network]) -> int:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from fedikit_lab.cgroup import cgroup_root, remove_cgroup, shut_down
-from fedikit_lab.network import release_network
+from fedikit_lab.network import drop_interface, release_network
 
 _STORAGE = Path("/var/lib/fedikit-lab")
 _PROPAGATION = Path("/run/systemd/nspawn/propagate")  # a killed systemd-nspawn leaves an empty directory there
@@ -43,6 +43,7 @@ def take_down(lab: str) -> None:
 def _take_machine_down(lab: str) -> Callable[[str], None]:
     def take(name: str) -> None:
         shut_down(cgroup_of(lab) / name, patience=_PATIENCE_SECONDS)
+        drop_interface(container_name(lab, name))
         with contextlib.suppress(OSError):
             (_PROPAGATION / container_name(lab, name)).rmdir()
 
