@@ -25,6 +25,7 @@ from fedikit.model.application import Application, Context, Settings
 from fedikit.model.check import Check, HttpAnswers, NodeInfo, WebFinger
 from fedikit.model.configuration import initial_password
 from fedikit.model.item import SecretFormat, SecretRef
+from fedikit.model.permission import Permission
 from fedikit.model.person import Person
 from fedikit.model.request import (
     CommandHealth,
@@ -100,10 +101,18 @@ class Recipe:
         self._name(env, cache.host, cache.port, cache.password)
         return cache
 
-    def bucket(self, *, public: str | None = None, max_gigabytes: int | None = None) -> ObjectBucket:
-        """A bucket; with `public`, everybody may read it under that name before the application's own."""
+    def bucket(self, name: str = "", *, public: str | None = None, **options: Any) -> ObjectBucket:
+        """A bucket; with `public`, everybody may read it under that name before the application's own.
+
+        Further options are those of `ObjectBucket`. All buckets of an application have the same key.
+        """
         public_at = f"{public}.{self.domain}" if public else None
-        return self._add(ObjectBucket(name=self._application.name, public_at=public_at, max_gigabytes=max_gigabytes))
+        return self._add(ObjectBucket(name=self._named(name), public_at=public_at, **options))
+
+    def permission(self, path: str, **headers: str) -> Permission:
+        """What its own site says to a path; headers are given with _ for -."""
+        named = {name.replace("_", "-"): text for name, text in headers.items()}
+        return Permission(domain=self.domain, path=path, headers=named)
 
     def mail(self, *, needed_for: str = "") -> MailRelay:
         """A mail relay; where it is needed for something, an environment without one is refused."""

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from fedikit.model.permission import Shown
 from fedikit.model.text import FactReference
 from fedikit.model.value import BucketName, DatabaseName, DomainName, Line, Port, Value
 
@@ -101,7 +102,7 @@ class ObjectBucket(Resource):
 
     FACTS: ClassVar = (
         *("endpoint", "endpoint-host", "encrypted", "region", "bucket", "key-id", "key-secret"),
-        *("public-url", "public-host"),
+        *("public-url", "public-host", "acl-public", "acl-private"),
     )
 
     kind: Literal["bucket"] = "bucket"
@@ -109,6 +110,8 @@ class ObjectBucket(Resource):
     """Its name."""
     public_at: DomainName | None = None
     """The media host: a domain of its own, under which everybody may read the objects; nobody may if absent."""
+    shows: tuple[Shown, ...] = ()
+    """Which of the objects are to be had there; all of them if none are named."""
     origins: tuple[Line, ...] = ("*",)
     """Web sites whose scripts may read them (CORS)."""
     max_gigabytes: Annotated[int, Field(ge=1)] | None = None
@@ -153,6 +156,16 @@ class ObjectBucket(Resource):
     @property
     def public_host(self) -> FactReference:
         return self.told("public-host")
+
+    @property
+    def acl_public(self) -> FactReference:
+        """The access list (ACL) of an object that everybody may read; nothing where the bucket knows none."""
+        return self.told("acl-public")
+
+    @property
+    def acl_private(self) -> FactReference:
+        """That of an object which only the application's key may read."""
+        return self.told("acl-private")
 
 
 class MailRelay(_Served):
