@@ -75,9 +75,11 @@ class WebPolicy(Written, Policy[WebSite | OtherServers]):
         caddyfile = File(path=CADDYFILE, content=self._caddyfile())
         files = (*self._acme_root(), self._site_file(request, place))
         # A reload is told to the running server where the new file says: it would not find it if that changes
-        unit = Unit(name="caddy.service", restart_on=(caddyfile.id,), reload_on=tuple(file.id for file in files))
+        trusted = self._trusted()
+        known = tuple(item.id for item in trusted if isinstance(item, File))  # read once, when it starts
+        unit = Unit(name="caddy.service", restart_on=(caddyfile.id, *known), reload_on=tuple(file.id for file in files))
         return Provision(
-            items=(*self._trusted(), Package(name="caddy"), Directory(path=SITES), caddyfile, *files, unit),
+            items=(*trusted, Package(name="caddy"), Directory(path=SITES), caddyfile, *files, unit),
             dns=_records(request, place),
             checks=tuple(_checks(request, place)),
         )
