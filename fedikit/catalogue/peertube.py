@@ -61,6 +61,7 @@ class Peertube(WebApplication[PeertubeSettings]):
         )
         r.cache(env="PEERTUBE_REDIS_HOSTNAME PEERTUBE_REDIS_PORT PEERTUBE_REDIS_AUTH")
         mail, others, port = r.mail(), r.other_servers(), r.port("", 9000)
+        streams = [r.port("rtmp", 1935)] if s.live else []
         _store(r, r.bucket(public="media", shows=_shown(r)), r.bucket("private"))
         # Root's first password, which PeerTube tells its log, and the one that the script below puts in its place
         first, own = r.secret("root", permanent=True), r.secret("administrator", permanent=True)
@@ -92,6 +93,8 @@ class Peertube(WebApplication[PeertubeSettings]):
             PEERTUBE_SMTP_TLS=mail.by_encryption(none="false", starttls="false", tls="true"),
             PEERTUBE_SMTP_DISABLE_STARTTLS=mail.by_encryption(none="true", starttls="false", tls="true"),
         )
+        for rtmp in streams:
+            r.env(PEERTUBE_LIVE_RTMP_PORT=rtmp.number)
         for resolution in get_args(Resolution) if s.transcoding_resolutions else ():
             is_made = "true" if resolution in s.transcoding_resolutions else "false"
             names = (f"PEERTUBE_{live}TRANSCODING_{resolution.upper()}" for live in ("", "LIVE_"))
@@ -99,6 +102,7 @@ class Peertube(WebApplication[PeertubeSettings]):
         r.container(
             "",
             port=port,
+            also_at=streams,
             live="/api/v1/ping",
             user="999:999",
             volumes=(r.volume("data", "/data", owner=999), r.volume("config", "/config", owner=999)),

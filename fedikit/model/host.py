@@ -134,7 +134,7 @@ class HostState(Items):
     applications: tuple[str, ...] = ()
     """Which applications are placed there."""
     domains: dict[str, DomainName] = Field(default_factory=dict)
-    """By application, the domain that its users and posts are known by."""
+    """By application, the domain that its users and posts are known by; `NAME's handles`: that of its handles."""
     served_by: tuple[HostName, ...] = ()
     """Hosts with servers that must be there first, such as a shared database's."""
 

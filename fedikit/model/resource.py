@@ -182,6 +182,12 @@ class MailRelay(_Served):
     """What stands after it."""
     needed_for: Line = ""
     """What does not work without mail; it is optional if empty."""
+    encryptions: tuple[Literal["starttls", "tls", "none"], ...] = ("starttls", "tls", "none")
+    """How it can protect the connection."""
+    authentications: tuple[Literal["plain", "login", "cram-md5"], ...] = ("plain", "login", "cram-md5")
+    """How it can sign in."""
+    keeps_password: bool = False
+    """It signs in at a relay elsewhere over an encrypted connection only."""
 
     @property
     def authentication(self) -> FactReference:
@@ -206,7 +212,7 @@ class MailRelay(_Served):
 
 
 class LocalPort(Resource):
-    """A port at 127.0.0.1 at which something of the application listens. The policy allots it."""
+    """A port at which something of the application listens, most often at 127.0.0.1. The policy allots it."""
 
     FACTS: ClassVar = ("number",)
 

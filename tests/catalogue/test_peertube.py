@@ -14,7 +14,7 @@ from fedikit.catalogue.peertube import Peertube
 from fedikit.errors import ConfigurationError, Mistake
 from fedikit.model import Bucket, Job, SecretRef, SecretText, configuration_model, initial_password
 from tests.catalogue.peertube import ADMINISTRATOR, USER, FakePeertube
-from tests.model.example import configuration, environment, files, ids, variables
+from tests.model.example import configuration, environment, files, ids, only, variables
 
 DOMAIN = "peertube.fedi.test"
 FIRST, ROOT, PASSWORD = "root's first password", "root's own password", 'correct "horse" battery % staple'
@@ -198,6 +198,21 @@ def test_what_is_not_set_stays_as_an_administrator_of_peertubes_has_it() -> None
     known = told()
 
     assert not [name for name in known if "QUOTA" in name or name.endswith(("0P", "DESCRIPTION"))]
+
+
+def test_the_port_for_live_streams_is_one_that_nobody_else_may_have() -> None:
+    both = only({"peertube": "spare", "gotosocial": "spare"}, {"port": {"allotted": {"gotosocial-web": 1935}}})
+    both.deployment(configuration("peertube", "gotosocial"))
+    with pytest.raises(ConfigurationError, match="1935"):
+        both.deployment(configuration("peertube", "gotosocial", peertube={"live": True}))
+
+
+def test_the_port_for_live_streams_is_told_only_where_there_are_some() -> None:
+    allotted = {"port": {"allotted": {"peertube-rtmp": 1940}}}
+
+    assert "PEERTUBE_LIVE_RTMP_PORT" not in told()
+    assert told(live=True)["PEERTUBE_LIVE_RTMP_PORT"] == "1935"
+    assert told(allotted, live=True)["PEERTUBE_LIVE_RTMP_PORT"] == "1940"
 
 
 def test_newcomers_confirm_their_address_where_there_is_mail() -> None:
