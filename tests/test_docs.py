@@ -213,7 +213,7 @@ def test_every_parameter_of_a_runbook_is_documented_with_its_default(runbook: st
     for name, field in fields.items():
         shown = {(): "all hosts", None: "the one before", True: "`true`", False: "`false`"}
         default = shown.get(field.default, f"`{field.default}`")
-        assert rows[f"`{name}`"][1] == ("nothing" if name in ("consent", "confirm") else default)
+        assert rows[f"`{name}`"][1] == ("nothing" if name in ("consent", "confirm", "agreed") else default)
 
 
 def test_the_tests_that_hold_attacks_are_there() -> None:

@@ -117,13 +117,13 @@ def open_record(records: Path, name: str, parameters: RunbookParameters) -> Path
     """Makes the folder of a new run, for its owner only, and writes the parameters."""
     records.mkdir(parents=True, exist_ok=True)
     folder = _new_folder(records, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{name}")
-    _write(folder / "parameters.json", parameters.model_dump_json(indent=2))
+    write_whole(folder / "parameters.json", parameters.model_dump_json(indent=2))
     return folder
 
 
 def close_record(folder: Path, result: RunResult) -> None:
     """Writes the result, whole or not at all."""
-    _write(folder / "result.json", result.model_dump_json(indent=2))
+    write_whole(folder / "result.json", result.model_dump_json(indent=2))
 
 
 @contextmanager
@@ -167,7 +167,8 @@ def _is_held(folder: Path) -> bool:
     return False
 
 
-def _write(file: Path, text: str) -> None:
+def write_whole(file: Path, text: str) -> None:
+    """Writes a file for its owner only, whole or not at all."""
     fresh = file.with_name(f".{file.name}.new")
     with open(fresh, "w", opener=_private) as stream:
         stream.write(text + "\n")

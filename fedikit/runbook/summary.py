@@ -55,7 +55,8 @@ class Summary:
 
     parameters: RunbookParameters
     steps: tuple[StepTaken, ...]
-    record: Path | None
+    planned: str = ""
+    """The digest of the plan, if one was made."""
 
     def __repr__(self) -> str:
         lines = [f"  {name:<12} {outcome}" for name, outcome in self._rows()]
@@ -67,15 +68,18 @@ class Summary:
     def _sentence(self) -> str:
         runbook = self.parameters.runbook
         if self.parameters.is_dry_run:
-            return f"{runbook}: dry run, nothing was changed. To act: dry_run = False, and run from the top."
+            return f"{runbook}: dry run, nothing was changed. To apply: dry_run = False, and run from the top."
         failed = [step.name for step in self.steps if step.outcome == "failed"]
         return f"{runbook}: {', '.join(failed)} failed." if failed else f"{runbook}: done."
 
     def _rows(self) -> list[tuple[str, str]]:
-        return [
+        rows = [
             (step.name, f"{step.outcome}, {step.seconds:.1f} s" if step.seconds else step.outcome)
             for step in self.steps
         ]
+        return (
+            [*rows, ("exactly this", f"agreed={self.planned}")] if self.parameters.is_dry_run and self.planned else rows
+        )
 
 
 def _mode(parameters: RunbookParameters) -> str:
