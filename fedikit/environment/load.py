@@ -34,11 +34,20 @@ def load_configuration(path: str | Path, catalogue: Catalogue | None = None) -> 
     The catalogue is that of all installed applications if absent.
     """
     path = Path(path)
-    model = configuration_model(load_catalogue() if catalogue is None else catalogue)
     try:
-        return _validated(model, _document(path))
+        document = _document(path)
     except Malformed as malformed:
         raise ConfigurationError(str(path), malformed.mistakes) from None
+    return as_configuration(document, str(path), catalogue)
+
+
+def as_configuration(document: Any, source: str, catalogue: Catalogue | None = None) -> Configuration:
+    """The configuration that a JSON document is; `source` says in the error where it is from."""
+    model = configuration_model(load_catalogue() if catalogue is None else catalogue)
+    try:
+        return _validated(model, document)
+    except Malformed as malformed:
+        raise ConfigurationError(source, malformed.mistakes) from None
 
 
 def load_environment(path: str | Path) -> Environment:

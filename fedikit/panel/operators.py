@@ -50,6 +50,11 @@ class Operator(Written):
     language: Literal["", "de", "en"] = ""
     """What the panel speaks with them; what their browser prefers if empty."""
 
+    @property
+    def is_restricted(self) -> bool:
+        """Whether there is something that they may not change."""
+        return self.applications is not None or self.settings is not None
+
     def may_change(self, path: str) -> bool:
         """Whether they may change the setting at a dotted path of the configuration, such as `pixelfed.title`."""
         head, _, rest = path.partition(".")
