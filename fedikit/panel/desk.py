@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fedikit.environment.environment import Environment
 from fedikit.environment.load import as_configuration, load_configuration, load_environment
@@ -23,8 +23,18 @@ from fedikit.panel.operators import Operator, load_panel
 from fedikit.panel.order import Order, Place
 from fedikit.runbook.record import Record, list_records, write_whole
 
+WANTED = "wanted"
+"""The folder of documents that somebody wanted to see the plan of."""
+_STAMP = "%Y%m%dT%H%M%S.%fZ"
 LARGEST_DOCUMENT = 1 << 20
 """Bytes that what an operator chose may have; a configuration has some hundred."""
+
+
+class Earlier(NamedTuple):
+    """A configuration that another took the place of."""
+
+    until: datetime
+    document: dict[str, Any]
 
 
 class NotAllowed(FedikitError):
@@ -92,14 +102,14 @@ class Desk:
 
     def keep_wanted(self, document: Mapping[str, Any]) -> Path:
         """A file that holds this document and never another, for a run that only looks."""
-        file = self.folder / "wanted" / f"{digest_of(document)[:16]}.json"
+        file = self.folder / WANTED / f"{digest_of(document)[:16]}.json"
         self._keep(file, document)
         return file
 
     def save(self, document: Mapping[str, Any]) -> None:
         """Makes it the configuration; the one before is kept."""
         if self.configuration.exists() and document != self.saved():
-            before = self.folder / "earlier" / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.json"
+            before = self.folder / "earlier" / f"{datetime.now(UTC):{_STAMP}}.json"
             self._keep(before, self.saved())
         self._keep(self.configuration.resolve(), document)
         self._draft.unlink(missing_ok=True)
@@ -178,6 +188,11 @@ class Desk:
     def runs(self) -> list[Record]:
         """The records of all runs, oldest first."""
         return list_records(self.records)
+
+    def earlier(self) -> list[Earlier]:
+        """What was chosen before, the newest first."""
+        found = sorted((self.folder / "earlier").glob("*.json"), reverse=True)
+        return [Earlier(datetime.strptime(file.stem, _STAMP).replace(tzinfo=UTC), _document(file)) for file in found]
 
     @property
     def _draft(self) -> Path:

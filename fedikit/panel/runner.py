@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from fedikit.errors import FedikitError
 from fedikit.model.value import Value
-from fedikit.panel.desk import Desk
+from fedikit.panel.desk import WANTED, Desk
 from fedikit.panel.order import Order
 from fedikit.remote.session import OPERATOR, user_name
 from fedikit.runbook.record import RunStatus, read_record, write_whole
@@ -35,8 +35,17 @@ class Runner(Value):
     pid: int
     born: int
     """When the process started, in ticks since the boot, so that another one with its number is not taken for it."""
-    dry_run: bool
+    order: Order
+    """What is done, but for the document, which may hold a password: its place is the parameter `configuration`."""
     cancelled_by: str = ""
+
+    @property
+    def dry_run(self) -> bool:
+        return not self.order.changes_hosts
+
+    @property
+    def runbook(self) -> str:
+        return self.order.runbook
 
 
 class RefusedOrder(FedikitError):
@@ -66,6 +75,17 @@ def runner_of(record: Path) -> Runner | None:
         return Runner.model_validate_json((record / "runner.json").read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
+
+
+def order_of(record: Path) -> Order | None:
+    """The order that a record is of, with the document that was wanted; None if no panel gave it."""
+    runner = runner_of(record)
+    if runner is None:
+        return None
+    wanted = Path(read_record(record).parameters.get("configuration", ""))
+    is_kept = wanted.parent.name == WANTED and wanted.exists()
+    document = json.loads(wanted.read_bytes()) if is_kept else None
+    return runner.order.model_copy(update={"document": document})
 
 
 def cancel(record: Path, who: str) -> bool:
@@ -101,7 +121,8 @@ def _run(order: Order, desk: Desk) -> None:
         parameters = _parameters(order, desk)
 
         def opened(record: Path) -> None:
-            runner = Runner(who=who, pid=os.getpid(), born=_born(os.getpid()), dry_run=not order.changes_hosts)
+            told = order.model_copy(update={"document": None})
+            runner = Runner(who=who, pid=os.getpid(), born=_born(os.getpid()), order=told)
             _keep_runner(record, runner)
             name_record(mark, record)
             _answer(record=str(record))

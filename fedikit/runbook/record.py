@@ -90,9 +90,7 @@ class Record:
     @property
     def events(self) -> list[dict[str, Any]]:
         """The events told so far, each with its `time`; a line cut short by a kill is left out."""
-        events = self.folder / "events.ndjson"
-        lines = events.read_bytes().split(b"\n")[:-1] if events.exists() else []
-        return [json.loads(line) for line in lines]
+        return read_events(self.folder)[0]
 
 
 def read_record(folder: Path) -> Record:
@@ -106,6 +104,18 @@ def read_record(folder: Path) -> Record:
     except ValidationError as error:
         raise FedikitError(f"{folder}/result.json was not written by this version of fedikit") from error
     return Record(folder, result.status, result.model_copy(update={"folder": folder}))
+
+
+def read_events(folder: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+    """The events that a record tells from an offset on, in bytes, and the offset at which the next ones will begin."""
+    try:
+        with (folder / "events.ndjson").open("rb") as stream:
+            stream.seek(offset)
+            text = stream.read()
+    except FileNotFoundError:
+        return [], offset
+    whole = text[: text.rfind(b"\n") + 1]
+    return [json.loads(line) for line in whole.splitlines()], offset + len(whole)
 
 
 def list_records(records: Path) -> list[Record]:
