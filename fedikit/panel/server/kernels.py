@@ -72,6 +72,7 @@ class Kernels:
         self._ahead_wanted = ahead
         self._ahead: list[Started] = []
         self._taken: dict[str, Started] = {}
+        self._endings: set[asyncio.Future[None]] = set()
         self.manager: Any = AsyncMappingKernelManager(
             connection_dir=str(folder),
             kernel_manager_class=f"{__name__}.{PanelKernel.__name__}",
@@ -126,13 +127,15 @@ class Kernels:
         if started:
             for socket in list(started.sockets):
                 socket.close(1001)
-            asyncio.ensure_future(self._end(started))
+            ending = asyncio.ensure_future(self._end(started))
+            self._endings.add(ending)
+            ending.add_done_callback(self._endings.discard)
 
     async def end_all(self) -> None:
         everything = [*self._ahead, *self._taken.values()]
         self._ahead.clear()
         self._taken.clear()
-        await asyncio.gather(*(self._end(started) for started in everything))
+        await asyncio.gather(*self._endings, *(self._end(started) for started in everything))
 
     def _next(self) -> Started:
         while self._ahead:

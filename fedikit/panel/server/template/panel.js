@@ -56,7 +56,7 @@
   window.voila_heartbeat = window.voila_finish = () => {};
   window.cellLoaded = true;
   document.addEventListener("DOMContentLoaded", () => {
-    const place = find("#rendered_cells");
+    const place = find("#fk-content");
     if (find(".fk-failed")) return show(".fk-loading", false);
     const slow = setTimeout(() => show(".fk-slow", true), SLOW_MS);
     const watch = new MutationObserver(() => {
