@@ -85,6 +85,10 @@ class Panel:
         self.say(self.text("One moment …"))
         self._ordering = asyncio.ensure_future(self._order(order))
 
+    def close(self) -> None:
+        """Ends the watching."""
+        self._watching.cancel()
+
     def say(self, words: str, *, is_bad: bool = False) -> None:
         """Tells the visitor something, above the page."""
         sign, kind = ("✘ ", "fk-bad") if is_bad else ("", "fk-plain")

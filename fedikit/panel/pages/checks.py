@@ -42,10 +42,11 @@ class Checks(Page):
 
     def _verdict(self, when: datetime, verdict: Verdict) -> Iterator[w.Widget]:
         yield paragraph(self.text("As of {when}:", when=age(when, datetime.now(UTC), text=self.text)))
-        for words in verdict_in_words(verdict, text=self.text):
-            tone = "bad" if words.failed else "good"
-            lines = [heading(words.name, 3), notice(words.sentence, tone)]
-            lines += [bullets([f"{what} {do}" for what, do in words.failed])] if words.failed else []
+        said = verdict_in_words(verdict, text=self.text)
+        yield notice(said.sentence, "good" if verdict.passed else "bad", "fk-verdict")
+        for words in said.applications:
+            lines = [notice(words.sentence, "good" if words.works else "bad")]
+            lines += [bullets([f"{each.what}: {each.do}" for each in words.problems])] if words.problems else []
             yield column(*lines, classes=("fk-card", f"fk-checked-{words.application}"))
 
     def _passwords(self) -> Iterator[w.Widget]:

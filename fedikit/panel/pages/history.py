@@ -31,7 +31,7 @@ class History(Page):
         parts: list[w.Widget] = [heading(self.text(self.title))]
         parts += [] if records else [paragraph(self.text("Nothing was done yet."))]
         if took := durations(records[::-1], "deploy"):
-            parts.append(markup(durations_svg(took, translate=self.text), "fk-durations"))
+            parts.append(markup(durations_svg(took, text=self.text), "fk-durations"))
         parts += map(self._run, records[:NEWEST])
         if rest := records[NEWEST:]:
             parts.append(Fold(self.text("All before"), lambda: column(*map(self._run, rest)), "fk-older").widget)
@@ -39,7 +39,7 @@ class History(Page):
 
     def _run(self, record: Record) -> w.Widget:
         notebook = record.folder / f"{record.runbook}.ipynb"
-        parts: list[w.Widget] = [paragraph(run_in_words(record, text=self.text))]
+        parts: list[w.Widget] = [paragraph(run_in_words(record, text=self.text).sentence)]
         if record.status is not RunStatus.RUNNING and notebook.exists():
             parts.append(self._link(record))
         return column(*parts, classes=("fk-card", f"fk-run-{record.status}"))

@@ -38,7 +38,8 @@ class Look(Page):
     def _newest(self) -> Record | None:
         """The newest run, if it only looked: a plan that something was done after is past."""
         runs = [record for record in self.desk.runs() if record.runbook != "verify"]
-        return runs[-1] if runs and order_of(runs[-1].folder) and order_of(runs[-1].folder).dry_run else None
+        order = order_of(runs[-1].folder) if runs else None
+        return runs[-1] if order and order.dry_run else None
 
     def _nothing(self) -> Iterator[w.Widget]:
         yield paragraph(self.text("There is no plan to look at. Choose, and see what would change."))
@@ -50,7 +51,7 @@ class Look(Page):
             yield paragraph(self.text("The machines are being asked …"))
             return
         if not file.exists():
-            yield notice(run_in_words(record, text=self.text), "bad")
+            yield notice(run_in_words(record, text=self.text).sentence, "bad")
             yield from self._nothing()
             return
         plan = Plan.model_validate_json(file.read_bytes())

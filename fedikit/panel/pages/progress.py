@@ -61,7 +61,7 @@ class Progress(Page):
         runs = record.status is RunStatus.RUNNING
         self._said.value = f'<p role="status">{html.escape(self._sentence(record, log, runner))}</p>'
         self._bar.value = self._bar_of(record, log, earlier) if runs else ""
-        self._picture.value = timeline_svg(log.events, translate=self.text, now=datetime.now(UTC) if runs else None)
+        self._picture.value = timeline_svg(log.events, text=self.text, now=datetime.now(UTC) if runs else None)
         self._lines.value = self._log_of(log)
         self._cancel.layout.display = "" if runs else "none"
         self._next.layout.display = "none" if runs or not _is_look(runner) else ""
@@ -71,7 +71,7 @@ class Progress(Page):
 
     def _sentence(self, record: Record, log: Log, runner: Runner | None) -> str:
         if record.status is not RunStatus.RUNNING:
-            return run_in_words(record, text=self.text)
+            return run_in_words(record, text=self.text).sentence
         if runner and runner.cancelled_by:
             return self.text("Stopping: what machines are at, they bring to its end.")
         who = runner.who if runner else self.text("Somebody")
