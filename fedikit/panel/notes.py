@@ -60,7 +60,7 @@ def said(place: Part, mistake: Mistake, parts: Mapping[str, Part], text: Texts) 
 
 
 def translated(message: str, text: Texts) -> str:
-    """The model's words in the operator's language; in the catalogue, {a}, {b} stand for what was entered, and numbers."""
+    """The model's words in the operator's language; {a}, {b} stand for what was entered, and for numbers."""
     values: list[str] = []
 
     def name(found: re.Match[str]) -> str:
