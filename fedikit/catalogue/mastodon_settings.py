@@ -17,7 +17,9 @@ class SignIn(Chosen):
     issuer: Annotated[HttpsUrl, Upstream("OIDC_ISSUER")] = Field(
         description="The service's address, below which it describes itself."
     )
-    client: Annotated[Line, Upstream("OIDC_CLIENT_ID")] = Field(description="How the service knows this server.")
+    client: Annotated[Line, Field(min_length=1), Upstream("OIDC_CLIENT_ID")] = Field(
+        description="How the service knows this server."
+    )
     label: Annotated[Line, Upstream("OIDC_DISPLAY_NAME")] = Field(
         "OpenID Connect", description="What stands on the button."
     )

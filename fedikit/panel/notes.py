@@ -12,6 +12,7 @@ from fedikit.panel.texts import Texts
 LONGEST = 300
 """Of a message, so many characters are shown."""
 _VALUE = re.compile(r'"(?:[^"\\]|\\.)*"|-?\b\d+(?:\.\d+)?\b')
+_CODE = re.compile("`([^`]+)`")
 _NAMES = "abcdefgh"
 
 
@@ -60,7 +61,7 @@ def said(place: Part, mistake: Mistake, parts: Mapping[str, Part], text: Texts) 
 
 
 def translated(message: str, text: Texts) -> str:
-    """The model's words in the operator's language; in the catalogue, {a}, {b} stand for what was entered, and numbers."""
+    """The model's words in the operator's language; {a}, {b} stand for what was entered, and for numbers."""
     values: list[str] = []
 
     def name(found: re.Match[str]) -> str:
@@ -97,4 +98,5 @@ def _titles(path: str, steps: Sequence[str], parts: Mapping[str, Part], text: Te
 
 
 def _paragraph(name: str, words: str) -> str:
-    return f'<p class="{name}">{escape(words)}</p>' if words else ""
+    html = _CODE.sub(r"<code>\1</code>", escape(words))
+    return f'<p class="{name}">{html}</p>' if words else ""

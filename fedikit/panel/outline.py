@@ -1,5 +1,6 @@
 """The outline of a form: JSON Schema, as the model describes itself, in a tree of groups and fields. Pure."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,7 +39,7 @@ def _part(path: str, node: JsonSchema, whole: JsonSchema, *, is_required: bool) 
     about = {
         "path": path,
         "title": node.get("title", path.rpartition(".")[2]),
-        "help": " ".join(node.get("description", "").split()),
+        "help": _help(node, is_nullable=is_nullable),
         "is_required": is_required,
     }
     if "properties" in node:
@@ -100,6 +101,12 @@ def _field(node: JsonSchema, whole: JsonSchema) -> type[Field]:
     if node.get("type") == "array" and _is_text(node.get("items", {}), whole):
         return Lines
     return sorts.get(str(node.get("type")), Json)
+
+
+def _help(node: JsonSchema, *, is_nullable: bool) -> str:
+    """What is absent or null in a file is empty in a form."""
+    words = " ".join(node.get("description", "").split())
+    return re.sub(r"\bif (absent|null)\b", "if empty", words) if is_nullable else words
 
 
 def _is_long(node: JsonSchema) -> bool:
