@@ -144,6 +144,11 @@ def held(folder: Path) -> Iterator[None]:
         yield
 
 
+def as_line(event: Event) -> dict[str, Any]:
+    """An event as a record has it: with its time, which is now."""
+    return {"time": datetime.now(UTC).isoformat(), **as_record(event)}
+
+
 class EventLog:
     """Appends events to a record, from whichever thread."""
 
@@ -152,7 +157,7 @@ class EventLog:
         self._lock = threading.Lock()
 
     def __call__(self, event: Event) -> None:
-        line = json.dumps({"time": datetime.now(UTC).isoformat(), **as_record(event)}, ensure_ascii=False)
+        line = json.dumps(as_line(event), ensure_ascii=False)
         with self._lock, open(self._file, "a", opener=_private) as file:
             file.write(line + "\n")
 

@@ -20,8 +20,8 @@ from fedikit.runbook.arguments import check_files, check_parameters, find_file
 from fedikit.runbook.guidance import InvalidInput, RunbookError, StepFailed, StepRefused, advice_for, show_advice
 from fedikit.runbook.parameters import RunbookParameters, parameters_model
 from fedikit.runbook.progress import ProgressLine
-from fedikit.runbook.record import EventLog, write_whole
-from fedikit.runbook.summary import Heading, NothingDone, StepTaken, Summary
+from fedikit.runbook.record import EventLog, as_line, write_whole
+from fedikit.runbook.summary import Heading, NothingDone, StepTaken, Summary, show_timeline
 from fedikit.secrets import Vault, secrets_of
 from fedikit.secrets.redaction import find_leaks, scrub
 
@@ -58,6 +58,7 @@ class Run:
         self._sessions: Sessions | None = None
         self._steps: list[StepTaken] = []
         self._planned = ""
+        self._told: list[dict[str, Any]] = []
 
     @property
     def is_dry_run(self) -> bool:
@@ -77,6 +78,7 @@ class Run:
         if isinstance(event, StepStarted | StepFinished) and event.step == self._inside:
             return  # the library's part of the step has the same name as the step
         event = self._scrubbed_event(event)
+        self._told.append(as_line(event))
         if self._log:
             self._log(event)
         if self._line:
@@ -167,7 +169,7 @@ class Run:
         """Sums up the steps taken; refuses to if a secret has slipped into the record."""
         self._close_sessions()
         self._refuse_leaks()
-        return Summary(self.parameters, tuple(self._steps), planned=self._planned)
+        return Summary(self.parameters, tuple(self._steps), planned=self._planned, events=tuple(self._told))
 
     def _repr_html_(self) -> str:
         return self._heading()._repr_html_()
@@ -191,6 +193,7 @@ class Run:
         if line:
             line.end(seconds, self._scrubbed(_first_line(error)) if error else "")
         if error:
+            show_timeline(self._told)
             show_advice(advice_for(self.parameters.runbook, name), base=self._base())
 
     def _base(self) -> str:
