@@ -58,7 +58,7 @@ class Panel:
         self._body = w.VBox([])
         style = markup(f"<style>{files('fedikit.panel').joinpath('panel.css').read_text('utf-8')}</style>")
         navigation = classed(w.Box(list(self._tabs.values())), "fk-navigation")
-        self.widget = column(style, navigation, self._told, self._body, classes=("fk-panel",))
+        self.widget = column(style, navigation, self._told, self._body, classes=("fk-desk",))
         self._at = ""
         self._seen: object = None
         self.go("progress" if self._is_running() else "services")
@@ -76,7 +76,7 @@ class Panel:
             page.start_over()
         self._at = name
         for each, tab in self._tabs.items():
-            tab.button_style = "info" if each == name else ""
+            (tab.add_class if each == name else tab.remove_class)("fk-here")
         self._attempt(self.page.enter)
         self._body.children = (self.page.widget,)
 

@@ -10,6 +10,8 @@ from typing import Any, Literal
 import ipywidgets as w
 
 Tone = Literal["plain", "good", "warn", "bad"]
+Kind = Literal["plain", "main", "danger"]
+"""What a button is: one of several, what is usually wanted here, or what takes something away."""
 SIGNS: dict[Tone, str] = {"plain": "", "good": "✔ ", "warn": "! ", "bad": "✘ "}
 """What says it besides the colour."""
 
@@ -52,10 +54,10 @@ def link(address: str, label: str, *classes: str) -> w.HTML:
     )
 
 
-def button(label: str, act: Callable[[], None], *classes: str, style: str = "", disabled: bool = False) -> w.Button:
-    made = w.Button(description=label, button_style=style, disabled=disabled, tooltip=label)
+def button(label: str, act: Callable[[], None], *classes: str, kind: Kind = "plain") -> w.Button:
+    made = w.Button(description=label, tooltip=label)
     made.on_click(lambda _: act())
-    return classed(made, "fk-button", *classes)
+    return classed(made, "fk-button", f"fk-button-{kind}", *classes)
 
 
 def row(*children: w.Widget) -> w.Box:

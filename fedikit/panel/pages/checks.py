@@ -33,7 +33,7 @@ class Checks(Page):
         self.show(
             heading(self.text("Is all well?")),
             *(self._verdict(*seen) if seen else [paragraph(self.text("Nobody has looked yet."))]),
-            button(self.text("Look now"), self._look, "fk-verify", style="primary"),
+            button(self.text("Look now"), self._look, "fk-verify", kind="main"),
             *self._passwords(),
         )
 

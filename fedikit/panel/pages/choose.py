@@ -32,7 +32,7 @@ class Choose(Page):
             self.show(heading(self.text(self.title)), notice(error.text, "bad"))
             return
         self._said = markup("", "fk-form-state")
-        self._look = button(self.text("See what would change"), self._send, "fk-look", style="primary")
+        self._look = button(self.text("See what would change"), self._send, "fk-look", kind="main")
         self._back = button(self.text("Forget what I chose"), self._forget, "fk-forget")
         self._say()
         intro = self.text("Nothing changes until you have seen what would, and said yes.")

@@ -36,14 +36,14 @@ class Leave(Page):
         yield column(*[self._one(name) for name in theirs], classes=("fk-card",))
         if len(theirs) == len(enabled):
             words = self.text("Take everything away")
-            yield button(words, lambda: self._order("remove"), "fk-remove-all", style="warning")
+            yield button(words, lambda: self._order("remove"), "fk-remove-all", kind="danger")
         if not (self.desk.operator and self.desk.operator.is_restricted):
             words = self.text("Go back to how machines were before the last change")
-            yield button(words, lambda: self._order("rollback"), "fk-rollback", style="warning")
+            yield button(words, lambda: self._order("rollback"), "fk-rollback", kind="danger")
 
     def _one(self, name: str) -> w.Widget:
         label = self.text("Take {application} away", application=spelt(name))
-        return button(label, lambda: self._disable(name), f"fk-disable-{name}", style="warning")
+        return button(label, lambda: self._disable(name), f"fk-disable-{name}", kind="danger")
 
     def _disable(self, name: str) -> None:
         saved = self.desk.saved()

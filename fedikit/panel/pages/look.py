@@ -43,7 +43,7 @@ class Look(Page):
 
     def _nothing(self) -> Iterator[w.Widget]:
         yield paragraph(self.text("There is no plan to look at. Choose, and see what would change."))
-        yield button(self.text("Choose"), lambda: self.ways.go("choose"), "fk-to-choose", style="primary")
+        yield button(self.text("Choose"), lambda: self.ways.go("choose"), "fk-to-choose", kind="main")
 
     def _parts(self, record: Record) -> Iterator[w.Widget]:
         file = record.folder / "plan.json"
@@ -86,7 +86,7 @@ class Look(Page):
             wanted = order.model_copy(update={"dry_run": False, "agreed": plan.digest, "confirmed": typed.value})
             self.ways.order(wanted)
 
-        deed = button(label or self.text("Do it"), do, "fk-do", style="danger" if is_loss else "success")
+        deed = button(label or self.text("Do it"), do, "fk-do", kind="danger" if is_loss else "main")
         if is_loss:
             deed.disabled = True
             typed.observe(lambda change: setattr(deed, "disabled", change["new"] != domain), "value")

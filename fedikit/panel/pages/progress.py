@@ -52,8 +52,8 @@ class Progress(Page):
         self._bar = markup("", "fk-run-bar")
         self._picture = markup("", "fk-timeline")
         self._lines = markup("", "fk-log")
-        self._cancel = button(self.text("Stop"), self._stop, "fk-cancel", style="warning")
-        self._next = button(self.text("Go on"), lambda: self.ways.go("look"), "fk-next", style="primary")
+        self._cancel = button(self.text("Stop"), self._stop, "fk-cancel", kind="danger")
+        self._next = button(self.text("Go on"), lambda: self.ways.go("look"), "fk-next", kind="main")
         self._buttons = row(self._cancel, self._next)
 
     def _draw(self, record: Record, log: Log, earlier: list[Record]) -> None:

@@ -50,7 +50,7 @@ class Services(Page):
             yield bullets([str(mistake) for mistake in error.mistakes])
         else:
             yield paragraph(self.text("Nothing is chosen yet."))
-        yield button(self.text("Choose"), lambda: self.ways.go("choose"), "fk-to-choose", style="primary")
+        yield button(self.text("Choose"), lambda: self.ways.go("choose"), "fk-to-choose", kind="main")
 
     def _cards(self, chosen: Configuration, deployment: Deployment) -> Iterator[w.Widget]:
         if not chosen.enabled():
@@ -83,7 +83,7 @@ class Services(Page):
 
     def _foot(self) -> w.Widget:
         return row(
-            button(self.text("Choose"), lambda: self.ways.go("choose"), "fk-to-choose", style="primary"),
+            button(self.text("Choose"), lambda: self.ways.go("choose"), "fk-to-choose", kind="main"),
             button(self.text("See whether all is well"), lambda: self.ways.go("checks"), "fk-to-checks"),
         )
 
