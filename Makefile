@@ -24,7 +24,7 @@ demo:
 	@$(PYTHON) -m fedikit_lab.demo
 
 test:
-	@scripts/prepare --root "make test" lab browser
+	@scripts/prepare --root "make test" lab browser tests
 	@$(PYTHON) -m pytest --nbval --nbval-current-env --nbval-cell-timeout 60 --nbval-sanitize-with tests/nbval.cfg notebooks
 	@$(IMAGES)
 	@$(PYTHON) -m pytest
