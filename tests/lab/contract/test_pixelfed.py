@@ -144,8 +144,8 @@ class Visitor:
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[Path]:
     """A MariaDB server with a user `pixelfed`; gives its socket, beside which lies the number of its port."""
-    if not shutil.which("mariadbd"):
-        pytest.skip("needs mariadb-server")
+    if not shutil.which("mariadbd") or not shutil.which("php"):
+        pytest.skip("needs mariadb-server, php-cli and php-mysql")
     with tempfile.TemporaryDirectory(prefix="fedikit-mariadb-") as name:
         home = Path(name)
         shutil.chown(home, "mysql")
