@@ -84,7 +84,11 @@ class Look(Page):
 
         def do() -> None:
             wanted = order.model_copy(update={"dry_run": False, "agreed": plan.digest, "confirmed": typed.value})
-            self.ways.order(wanted)
+            if self.desk.approvers:
+                self.desk.ask(wanted, record.folder)
+                self.ways.say(self.text("{who} can agree to it now.", who=", ".join(self.desk.approvers)))
+            else:
+                self.ways.order(wanted)
 
         deed = button(label or self.text("Do it"), do, "fk-do", kind="danger" if is_loss else "main")
         if is_loss:
