@@ -144,11 +144,14 @@ def test_a_mistake_that_is_folded_away_is_told_at_the_heading_by_its_title() -> 
     assert "titel: is not known; did you mean &quot;title&quot;?" in heading(made, "mastodon")
     assert "is &quot;x&quot;, should be an address" in note(made, "mastodon.signIn.issuer")
     assert "line 2: is too long" in note(made, "mastodon.rules")
+    click(made, "Hide the settings of mastodon")
+    assert "Issuer: is &quot;x&quot;" in heading(made, "mastodon")
 
 
 def test_what_belongs_nowhere_is_told_at_the_head() -> None:
     made = form({**SMALL, "<b>": 1})
     assert "&lt;b&gt;: is not known" in made.widget.children[1].value
+    assert "fk-error-form" in made.widget.children[1].value
 
 
 def test_a_group_that_need_not_be_opens_with_its_switch() -> None:
@@ -203,7 +206,9 @@ def test_another_document_can_be_loaded() -> None:
 
 
 def test_what_the_provider_decides_cannot_be_changed() -> None:
-    made = form(may_change=lambda path: path != "snac.subdomain")
+    changes: list[str] = []
+    mine = {"snac.enable", "snac.title"}
+    made = form(may_change=mine.__contains__, on_change=lambda: changes.append(""))
     control(made, "snac.enable").value = True
     subdomain = control(made, "snac.subdomain")
     assert subdomain.disabled
@@ -211,7 +216,10 @@ def test_what_the_provider_decides_cannot_be_changed() -> None:
     assert "Your provider decides this." in note(made, "snac.subdomain")
     subdomain.value = "elsewhere"  # as a browser could that does not care
     assert subdomain.value == "snac"
+    by_class(made, "fk-forget-initialUser-password")[0].value = True
+    control(made, "initialUser.password").value = "battery staple"
     assert made.document == {**SMALL, "snac": {"enable": True}}
+    assert len(changes) == 1
 
 
 def test_a_choice_that_is_none_is_shown_as_it_is() -> None:
