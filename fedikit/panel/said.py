@@ -83,7 +83,7 @@ FORMS = dict.fromkeys(_MISTAKES + _HOSTS) | {
         "the old one, and that cannot be told to them. Take the old address back, or agree to the new one"
     ),
     "the permanent secret {name} would change, and what it encrypts would be lost. Give back the one that was there": (
-        "A key of which data depends would change: {name}. Ask your provider to give back the one that was there"
+        "A key that data depends on would change: {name}. Ask your provider to give back the one that was there"
     ),
     "was deployed with another master key: {rest}": (
         "This host was set up with another master key. Ask your provider to restore it"
