@@ -44,7 +44,7 @@ class PanelPage(Guard):
         self.finish(foot)
 
     def _frame(self, started: Started) -> dict[str, Any]:
-        configuration = {
+        configuration: dict[str, Any] = {
             "appUrl": "panel/",
             "baseUrl": "/",
             "extensionConfig": {},
@@ -68,7 +68,7 @@ class PanelPage(Guard):
 
     async def _outputs(self, started: Started, language: str) -> list[Any]:
         notebook: PanelNotebook = self.settings["notebook"]
-        filled = notebook.with_parameters(self._parameters(language))
+        filled = notebook.with_parameters({**self.own_place().model_dump(), "language": language})
         client = await asyncio.shield(started.ready)
         kernel = self.settings["kernels"].manager.get_kernel(started.id)
         run = NotebookClient(filled, km=kernel, timeout=_CELL_SECONDS)
@@ -80,17 +80,6 @@ class PanelPage(Guard):
         finally:
             client.stop_channels()
         return list(_displayed(filled))
-
-    def _parameters(self, language: str) -> dict[str, str]:
-        name = self.session.operator if self.session else ""
-        operator = self.place.panel.operators[name]
-        return {
-            "configuration": operator.configuration,
-            "environment": operator.environment,
-            "panel": str(self.place.path),
-            "operator": name,
-            "language": language,
-        }
 
 
 def _displayed(notebook: Any) -> Iterator[dict[str, Any]]:
