@@ -168,9 +168,7 @@ def serving(folder: Path, *, more: str = "", cells: str = CELLS) -> Iterator[Ser
     """A server with two operators, and no kernel ahead of visitors but one."""
     write_panel(folder, more=more)
     write_notebook(folder, cells)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = Server(folder, port, begin(folder, port))
     try:
         yield server
@@ -183,13 +181,21 @@ def serving(folder: Path, *, more: str = "", cells: str = CELLS) -> Iterator[Ser
         server.process.wait(DEADLINE_SECONDS)
 
 
-def begin(folder: Path, port: int) -> "subprocess.Popen[bytes]":
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def begin(folder: Path, port: int, *options: str, path: str = "") -> "subprocess.Popen[bytes]":
     """Starts a server, and waits until it answers."""
     command = [sys.executable, "-m", "fedikit", "panel", "serve", "panel.toml", f"--port={port}"]
+    environment = {**os.environ, "PATH": f"{path}:{os.environ['PATH']}"}
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(
-            [*command, "--ahead=1", "--notebook=page.ipynb"], cwd=folder, stdout=log, stderr=log, env={**os.environ}
-        )
+            [*command, "--ahead=1", "--notebook=page.ipynb", *options],
+            cwd=folder, stdout=log, stderr=log, env=environment,
+        )  # fmt: skip
     wait_for(lambda: "the panel is at" in (folder / "server.log").read_text() or process.poll(), "the server")
     assert process.poll() is None, (folder / "server.log").read_text()
     return process

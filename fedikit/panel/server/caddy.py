@@ -50,6 +50,7 @@ class Caddy:
             "storage": {"module": "file_system", "root": str(kept)},
             "apps": {
                 "http": {"http_port": self.http_port, "https_port": self.https_port, "servers": {"panel": server}},
+                "pki": {"certificate_authorities": {"local": {"install_trust": False}}},
                 "tls": {"automation": {"policies": [{"subjects": [self.domain], "issuers": [self._issuer()]}]}},
             },
         }
