@@ -67,7 +67,7 @@ def serve(
         from fedikit.panel.server.serve import serve as serve_panel
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s  %(message)s")
-    for noisy in ("tornado.access", "traitlets", "jupyter_client"):
+    for noisy in ("tornado", "traitlets", "jupyter_client"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     caddy = None
     if domain:

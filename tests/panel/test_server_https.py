@@ -122,6 +122,23 @@ def plain_socket(port: int) -> Any:
     return socket.create_connection(("127.0.0.1", port), timeout=30)
 
 
+def test_a_panel_that_is_killed_leaves_nobody_at_its_ports(caddy: str, tmp_path: Path) -> None:
+    write_panel(tmp_path)
+    write_notebook(tmp_path)
+    https = free_port()
+    options = (f"--domain={NAME}", "--tls-internal", f"--http-port={free_port()}", f"--https-port={https}")
+    server = begin(tmp_path, free_port(), *options, path=caddy)
+    wait_for(lambda: is_listening(https), "caddy")
+    server.kill()
+    server.wait()
+    wait_for(lambda: not is_listening(https), "caddy's end")
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as attempt:
+        return attempt.connect_ex(("127.0.0.1", port)) == 0
+
+
 def test_without_caddy_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(FedikitError, match="apt-get install caddy"):
