@@ -145,6 +145,8 @@ def browser() -> Iterator[webdriver.Chrome]:
     driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
     try:
         yield driver
+        driver.get("about:blank")  # the page is left, and its kernel ends
+        time.sleep(1)
     finally:
         driver.quit()
 
