@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from fedikit.model import configuration_model
 from fedikit.panel.said import FORMS
 from tests.pages import PROJECT
 
+TEMPLATES = sorted((PROJECT / "fedikit/panel/server/template").glob("*.html"))
 CODE = (*sorted((PROJECT / "fedikit/panel").rglob("*.py")), PROJECT / "fedikit/display/timeline.py")
 Message = str | tuple[str, str]
 """A text, or one and many."""
@@ -19,12 +21,17 @@ Message = str | tuple[str, str]
 def messages() -> set[Message]:
     """All that the panel may say."""
     said = {words or form for form, words in FORMS.items()}
-    return {*of_the_code(), *of_the_schema(), *said, *timeline.WORDS, *timeline.HEADS}
+    return {*of_the_code(), *of_the_templates(), *of_the_schema(), *said, *timeline.WORDS, *timeline.HEADS}
 
 
 def of_the_code() -> set[Message]:
     """What is handed to `text(…)` and `text.plural(…)`, also by way of a name."""
     return {message for file in CODE for message in _of(ast.parse(file.read_text()))}
+
+
+def of_the_templates() -> set[Message]:
+    """What the server's own pages say."""
+    return {json.loads(found) for file in TEMPLATES for found in re.findall(r'text\(("[^"]*")', file.read_text())}
 
 
 def of_the_schema() -> set[Message]:
