@@ -65,7 +65,7 @@ def _told(part: Any) -> Iterator[str]:
 def _of(tree: ast.AST) -> Iterator[Message]:
     named = _named(tree)
     for scope in ast.walk(tree):
-        if isinstance(scope, ast.FunctionDef):
+        if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
             for call in ast.walk(scope):
                 if isinstance(call, ast.Call):
                     yield from _of_call(call, named | _named(scope))
