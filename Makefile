@@ -24,10 +24,10 @@ demo:
 	@$(PYTHON) -m fedikit_lab.demo
 
 test:
-	@scripts/prepare --root "make test" lab browser
+	@scripts/prepare --root "make test" lab browser tests
 	@$(PYTHON) -m pytest --nbval --nbval-current-env --nbval-cell-timeout 60 --nbval-sanitize-with tests/nbval.cfg notebooks
 	@$(IMAGES)
-	@$(PYTHON) -m pytest
+	@FEDIKIT_NO_SKIPS=1 $(PYTHON) -m pytest
 
 check-services:
 	@scripts/prepare --root "make check-services" lab

@@ -1,4 +1,7 @@
-"""What all tests share: the lab, apart from the user's own. FEDIKIT_LAB=0 leaves out what needs it."""
+"""What all tests share: the lab, apart from the user's own. FEDIKIT_LAB=0 leaves out what needs it.
+
+With FEDIKIT_NO_SKIPS=1, as in `make test`, a run in which any test was left out fails.
+"""
 
 import os
 import shutil
@@ -22,6 +25,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("lab"):
             item.add_marker(left_out)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    left_out = len(reporter.stats.get("skipped", ())) if reporter else 0
+    if left_out and os.environ.get("FEDIKIT_NO_SKIPS") == "1":
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        reporter.write_line(f"\nFEDIKIT_NO_SKIPS=1: {left_out} tests were left out, which are listed below", red=True)
 
 
 @pytest.fixture(scope="session")

@@ -213,7 +213,7 @@ def test_every_parameter_of_a_runbook_is_documented_with_its_default(runbook: st
     for name, field in fields.items():
         shown = {(): "all hosts", None: "the one before", True: "`true`", False: "`false`"}
         default = shown.get(field.default, f"`{field.default}`")
-        assert rows[f"`{name}`"][1] == ("nothing" if name in ("consent", "confirm") else default)
+        assert rows[f"`{name}`"][1] == ("nothing" if name in ("consent", "confirm", "agreed") else default)
 
 
 def test_the_tests_that_hold_attacks_are_there() -> None:
@@ -265,7 +265,8 @@ def test_every_environment_variable_is_documented_and_no_other() -> None:
 
 def test_every_dependency_is_explained_and_no_other() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    own = {re.split(r"[<>=]", requirement)[0] for requirement in project["dependencies"]}
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["panel"]]
+    own = {re.split(r"[<>=]", requirement)[0] for requirement in wanted}
     assert {code_in(row[0])[0] for row in rows_of(ARCHITECTURE.section("Dependencies"))} == own
 
 

@@ -29,6 +29,7 @@ ROWS: list[set[str]] = [
     {"apply", "lock"},
     {"display"},
     {"runbook"},
+    {"panel"},
     {"cli"},
     {"__main__"},
 ]

@@ -43,7 +43,7 @@ def locked(name: str, python: str, machine: str) -> dict[str, str]:
 
 def needed(*, working_on_it: bool) -> list[Requirement]:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())
-    wanted = project["project"]["dependencies"]
+    wanted = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["panel"]]
     if working_on_it:
         wanted = [*wanted, *project["project"]["optional-dependencies"]["dev"], *project["build-system"]["requires"]]
         wanted += needed_by_the_lab()

@@ -2,13 +2,14 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from fedikit.model import Line, Person, Subdomain, Upstream, WebSettings
 from fedikit.model.person import Chosen
 from fedikit.model.value import EmailAddress, HttpsUrl
 
 _OTHER_CONNECTIONS = 15
+Words = Annotated[Line, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
 class SignIn(Chosen):
@@ -17,13 +18,17 @@ class SignIn(Chosen):
     issuer: Annotated[HttpsUrl, Upstream("OIDC_ISSUER")] = Field(
         description="The service's address, below which it describes itself."
     )
-    client: Annotated[Line, Upstream("OIDC_CLIENT_ID")] = Field(description="How the service knows this server.")
+    client: Annotated[Words, Upstream("OIDC_CLIENT_ID")] = Field(description="How the service knows this server.")
     label: Annotated[Line, Upstream("OIDC_DISPLAY_NAME")] = Field(
         "OpenID Connect", description="What stands on the button."
     )
-    scopes: Annotated[tuple[Line, ...], Upstream("OIDC_SCOPE")] = ("openid", "profile", "email")
+    scopes: Annotated[tuple[Words, ...], Field(min_length=1), Upstream("OIDC_SCOPE")] = (
+        "openid",
+        "profile",
+        "email",
+    )
     """What the service is asked for."""
-    name_field: Annotated[Line, Upstream("OIDC_UID_FIELD")] = Field(
+    name_field: Annotated[Words, Upstream("OIDC_UID_FIELD")] = Field(
         "preferred_username", description="What names an account there; names here are made of it."
     )
     trusts_addresses: Annotated[bool, Upstream("OIDC_SECURITY_ASSUME_EMAIL_IS_VERIFIED")] = False
@@ -58,7 +63,7 @@ class MastodonSettings(WebSettings):
         str, Field(pattern=r"^([a-z0-9_]{1,30})?$"), Upstream("Setting site_contact_username", writes=False)
     ] = ""
     """The account that stands beside the address; the initial user's if empty."""
-    rules: Annotated[tuple[Annotated[Line, Field(max_length=300)], ...], Upstream("Rule", writes=False)] = ()
+    rules: Annotated[tuple[Annotated[Words, Field(max_length=300)], ...], Upstream("Rule", writes=False)] = ()
     """The server's rules, in their order, besides those that administrators write."""
     remote_media_days: Annotated[
         int | None, Field(ge=1), Upstream("Setting media_cache_retention_period", writes=False)

@@ -15,6 +15,8 @@ STORAGE = "/var/www/html/storage"
 SERVER = "frankenphp run --config /etc/frankenphp/Caddyfile --adapter caddyfile"
 WORKS = CommandHealth(command=("php", "artisan", "horizon:status"))
 BEATS = CommandHealth(command=("healthcheck-schedule",))
+# It does not listen for SIGTERM, and the first process of a container gets only what it listens for: a shell does
+SCHEDULE = """sh -c "trap 'exit 143' TERM; php artisan schedule:work & wait" """
 
 
 class PixelfedSettings(WebSettings):
@@ -71,6 +73,7 @@ class Pixelfed(WebApplication[PixelfedSettings]):
         r.env(CACHE_DRIVER="redis", CACHE_STORE="redis", QUEUE_DRIVER="redis", QUEUE_CONNECTION="redis")
         r.env(CACHE_PREFIX="pixelfed_cache", REDIS_PREFIX="pixelfed_database_", HORIZON_PREFIX="horizon-")
         _name(r, s)
+        _speak_with_others(r)
         _let_in(r, s)
         _keep_media(r, s)
         _send_mail(r, s)
@@ -84,11 +87,16 @@ class Pixelfed(WebApplication[PixelfedSettings]):
 def _name(r: Recipe, s: PixelfedSettings) -> None:
     key = r.secret("app-key", "laravel-key", permanent=True)
     r.env(APP_ENV="production", APP_DEBUG=False, APP_KEY=key, APP_URL=f"https://{r.domain}", APP_DOMAIN=r.domain)
-    r.env(ADMIN_DOMAIN=r.domain, SESSION_DOMAIN="null", TRUST_PROXIES=r.other_servers().proxies)
+    r.env(ADMIN_DOMAIN=r.domain, SESSION_DOMAIN="null")
     r.env(PF_SHORT_DESCRIPTION=s.description or s.title, PF_DESCRIPTION=s.description or s.title)
     r.env(PF_RULES=json.dumps(s.rules, ensure_ascii=False), INSTANCE_CONTACT_EMAIL=r.person.email)
     # What is written here decides, not what an administrator clicked or what was there at the first start
     r.env(ENABLE_CONFIG_CACHE=False, OAUTH_ENABLED=True, LOG_CHANNEL="stderr", LOG_LEVEL="info")
+
+
+def _speak_with_others(r: Recipe) -> None:
+    others = r.other_servers()
+    r.env(TRUST_PROXIES=others.proxies, SSL_CERT_FILE=others.ca_file)
 
 
 def _let_in(r: Recipe, s: PixelfedSettings) -> None:
@@ -128,7 +136,7 @@ def _run(r: Recipe, s: PixelfedSettings) -> None:
     env |= {"AUTORUN_ENABLED": "true", "AUTORUN_LARAVEL_MIGRATION": "false"}
     web = r.container("web", SERVER, port=port, live="/api/service/health-check", env=env, volumes=(storage,))
     r.container("worker", "php artisan horizon", live=WORKS, stop_seconds=60, volumes=(storage,))
-    r.container("scheduler", "php artisan schedule:work", live=BEATS, volumes=(storage,))
+    r.container("scheduler", SCHEDULE, live=BEATS, volumes=(storage,))
     r.task(web, "personal client", "pixelfed_client.php")
     r.task(web, "cities", "pixelfed_cities.php")
     r.task(web, "what it tells", "pixelfed_told.php", s.model_dump_json(exclude={"enable"}))

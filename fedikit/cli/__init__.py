@@ -27,6 +27,7 @@ FOUND_IN = {
     **dict.fromkeys(VERBS, "fedikit.cli.verbs"),
     "secret": "fedikit.cli.secret",
     "store": "fedikit.cli.store",
+    "panel": "fedikit.panel.cli",
     "run": "fedikit.runbook.cli",
     "runs": "fedikit.runbook.cli",
 }

@@ -29,7 +29,7 @@ class Draft:
         self._serving: dict[str, None] = {}
         self._waiting: dict[str, None] = {}
         self._items: dict[str, dict[str, Item]] = {host: {} for host in self.applications}
-        self._wanted_by: dict[tuple[str, str], str] = {}
+        self._wanted_by: dict[str, dict[str, dict[str, None]]] = {host: {} for host in self.applications}
         self._led_by: dict[str, tuple[str, str]] = {}
         self._listening: dict[tuple[str, int], str] = {}
         self._shares: dict[tuple[str, str], list[tuple[str, Share]]] = {}
@@ -37,6 +37,10 @@ class Draft:
     def items(self, host: str) -> tuple[Item, ...]:
         """What is wanted on a host so far, in the order in which it is made."""
         return tuple(self._items[host].values())
+
+    def wanted_by(self, host: str) -> dict[str, tuple[str, ...]]:
+        """By the id of what is wanted on a host so far, the applications for which it is."""
+        return {identity: tuple(applications) for identity, applications in self._wanted_by[host].items()}
 
     def secrets(self) -> set[SecretRef]:
         """The secrets in what is wanted so far."""
@@ -105,11 +109,15 @@ class Draft:
                 self.needs[host][ask.host] = None
 
     def _want(self, place: Place, item: Item) -> None:
-        items, owner = self._items[place.host], self._wanted_by.setdefault((place.host, item.id), place.application)
+        items, applications = self._items[place.host], self._wanted_by[place.host].setdefault(item.id, {})
+        applications[place.application] = None
         present = items.get(item.id)
         joined = item if present is None else joint(present, item)
         if joined is None:
-            self.note(f"hosts.{place.host}", f"{item.id} is wanted differently by {owner} and {place.application}")
+            self.note(
+                f"hosts.{place.host}",
+                f"{item.id} is wanted differently by {next(iter(applications))} and {place.application}",
+            )
         elif joined != present:
             if item.kind not in _STAYING:
                 items.pop(item.id, None)

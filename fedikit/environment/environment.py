@@ -1,6 +1,7 @@
 """The environment: the hosting provider's hosts and policies; it maps a configuration to a deployment."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, model_validator
@@ -110,7 +111,7 @@ class Environment(Written):
 
     def empty(self) -> Deployment:
         """The deployment in which nothing is wanted anywhere."""
-        return self._deployment(Draft(self.hosts))
+        return self._deployment(Draft(self.hosts), Draft(self.hosts))
 
     def _mapped(self, configuration: Configuration) -> Deployment:
         draft = Draft(self.hosts)
@@ -127,7 +128,15 @@ class Environment(Written):
             draft.note_who_would_wait_in_vain(before, self.parallel.hosts)
         if draft.mistakes:
             raise ConfigurationError(f"environment {self.name}", sorted(draft.mistakes))
-        return self._deployment(draft).with_given(configuration.given)
+        return self._deployment(draft, self._at_rest(configuration)).with_given(configuration.given)
+
+    def _at_rest(self, configuration: Configuration) -> Draft:
+        """What would be there for the applications that are not enabled: it says whose is what leaves."""
+        draft = Draft(self.hosts)
+        for name in sorted(configuration.catalogue.keys() - configuration.enabled().keys()):
+            with suppress(ConfigurationError):  # nobody wants them, so nobody needs to hear of their mistakes
+                self._add(name, configuration, draft)
+        return draft
 
     def _note_misplaced(self, configuration: Configuration, draft: Draft) -> None:
         known = list(configuration.catalogue)
@@ -188,11 +197,11 @@ class Environment(Written):
             draft.note(f"policies.{request.kind}", f"is missing, but {application} asks for it")
         return policy
 
-    def _deployment(self, draft: Draft) -> Deployment:
+    def _deployment(self, draft: Draft, at_rest: Draft) -> Deployment:
         served_by = draft.served_by({name: host.after for name, host in self.hosts.items()})
         return Deployment(
             name=self.name,
-            hosts={name: self._state(name, draft, served_by[name]) for name in self.hosts},
+            hosts={name: self._state(name, draft, at_rest, served_by[name]) for name in self.hosts},
             dns=tuple(draft.dns),
             checks=tuple(rotated_check(check, self.secrets.versions) for check in draft.checks),
             network=self.network,
@@ -201,7 +210,7 @@ class Environment(Written):
             parallel=self.parallel,
         )
 
-    def _state(self, host: str, draft: Draft, served_by: Sequence[str]) -> HostState:
+    def _state(self, host: str, draft: Draft, at_rest: Draft, served_by: Sequence[str]) -> HostState:
         applications = tuple(draft.applications[host])
         items = tuple(rotated(item, self.secrets.versions) for item in draft.items(host))
         return HostState(
@@ -209,6 +218,7 @@ class Environment(Written):
             items=items,
             applications=applications,
             domains=draft.domains[host],
+            belongings=at_rest.wanted_by(host) | draft.wanted_by(host),
             served_by=tuple(served_by),
         )
 

@@ -4,7 +4,7 @@ Whatever is wrong with a file is told at once, as one ConfigurationError.
 """
 
 import json
-from functools import reduce
+from functools import cache, reduce
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from fedikit.environment.environment import Environment, broken_references
-from fedikit.environment.schema import keys_at
+from fedikit.environment.schema import JsonSchema, keys_at
 from fedikit.errors import ConfigurationError, Mistake
 from fedikit.model.application import Application, Catalogue
 from fedikit.model.configuration import Configuration, configuration_model
@@ -34,11 +34,30 @@ def load_configuration(path: str | Path, catalogue: Catalogue | None = None) -> 
     The catalogue is that of all installed applications if absent.
     """
     path = Path(path)
-    model = configuration_model(load_catalogue() if catalogue is None else catalogue)
     try:
-        return _validated(model, _document(path))
+        document = _document(path)
     except Malformed as malformed:
         raise ConfigurationError(str(path), malformed.mistakes) from None
+    return as_configuration(document, str(path), catalogue)
+
+
+def as_configuration(document: Any, source: str, catalogue: Catalogue | None = None) -> Configuration:
+    """The configuration that a JSON document is; `source` says in the error where it is from."""
+    model = configuration_model(load_catalogue() if catalogue is None else catalogue)
+    try:
+        return _validated(model, document)
+    except Malformed as malformed:
+        raise ConfigurationError(source, malformed.mistakes) from None
+
+
+def check_configuration(document: Any, catalogue: Catalogue) -> tuple[Configuration | None, tuple[Mistake, ...]]:
+    """The configuration that JSON data stands for, or None and everything that is wrong with it."""
+    try:
+        return _validated(configuration_model(catalogue), parse_json(json.dumps(document))), ()
+    except Malformed as malformed:
+        return None, malformed.mistakes
+    except RecursionError:
+        return None, (Mistake(WHOLE, "is nested too deeply"),)
 
 
 def load_environment(path: str | Path) -> Environment:
@@ -114,11 +133,16 @@ def _validated(model: type[ValueT], document: Any) -> ValueT:
     try:
         return model.model_validate_json(text, strict=True)
     except ValidationError as error:
-        schema = model.model_json_schema()
-        mistakes = mistakes_in(error, document, known_keys=lambda path: keys_at(schema, path))
+        mistakes = mistakes_in(error, document, known_keys=lambda path: keys_at(_schema_of(model), path))
         raise Malformed(*mistakes) from None
     except ConfigurationError as error:
         raise Malformed(*error.mistakes) from None
+
+
+@cache
+def _schema_of(model: type[Value]) -> JsonSchema:
+    """Made when it is first needed: describing all applications takes half a second."""
+    return model.model_json_schema()
 
 
 def _validated_environment(path: Path) -> Environment:

@@ -119,7 +119,7 @@ class Deployment(Value):
                 "secrets": True,
                 "packages": True,
                 "parallel": True,
-                "hosts": {"__all__": {"connection": DEPLOYERS_OWN}},
+                "hosts": {"__all__": {"connection": DEPLOYERS_OWN, "belongings": True}},
             },
         )
         return digest_of(dump)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from fedikit.model.host_key import HostKey
-from fedikit.model.item import Items
+from fedikit.model.item import ItemId, Items
 from fedikit.model.value import DomainName, HostName, IpAddress, Line, Port, UnixName, Value, Written
 
 
@@ -135,6 +135,8 @@ class HostState(Items):
     """Which applications are placed there."""
     domains: dict[str, DomainName] = Field(default_factory=dict)
     """By application, the domain that its users and posts are known by; `NAME's handles`: that of its handles."""
+    belongings: dict[ItemId, tuple[str, ...]] = Field(default_factory=dict)
+    """By the id of an item, the applications for which it is there; also of what would be there for those that rest."""
     served_by: tuple[HostName, ...] = ()
     """Hosts with servers that must be there first, such as a shared database's."""
 

@@ -31,6 +31,8 @@ MOST_MESSAGES = 200_000
 MOST_LAST_LINES = 100
 MOST_LOOKS = 10_000
 """How often an agent may say that it is still looking."""
+OPERATOR = "FEDIKIT_OPERATOR"
+"""The variable that names whom this user works for."""
 LOOK = "see what it does: fedikit status"
 
 
@@ -170,8 +172,9 @@ def as_error(host: str, trouble: Trouble) -> HostError:
 
 
 def deployer_name() -> str:
-    """Who is at work here, for the host's lock and records."""
-    return f"{user_name()}@{socket.gethostname()}"
+    """Who is at work here, for the host's lock and records: this user, and for which operator of the panel."""
+    operator = os.environ.get(OPERATOR, "")
+    return f"{user_name()}@{socket.gethostname()}" + (f" for {operator}" if operator else "")
 
 
 def user_name() -> str:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from fedikit.model.check import Check
 from fedikit.model.value import Value
 
 
@@ -18,3 +19,5 @@ class CheckResult(Value):
     detail: str
     """What was seen; if the check failed, also what was wanted."""
     attempts: Annotated[int, Field(ge=0)]
+    check: Check | None = None
+    """What was looked for."""

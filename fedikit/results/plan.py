@@ -7,7 +7,7 @@ from pydantic import Field
 from fedikit.errors import FedikitError
 from fedikit.model.deployment import Deployment
 from fedikit.model.item import class_of
-from fedikit.model.value import HostName, Value
+from fedikit.model.value import HostName, Value, digest_of
 from fedikit.results.upgrade import Upgrade, upgrades_in
 
 Purpose = Literal["apply", "remove", "rollback"]
@@ -123,6 +123,10 @@ class HostPlan(Value):
         return not (self.error or self.is_blocked or self.is_noop)
 
 
+_DECISIVE = {"changes", "basis", "generation", "target", "debs", "leaving_packages", "unfinished", "refused", "error"}
+"""What of a host's plan makes it this plan, and not another."""
+
+
 class Plan(Question):
     """What would change everywhere. Can be saved; hosts that have moved since refuse it."""
 
@@ -150,6 +154,13 @@ class Plan(Question):
     @property
     def has_errors(self) -> bool:
         return any(host.error or host.is_blocked for host in self.hosts.values())
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over what is wanted, how hosts looked, and what would be done; equal while nothing moves."""
+        question = self.question.model_dump(mode="json")
+        hosts = {name: host.model_dump(mode="json", include=_DECISIVE) for name, host in self.hosts.items()}
+        return digest_of([question, self.deployment.digest, hosts, self.moves])
 
     @property
     def question(self) -> Question:

@@ -55,6 +55,13 @@ Consent = Annotated[
     tuple[str, ...],
     Field(description="What may become another though data or other servers know it: a new domain, say."),
 ]
+Agreed = Annotated[
+    str,
+    Field(
+        pattern=r"^([0-9a-f]{64})?$",
+        description="The digest of the plan that was looked at: any other is refused. Any will do if empty.",
+    ),
+]
 DryRun = Annotated[bool, Field(description="Stop after the plan and change nothing.")]
 
 SAMPLE_CONFIGURATION = "configuration.sample.json"
@@ -73,6 +80,7 @@ class DeployParameters(RunbookParameters):
     purge: Purge = False
     drift: Drift = "restore"
     consent: Consent = ()
+    agreed: Agreed = ""
     dry_run: DryRun = True
 
 
@@ -96,6 +104,7 @@ class RemoveParameters(RunbookParameters):
     limit: Limit = ()
     purge: Purge = False
     confirm: Annotated[str, Field(description="The environment's name: needed to purge, so that it is meant.")] = ""
+    agreed: Agreed = ""
     dry_run: DryRun = True
 
 
@@ -111,6 +120,7 @@ class RollbackParameters(RunbookParameters):
     to: Annotated[
         int | None, Field(ge=1, description="The generation wanted; the one before the present if absent.")
     ] = None
+    agreed: Agreed = ""
     dry_run: DryRun = True
 
 

@@ -90,9 +90,7 @@ class Record:
     @property
     def events(self) -> list[dict[str, Any]]:
         """The events told so far, each with its `time`; a line cut short by a kill is left out."""
-        events = self.folder / "events.ndjson"
-        lines = events.read_bytes().split(b"\n")[:-1] if events.exists() else []
-        return [json.loads(line) for line in lines]
+        return read_events(self.folder)[0]
 
 
 def read_record(folder: Path) -> Record:
@@ -108,6 +106,18 @@ def read_record(folder: Path) -> Record:
     return Record(folder, result.status, result.model_copy(update={"folder": folder}))
 
 
+def read_events(folder: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+    """The events that a record tells from an offset on, in bytes, and the offset at which the next ones will begin."""
+    try:
+        with (folder / "events.ndjson").open("rb") as stream:
+            stream.seek(offset)
+            text = stream.read()
+    except FileNotFoundError:
+        return [], offset
+    whole = text[: text.rfind(b"\n") + 1]
+    return [json.loads(line) for line in whole.splitlines()], offset + len(whole)
+
+
 def list_records(records: Path) -> list[Record]:
     """Reads every record in a folder of records, oldest first."""
     return [read_record(file.parent) for file in sorted(records.glob("*/parameters.json"))]
@@ -117,13 +127,13 @@ def open_record(records: Path, name: str, parameters: RunbookParameters) -> Path
     """Makes the folder of a new run, for its owner only, and writes the parameters."""
     records.mkdir(parents=True, exist_ok=True)
     folder = _new_folder(records, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{name}")
-    _write(folder / "parameters.json", parameters.model_dump_json(indent=2))
+    write_whole(folder / "parameters.json", parameters.model_dump_json(indent=2))
     return folder
 
 
 def close_record(folder: Path, result: RunResult) -> None:
     """Writes the result, whole or not at all."""
-    _write(folder / "result.json", result.model_dump_json(indent=2))
+    write_whole(folder / "result.json", result.model_dump_json(indent=2))
 
 
 @contextmanager
@@ -134,6 +144,11 @@ def held(folder: Path) -> Iterator[None]:
         yield
 
 
+def as_line(event: Event) -> dict[str, Any]:
+    """An event as a record has it: with its time, which is now."""
+    return {"time": datetime.now(UTC).isoformat(), **as_record(event)}
+
+
 class EventLog:
     """Appends events to a record, from whichever thread."""
 
@@ -142,7 +157,7 @@ class EventLog:
         self._lock = threading.Lock()
 
     def __call__(self, event: Event) -> None:
-        line = json.dumps({"time": datetime.now(UTC).isoformat(), **as_record(event)}, ensure_ascii=False)
+        line = json.dumps(as_line(event), ensure_ascii=False)
         with self._lock, open(self._file, "a", opener=_private) as file:
             file.write(line + "\n")
 
@@ -167,7 +182,8 @@ def _is_held(folder: Path) -> bool:
     return False
 
 
-def _write(file: Path, text: str) -> None:
+def write_whole(file: Path, text: str) -> None:
+    """Writes a file for its owner only, whole or not at all."""
     fresh = file.with_name(f".{file.name}.new")
     with open(fresh, "w", opener=_private) as stream:
         stream.write(text + "\n")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from fedikit import __version__
 from fedikit.events import Tell, tell_nobody
-from fedikit.remote.session import user_name
+from fedikit.remote.session import OPERATOR, user_name
 from fedikit.runbook.arguments import check_files, check_parameters
 from fedikit.runbook.follow import Follower, following
 from fedikit.runbook.notebook import RunbookFile, find_runbook
@@ -40,18 +40,21 @@ def run_runbook(
     timeout: float | None = None,
     tell: Tell = tell_nobody,
     show: Callable[[str], None] | None = None,
+    opened: Callable[[Path], None] | None = None,
 ) -> RunResult:
     """Runs a runbook in a kernel of its own, where you are, and says how that ended.
 
     `parameters` are checked before anything starts (ConfigurationError). `timeout` is for the whole run, in
     seconds. `tell` gets the events while they happen, from a thread of its own, `show` the text of
-    what cells display.
+    what cells display, `opened` the folder of the record as soon as it is there.
     """
     runbook = find_runbook(name_or_path)
     checked = _checked(runbook, parameters)
     folder = open_record(records, runbook.name, checked).absolute()
     started = datetime.now(UTC)
     with held(folder):
+        if opened:
+            opened(folder)
         with following(folder / "events.ndjson", tell) as follower:
             stop = StopRequest(timeout or LONGEST)
             ending = _execute(runbook, checked, folder, stop=stop, show=_after_events(follower, show))
@@ -114,7 +117,7 @@ def _result(
         dry_run=parameters.is_dry_run,
         started=started,
         finished=datetime.now(UTC),
-        user=user_name(),
+        user=os.environ.get(OPERATOR) or user_name(),
         runbook_sha256=runbook.sha256,
         versions={"fedikit": __version__, "python": platform.python_version()},
         folder=folder,

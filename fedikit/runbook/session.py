@@ -20,8 +20,8 @@ from fedikit.runbook.arguments import check_files, check_parameters, find_file
 from fedikit.runbook.guidance import InvalidInput, RunbookError, StepFailed, StepRefused, advice_for, show_advice
 from fedikit.runbook.parameters import RunbookParameters, parameters_model
 from fedikit.runbook.progress import ProgressLine
-from fedikit.runbook.record import EventLog
-from fedikit.runbook.summary import Heading, NothingDone, StepTaken, Summary
+from fedikit.runbook.record import EventLog, as_line, write_whole
+from fedikit.runbook.summary import Heading, NothingDone, StepTaken, Summary, show_timeline
 from fedikit.secrets import Vault, secrets_of
 from fedikit.secrets.redaction import find_leaks, scrub
 
@@ -57,6 +57,8 @@ class Run:
         self._inside = ""
         self._sessions: Sessions | None = None
         self._steps: list[StepTaken] = []
+        self._planned = ""
+        self._told: list[dict[str, Any]] = []
 
     @property
     def is_dry_run(self) -> bool:
@@ -76,6 +78,7 @@ class Run:
         if isinstance(event, StepStarted | StepFinished) and event.step == self._inside:
             return  # the library's part of the step has the same name as the step
         event = self._scrubbed_event(event)
+        self._told.append(as_line(event))
         if self._log:
             self._log(event)
         if self._line:
@@ -101,7 +104,7 @@ class Run:
         self._end(name, started, None)
 
     def sessions(self, wanted: "Deployment | Environment") -> "Sessions":
-        """The connections on which a plan is made; they stay open for the `act` that follows it."""
+        """The connections on which a plan is made; they stay open for the `apply` that follows it."""
         from fedikit.remote.sessions import Sessions
 
         self._close_sessions()
@@ -113,16 +116,18 @@ class Run:
             self._sessions.close()
         self._sessions = None
 
-    def act(self, plan: "fedikit.Plan") -> "fedikit.Report | NothingDone":
+    def apply(self, plan: "fedikit.Plan") -> "fedikit.Report | NothingDone":
         """Applies the plan, once; in a dry run it changes nothing and says so."""
         if self.is_dry_run:
             self._close_sessions()
-            return self._pass_over("act")
-        self._refuse_to_act_on_an_old_plan()
-        with self.step("act", total=sum(len(host.changes) for host in plan.hosts.values())):
+            return self._pass_over("apply")
+        self._refuse_an_old_plan()
+        with self.step("apply", total=sum(len(host.changes) for host in plan.hosts.values())):
+            self._refuse_another_plan(plan)
             self._hide_secrets_of(plan.deployment)
             with self._sessions or nullcontext():
                 report = fedikit.apply_plan(plan, sessions=self._sessions, tell=self.tell)
+            self._keep("report.json", report.model_dump_json(indent=1))
             self._require(report.succeeded, report, "not every host was brought to its wanted state")
         return report
 
@@ -135,11 +140,13 @@ class Run:
             limit = getattr(self.parameters, "limit", ())
             verdict = fedikit.verify_deployment(deployment, limit=limit, tell=self.tell)
             self._keep("checks.xml", verdict.junit())
+            self._keep("verdict.json", verdict.model_dump_json(indent=1))
             self._require(verdict.passed, verdict, "not every check passed")
         return verdict
 
     def require_answers(self, asked: "fedikit.Plan | fedikit.Status") -> None:
         """Makes sure that every host answered and that nothing there stands in the way."""
+        self._keep_answers(asked)
         if asked.has_errors:
             self._close_sessions()
         hint = "leave the others alone with limit=…, or mend what is said above"
@@ -154,7 +161,7 @@ class Run:
         raise ConfigurationError(self.parameters.runbook, [Mistake("confirm", message)])
 
     def require_done(self, plan: "fedikit.Plan") -> None:
-        """Makes sure that a plan made after acting has nothing left to do."""
+        """Makes sure that a plan made after applying has nothing left to do."""
         if not self.is_dry_run:
             self._require(plan.is_noop, plan, "there is still something to do")
 
@@ -162,7 +169,7 @@ class Run:
         """Sums up the steps taken; refuses to if a secret has slipped into the record."""
         self._close_sessions()
         self._refuse_leaks()
-        return Summary(self.parameters, tuple(self._steps), self.record)
+        return Summary(self.parameters, tuple(self._steps), planned=self._planned, events=tuple(self._told))
 
     def _repr_html_(self) -> str:
         return self._heading()._repr_html_()
@@ -186,6 +193,7 @@ class Run:
         if line:
             line.end(seconds, self._scrubbed(_first_line(error)) if error else "")
         if error:
+            show_timeline(self._told)
             show_advice(advice_for(self.parameters.runbook, name), base=self._base())
 
     def _base(self) -> str:
@@ -195,12 +203,28 @@ class Run:
             return ""
         return os.path.relpath(Path(source).parent, self.record) + "/"
 
-    def _refuse_to_act_on_an_old_plan(self) -> None:
-        if any(step.name == "act" for step in self._steps):
-            raise StepRefused("this run has acted already", hint="run the notebook from the top, for a fresh plan")
+    def _refuse_an_old_plan(self) -> None:
+        if any(step.name == "apply" for step in self._steps):
+            raise StepRefused(
+                "this run has applied its plan already", hint="run the notebook from the top, for a fresh plan"
+            )
         plans = [step for step in self._steps if step.name == "plan"]
         if not plans or plans[-1].outcome != "done":
             raise StepRefused("this run has no plan yet", hint="run the notebook from the top")
+
+    def _refuse_another_plan(self, plan: "fedikit.Plan") -> None:
+        agreed = getattr(self.parameters, "agreed", "")
+        if agreed and agreed != plan.digest:
+            self._close_sessions()
+            message = "what would be done is no longer what was agreed to; nothing was changed"
+            raise FedikitError(message, hint="look at the plan again: a host, the files or Debian's packages moved")
+
+    def _keep_answers(self, asked: Any) -> None:
+        if isinstance(asked, fedikit.Plan):
+            self._planned = asked.digest
+            self._keep("plan.json", asked.model_dump_json(indent=1))
+        elif isinstance(asked, fedikit.Status):
+            self._keep("status.json", asked.model_dump_json(indent=1))
 
     def _hide_secrets_of(self, deployment: Deployment) -> None:
         vault = Vault.of(deployment)
@@ -224,7 +248,7 @@ class Run:
 
     def _keep(self, name: str, text: str) -> None:
         if self.record:
-            (self.record / name).write_text(self._scrubbed(text))
+            write_whole(self.record / name, self._scrubbed(text))
 
     def _scrubbed(self, text: str) -> str:
         return scrub(text, self._hidden) if self._hidden else text

@@ -1,9 +1,13 @@
 """What a runbook's cells show of the run itself: its heading, what a dry run left out, its summary."""
 
 import html
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from fedikit.display.timeline import timeline_svg
+from fedikit.runbook.guidance import ASIDE
 from fedikit.runbook.parameters import RunbookParameters
 
 
@@ -55,27 +59,42 @@ class Summary:
 
     parameters: RunbookParameters
     steps: tuple[StepTaken, ...]
-    record: Path | None
+    planned: str = ""
+    """The digest of the plan, if one was made."""
+    events: tuple[dict[str, Any], ...] = ()
+    """What was told, as the record has it."""
 
     def __repr__(self) -> str:
         lines = [f"  {name:<12} {outcome}" for name, outcome in self._rows()]
         return "\n".join([self._sentence(), *lines])
 
     def _repr_html_(self) -> str:
-        return f"<b>{html.escape(self._sentence())}</b>" + _table(self._rows())
+        return f"<b>{html.escape(self._sentence())}</b>" + _table(self._rows()) + timeline_svg(self.events)
 
     def _sentence(self) -> str:
         runbook = self.parameters.runbook
         if self.parameters.is_dry_run:
-            return f"{runbook}: dry run, nothing was changed. To act: dry_run = False, and run from the top."
+            return f"{runbook}: dry run, nothing was changed. To apply: dry_run = False, and run from the top."
         failed = [step.name for step in self.steps if step.outcome == "failed"]
         return f"{runbook}: {', '.join(failed)} failed." if failed else f"{runbook}: done."
 
     def _rows(self) -> list[tuple[str, str]]:
-        return [
+        rows = [
             (step.name, f"{step.outcome}, {step.seconds:.1f} s" if step.seconds else step.outcome)
             for step in self.steps
         ]
+        return (
+            [*rows, ("exactly this", f"agreed={self.planned}")] if self.parameters.is_dry_run and self.planned else rows
+        )
+
+
+def show_timeline(events: Sequence[dict[str, Any]]) -> None:
+    """Shows in the notebook what was done when, where a host was at work; a terminal has shown it while it went on."""
+    from IPython.display import display
+
+    if any("host" in event for event in events):
+        bundle = {"text/plain": "what was done when: a picture", "text/html": timeline_svg(events)}
+        display(bundle, raw=True, metadata=ASIDE)  # type: ignore[no-untyped-call]
 
 
 def _mode(parameters: RunbookParameters) -> str:

@@ -99,6 +99,7 @@ class _Trial:
             seconds=time.monotonic() - self._began,
             detail=detail,
             attempts=self._attempts,
+            check=self._check,
         )
 
 

@@ -348,10 +348,14 @@ def test_registrations_need_mail(registrations: str) -> None:
     [
         ({"description": "x" * 201}, "mastodon.description"),
         ({"rules": ["x" * 301]}, "mastodon.rules.0"),
+        ({"rules": [" "]}, "mastodon.rules.0"),
         ({"locale": "english"}, "mastodon.locale"),
         ({"contactAccount": "bob"}, "mastodon.contactEmail"),
         ({"singleUser": True, "registrations": "open"}, "mastodon.registrations"),
         ({"signIn": {"issuer": "http://id.fedi.test", "client": "x"}}, "mastodon.signIn.issuer"),
+        ({"signIn": {"issuer": "https://id.fedi.test", "client": ""}}, "mastodon.signIn.client"),
+        ({"signIn": {"issuer": "https://id.fedi.test", "client": "x", "scopes": []}}, "mastodon.signIn.scopes"),
+        ({"signIn": {"issuer": "https://id.fedi.test", "client": "x", "nameField": ""}}, "mastodon.signIn.nameField"),
     ],
 )
 def test_settings_that_upstream_could_not_work_with_are_refused(settings: Data, path: str) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -219,6 +221,19 @@ def test_php_and_the_web_server_let_through_what_pixelfed_takes(megabytes: int, 
     assert site.max_body_megabytes > megabytes * photos
 
 
+def test_the_providers_proxies_and_authorities_reach_it() -> None:
+    authority = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+    policies = MAIL | {"web": {"trust": authority, "proxies": ["192.0.2.0/24"]}}
+    written = files(deployed(policies).hosts["pixelfed"])
+    containers = [text for path, text in written.items() if path.endswith(".container")]
+    bundle = "/etc/ssl/certs/ca-certificates.crt"
+
+    assert told(policies)["TRUST_PROXIES"] == "127.0.0.1/32,192.0.2.0/24"
+    assert told(policies)["SSL_CERT_FILE"] == bundle
+    assert [f"Volume={bundle}:{bundle}:ro\n" in text for text in containers] == [True] * 3
+    assert "SSL_CERT_FILE" not in told()
+
+
 def test_no_variable_is_one_that_upstream_does_not_read() -> None:
     assert {"FILESYSTEM_DRIVER", "INSTANCE_DESCRIPTION", "MAIL_ENCRYPTION"}.isdisjoint(told())
 
@@ -368,6 +383,27 @@ def test_a_new_name_does_not_set_the_password_again() -> None:
 
     changed = {id for id in before if id.startswith("job:pixelfed") and before[id] != after[id]}
     assert changed == {"job:pixelfed owner", "job:pixelfed owner name"}
+
+
+def listens_for(number: int, process: int) -> bool:
+    caught = re.findall(r"SigCgt:\s+(\w+)", Path(f"/proc/{process}/status").read_text())
+    return bool(int(caught[0], 16) & 1 << number - 1)
+
+
+def test_the_scheduler_ends_when_told_though_php_does_not_listen(requests: list[Request], home: Path) -> None:
+    """The first process of a container gets no signal but those that it listens for."""
+    (home / "bin/php").write_text("#!/bin/sh\necho begun\nexec sleep 60\n")
+    command = containers(requests)["pixelfed-scheduler"].command
+    path = f"{home}/bin:{os.environ['PATH']}"
+    with subprocess.Popen(
+        command, cwd=home, env={"PATH": path}, stdout=subprocess.PIPE, start_new_session=True
+    ) as first:
+        assert first.stdout is not None
+        first.stdout.readline()
+        is_heard = listens_for(signal.SIGTERM, first.pid)
+        os.killpg(first.pid, signal.SIGTERM)
+
+    assert (is_heard, first.returncode) == (True, 143)
 
 
 PHP = """\

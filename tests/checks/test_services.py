@@ -214,6 +214,19 @@ def test_a_picture_on_pixelfed(services: Services, browser: Browser, picture_fil
     assert pixelfed.publish_picture(picture_file, "A day at the sea", media=media).startswith(media)
 
 
+def test_what_pixelfed_runs_ends_when_told(services: Services) -> None:
+    """What does not listen is killed when its time is over, and then counts as failed."""
+    pixelfed = services.lab["pixelfed"]
+
+    for part in ("scheduler", "worker", "web"):
+        begun = time.monotonic()
+        pixelfed.succeed(f"systemctl stop pixelfed-{part}.service")
+        assert time.monotonic() - begun < 15
+        shown = pixelfed.succeed(f"systemctl show --property ActiveState --value pixelfed-{part}.service")
+        assert shown.strip() == "inactive"
+        pixelfed.succeed(f"systemctl start pixelfed-{part}.service")
+
+
 def test_a_second_plan_changes_nothing(services: Services) -> None:
     assert services.planned() == {}
 

@@ -35,6 +35,7 @@ def sabotage(fatal):
   what="" if not arguments else arguments[1] if event=="subprocess.Popen" else arguments[0]
   if not is_step(event,what,arguments):return
   count+=1
+  if event in ("os.remove","os.rmdir") and arguments[-1]>=0:what=os.readlink("/proc/self/fd/%d"%arguments[-1])+"/"+what
   os.write(log,f"{{event}} {{what}}"[:200].replace("\\n"," ").encode()+b"\\n")
   if count==fatal.get(os.uname().nodename):os.kill(os.getpid(),9)
  sys.addaudithook(hook)

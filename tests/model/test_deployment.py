@@ -326,3 +326,13 @@ def test_a_notebook_gets_a_diagram_and_something_to_fall_back_on(
     assert shown["text/plain"] == (
         "lab: 2 hosts; 2 directories, 3 files, 1 job, 5 packages, 2 units, 2 users; 10 checks"
     )
+
+
+def test_each_item_says_for_whom_it_is_also_of_applications_at_rest(
+    environment: Environment, configuration: Configuration
+) -> None:
+    at_work = environment.deployment(configuration)
+    assert at_work.hosts["social"].belongings["unit:snac2.service"] == ("snac",)
+    resting = environment.deployment(configuration.model_copy(update={"enable": False}))
+    assert resting.hosts["social"].belongings == at_work.hosts["social"].belongings
+    assert resting.hosts["social"].items == ()

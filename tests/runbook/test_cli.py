@@ -98,7 +98,7 @@ def test_a_signal_ends_the_run_with_an_honest_record(notebooks: Path, tmp_path: 
     assert is_gone(kernel)
     result = read_record(the_record(tmp_path)).result
     assert result is not None
-    assert (result.status, result.exit_status, result.failed_step) == (RunStatus.INTERRUPTED, status, "act")
+    assert (result.status, result.exit_status, result.failed_step) == (RunStatus.INTERRUPTED, status, "apply")
     assert "partial output" in result.notebook.read_text()
 
 

@@ -13,7 +13,7 @@ from fedikit.runbook.parameters import RUNBOOKS
 
 RUNBOOK_FOLDER = Path(__file__).parents[2] / "runbooks"
 HERE = Path(__file__).parent / "notebooks"
-SECTIONS = ["## Pre-checks", "## Plan", "## Act", "## Verify", "## Summary"]
+SECTIONS = ["## Pre-checks", "## Plan", "## Apply", "## Verify", "## Summary"]
 
 
 @pytest.mark.parametrize("path", [*RUNBOOK_FOLDER.glob("*.ipynb"), *HERE.glob("*.ipynb")], ids=lambda path: path.stem)
@@ -64,7 +64,7 @@ def change_kernel(notebook: dict[str, Any]) -> None:
 
 
 def repeat_id(notebook: dict[str, Any]) -> None:
-    cell(notebook, "plan")["id"] = "act"
+    cell(notebook, "plan")["id"] = "apply"
 
 
 def lose_id(notebook: dict[str, Any]) -> None:
@@ -72,15 +72,15 @@ def lose_id(notebook: dict[str, Any]) -> None:
 
 
 def think(notebook: dict[str, Any]) -> None:
-    cell(notebook, "act")["source"] = ["if not dry_run:\n", "    report = run.act(plan)"]
+    cell(notebook, "apply")["source"] = ["if not dry_run:\n", "    report = run.apply(plan)"]
 
 
 def define(notebook: dict[str, Any]) -> None:
-    cell(notebook, "act")["source"] = ["def act():\n", "    return run.act(plan)"]
+    cell(notebook, "apply")["source"] = ["def act():\n", "    return run.apply(plan)"]
 
 
 def grow(notebook: dict[str, Any]) -> None:
-    cell(notebook, "act")["source"] = ["run.act(plan)\n"] * 9
+    cell(notebook, "apply")["source"] = ["run.apply(plan)\n"] * 9
 
 
 def act_by_default(notebook: dict[str, Any]) -> None:

@@ -86,8 +86,8 @@ def test_only_its_owner_may_read_a_record(run: Run) -> None:
 
 def test_a_step_that_fails_ends_the_run_and_names_what_helps(run: Run) -> None:
     result = run("fails")
-    assert (result.status, result.exit_status, result.failed_step) == (RunStatus.FAILED, 1, "act")
-    assert result.reason.startswith("probe: act failed: the disk is full\n  → make room\n  → next: run probe.ipynb")
+    assert (result.status, result.exit_status, result.failed_step) == (RunStatus.FAILED, 1, "apply")
+    assert result.reason.startswith("probe: apply failed: the disk is full\n  → make room\n  → next: run probe.ipynb")
     assert "before it failed" in outputs(result)
     assert "Traceback" not in outputs(result)
     assert_failure_is_marked(result)
@@ -109,7 +109,7 @@ def test_mistakes_of_a_person_make_the_run_invalid(run: Run) -> None:
 
 def test_a_kernel_that_dies_is_not_taken_for_success(run: Run) -> None:
     result = run("dies")
-    assert (result.status, result.exit_status, result.failed_step) == (RunStatus.KERNEL_DIED, 4, "act")
+    assert (result.status, result.exit_status, result.failed_step) == (RunStatus.KERNEL_DIED, 4, "apply")
     assert_failure_is_marked(result)
 
 
@@ -134,7 +134,7 @@ class UntilItActs(StopRequest):
 def test_a_run_that_takes_too_long_is_asked_to_stop(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fedikit.runbook.runner.StopRequest", UntilItActs)
     result = run("hangs", timeout=9, tell=UntilItActs.tell)
-    assert (result.status, result.exit_status, result.failed_step) == (RunStatus.TIMED_OUT, 3, "act")
+    assert (result.status, result.exit_status, result.failed_step) == (RunStatus.TIMED_OUT, 3, "apply")
     assert result.reason == "stopped: no end after 9 s"
     assert "partial output" in outputs(result)
     assert [event["event"] for event in read_record(result.folder).events] == ["StepStarted", "StepFinished"]
@@ -145,7 +145,7 @@ def test_a_cell_that_does_not_listen_is_killed(run: Run, monkeypatch: pytest.Mon
     monkeypatch.setattr("fedikit.runbook.stopping.GRACE", 0.5)
     monkeypatch.setattr("fedikit.runbook.runner.StopRequest", UntilItActs)
     result = run("deaf", tell=UntilItActs.tell)
-    assert (result.status, result.failed_step) == (RunStatus.TIMED_OUT, "act")
+    assert (result.status, result.failed_step) == (RunStatus.TIMED_OUT, "apply")
     assert_failure_is_marked(result)
 
 
@@ -187,7 +187,7 @@ def test_the_progress_line_is_one_output_that_ends_as_the_step_did(run: Run, mon
     result = run("progress")
     (work,) = [cell for cell in saved(result)["cells"] if cell["id"] == "work"]
     (output,) = work["outputs"]
-    assert "".join(output["data"]["text/plain"]).startswith("✔ act 300/300, ")
+    assert "".join(output["data"]["text/plain"]).startswith("✔ apply 300/300, ")
     assert len(json.dumps(output)) < 250
     assert len(read_record(result.folder).events) == 302
     assert "PYTEST_CURRENT_TEST" not in os.environ

@@ -12,6 +12,7 @@ from fedikit.events import HostFinished, StepFinished, StepStarted
 from fedikit.model.deployment import Deployment
 from fedikit.results.plan import HostPlan, Plan
 from fedikit.results.report import HostReport, Report
+from fedikit.results.verdict import Verdict
 from fedikit.runbook import begin
 from fedikit.runbook.guidance import InvalidInput, RunbookError, StepFailed, StepRefused, show_advice
 from fedikit.runbook.parameters import DeployParameters, RemoveParameters
@@ -50,20 +51,43 @@ def failed_apply(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_dry_run_does_not_act(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fedikit, "apply_plan", lambda *_: pytest.fail("it acted"), raising=False)
     run = planned(Run(DeployParameters()))
-    assert "nothing was changed" in repr(run.act(PLAN))
+    assert "nothing was changed" in repr(run.apply(PLAN))
     assert "nothing was changed" in repr(run.verify(NOTHING))
-    assert "To act: dry_run = False" in repr(run.summary())
+    assert "To apply: dry_run = False" in repr(run.summary())
+
+
+def test_another_plan_than_the_one_agreed_to_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fedikit, "apply_plan", lambda *_: pytest.fail("it was applied"), raising=False)
+    moved = PLAN.model_copy(update={"hosts": {"alpha": HostPlan(host="alpha", basis="moved")}})
+    run = planned(Run(DeployParameters(dry_run=False, agreed=moved.digest), record=tmp_path))
+    with pytest.raises(StepFailed, match="no longer what was agreed to"):
+        run.apply(PLAN)
+
+
+def test_the_plan_agreed_to_is_applied(run: Run) -> None:
+    agreed = Run(run.parameters.model_copy(update={"agreed": PLAN.digest}), record=run.record)
+    assert isinstance(planned(agreed).apply(PLAN), Report)
+
+
+def test_a_run_keeps_plan_report_and_verdict(run: Run) -> None:
+    run.require_answers(PLAN)
+    planned(run).apply(PLAN)
+    run.verify(NOTHING)
+    assert run.record
+    assert Plan.model_validate_json((run.record / "plan.json").read_text()).digest == PLAN.digest
+    assert Report.model_validate_json((run.record / "report.json").read_text()).succeeded
+    assert Verdict.model_validate_json((run.record / "verdict.json").read_text()).passed
 
 
 def test_a_run_acts_once(run: Run) -> None:
-    assert isinstance(planned(run).act(PLAN), Report)
-    with pytest.raises(StepRefused, match="acted already"):
-        run.act(PLAN)
+    assert isinstance(planned(run).apply(PLAN), Report)
+    with pytest.raises(StepRefused, match="applied its plan already"):
+        run.apply(PLAN)
 
 
 def test_a_run_does_not_act_without_a_plan_of_its_own(run: Run) -> None:
     with pytest.raises(StepRefused, match="no plan yet"):
-        run.act(PLAN)
+        run.apply(PLAN)
 
 
 def test_a_run_does_not_act_after_its_latest_plan_failed(run: Run) -> None:
@@ -71,16 +95,16 @@ def test_a_run_does_not_act_after_its_latest_plan_failed(run: Run) -> None:
     with pytest.raises(StepFailed), run.step("plan"):
         raise FedikitError("no host answers")
     with pytest.raises(StepRefused, match="no plan yet"):
-        run.act(PLAN)
+        run.apply(PLAN)
 
 
 @pytest.mark.usefixtures("failed_apply")
 def test_a_failed_act_shows_the_report_and_names_what_helps(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(StepFailed, match=r"next: run rollback\.ipynb, or deploy\.ipynb again"):
-        planned(run).act(PLAN)
+        planned(run).apply(PLAN)
     assert "alpha" in capsys.readouterr().out
     assert events_of(run)[-1]["failed"] is True
-    assert "act          failed" in repr(run.summary())
+    assert "apply        failed" in repr(run.summary())
 
 
 def test_a_plan_with_errors_is_not_acted_on(run: Run) -> None:
@@ -118,7 +142,7 @@ def test_wrong_parameters_are_refused_inside_the_kernel_too() -> None:
 def test_a_secret_that_slips_is_scrubbed_from_all_that_the_run_writes(run: Run) -> None:
     run.hide([SECRET])
     run.tell(HostFinished(host="alpha", outcome="failed", seconds=0.1, detail=f"login with {SECRET}"))
-    with pytest.raises(StepFailed) as caught, run.step("act"):
+    with pytest.raises(StepFailed) as caught, run.step("apply"):
         raise FedikitError(f"login with {SECRET}", hint=f"try {SECRET}")
     assert SECRET not in str(caught.value)
     assert "login with •••" in str(caught.value)
@@ -146,3 +170,21 @@ def test_the_heading_says_whether_hosts_will_change() -> None:
     assert "nothing will be changed" in repr(Run(DeployParameters()))
     assert "will change hosts" in repr(Run(DeployParameters(dry_run=False)))
     assert "<td>restore</td>" in Run(DeployParameters())._repr_html_()
+
+
+def test_the_summary_has_the_picture_of_the_run(run: Run) -> None:
+    with run.step("plan"):
+        run.tell(HostFinished(host="alpha<b>", outcome="failed", seconds=0.1, detail="full"))
+    shown = run.summary()._repr_html_()
+    assert '<svg xmlns="http://www.w3.org/2000/svg"' in shown
+    assert "alpha&lt;b&gt;" in shown
+    assert "svg" not in repr(run.summary())
+
+
+def test_a_step_that_failed_shows_what_its_hosts_did(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[dict[str, str]] = []
+    monkeypatch.setattr("IPython.display.display", lambda bundle, **_: shown.append(bundle))
+    run.tell(HostFinished(host="alpha", outcome="failed", seconds=0.1, detail="full"))
+    with pytest.raises(StepFailed), run.step("apply"):
+        raise FedikitError("not every host was brought to its wanted state")
+    assert any("<svg" in bundle["text/html"] for bundle in shown)

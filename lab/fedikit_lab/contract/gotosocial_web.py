@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import threading
 import time
 from collections.abc import Callable
 from html import escape
@@ -36,12 +35,10 @@ _UserHandler = Callable[..., Answer]
 def run_server(settings: Settings, store: Store) -> int:
     """Serves the instance until told to stop; while it prepares itself, it only says that it lives."""
     site = Site(settings, store, Media(settings))
-    preparation = threading.Thread(target=site.prepare, daemon=True)
-    preparation.start()
     application = Application(
         site.routes(), guard=site.guard, read_seconds=settings.read_seconds, write_seconds=settings.write_seconds
     )
-    status = serve(application, *settings.listen)
+    status = serve(application, *settings.listen, beside=site.prepare)
     if site.refusal:
         raise site.refusal
     return status

@@ -16,9 +16,9 @@ IMAGE: dict[str, Any] = {
     "user": "991:991",
     "workdir": "/opt/mastodon",
     "env": {"NODE_ENV": "production", "BIND": "0.0.0.0", "PORT": "4000"},  # noqa: S104 (as upstream's image)
-    "entrypoint": ["/usr/bin/tini", "--"],
+    "entrypoint": [],
     "cmd": ["node", "./streaming/index.js"],
-    "packages": ["python3", "python3-psycopg2", "python3-redis", "tini", "ca-certificates"],
+    "packages": ["python3", "python3-psycopg2", "python3-redis", "ca-certificates"],
 }
 COMMANDS: dict[str, tuple[str, ...]] = {"/usr/local/bin/node": ("node",)}
 FILES: dict[str, str] = {"/opt/mastodon/config/variables.txt": "mastodon_variables.txt"}

@@ -102,8 +102,7 @@ def run_horizon(settings: Settings) -> int:
 
 
 def run_schedule(settings: Settings) -> int:
-    """Once a minute does what is due, until told to stop: forgets sessions and pictures that never became a post."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    """Once a minute does what is due: forgets sessions and pictures that never became a post. Heeds no signal."""
     store = Store(settings)
     print("Running scheduled tasks every minute.", flush=True)
     while True:

@@ -13,7 +13,7 @@ from .shared import Bucket, Environment, Refused
 
 NAMES = Path("vendor/variables.txt")
 _SURROUNDINGS = {"PATH", "HOME", "HOSTNAME", "PWD", "OLDPWD", "SHLVL", "TERM", "LANG", "_", "container"}
-_SURROUNDINGS |= {"NOTIFY_SOCKET", "LC_ALL", "LC_CTYPE", "CONTRACT_ARTISAN"}
+_SURROUNDINGS |= {"NOTIFY_SOCKET", "LC_ALL", "LC_CTYPE", "CONTRACT_ARTISAN", "SSL_CERT_FILE"}
 _MYSQL = Form(r"mysql", "mysql")
 _REDIS = Form(r"redis", "redis")
 _REDIS_CLIENT = Form(r"phpredis|predis", "phpredis or predis")

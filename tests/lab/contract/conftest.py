@@ -107,9 +107,9 @@ def make_program(tmp_path: Path) -> Iterator[Callable[..., Program]]:
 def debian_python() -> str:
     """Debian's Python with the drivers that the images have."""
     python = "/usr/bin/python3"
-    probe = [python, "-I", "-c", "import psycopg2, redis"]
+    probe = [python, "-I", "-c", "import psycopg2, pymysql, redis"]
     if not Path(python).exists() or subprocess.run(probe, capture_output=True).returncode:
-        pytest.skip("needs Debian's python3-psycopg2 and python3-redis")
+        pytest.skip("needs Debian's python3-psycopg2, python3-pymysql and python3-redis")
     return python
 
 

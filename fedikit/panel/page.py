@@ -1,0 +1,148 @@
+"""The panel as one widget: its pages, the way between them, and who is at work."""
+
+import asyncio
+import html
+import os
+from importlib.resources import files
+from pathlib import Path
+
+import ipywidgets as w
+
+from fedikit.errors import FedikitError
+from fedikit.panel.desk import Desk
+from fedikit.panel.order import Order, Place
+from fedikit.panel.pages.checks import Checks
+from fedikit.panel.pages.choose import Choose
+from fedikit.panel.pages.history import History
+from fedikit.panel.pages.leave import Leave
+from fedikit.panel.pages.look import Look
+from fedikit.panel.pages.page import Page, Ways
+from fedikit.panel.pages.progress import Progress
+from fedikit.panel.pages.requests import Requests
+from fedikit.panel.pages.services import Services
+from fedikit.panel.runner import start
+from fedikit.panel.texts import Texts
+from fedikit.panel.widgets import button, classed, column, markup
+from fedikit.remote.session import OPERATOR
+from fedikit.runbook.record import RunStatus, read_record
+
+PAGES: tuple[type[Page], ...] = (Services, Choose, Look, Progress, Checks, History, Leave, Requests)
+GLANCE_SECONDS = 1.0
+
+
+def show(
+    configuration: str = "", environment: str = "", *, panel: str = "", operator: str = "", language: str = "en"
+) -> w.Widget:
+    """The panel of an operator in `panel.toml`, or, without one, the provider's on these two files.
+
+    Mistakes in the files that are needed are shown in its place.
+    """
+    text = Texts(language)
+    try:
+        desk = Desk.at(Place(configuration=configuration, environment=environment, panel=panel, operator=operator))
+    except FedikitError as error:
+        return markup(f'<p class="fk-bad" role="alert">✘ {html.escape(error.text)}</p>')
+    if desk.who:
+        os.environ[OPERATOR] = desk.who
+    return Panel(desk, text).widget
+
+
+class Panel:
+    """One visitor's view."""
+
+    def __init__(self, desk: Desk, text: Texts) -> None:
+        self.desk, self.text = desk, text
+        ways = Ways(self.go, self.order, self.say)
+        self.pages = {page.name: page(desk, text, ways) for page in PAGES if page.concerns(desk)}
+        self._tabs = {name: self._tab(page) for name, page in self.pages.items()}
+        self._told = markup("", "fk-told")
+        self._body = w.VBox([])
+        style = markup(f"<style>{files('fedikit.panel').joinpath('panel.css').read_text('utf-8')}</style>")
+        navigation = classed(w.Box(list(self._tabs.values())), "fk-navigation")
+        self.widget = column(style, navigation, self._told, self._body, classes=("fk-desk",))
+        self._at = ""
+        self._seen: object = None
+        self.go("progress" if self._is_running() else "services")
+        self._watching = asyncio.ensure_future(self._watch())
+
+    @property
+    def page(self) -> Page:
+        """The page that is looked at."""
+        return self.pages[self._at]
+
+    def go(self, name: str) -> None:
+        """Shows another page."""
+        self._told.value = ""
+        if name == "choose" and isinstance(page := self.pages[name], Choose) and self._at in ("history", "look"):
+            page.start_over()
+        self._at = name
+        for each, tab in self._tabs.items():
+            (tab.add_class if each == name else tab.remove_class)("fk-here")
+        self._attempt(self.page.enter)
+        self._body.children = (self.page.widget,)
+
+    def order(self, order: Order) -> None:
+        """Has it done by a process of its own, and shows how it goes on."""
+        self.say(self.text("One moment …"))
+        self._ordering = asyncio.ensure_future(self._order(order))
+
+    def close(self) -> None:
+        """Ends the watching."""
+        self._watching.cancel()
+
+    def say(self, words: str, *, is_bad: bool = False) -> None:
+        """Tells the visitor something, above the page."""
+        sign, kind = ("✘ ", "fk-bad") if is_bad else ("", "fk-plain")
+        self._told.value = (
+            f'<p class="{kind}" role="status" style="white-space:pre-line">{sign}{html.escape(words)}</p>'
+        )
+
+    async def _order(self, order: Order) -> None:
+        try:
+            await asyncio.to_thread(start, order)
+        except (FedikitError, OSError) as error:
+            self.say(error.text if isinstance(error, FedikitError) else str(error), is_bad=True)
+        else:
+            self._follow(order)
+
+    def _follow(self, order: Order) -> None:
+        if order.place != self.desk.place:
+            self.go("requests")
+            self.say(self.text("It has begun; {who} sees how it goes on.", who=order.place.operator))
+        else:
+            self.go("look" if order.dry_run and order.runbook != "verify" else "progress")
+
+    async def _watch(self) -> None:
+        """Tells the page when files have moved. It sends nothing as long as none have, so that a kernel may rest."""
+        while True:
+            await asyncio.sleep(GLANCE_SECONDS)
+            seen = self._state()
+            if seen != self._seen or self._is_running():
+                self._seen = seen
+                self._attempt(self.page.refresh)
+
+    def _attempt(self, act: "object") -> None:
+        try:
+            act()  # type: ignore[operator]
+        except FedikitError as error:
+            self.say(error.text, is_bad=True)
+
+    def _state(self) -> object:
+        """What pages are drawn from, as times of files."""
+        newest = self._newest()
+        watched = [
+            self.desk.configuration,
+            *([newest, newest / "events.ndjson", newest / "result.json"] if newest else []),
+        ]
+        return [(str(file), file.stat().st_mtime_ns) for file in watched if file.exists()]
+
+    def _newest(self) -> Path | None:
+        folders = [file.parent for file in self.desk.records.glob("*/parameters.json")]
+        return max(folders, default=None)
+
+    def _is_running(self) -> bool:
+        newest = self._newest()
+        return newest is not None and read_record(newest).status is RunStatus.RUNNING
+
+    def _tab(self, page: Page) -> w.Button:
+        return button(self.text(page.title), lambda: self.go(page.name), "fk-tab", f"fk-tab-{page.name}")

@@ -1,0 +1,121 @@
+"""Look: the plan in words, what would be lost first, and the button that has it done."""
+
+from collections.abc import Iterator
+
+import ipywidgets as w
+
+from fedikit.display.drawing import mimebundle
+from fedikit.panel.order import Order
+from fedikit.panel.pages.page import Page
+from fedikit.panel.runner import order_of
+from fedikit.panel.settings_changed import settings_chosen
+from fedikit.panel.widgets import Fold, bullets, button, column, heading, markup, notice, paragraph, row
+from fedikit.panel.words import PlanInWords, plan_in_words, run_in_words
+from fedikit.results.plan import Plan
+from fedikit.runbook.history import expected_seconds
+from fedikit.runbook.record import Record, RunStatus
+
+
+class Look(Page):
+    """The newest plan."""
+
+    name = "look"
+    title = "Look"
+
+    _shown: tuple[str, RunStatus] | None = None
+
+    def enter(self) -> None:
+        self._shown = None
+        self.refresh()
+
+    def refresh(self) -> None:
+        record = self._newest()
+        key = (record.folder.name, record.status) if record else None
+        if key == self._shown and self.widget.children:
+            return
+        self._shown = key
+        self.show(heading(self.text("What would change")), *(self._parts(record) if record else self._nothing()))
+
+    def _newest(self) -> Record | None:
+        """The newest run, if it only looked: a plan that something was done after is past."""
+        runs = [record for record in self.desk.runs() if record.runbook != "verify"]
+        order = order_of(runs[-1].folder) if runs else None
+        return runs[-1] if order and order.dry_run else None
+
+    def _nothing(self) -> Iterator[w.Widget]:
+        yield paragraph(self.text("There is no plan to look at. Choose, and see what would change."))
+        yield button(self.text("Choose"), lambda: self.ways.go("choose"), "fk-to-choose", kind="main")
+
+    def _parts(self, record: Record) -> Iterator[w.Widget]:
+        file = record.folder / "plan.json"
+        if record.status is RunStatus.RUNNING:
+            yield paragraph(self.text("The machines are being asked …"))
+            return
+        if not file.exists():
+            yield notice(run_in_words(record, text=self.text).sentence, "bad")
+            yield from self._nothing()
+            return
+        plan = Plan.model_validate_json(file.read_bytes())
+        parameters = record.parameters
+        seconds = expected_seconds(self.desk.runs(), record.runbook, {**parameters, "dry_run": False})
+        order = order_of(record.folder)
+        changed = settings_chosen(self.desk.saved(), order.document) if order and order.document else None
+        yield from self._plan(record, plan, plan_in_words(plan, text=self.text, seconds=seconds, changed=changed))
+
+    def _plan(self, record: Record, plan: Plan, words: PlanInWords) -> Iterator[w.Widget]:
+        if words.lost:
+            yield notice(self.text("This will be lost, and cannot be had back:"), "bad", "fk-lost")
+            yield bullets(words.lost, "fk-lost")
+        if words.refused:
+            yield notice(self.text("This cannot be done:"), "bad", "fk-refused")
+            yield bullets(words.refused, "fk-refused")
+        yield bullets([*words.changes, *words.kept], "fk-changes")
+        yield paragraph(" ".join(f"{part[:1].upper()}{part[1:]}." for part in (words.rest, words.effort) if part))
+        yield from self._deed(record, plan, bool(words.lost))
+        yield Fold(self.text("The exact plan"), lambda: markup(mimebundle(plan)["text/html"]), "fk-exact").widget
+        yield Fold(self.text("The command that does the same"), lambda: self._command(record, plan), "fk-same").widget
+
+    def _deed(self, record: Record, plan: Plan, is_loss: bool) -> Iterator[w.Widget]:
+        order = order_of(record.folder)
+        if order is None or not plan.has_changes or plan.is_refused:
+            yield button(self.text("Choose"), lambda: self.ways.go("choose"), "fk-to-choose")
+            return
+        domain = str(self.desk.saved().get("domain", plan.deployment.name))
+        typed = w.Text(description=self.text("Type {domain} to destroy it", domain=domain), continuous_update=True)
+        typed.add_class("fk-typed")
+        label = self.text("Ask {who} to agree", who=", ".join(self.desk.approvers)) if self.desk.approvers else ""
+
+        def do() -> None:
+            wanted = order.model_copy(update={"dry_run": False, "agreed": plan.digest, "confirmed": typed.value})
+            if self.desk.approvers:
+                self.desk.ask(wanted, record.folder)
+                self.ways.say(self.text("{who} can agree to it now.", who=", ".join(self.desk.approvers)))
+            else:
+                self.ways.order(wanted)
+
+        deed = button(label or self.text("Do it"), do, "fk-do", kind="danger" if is_loss else "main")
+        if is_loss:
+            deed.disabled = True
+            typed.observe(lambda change: setattr(deed, "disabled", change["new"] != domain), "value")
+            yield column(typed)
+        yield row(deed, button(self.text("Not now"), lambda: self.ways.go("choose"), "fk-not-now"))
+        yield from self._destroying(order, plan)
+
+    def _destroying(self, order: Order, plan: Plan) -> Iterator[w.Widget]:
+        """For those who may: the same, with the data of what leaves."""
+        keeps = any(change.data and change.action == "keep" for host in plan.hosts.values() for change in host.changes)
+        if keeps and self.desk.may_purge and not order.purge:
+            purging = order.model_copy(update={"purge": True})
+            label = self.text("See what it would be to destroy that data, too")
+            yield button(label, lambda: self.ways.order(purging), "fk-purge")
+
+    def _command(self, record: Record, plan: Plan) -> w.Widget:
+        parameters = {**record.parameters, "dry_run": False, "agreed": plan.digest}
+        words = " ".join(f"{name}={_word(value)}" for name, value in parameters.items() if value not in ([], "", None))
+        return paragraph(f"fedikit run {record.runbook} {words}", "fk-command")
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

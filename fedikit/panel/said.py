@@ -1,0 +1,134 @@
+"""What the library says in English, in the operator's language: found by the form of its sentences.
+
+Only for people to read: nothing is decided by it, and what has no known form stays English.
+"""
+
+import re
+from functools import cache
+
+from fedikit.panel.texts import Texts
+
+_MISTAKES = (
+    "is missing",
+    "is empty",
+    "is nested too deeply",
+    "is not known",
+    'is not known; did you mean "{name}"?',
+    "is not known; known here: {names}",
+    "is not for this type",
+    "is there more than once",
+    "is not a number that JSON knows",
+    "does not say its {what}",
+    'is of the type "{tag}", should be {choices}',
+    "is too short, should have at least {n} characters",
+    "is too short, should have at least {n} entries",
+    "is too long, should have at most {n} characters",
+    "is too long, should have at most {n} entries",
+    "is {given}, should be {wanted}",
+    "should be {wanted}",
+    "true or false",
+    "a whole number",
+    "a number",
+    "text",
+    "a list",
+    "a group of settings",
+    "one line of text",
+    "at least {n}",
+    "at most {n}",
+    "more than {n}",
+    "'{first}' or '{last}'",
+    "a short name of small letters, digits and dashes",
+    "a fully qualified domain name in lower case, without a final dot",
+    "a user's name in the fediverse: small letters, digits and _, a letter first",
+    "one line of text, without control characters",
+    "an e-mail address",
+    "an address that starts with https://",
+    "a server's address: http:// or https://, and no path",
+    "text of the form {pattern}",
+    "is a name that {application} keeps for itself",
+    "should have no % for {application}",
+    "is too long, should have at most {n} characters for {application}",
+    "is too long, should have at most {n} bytes for {application} (a letter with an accent takes two)",
+    "is too easy to guess, should be longer, or have more kinds of letters, digits and signs for {application}",
+    "should be none: the server is one person's (singleUser)",
+    "is missing: Mastodon wants an address and an account, or none of them",
+    "is missing: the application is enabled, but placed on no host",
+)
+_HOSTS = (
+    "bears data",
+    "edited by hand",
+    "is being changed by {who}",
+    "the last apply ({run}) was interrupted; applying again completes it",
+    "the last apply ({run}) failed at {item}: {message}",
+    "not part of the last change",
+    "belongs to the deployment {name}",
+    "{host} cannot be reached",
+    "is the machine up?",
+    "wanted {wanted}, saw {seen}",
+    "no answer from {place} in time",
+    "connection refused by {place}",
+    "an address of {name}",
+    "a valid certificate for {name}",
+    "{server} knows no such name",
+    "no answer from the DNS server {server}",
+    "not every host was brought to its wanted state",
+    "not every check passed",
+    "not every host can be worked on",
+    "there is still something to do",
+)
+_ORDERS = (
+    "this is not allowed:",
+    "is not yours to change; ask your provider",
+    "to destroy data, or to leave it behind, is the provider's",
+    "a generation may hold what others changed: choose the settings of that time instead",
+    "a plan must be looked at first",
+    "to destroy data takes the domain, typed",
+    "one of these must agree: {names}",
+    "{name} is not theirs to remove",
+    "{who} is at work there: {runbook}, since {time}",
+    "wait for it to end, or stop it first",
+    "what would be done is no longer what was agreed to; nothing was changed",
+    "look at the plan again: a host, the files or Debian's packages moved",
+)
+FORMS = dict.fromkeys(_MISTAKES + _HOSTS + _ORDERS) | {
+    "the domain of {application} would change from {had} to {wanted}: other servers know its users and posts by "
+    "{again}, and that cannot be told to them. If it is meant: --consent {consent}": (
+        "The address of {application} would change from {had} to {wanted}: other servers know its users and posts by "
+        "the old one, and that cannot be told to them. Take the old address back, or agree to the new one"
+    ),
+    "the permanent secret {name} would change, and what it encrypts would be lost. Give back the one that was there": (
+        "A key that data depends on would change: {name}. Ask your provider to give back the one that was there"
+    ),
+    "was deployed with another master key: {rest}": (
+        "This host was set up with another master key. Ask your provider to restore it"
+    ),
+}
+"""The forms in which the library says something; beside those that are not for operators, how the panel says it."""
+
+
+def said(message: str, *, text: Texts) -> str:
+    """A message of the library as the panel says it."""
+    for pattern, words in _patterns():
+        if found := pattern.fullmatch(message):
+            values = {name: said(value, text=text) for name, value in found.groupdict().items()}
+            return text(words, **values) if values else text(words)
+    return message
+
+
+def told(error: str, *, text: Texts) -> str:
+    """An error's text as the panel says it: what happened and what to do, in one line."""
+    lines = (said(line.strip().removeprefix("→ "), text=text) for line in error.splitlines())
+    return "; ".join(line for line in lines if line)
+
+
+@cache
+def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """The more a form says by itself, the earlier it is tried."""
+    longest = sorted(FORMS, key=lambda form: -len(re.sub(r"\{\w+\}", "", form)))
+    return tuple((_pattern(form), FORMS[form] or form) for form in longest)
+
+
+def _pattern(form: str) -> re.Pattern[str]:
+    parts = re.split(r"\{(\w+)\}", form)
+    words = [f"(?P<{part}>.+)" if number % 2 else re.escape(part) for number, part in enumerate(parts)]
+    return re.compile("".join(words), re.DOTALL)

@@ -1,0 +1,140 @@
+"""A provider with two operators and their machines, which are directories: everything but the machines is real.
+
+The applications come from a distribution of their own, as anybody's would: `notes` writes a page and keeps a directory
+of data, `album` is not done while the file `Provider.waiting` is there.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fedikit.panel.desk import Desk
+from fedikit.panel.order import Order, Place
+from fedikit.remote.directory import DirectoryMachine
+
+HASH = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$q1J5dHJpbmcK"
+APPLICATIONS = '''
+from fedikit.model import Application, Context, Directory, File, HostItems, Job, Requests, Settings
+
+
+class NotesSettings(Settings):
+    """The notebook."""
+
+    title: str = "Notes"
+    """What stands above the page."""
+
+
+class Notes(Application[NotesSettings]):
+    """Keeps notes."""
+
+    name = "notes"
+
+    def requests(self, settings: NotesSettings, context: Context) -> Requests:
+        page = File(path="/etc/notes.txt", content=f"{settings.title} of {context.domain}\\n")
+        return {"items": HostItems(items=(page, Directory(path="/srv/notes", data=True)))}
+
+
+class AlbumSettings(Settings):
+    """The album."""
+
+    pages: int = 10
+    """How many pages it has."""
+
+
+class Album(Application[AlbumSettings]):
+    """Shows pictures."""
+
+    name = "album"
+
+    def requests(self, settings: AlbumSettings, context: Context) -> Requests:
+        print_it = Job(name="print", run=("print-album", str(settings.pages)))
+        return {"items": HostItems(items=(print_it,))}
+'''
+ENVIRONMENT = """
+name = "{name}"
+
+[hosts.{name}]
+type = "directory"
+path = "machines/{name}"
+
+[placement]
+notes = "{name}"
+album = "{name}"
+
+[secrets]
+master_key = "file:master.key"
+"""
+PERSON = {"displayName": "Testy McTestface", "username": "test", "email": "test@example.org"}
+PRINTER = '#!/bin/sh\nwhile [ -e "$FEDIKIT_WAIT" ]; do /bin/sleep 0.05; done\n'
+
+
+class Provider:
+    """A folder with `panel.toml`, and a file and a machine for each operator."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        _install(folder / "site")
+        key = folder / "master.key"
+        key.write_text("5" * 64 + "\n")
+        key.chmod(0o600)
+        self.waiting = folder / "wait"
+        self.operators: dict[str, dict[str, Any]] = {}
+
+    @property
+    def panel(self) -> Path:
+        return self.folder / "panel.toml"
+
+    def hire(self, name: str, **rights: Any) -> "Provider":
+        """Takes an operator on, whose machine has the operator's name."""
+        machine = DirectoryMachine.at(self.folder / "machines" / name)
+        machine.program("print-album", PRINTER.replace("$FEDIKIT_WAIT", str(self.waiting)))
+        (self.folder / f"{name}.toml").write_text(ENVIRONMENT.format(name=name))
+        chosen = {"domain": f"{name}.example.org", "initialUser": PERSON}
+        (self.folder / f"{name}.json").write_text(json.dumps(chosen))
+        files = {"configuration": f"{name}.json", "environment": f"{name}.toml"}
+        self.operators[name] = {"password": HASH, **files, **rights}
+        self.panel.write_text("".join(map(_table, self.operators, self.operators.values())))
+        return self
+
+    def place(self, name: str) -> Place:
+        return Place(configuration="", environment="", panel=str(self.panel), operator=name)
+
+    def desk(self, name: str) -> Desk:
+        return Desk.at(self.place(name))
+
+    def order(self, name: str, runbook: Any = "deploy", **fields: Any) -> Order:
+        return Order(place=self.place(name), runbook=runbook, **fields)
+
+    def wanted(self, name: str, **applications: Mapping[str, Any]) -> dict[str, Any]:
+        """What the operator's file holds, with these applications besides."""
+        return {**self.desk(name).saved(), **applications}
+
+    def file(self, name: str, path: str) -> Path:
+        """A file on the operator's machine."""
+        return self.folder / "machines" / name / path.lstrip("/")
+
+
+def _table(name: str, fields: Mapping[str, Any]) -> str:
+    lines = [f"{key} = {json.dumps(value)}" for key, value in fields.items()]
+    return "\n".join([f"[operators.{name}]", *lines, "", ""])
+
+
+def _install(site: Path) -> None:
+    info = site / "panel_scene-1.dist-info"
+    info.mkdir(parents=True)
+    (site / "panel_scene.py").write_text(APPLICATIONS)
+    points = ["[fedikit.applications]", "notes = panel_scene:Notes", "album = panel_scene:Album", ""]
+    (info / "entry_points.txt").write_text("\n".join(points))
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: panel-scene\nVersion: 1\n")
+
+
+def import_path(site: Path) -> str:
+    """What PYTHONPATH must be, so that other processes find the applications."""
+    return os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH", "")])])
+
+
+def forget_applications() -> None:
+    sys.modules.pop("panel_scene", None)
