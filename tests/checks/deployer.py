@@ -87,8 +87,9 @@ class Deployer:
     luggage: Path
 
     def pack(self, path: str, content: str | bytes) -> None:
-        """Puts a file into the luggage."""
+        """Puts a file into the luggage, for its owner only."""
         place = self._place(path)
+        place.touch(mode=0o600)
         place.write_bytes(content.encode() if isinstance(content, str) else content)
 
     def pack_store(self, deployment: Deployment) -> None:
@@ -116,14 +117,14 @@ class Deployer:
         self.machine.succeed(f"{PIP} install --quiet --no-index --no-deps /root/*.whl && {PIP} check")
 
     def _pack_lists(self, store: Store) -> None:
-        """Lists name the place where they lie."""
+        """Lists name the place where they lie; and what apt is told there, it is told as another user than root."""
         lists = current_lists(CODENAME, ARCHITECTURE, store=store, tell=tell_nobody)
         there = self.luggage / f".{HOME}/cache/store" / lists.folder.relative_to(store.directory)
         with lists.unchanging():
             shutil.copytree(lists.folder, there)
         for name in ("apt.conf", "refreshed"):
-            file = there / name
-            file.write_text(file.read_text().replace(str(store.directory), f"{HOME}/cache/store"))
+            lines = (there / name).read_text().replace(str(store.directory), f"{HOME}/cache/store").splitlines(True)
+            (there / name).write_text("".join(line for line in lines if not line.startswith("APT::Sandbox")))
 
     def _pack_file(self, path: Path, store: Store) -> None:
         shutil.copyfile(path, self._place(f"{HOME}/cache/store/{path.relative_to(store.directory)}"))
