@@ -12,13 +12,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 from fedikit.environment.environment import Environment
 from fedikit.environment.load import as_configuration, load_configuration, load_environment
 from fedikit.errors import ConfigurationError, FedikitError, Mistake
 from fedikit.model.configuration import Configuration
 from fedikit.model.deployment import Deployment
 from fedikit.model.document import Malformed, parse_json
-from fedikit.model.value import digest_of
+from fedikit.model.value import Value, digest_of
 from fedikit.panel.operators import Operator, load_panel
 from fedikit.panel.order import Order, Place
 from fedikit.runbook.record import Record, list_records, write_whole
@@ -35,6 +37,19 @@ class Earlier(NamedTuple):
 
     until: datetime
     document: dict[str, Any]
+
+
+class Request(Value):
+    """What an operator wants done as soon as another agrees."""
+
+    order: Order
+    record: str
+    """The run that looked, whose plan it is."""
+    asked: datetime
+
+    @property
+    def who(self) -> str:
+        return self.order.place.operator
 
 
 class NotAllowed(FedikitError):
@@ -175,13 +190,45 @@ class Desk:
             yield "a plan must be looked at first"
         if (order.purge or order.consent) and order.confirmed != self.saved().get("domain"):
             yield "to destroy data takes the domain, typed"
-        if self.approvers and order.approver not in self.approvers:
+        if self.approvers and not self._is_agreed(order):
             yield f"one of these must agree: {', '.join(self.approvers)}"
+
+    def _is_agreed(self, order: Order) -> bool:
+        """Whether another agreed to the very thing that was asked for."""
+        request = self.request()
+        asked = request.order.model_copy(update={"approver": order.approver}) if request else None
+        return order.approver in self.approvers and order == asked
 
     def _not_theirs_to_remove(self) -> Iterator[str]:
         for name, settings in self.saved().items():
             if isinstance(settings, dict) and settings.get("enable") and not self.may_change(f"{name}.enable"):
                 yield f"{name} is not theirs to remove"
+
+    # What another must agree to
+
+    def ask(self, order: Order, record: Path) -> None:
+        """Asks the others; a request before it is forgotten."""
+        request = Request(order=order, record=str(record), asked=datetime.now(UTC))
+        os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        write_whole(self._request, request.model_dump_json(indent=1))
+
+    def request(self) -> Request | None:
+        """What this operator asked for."""
+        try:
+            return Request.model_validate_json(self._request.read_bytes())
+        except (FileNotFoundError, ValidationError):
+            return None
+
+    def forget_request(self) -> None:
+        self._request.unlink(missing_ok=True)
+
+    def others(self) -> list["Desk"]:
+        """The desks of those to whom this operator's agreement is worth something."""
+        if not self.place.panel:
+            return []
+        operators = load_panel(self.place.panel).operators
+        names = [name for name, operator in operators.items() if self.who in operator.approved_by]
+        return [Desk.at(self.place.model_copy(update={"operator": name})) for name in names]
 
     # What was done
 
@@ -193,6 +240,10 @@ class Desk:
         """What was chosen before, the newest first."""
         found = sorted((self.folder / "earlier").glob("*.json"), reverse=True)
         return [Earlier(datetime.strptime(file.stem, _STAMP).replace(tzinfo=UTC), _document(file)) for file in found]
+
+    @property
+    def _request(self) -> Path:
+        return self.folder / "request.json"
 
     @property
     def _draft(self) -> Path:

@@ -18,6 +18,7 @@ from fedikit.panel.pages.leave import Leave
 from fedikit.panel.pages.look import Look
 from fedikit.panel.pages.page import Page, Ways
 from fedikit.panel.pages.progress import Progress
+from fedikit.panel.pages.requests import Requests
 from fedikit.panel.pages.services import Services
 from fedikit.panel.runner import start
 from fedikit.panel.texts import Texts
@@ -25,7 +26,7 @@ from fedikit.panel.widgets import button, classed, column, markup
 from fedikit.remote.session import OPERATOR
 from fedikit.runbook.record import RunStatus, read_record
 
-PAGES: tuple[type[Page], ...] = (Services, Choose, Look, Progress, Checks, History, Leave)
+PAGES: tuple[type[Page], ...] = (Services, Choose, Look, Progress, Checks, History, Leave, Requests)
 GLANCE_SECONDS = 1.0
 
 
@@ -51,8 +52,8 @@ class Panel:
 
     def __init__(self, desk: Desk, text: Texts) -> None:
         self.desk, self.text = desk, text
-        ways = Ways(self.go, self.order)
-        self.pages = {page.name: page(desk, text, ways) for page in PAGES}
+        ways = Ways(self.go, self.order, self.say)
+        self.pages = {page.name: page(desk, text, ways) for page in PAGES if page.concerns(desk)}
         self._tabs = {name: self._tab(page) for name, page in self.pages.items()}
         self._told = markup("", "fk-told")
         self._body = w.VBox([])
@@ -101,6 +102,13 @@ class Panel:
             await asyncio.to_thread(start, order)
         except (FedikitError, OSError) as error:
             self.say(error.text if isinstance(error, FedikitError) else str(error), is_bad=True)
+        else:
+            self._follow(order)
+
+    def _follow(self, order: Order) -> None:
+        if order.place != self.desk.place:
+            self.go("requests")
+            self.say(self.text("It has begun; {who} sees how it goes on.", who=order.place.operator))
         else:
             self.go("look" if order.dry_run and order.runbook != "verify" else "progress")
 

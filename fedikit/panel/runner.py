@@ -119,6 +119,7 @@ def _run(order: Order, desk: Desk) -> None:
         os.environ[OPERATOR] = f"{who}, agreed to by {order.approver}" if order.approver else who
     with at_work(desk.environment, who, order.runbook) as mark:
         parameters = _parameters(order, desk)
+        desk.forget_request()
 
         def opened(record: Path) -> None:
             told = order.model_copy(update={"document": None})

@@ -158,9 +158,40 @@ def test_what_was_chosen_before_can_be_chosen_again(provider: Provider) -> None:
         visitor.click("fk-again")
         assert visitor.control("notes-enable").value is False
         visitor.click("fk-look")
-        await visitor.sees("What notes keeps on alice stays there")
+        await visitor.sees("Notes will be removed from alice; its data stays there")
 
     visit(provider, "alice", act)
+
+
+def test_what_another_must_agree_to_is_asked_for_and_agreed_to(provider: Provider) -> None:
+    provider.hire("bob").hire("alice", approved_by=["bob"])
+
+    async def ask(visitor: Visitor) -> None:
+        visitor.click("fk-tab-choose")
+        visitor.control("notes-enable").value = True
+        await asyncio.sleep(1)
+        visitor.click("fk-look")
+        await visitor.finds("fk-do")
+        visitor.click("fk-do")
+        await visitor.sees("bob can agree to it now")
+        assert not provider.file("alice", "/etc/notes.txt").exists()
+
+    async def agree(visitor: Visitor) -> None:
+        visitor.click("fk-tab-requests")
+        assert "notes will be installed on alice" in visitor.text()
+        visitor.click("fk-agree")
+        await visitor.sees("It has begun")
+        await visitor.sees("Nobody asks for anything")
+
+    async def see(visitor: Visitor) -> None:
+        visitor.click("fk-tab-progress")
+        await visitor.ends()
+        assert not visitor.find("fk-tab-requests")
+
+    visit(provider, "alice", ask)
+    visit(provider, "bob", agree)
+    visit(provider, "alice", see)
+    assert provider.file("alice", "/etc/notes.txt").exists()
 
 
 def test_a_mistake_in_the_files_is_shown_in_the_panels_place(provider: Provider) -> None:

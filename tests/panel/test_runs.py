@@ -201,12 +201,22 @@ def test_who_is_not_in_the_file_may_do_nothing(provider: Provider) -> None:
 
 
 def test_what_an_operator_agreed_to_is_done_with_anothers_consent(provider: Provider) -> None:
-    provider.hire("bob").hire("alice", approved_by=["bob"])
+    provider.hire("bob").hire("alice", approved_by=["bob"], may_purge=True)
     order = provider.order("alice", document=provider.wanted("alice", notes=NOTES))
-    agreed = looked_at(order)
-    record = ended(start(order.model_copy(update={"dry_run": False, "agreed": agreed, "approver": "bob"})))
+    wanted = order.model_copy(update={"dry_run": False, "agreed": looked_at(order)})
+    provider.desk("alice").ask(wanted, provider.desk("alice").runs()[-1].folder)
+    (asking,) = provider.desk("bob").others()
+    request = asking.request()
+    assert request
+    another = wanted.model_copy(update={"approver": "bob", "purge": True, "confirmed": "alice.example.org"})
+    with pytest.raises(RefusedOrder, match="must agree: bob"):
+        start(another)
+    agreed = request.order.model_copy(update={"approver": "bob"})
+    record = ended(start(agreed))
     assert record.result
     assert record.result.user == "alice, agreed to by bob"
+    with pytest.raises(RefusedOrder, match="must agree: bob"):
+        start(agreed)
 
 
 def test_everything_is_removed_and_data_stays(provider: Provider) -> None:

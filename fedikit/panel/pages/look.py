@@ -8,6 +8,7 @@ from fedikit.display.drawing import mimebundle
 from fedikit.panel.order import Order
 from fedikit.panel.pages.page import Page
 from fedikit.panel.runner import order_of
+from fedikit.panel.settings_changed import settings_chosen
 from fedikit.panel.widgets import Fold, bullets, button, column, heading, markup, notice, paragraph, row
 from fedikit.panel.words import PlanInWords, plan_in_words, run_in_words
 from fedikit.results.plan import Plan
@@ -57,7 +58,9 @@ class Look(Page):
         plan = Plan.model_validate_json(file.read_bytes())
         parameters = record.parameters
         seconds = expected_seconds(self.desk.runs(), record.runbook, {**parameters, "dry_run": False})
-        yield from self._plan(record, plan, plan_in_words(plan, text=self.text, seconds=seconds))
+        order = order_of(record.folder)
+        changed = settings_chosen(self.desk.saved(), order.document) if order and order.document else None
+        yield from self._plan(record, plan, plan_in_words(plan, text=self.text, seconds=seconds, changed=changed))
 
     def _plan(self, record: Record, plan: Plan, words: PlanInWords) -> Iterator[w.Widget]:
         if words.lost:
@@ -84,7 +87,11 @@ class Look(Page):
 
         def do() -> None:
             wanted = order.model_copy(update={"dry_run": False, "agreed": plan.digest, "confirmed": typed.value})
-            self.ways.order(wanted)
+            if self.desk.approvers:
+                self.desk.ask(wanted, record.folder)
+                self.ways.say(self.text("{who} can agree to it now.", who=", ".join(self.desk.approvers)))
+            else:
+                self.ways.order(wanted)
 
         deed = button(label or self.text("Do it"), do, "fk-do", kind="danger" if is_loss else "main")
         if is_loss:

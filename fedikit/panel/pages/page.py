@@ -19,6 +19,8 @@ class Ways:
     """To the page of that name."""
     order: Callable[[Order], None]
     """Has something done: to the run, once it has begun, or to the reason why not."""
+    say: Callable[[str], None]
+    """Tells the visitor something, above the page."""
 
 
 class Page:
@@ -32,6 +34,11 @@ class Page:
         self.widget = w.VBox([])
         self.widget.add_class("fk-page")
         self.widget.add_class(f"fk-page-{self.name}")
+
+    @classmethod
+    def concerns(cls, desk: Desk) -> bool:
+        """Whether there is anything on it for them."""
+        return True
 
     def enter(self) -> None:
         """Somebody comes to look."""

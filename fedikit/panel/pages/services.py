@@ -8,10 +8,12 @@ import ipywidgets as w
 from fedikit.errors import ConfigurationError, FedikitError
 from fedikit.model.configuration import Configuration
 from fedikit.model.deployment import Deployment
-from fedikit.panel.amounts import age
+from fedikit.panel.amounts import age, size
+from fedikit.panel.owners import spelt
 from fedikit.panel.pages.page import Page
 from fedikit.panel.widgets import bullets, button, column, heading, link, notice, paragraph, row
 from fedikit.results.check import CheckResult
+from fedikit.results.status import Status
 from fedikit.results.verdict import Verdict
 from fedikit.runbook.record import Record
 
@@ -64,11 +66,20 @@ class Services(Page):
     ) -> w.Widget:
         address = address_of(name, deployment)
         registrations = SIGN_UPS.get(str(getattr(chosen.settings(name), "registrations", "")))
-        parts = [heading(name.capitalize(), 3), self._health(name, seen)]
+        parts = [heading(spelt(name), 3), self._health(name, seen)]
         parts += [paragraph(self.text(registrations))] if registrations else []
+        parts += [paragraph(words) for words in self._room(name)]
         if address:
             parts.append(link(address, self.text("Open {address}", address=address), f"fk-open-{name}"))
         return column(*parts, classes=("fk-card", f"fk-service-{name}"))
+
+    def _room(self, name: str) -> Iterator[str]:
+        """How full the disks of its hosts were when they were asked last."""
+        asked = latest_status(self.desk.runs())
+        for host in self.desk.hosting.placement.get(name, ()):
+            if asked and host in asked.hosts and (disk := asked.hosts[host].disk):
+                used, whole = size(disk.used, text=self.text), size(disk.size, text=self.text)
+                yield self.text("Storage on {host}: {used} of {whole} used.", host=host, used=used, whole=whole)
 
     def _health(self, name: str, seen: tuple[datetime, Verdict] | None) -> w.Widget:
         results = [result for result in seen[1].results if result.application == name] if seen else []
@@ -98,6 +109,15 @@ def latest_verdict(records: list[Record]) -> tuple[datetime, Verdict] | None:
         file = record.folder / "verdict.json"
         if file.exists():
             return datetime.fromtimestamp(file.stat().st_mtime, UTC), Verdict.model_validate_json(file.read_bytes())
+    return None
+
+
+def latest_status(records: list[Record]) -> Status | None:
+    """What hosts said of themselves last."""
+    for record in reversed(records):
+        file = record.folder / "status.json"
+        if file.exists():
+            return Status.model_validate_json(file.read_bytes())
     return None
 
 

@@ -158,13 +158,22 @@ class Application:
 
 
 def serve(
-    application: Application, address: str, port: int, *, stop: Iterable[int] = (signal.SIGTERM, signal.SIGINT)
+    application: Application,
+    address: str,
+    port: int,
+    *,
+    stop: Iterable[int] = (signal.SIGTERM, signal.SIGINT),
+    beside: Callable[[], None] = lambda: None,
 ) -> int:
-    """Answers requests on an address until the process is told to stop, by one of these signals."""
+    """Answers requests on an address until the process is told to stop, by one of these signals.
+
+    What is done beside that begins when the signals are heeded, so that it may send one.
+    """
     server = server_at(application, address, port)
     for number in stop:
         signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
     print(f"Listening on http://{address}:{port}", flush=True)
+    threading.Thread(target=beside, daemon=True).start()
     server.serve_forever(poll_interval=0.1)
     return 0
 
