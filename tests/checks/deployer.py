@@ -23,18 +23,21 @@ from fedikit_lab.image import CODENAME, image_directory
 from tests.pages import PROJECT
 
 NAME = "deployer"
-HOME = "/var/lib/panel"
-"""The user `panel` has there what it needs."""
-FEDIKIT = "/opt/fedikit/bin/fedikit"
-PIP = "/opt/fedikit/bin/pip"
+USER = "fedikit"
+HOME = "/srv/fedikit"
+"""Where that user has all that it needs; as docs/panel.md has it."""
+PYTHON = f"{HOME}/.venv/bin/python"
+FEDIKIT = f"{HOME}/.venv/bin/fedikit"
+PIP = f"{HOME}/.venv/bin/pip"
+_STORE = f"{HOME}/.cache/fedikit/store"
 ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
 _PACKAGES = ("caddy", "debian-archive-keyring", "python3-venv", "skopeo")
 _LOCK = PROJECT / "requirements.lock"
 _FINISH = f"""\
 set -e
 systemctl disable caddy.service
-useradd --system --create-home --home-dir {HOME} --shell /usr/sbin/nologin panel
-python3 -m venv /opt/fedikit
+useradd --system --create-home --home-dir {HOME} --shell /usr/sbin/nologin {USER}
+python3 -m venv {HOME}/.venv
 {PIP} install --quiet --no-cache-dir --no-deps --only-binary :all: --require-hashes --requirement /run/requirements.lock
 """
 _BUILD_SECONDS = 600
@@ -104,13 +107,14 @@ class Deployer:
         self._pack_lists(store)
 
     def unpack(self) -> None:
-        """Carries the luggage there; it belongs to the user `panel`, who alone may see it."""
+        """Carries the luggage there; it belongs to the user, who alone may see it."""
         pack = ["tar", "--create", f"--directory={self.luggage}", "."]
         ssh = ["ssh", *self.machine.ssh_options(), f"root@{self.machine.address}"]
         unpack = [*ssh, "tar --extract --no-same-owner --directory=/"]
         with subprocess.Popen(pack, stdout=subprocess.PIPE) as packing:
             subprocess.run(unpack, stdin=packing.stdout, check=True, timeout=120)
-        self.machine.succeed(f"chown --recursive panel: {HOME} && chmod 700 {HOME}")
+        kept = f"{HOME}/.venv"
+        self.machine.succeed(f"find {HOME} -path {kept} -prune -o -exec chown {USER}: {{}} + && chmod 700 {HOME}")
 
     def install(self) -> None:
         """Installs the wheel that was carried there. Raises HostError if it wants what the lock has not."""
@@ -119,15 +123,15 @@ class Deployer:
     def _pack_lists(self, store: Store) -> None:
         """Lists name the place where they lie; and what apt is told there, it is told as another user than root."""
         lists = current_lists(CODENAME, ARCHITECTURE, store=store, tell=tell_nobody)
-        there = self.luggage / f".{HOME}/cache/store" / lists.folder.relative_to(store.directory)
+        there = self._place(_STORE) / lists.folder.relative_to(store.directory)
         with lists.unchanging():
             shutil.copytree(lists.folder, there)
         for name in ("apt.conf", "refreshed"):
-            lines = (there / name).read_text().replace(str(store.directory), f"{HOME}/cache/store").splitlines(True)
+            lines = (there / name).read_text().replace(str(store.directory), _STORE).splitlines(True)
             (there / name).write_text("".join(line for line in lines if not line.startswith("APT::Sandbox")))
 
     def _pack_file(self, path: Path, store: Store) -> None:
-        shutil.copyfile(path, self._place(f"{HOME}/cache/store/{path.relative_to(store.directory)}"))
+        shutil.copyfile(path, self._place(f"{_STORE}/{path.relative_to(store.directory)}"))
 
     def _place(self, path: str) -> Path:
         place = self.luggage / path.lstrip("/")

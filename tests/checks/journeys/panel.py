@@ -45,7 +45,7 @@ class Panel:
 
     def read(self, page: str) -> str:
         """What can be read on a page, once it is there."""
-        return self.browser.see(f".fk-page-{page}", f"the page {page}").text
+        return self.browser.read(f".fk-page-{page}", f"the page {page}")
 
     def keep(self, name: str) -> None:
         """Keeps a picture of the whole page."""
@@ -68,7 +68,7 @@ class Panel:
 
     def mistake(self, path: str) -> str:
         """What is said to be wrong with a setting, below its field."""
-        return self.browser.see(f".fk-error-{path.replace('.', '-')}", f"what is wrong with {path}").text
+        return self.browser.read(f".fk-error-{path.replace('.', '-')}", f"what is wrong with {path}")
 
     # What is done
 
@@ -89,7 +89,7 @@ class Panel:
 
     def state(self) -> str:
         """What is said of the run that goes on, or went on last."""
-        return self.browser.see(".fk-run-state", "how the run is").text
+        return self.browser.read(".fk-run-state", "how the run is")
 
     def end(self, *, seconds: float) -> str:
         """What is said of the run once it has ended."""
@@ -101,14 +101,15 @@ class Panel:
         """The password of an application's first user, as the page of checks tells it."""
         self.go("checks")
         self.browser.press(f".fk-password-{application}", "the fold of the password")
-        password = self.browser.see(".fk-secret code", "the password").text
+        password = self.browser.read(".fk-secret code", "the password")
         self.browser.press(f".fk-password-{application}", "the fold of the password")
         return password
 
     def record(self) -> str:
         """The address of the newest run's record."""
         self.go("history")
-        return self.browser.see(".fk-record a", "the link to a record").get_attribute("href") or ""
+        what = "the link to a record"
+        return self.browser.wait(lambda: self.browser.see(".fk-record a", what).get_attribute("href"), what)
 
     # Windows
 
