@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import ipywidgets as w
 
 from fedikit.errors import ConfigurationError, FedikitError
+from fedikit.model.check import NodeInfo, TlsIsValid
 from fedikit.model.configuration import Configuration
 from fedikit.model.deployment import Deployment
 from fedikit.panel.amounts import age, size
@@ -122,8 +123,7 @@ def latest_status(records: list[Record]) -> Status | None:
 
 
 def address_of(application: str, deployment: Deployment) -> str:
-    """The web address of an application; nothing if it has none."""
-    for check in deployment.checks:
-        if check.application == application and check.kind == "tls-is-valid":
-            return f"https://{check.domain}"
-    return ""
+    """The web address of an application; nothing if it has none. Where its media are is no address of it."""
+    own = [check for check in deployment.checks if check.application == application]
+    sites = [check.domain for kind in (NodeInfo, TlsIsValid) for check in own if isinstance(check, kind)]
+    return f"https://{sites[0]}" if sites else ""

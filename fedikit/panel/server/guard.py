@@ -138,6 +138,7 @@ class Guard(JupyterHandler):  # type: ignore[misc] # jupyter_server is untyped
 
     def write_error(self, status_code: int, **_reasons: Any) -> None:
         """Says what is wrong in general; the server's log says more."""
+        self.set_header("Content-Security-Policy", POLICY)  # not that of the page that it stands for
         self.set_header("Content-Type", "text/html; charset=UTF-8")
         self.finish(self.pages.error(status_code))
 
