@@ -1,6 +1,6 @@
 """Texts as HTML: for notebooks, and wherever their outputs are shown. Lines wrap, and colours follow the theme.
 
-Rule: what is shown is escaped here. Each output brings the style along, for a saved notebook has nothing else.
+Rule: what is shown is escaped here. Outputs bring the style along, for a saved notebook has nothing else.
 """
 
 import html
@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 def shown(*parts: str) -> str:
     """The parts as one output."""
-    return f'<div class="fk-shown"><style>{_style()}</style>{"".join(parts)}</div>'
+    return unstyled(f"<style>{_style()}</style>", *parts)
+
+
+def unstyled(*parts: str) -> str:
+    """The same without the style: small, and plain unless another output on the page brings it."""
+    return f'<div class="fk-shown">{"".join(parts)}</div>'
 
 
 def styled(words: str, style: str = "") -> str:

@@ -41,12 +41,12 @@ def draw_plan(plan: Plan) -> Iterator[RenderableType]:
     for host in plan.hosts.values():
         yield from _host_plan(host, width)
     yield from _lines_of_moves(plan)
-    yield _plan_summary(plan)
+    yield summary_of_plan(plan)
 
 
 def html_of_plan(plan: Plan) -> Iterator[str]:
     """The plan in one sentence, then a fold for each host."""
-    yield markup.lines(_plan_summary(plan))
+    yield markup.lines(summary_of_plan(plan))
     yield from map(markup.lines, _lines_of_moves(plan))
     yield from (_html_of_host(host, is_few=len(plan.hosts) <= HOSTS_UNFOLDED) for host in plan.hosts.values())
 
@@ -220,7 +220,8 @@ def _difference(change: PlannedChange) -> Iterator[Text]:
         yield Text(f"    … {plural(len(lines) - shown, 'line')} more", style="dim")
 
 
-def _plan_summary(plan: Plan) -> Text:
+def summary_of_plan(plan: Plan) -> Text:
+    """The plan in one sentence, and how long it took to make."""
     hosts = plan.hosts.values()
     failed = sum(bool(host.error) or host.is_blocked for host in hosts)
     same = sum(host.is_noop for host in hosts)
