@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from fedikit.model.value import Value
 from fedikit.panel.desk import WANTED, Desk
 from fedikit.panel.order import Order
 from fedikit.remote.session import OPERATOR, user_name
-from fedikit.runbook.record import RunStatus, read_record, write_whole
+from fedikit.runbook.record import Record, RunStatus, read_record, write_whole
 from fedikit.runbook.runner import run_runbook
 from fedikit.runbook.work import at_work, name_record
 
@@ -58,9 +59,9 @@ def start(order: Order) -> Path:
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
     assert process.stdin
     assert process.stdout
-    with process.stdin as stdin, process.stdout as stdout:
+    with suppress(BrokenPipeError), process.stdin as stdin:
         stdin.write(order.model_dump_json().encode())
-        stdin.close()
+    with process.stdout as stdout:
         answer = stdout.readline()
     threading.Thread(target=process.wait, name=f"await {process.pid}", daemon=True).start()
     said = json.loads(answer) if answer else {"refused": "the run ended before it began", "hint": ""}
@@ -73,19 +74,21 @@ def runner_of(record: Path) -> Runner | None:
     """Who keeps a record; None if no panel began it."""
     try:
         return Runner.model_validate_json((record / "runner.json").read_bytes())
-    except (FileNotFoundError, ValidationError):
+    except (OSError, ValidationError):
         return None
 
 
 def order_of(record: Path) -> Order | None:
-    """The order that a record is of, with the document that was wanted; None if no panel gave it."""
+    """The order that a record is of, with the document that was wanted; None if no panel gave it, or it is damaged."""
     runner = runner_of(record)
     if runner is None:
         return None
-    wanted = Path(read_record(record).parameters.get("configuration", ""))
-    is_kept = wanted.parent.name == WANTED and wanted.exists()
-    document = json.loads(wanted.read_bytes()) if is_kept else None
-    return runner.order.model_copy(update={"document": document})
+    wanted = Path(str(Record(record, RunStatus.UNREADABLE).parameters.get("configuration", "")))
+    try:
+        document = json.loads(wanted.read_bytes()) if wanted.parent.name == WANTED else None
+        return Order.model_validate({**runner.order.model_dump(), "document": document})
+    except (OSError, ValueError):
+        return None
 
 
 def cancel(record: Path, who: str) -> bool:
@@ -97,7 +100,8 @@ def cancel(record: Path, who: str) -> bool:
     if runner is None or read_record(record).status is not RunStatus.RUNNING or _born(runner.pid) != runner.born:
         return False
     _keep_runner(record, runner.model_copy(update={"cancelled_by": who}))
-    os.kill(runner.pid, signal.SIGTERM)
+    with suppress(ProcessLookupError):
+        os.kill(runner.pid, signal.SIGTERM)
     return True
 
 
@@ -111,6 +115,9 @@ def main() -> None:
     except FedikitError as error:
         _answer(refused=error.headline, hint=error.hint)
         sys.exit(error.exit_status)
+    except OSError as error:
+        _answer(refused=f"this machine refused it: {error}", hint="")
+        sys.exit(1)
 
 
 def _run(order: Order, desk: Desk) -> None:
@@ -162,8 +169,9 @@ def _configuration(order: Order, desk: Desk) -> Path:
 
 
 def _answer(**said: str) -> None:
-    sys.stdout.write(json.dumps(said) + "\n")
-    sys.stdout.flush()
+    """Says it to the starter, who may be gone by now: the run goes on all the same."""
+    with suppress(OSError):
+        os.write(sys.stdout.fileno(), f"{json.dumps(said)}\n".encode())
 
 
 def _let_go(log: Path) -> None:

@@ -54,7 +54,7 @@ def link(address: str, label: str, *classes: str) -> w.HTML:
     )
 
 
-def button(label: str, act: Callable[[], None], *classes: str, kind: Kind = "plain") -> w.Button:
+def button(label: str, act: Callable[[], object], *classes: str, kind: Kind = "plain") -> w.Button:
     made = w.Button(description=label, tooltip=label)
     made.on_click(lambda _: act())
     return classed(made, "fk-button", f"fk-button-{kind}", *classes)
@@ -84,8 +84,21 @@ class Fold:
 
     def turn(self) -> None:
         """Opens what is closed, closes what is open."""
+        before = self._body.children
         self._body.children = () if self.is_open else (self._make(),)
+        for part in before:
+            close(part)
         self._button.description = f"{'▾' if self.is_open else '▸'} {self._label}"
+
+
+def close(widget: w.Widget) -> None:
+    """Forgets a widget and all that is in it, here and in the browser, where it would stay for good."""
+    for part in getattr(widget, "children", ()):
+        close(part)
+    for name in ("layout", "style"):
+        if part := getattr(widget, name, None):
+            part.close()
+    widget.close()
 
 
 def classed(widget: Any, *classes: str) -> Any:

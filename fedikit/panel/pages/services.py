@@ -2,18 +2,21 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import ipywidgets as w
+from pydantic import ValidationError
 
 from fedikit.errors import ConfigurationError, FedikitError
 from fedikit.model.configuration import Configuration
 from fedikit.model.deployment import Deployment
 from fedikit.panel.amounts import age
+from fedikit.panel.desk import Desk
 from fedikit.panel.pages.page import Page
-from fedikit.panel.widgets import bullets, button, column, heading, link, notice, paragraph, row
+from fedikit.panel.widgets import bullets, column, heading, link, notice, paragraph, row
 from fedikit.results.check import CheckResult
 from fedikit.results.verdict import Verdict
-from fedikit.runbook.record import Record
+from fedikit.runbook.record import record_folders
 
 SIGN_UPS = {
     "open": "Everybody may sign up.",
@@ -28,8 +31,8 @@ class Services(Page):
     name = "services"
     title = "Your services"
 
-    def enter(self) -> None:
-        self.refresh()
+    def seen(self) -> object:
+        return (*self.desk.marks(), next(verdicts(self.desk), None))
 
     def refresh(self) -> None:
         try:
@@ -50,12 +53,12 @@ class Services(Page):
             yield bullets([str(mistake) for mistake in error.mistakes])
         else:
             yield paragraph(self.text("Nothing is chosen yet."))
-        yield button(self.text("Choose"), lambda: self.ways.go("choose"), "fk-to-choose", kind="main")
+        yield self.button(self.text("Choose"), lambda: self.ways.go("choose"), "fk-to-choose", kind="main")
 
     def _cards(self, chosen: Configuration, deployment: Deployment) -> Iterator[w.Widget]:
         if not chosen.enabled():
             yield paragraph(self.text("No service is installed."))
-        seen = latest_verdict(self.desk.runs())
+        seen = latest_verdict(self.desk)
         for name in chosen.enabled():
             yield self._card(name, chosen, deployment, seen)
 
@@ -83,8 +86,8 @@ class Services(Page):
 
     def _foot(self) -> w.Widget:
         return row(
-            button(self.text("Choose"), lambda: self.ways.go("choose"), "fk-to-choose", kind="main"),
-            button(self.text("See whether all is well"), lambda: self.ways.go("checks"), "fk-to-checks"),
+            self.button(self.text("Choose"), lambda: self.ways.go("choose"), "fk-to-choose", kind="main"),
+            self.button(self.text("See whether all is well"), lambda: self.ways.go("checks"), "fk-to-checks"),
         )
 
 
@@ -92,13 +95,23 @@ def _failed(results: list[CheckResult]) -> list[CheckResult]:
     return [result for result in results if not result.passed]
 
 
-def latest_verdict(records: list[Record]) -> tuple[datetime, Verdict] | None:
-    """What the last checks saw, and when they ended."""
-    for record in reversed(records):
-        file = record.folder / "verdict.json"
-        if file.exists():
+def latest_verdict(desk: Desk) -> tuple[datetime, Verdict] | None:
+    """What the last checks saw whose verdict can be read, and when they ended."""
+    for file in verdicts(desk):
+        try:
             return datetime.fromtimestamp(file.stat().st_mtime, UTC), Verdict.model_validate_json(file.read_bytes())
+        except (OSError, ValidationError):
+            continue
     return None
+
+
+def verdicts(desk: Desk) -> Iterator[Path]:
+    """The files of all verdicts, the newest first; none if records cannot be looked into."""
+    try:
+        folders = record_folders(desk.records)
+    except FedikitError:
+        return
+    yield from (file for folder in reversed(folders) if (file := folder / "verdict.json").is_file())
 
 
 def address_of(application: str, deployment: Deployment) -> str:
