@@ -24,7 +24,7 @@ from fedikit.panel.pages.requests import Requests
 from fedikit.panel.pages.services import Services
 from fedikit.panel.runner import start
 from fedikit.panel.texts import Texts
-from fedikit.panel.widgets import button, classed, column, markup
+from fedikit.panel.widgets import button, classed, column, markup, plain
 from fedikit.remote.session import OPERATOR
 from fedikit.runbook.record import RunStatus
 
@@ -60,8 +60,9 @@ class Panel:
         self._told = markup("", "fk-told")
         self._body = w.VBox([])
         style = markup(f"<style>{files('fedikit.panel').joinpath('panel.css').read_text('utf-8')}</style>")
+        title = markup(f"<h1>{html.escape(self.text(Services.title))}</h1>", "fk-title")
         navigation = classed(w.Box(list(self._tabs.values())), "fk-navigation")
-        self.widget = column(style, navigation, self._told, self._body, classes=("fk-desk",))
+        self.widget = column(style, title, navigation, self._told, self._body, classes=("fk-desk",))
         self._at = ""
         self.go("services")
         self.attempt(self._join)
@@ -95,9 +96,8 @@ class Panel:
     def say(self, words: str, *, is_bad: bool = False) -> None:
         """Tells the visitor something, above the page."""
         sign, kind = ("✘ ", "fk-bad") if is_bad else ("", "fk-plain")
-        self._told.value = (
-            f'<p class="{kind}" role="status" style="white-space:pre-line">{sign}{html.escape(words)}</p>'
-        )
+        lines = "\n".join(map(plain, words.splitlines()))
+        self._told.value = f'<p class="{kind}" role="status" style="white-space:pre-line">{sign}{lines}</p>'
 
     def attempt(self, act: Callable[[], object]) -> bool:
         """Does something, and tells the visitor why it did not work; says whether it did."""
@@ -124,7 +124,7 @@ class Panel:
             self.attempt(lambda: self._follow(order))
 
     def _follow(self, order: Order) -> None:
-        if order.place != self.desk.place:
+        if order.place.operator != self.desk.who:
             self.go("requests")
             self.say(self.text("It has begun; {who} sees how it goes on.", who=order.place.operator))
         else:

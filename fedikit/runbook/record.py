@@ -67,6 +67,11 @@ class RunResult(Value):
     """The record; not kept in it, for folders are moved."""
 
     @property
+    def seconds(self) -> float:
+        """How long it took; nothing where the clock was set back meanwhile."""
+        return max(0.0, (self.finished - self.started).total_seconds())
+
+    @property
     def has_succeeded(self) -> bool:
         return self.status is RunStatus.SUCCEEDED
 

@@ -97,6 +97,7 @@ class Choose(Page):
         self.desk.keep_draft(self._form.document)
         self._seen = self.seen()
         self._tell_moved("")
+        self.ways.say("")
 
     def _say(self) -> None:
         count = len(self._form.mistakes)

@@ -43,6 +43,11 @@ class Look(Page):
         yield paragraph(self.text("There is no plan to look at. Choose, and see what would change."))
         yield self.button(self.text("Choose"), lambda: self.ways.go("choose"), "fk-to-choose", kind="main")
 
+    def _again(self, order: Order | None) -> Iterator[w.Widget]:
+        if order:
+            yield self.button(self.text("Ask again"), lambda: self.ways.order(order), "fk-look-again", kind="main")
+        yield self.button(self.text("Choose"), lambda: self.ways.go("choose"), "fk-to-choose")
+
     def _parts(self, record: Record) -> Iterator[w.Widget]:
         if record.status is RunStatus.RUNNING:
             yield paragraph(self.text("The machines are being asked …"))
@@ -51,7 +56,7 @@ class Look(Page):
         if plan is None:
             has_none = record.status is not RunStatus.SUCCEEDED
             yield notice(told(record, self.text) if has_none else self.text(UNREADABLE_PLAN), "bad")
-            yield from self._nothing()
+            yield from self._again(order_of(record.folder))
             return
         parameters = record.parameters
         seconds = expected_seconds(self.desk.runs(), record.runbook, {**parameters, "dry_run": False})
@@ -67,13 +72,15 @@ class Look(Page):
         yield bullets([*words.changes, *words.kept], "fk-changes")
         yield paragraph(" ".join(f"{part[:1].upper()}{part[1:]}." for part in (words.rest, words.effort) if part))
         yield from self._deed(record, plan, bool(words.lost))
-        yield Fold(self.text("The exact plan"), lambda: markup(mimebundle(plan)["text/html"]), "fk-exact").widget
+        yield Fold(
+            self.text("The exact plan"), lambda: markup(mimebundle(plan)["text/html"], "fk-printed"), "fk-exact"
+        ).widget
         yield Fold(self.text("The command that does the same"), lambda: self._command(record, plan), "fk-same").widget
 
     def _deed(self, record: Record, plan: Plan, is_loss: bool) -> Iterator[w.Widget]:
         order = order_of(record.folder)
         if order is None or not plan.has_changes or plan.is_refused:
-            yield self.button(self.text("Choose"), lambda: self.ways.go("choose"), "fk-to-choose")
+            yield from self._again(order)
             return
         domain = str(self.desk.saved().get("domain", plan.deployment.name))
         typed = w.Text(description=self.text("Type {domain} to destroy it", domain=domain), continuous_update=True)

@@ -11,7 +11,7 @@ from fedikit.panel.amounts import duration
 from fedikit.panel.log import Log
 from fedikit.panel.pages.page import Page, told
 from fedikit.panel.runner import Runner, cancel, runner_of
-from fedikit.panel.widgets import Fold, heading, markup, paragraph, row
+from fedikit.panel.widgets import Fold, heading, markup, paragraph, plain, row
 from fedikit.runbook.history import remaining_seconds
 from fedikit.runbook.record import Record, RunStatus
 
@@ -30,9 +30,11 @@ class Progress(Page):
     title = "Progress"
 
     _log: Log | None = None
+    _said: w.HTML | None = None
 
     def enter(self) -> None:
-        self._make()
+        if self._said is None:
+            self._make()
         super().enter()
 
     def seen(self) -> object:
@@ -44,6 +46,7 @@ class Progress(Page):
         records = self.desk.runs()
         if not records:
             self.show(heading(self.text(self.title)), paragraph(self.text("Nothing was done yet.")))
+            self._make()
             return
         if self._log is None or self._log.record != records[-1].folder:
             self._log = Log(records[-1].folder)
@@ -65,7 +68,8 @@ class Progress(Page):
     def _draw(self, record: Record, log: Log, earlier: list[Record]) -> None:
         runner = runner_of(record.folder)
         runs = record.status is RunStatus.RUNNING
-        self._said.value = f'<p role="status">{html.escape(self._sentence(record, log, runner))}</p>'
+        assert self._said
+        self._said.value = f'<p role="status">{plain(self._sentence(record, log, runner))}</p>'
         self._bar.value = self._bar_of(record, log, earlier) if runs else ""
         self._picture.value = timeline_svg(log.events, text=self.text, now=datetime.now(UTC) if runs else None)
         self._lines.value = self._log_of(log)
@@ -103,7 +107,7 @@ class Progress(Page):
 
     def _log_of(self, log: Log) -> str:
         title = self.text("As of {time}", time=f"{datetime.now():%H:%M:%S}")
-        lines = html.escape("\n".join(log.lines()))
+        lines = "\n".join(map(plain, log.lines()))
         return f"<p>{html.escape(title)}</p><pre>{lines}</pre>"
 
     def _stop(self) -> None:

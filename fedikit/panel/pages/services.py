@@ -48,7 +48,7 @@ class Services(Page):
 
     def _nothing_yet(self, error: ConfigurationError) -> Iterator[w.Widget]:
         yield heading(self.text(self.title))
-        if self.desk.saved():
+        if self.desk.configuration.exists():
             yield notice(self.text("What was chosen has mistakes; the page “Choose” shows each where it is."), "warn")
             yield bullets([str(mistake) for mistake in error.mistakes])
         else:
