@@ -8,11 +8,12 @@ IMAGES := $(FEDIKIT) lab images --build || echo "the tests that need these image
 # Where rustup puts cargo, also for shells that were not told
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help demo test check-services lint bench test-loop notebook clean
+.PHONY: help demo test check-services check-panel lint bench test-loop notebook clean
 help:
 	@echo "make demo            boot machines, deploy the sample, verify it, show where everything is (root)"
 	@echo "make test            run every test, those on real machines included (root)"
 	@echo "make check-services  deploy Mastodon, PeerTube and Pixelfed in the lab and use them with a browser (root)"
+	@echo "make check-panel     use the operators' panel with a browser, on a deployer without a way out (root)"
 	@echo "make lint            check style and types"
 	@echo "make bench           measure against ssh, pyinfra and Ansible, and time the services; writes bench/*.json (root)"
 	@echo "make test-loop       rerun the data model's evaluation tests at each save"
@@ -33,6 +34,11 @@ check-services:
 	@scripts/prepare --root "make check-services" lab
 	@$(FEDIKIT) lab images --build
 	@$(PYTHON) -m pytest -v tests/checks/test_services.py
+
+check-panel:
+	@scripts/prepare --root "make check-panel" lab
+	@$(FEDIKIT) lab images --build
+	@$(PYTHON) -m pytest -v tests/checks/test_panel.py
 
 lint:
 	@scripts/prepare

@@ -9,6 +9,8 @@ from .trouble import Trouble
 
 Item = dict[str, Any]
 CONTAINERS = "/var/lib/containers"
+DATA = "/srv"
+"""Where containers keep what people put into them, unless the provider names another place."""
 SPARE_BYTES = 8 * 1024 * 1024
 UNPACKED = 4
 """How much of a layer's size Podman needs: unpacked it is some three times as large, and there is a copy on the way."""
@@ -37,6 +39,12 @@ def require_disk_space(root: str, sent: int, layers: list[Item]) -> None:
         _require(home, HOME, sent, f"{_mb(sent)} are to be sent")
         if unpacked:
             _require(containers, CONTAINERS, unpacked, f"the images become about {_mb(unpacked)}")
+
+
+def disk_of_data(root: str) -> dict[str, int]:
+    """How large the disk is that bears people's data, and how much of it is free for them; in bytes."""
+    disk = _disk_of(Files(root), DATA)
+    return {"size": disk.blocks * disk.block, "free": disk.available * disk.block}
 
 
 def _share_a_disk(one: Disk, other: Disk) -> bool:

@@ -203,6 +203,8 @@ class Contact:
         return needs
 
     def _status(self, ledger: Ledger) -> Record:
+        from .disk_space import disk_of_data  # not needed to plan
+
         generations = [ledger.read_generation(number) for number in ledger.generations()]
         shown = ("number", "time", "run", "note", "who")
         return {
@@ -217,6 +219,7 @@ class Contact:
             "busy": describe(holder) if (holder := lock_holder(self.home)) else "",
             "notes": ledger.notes(),
             "neighbours": neighbours(self.home, ledger.deployment),
+            "disk": disk_of_data(self.root),
             "python": "{}.{}.{}".format(*sys.version_info),
             **release(self.eyes),
         }

@@ -1,6 +1,6 @@
 """GoToSocial: a small social network server, from upstream's image. Its words are those of upstream's configuration."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,10 @@ from fedikit.model.value import HttpsUrl
 
 CACHE = "/gotosocial/.cache"
 MOVED = ("/.well-known/webfinger", "/.well-known/host-meta", "/.well-known/nodeinfo")
+NET_SMTP: dict[str, Any] = {"encryptions": ("starttls", "none"), "authentications": ("plain",), "keeps_password": True}
+"""What Go's net/smtp can do, by which it sends."""
+COMMAND_CONNECTIONS = 2
+"""For the commands that make and change accounts."""
 Count = Annotated[int, Field(ge=0)]
 Registrations = Literal["approved", "none"]
 Exposed = Literal["peers", "blocklist", "allowlist", "public_timeline", "custom_emojis"]
@@ -71,6 +75,10 @@ class GotosocialSettings(WebSettings):
     """How many fields a profile may have."""
     cache_megabytes: Annotated[int, Field(ge=10), Upstream("GTS_CACHE_MEMORY_TARGET", form="{}MiB")] = 100
     """Memory for what was read from the database, roughly."""
+    processors: Annotated[int, Field(ge=1, le=256), Upstream("GOMAXPROCS")] = 4
+    """How many processors it works on at the same time at most."""
+    connections_per_processor: Annotated[int, Field(ge=1, le=64), Upstream("GTS_DB_MAX_OPEN_CONNS_MULTIPLIER")] = 4
+    """How many connections to the database it opens for each of them."""
 
 
 class Gotosocial(WebApplication[GotosocialSettings]):
@@ -82,9 +90,14 @@ class Gotosocial(WebApplication[GotosocialSettings]):
 
     def recipe(self, r: Recipe, s: GotosocialSettings) -> None:
         is_open, handles = s.registrations == "approved", r.context.domain if s.short_handles else r.domain
-        database = r.postgresql(env="GTS_DB_ADDRESS GTS_DB_PORT GTS_DB_DATABASE GTS_DB_USER GTS_DB_PASSWORD")
+        r.handles(handles)
+        database = r.postgresql(
+            env="GTS_DB_ADDRESS GTS_DB_PORT GTS_DB_DATABASE GTS_DB_USER GTS_DB_PASSWORD",
+            connections=s.processors * s.connections_per_processor + COMMAND_CONNECTIONS,
+        )
         media, others, port = r.bucket(), r.other_servers(), r.port("web", 8081)  # 8080 is Pixelfed's
-        mail = r.mail(needed_for="registrations: newcomers confirm their address" if is_open else "")
+        needed_for = "registrations: newcomers confirm their address" if is_open else ""
+        mail = r.mail(needed_for=needed_for, **NET_SMTP)
         r.env(GTS_HOST=r.domain, GTS_ACCOUNT_DOMAIN=handles, GTS_BIND_ADDRESS="127.0.0.1", GTS_PORT=port.number)
         r.env(GTS_TRUSTED_PROXIES=others.proxies, GTS_HTTP_CLIENT_ALLOW_IPS=others.private_networks)
         r.env(GTS_ACCOUNTS_REGISTRATION_OPEN=str(is_open).lower(), GTS_DB_TYPE="postgres", GTS_STORAGE_BACKEND="s3")

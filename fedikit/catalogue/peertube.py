@@ -4,10 +4,11 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from fedikit.model import Limits, Line, ObjectBucket, Recipe, Subdomain, Upstream, WebApplication, WebSettings
+from fedikit.model import Limits, Line, ObjectBucket, Recipe, Shown, Subdomain, Upstream, WebApplication, WebSettings
 
 Resolution = Literal["144p", "240p", "360p", "480p", "720p", "1080p", "1440p", "2160p"]
 Registrations = Literal["open", "approved", "none"]
+PRIVATE = ("ORIGINAL_VIDEO_FILES", "USER_EXPORTS")
 Gigabytes = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
@@ -60,7 +61,8 @@ class Peertube(WebApplication[PeertubeSettings]):
         )
         r.cache(env="PEERTUBE_REDIS_HOSTNAME PEERTUBE_REDIS_PORT PEERTUBE_REDIS_AUTH")
         mail, others, port = r.mail(), r.other_servers(), r.port("", 9000)
-        _store(r, r.bucket(public="media"))
+        streams = [r.port("rtmp", 1935)] if s.live else []
+        _store(r, r.bucket(public="media", shows=_shown(r)), r.bucket("private"))
         # Root's first password, which PeerTube tells its log, and the one that the script below puts in its place
         first, own = r.secret("root", permanent=True), r.secret("administrator", permanent=True)
         r.env(
@@ -91,6 +93,8 @@ class Peertube(WebApplication[PeertubeSettings]):
             PEERTUBE_SMTP_TLS=mail.by_encryption(none="false", starttls="false", tls="true"),
             PEERTUBE_SMTP_DISABLE_STARTTLS=mail.by_encryption(none="true", starttls="false", tls="true"),
         )
+        for rtmp in streams:
+            r.env(PEERTUBE_LIVE_RTMP_PORT=rtmp.number)
         for resolution in get_args(Resolution) if s.transcoding_resolutions else ():
             is_made = "true" if resolution in s.transcoding_resolutions else "false"
             names = (f"PEERTUBE_{live}TRANSCODING_{resolution.upper()}" for live in ("", "LIVE_"))
@@ -98,6 +102,7 @@ class Peertube(WebApplication[PeertubeSettings]):
         r.container(
             "",
             port=port,
+            also_at=streams,
             live="/api/v1/ping",
             user="999:999",
             volumes=(r.volume("data", "/data", owner=999), r.volume("config", "/config", owner=999)),
@@ -113,8 +118,25 @@ class Peertube(WebApplication[PeertubeSettings]):
         r.nodeinfo()
 
 
-def _store(r: Recipe, media: ObjectBucket) -> None:
-    """Videos and captions, with a prefix for each kind, in a bucket that everybody may read; no ACL is named."""
+def _shown(r: Recipe) -> tuple[Shown, ...]:
+    """Upstream keeps files of private videos beside the others, and would know them by their ACL.
+
+    So it is asked for each, as somebody would whom it knows nothing of but a password that no video can have (one
+    letter). It gives a byte of the file, which is a success, or says no.
+    """
+    headers, doors = {"X_PeerTube_Video_Password": "-", "Range": "bytes=0-0"}, "/object-storage-proxy"
+    return (
+        Shown(prefix="captions/"),  # to upstream, those of private videos too are public
+        Shown(prefix="web-videos/", permission=r.permission(f"{doors}/web-videos/private/{{1}}", **headers)),
+        Shown(
+            prefix="streaming-playlists/",
+            permission=r.permission(f"{doors}/streaming-playlists/hls/private/{{2}}/{{3}}", **headers),
+        ),
+    )
+
+
+def _store(r: Recipe, media: ObjectBucket, private: ObjectBucket) -> None:
+    """Videos and captions, with a prefix for each kind, and in a bucket of its own what nobody else may read."""
     r.env(
         PEERTUBE_OBJECT_STORAGE_ENABLED="true",
         PEERTUBE_OBJECT_STORAGE_ENDPOINT=media.endpoint,
@@ -122,9 +144,13 @@ def _store(r: Recipe, media: ObjectBucket) -> None:
         PEERTUBE_OBJECT_STORAGE_FORCE_PATH_STYLE="true",
         PEERTUBE_OBJECT_STORAGE_CREDENTIALS_ACCESS_KEY_ID=media.key_id,
         PEERTUBE_OBJECT_STORAGE_CREDENTIALS_SECRET_ACCESS_KEY=media.key_secret,
-        PEERTUBE_EXPORT_USERS_ENABLED="false",  # their names can be guessed
+        PEERTUBE_OBJECT_STORAGE_UPLOAD_ACL_PUBLIC=media.acl_public,
+        PEERTUBE_OBJECT_STORAGE_UPLOAD_ACL_PRIVATE=media.acl_private,
+        PEERTUBE_OBJECT_STORAGE_PROXY_PROXIFY_PRIVATE_FILES="true",
+        PEERTUBE_EXPORT_USERS_ENABLED="false",  # they are fetched from the S3 API, where no visitor gets
     )
-    for kind in ("STREAMING_PLAYLISTS", "WEB_VIDEOS", "ORIGINAL_VIDEO_FILES", "USER_EXPORTS", "CAPTIONS"):
+    for kind in ("STREAMING_PLAYLISTS", "WEB_VIDEOS", "CAPTIONS", "ORIGINAL_VIDEO_FILES", "USER_EXPORTS"):
         place, prefix = f"PEERTUBE_OBJECT_STORAGE_{kind}", kind.lower().replace("_", "-")
-        r.env(**{f"{place}_BUCKET_NAME": media.bucket, f"{place}_BASE_URL": media.public_url})
+        bucket = private if kind in PRIVATE else media
+        r.env(**{f"{place}_BUCKET_NAME": bucket.bucket, f"{place}_BASE_URL": bucket.public_url})
         r.env(**{f"{place}_PREFIX": f"{prefix}/"})

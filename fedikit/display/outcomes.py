@@ -104,6 +104,8 @@ def _host_status(host: HostStatus) -> Iterable[str | tuple[str, str]]:
     elif host.last_run and host.last_run.state != "done":
         ended = "was interrupted" if host.last_run.state == "running" else f"failed at {host.last_run.item}"
         parts.append((f"  the last run {host.last_run.run} {ended} {host.last_run.message}", "yellow"))
+    if host.disk:
+        parts.append((f"  {host.disk.free / 1e9:.1f} of {host.disk.size / 1e9:.1f} GB free for data", "dim"))
     if host.neighbours:
         parts.append((f"  other deployments here: {', '.join(host.neighbours)}", "dim"))
     return parts

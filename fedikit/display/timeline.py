@@ -28,6 +28,9 @@ COLOURS = {"step": "#6b7280", "plan": "#6b7280", "sending": "#7a5ea8", "item": "
 FAILED = "#c23b4b"
 STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 RUN, CHECKS = "", "\0checks"
+WORDS = ("pre-checks", "plan", "fetch", "apply", "verify", "sending", "skipped", "failed")
+"""What steps and states are called in events: whoever translates should know these."""
+HEADS = ("Where", "What", "Began after", "Took", "Ended")
 
 
 def english(words: str, /, **values: object) -> str:
@@ -162,8 +165,7 @@ class _Picture:
     # The same as a table
 
     def _table(self) -> str:
-        heads = ("Where", "What", "Began after", "Took", "Ended")
-        head = "".join(f'<th scope="col">{_plain(self._text(word))}</th>' for word in heads)
+        head = "".join(f'<th scope="col">{_plain(self._text(word))}</th>' for word in HEADS)
         rows = "".join(self._row(span) for span in self._told_spans())
         return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 

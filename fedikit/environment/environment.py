@@ -153,11 +153,13 @@ class Environment(Written):
     def _add(self, name: str, configuration: Configuration, draft: Draft) -> None:
         application, settings = configuration.catalogue[name], configuration.settings(name)
         requests = application.typed_requests(configuration.context)(settings)
+        further = application.known_by(settings, configuration.context)
+        known_by = _known_by(name, requests) | {f"{name}'s {what}": domain for what, domain in further.items()}
         for request in requests.values():  # also where it is placed on no host, so that all mistakes come at once
             self._answering(request, name, draft)
         for host in self.placement.get(name, ()):
             draft.applications[host].append(name)
-            draft.domains[host] |= _known_by(name, requests)
+            draft.domains[host] |= known_by
             self._fulfil_all(requests, Place(application=name, host=host, hosts=self.hosts), draft)
         draft.checks += application.typed_checks(configuration.context)(settings)
 

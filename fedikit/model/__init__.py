@@ -37,6 +37,7 @@ from fedikit.model.item import (
     User,
 )
 from fedikit.model.limits import Limits
+from fedikit.model.permission import Permission, Shown
 from fedikit.model.person import Person
 from fedikit.model.policy import (
     Ask,
@@ -130,6 +131,7 @@ __all__ = [
     "PackageSources",
     "PageShows",
     "Parallel",
+    "Permission",
     "Person",
     "Place",
     "Policy",
@@ -144,6 +146,7 @@ __all__ = [
     "Secrets",
     "Settings",
     "ShellCommandPrints",
+    "Shown",
     "SignsIn",
     "Ssh",
     "Subdomain",

@@ -63,6 +63,10 @@ class Application(ABC, Generic[SettingsT]):
         """How a user would see, from outside, that it works."""
         return ()
 
+    def known_by(self, settings: SettingsT, context: Context) -> Mapping[str, DomainName]:
+        """What other servers know its users by, and must never change, besides the domain of its first site."""
+        return {}
+
     def mistakes(self, settings: SettingsT, context: Context) -> Sequence[Mistake]:
         """What does not go together in the settings, each by its path below them."""
         return ()

@@ -151,6 +151,10 @@ class ShellCommandPrints(_Check):
         return f"`{shlex.join(self.command)}` works on {self.host}"
 
 
+TRIAL_FOLDER = "fedikit-check"
+"""What stands before the keys of such objects."""
+
+
 class BucketWorks(_Check):
     """The application's key puts an object into the bucket and gets it back; if it is public, so do browsers.
 

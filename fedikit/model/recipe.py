@@ -25,6 +25,7 @@ from fedikit.model.application import Application, Context, Settings
 from fedikit.model.check import Check, HttpAnswers, NodeInfo, WebFinger
 from fedikit.model.configuration import initial_password
 from fedikit.model.item import SecretFormat, SecretRef
+from fedikit.model.permission import Permission
 from fedikit.model.person import Person
 from fedikit.model.request import (
     CommandHealth,
@@ -51,7 +52,7 @@ from fedikit.model.resource import (
 )
 from fedikit.model.text import FactReference, Text
 from fedikit.model.upstream import upstream_values
-from fedikit.model.value import Subdomain
+from fedikit.model.value import DomainName, Subdomain
 
 _INTERPRETERS = {
     ".rb": ("bin/rails", "runner"),
@@ -73,6 +74,7 @@ class Recipe:
         self.requests: Requests = {}
         self.checks: list[Check] = []
         self.mistakes: list[Mistake] = []
+        self.known_by: dict[str, str] = {}
         self._application = application
         self._values: dict[str, Text] = dict(upstream_values(settings))
 
@@ -100,21 +102,32 @@ class Recipe:
         self._name(env, cache.host, cache.port, cache.password)
         return cache
 
-    def bucket(self, *, public: str | None = None, max_gigabytes: int | None = None) -> ObjectBucket:
-        """A bucket; with `public`, everybody may read it under that name before the application's own."""
-        public_at = f"{public}.{self.domain}" if public else None
-        return self._add(ObjectBucket(name=self._application.name, public_at=public_at, max_gigabytes=max_gigabytes))
+    def bucket(self, name: str = "", *, public: str | None = None, **options: Any) -> ObjectBucket:
+        """A bucket; with `public`, everybody may read it under that name before the application's own.
 
-    def mail(self, *, needed_for: str = "") -> MailRelay:
-        """A mail relay; where it is needed for something, an environment without one is refused."""
-        return self._add(MailRelay(domain=self.domain, needed_for=needed_for))
+        Further options are those of `ObjectBucket`. All buckets of an application have the same key.
+        """
+        public_at = f"{public}.{self.domain}" if public else None
+        return self._add(ObjectBucket(name=self._named(name), public_at=public_at, **options))
+
+    def permission(self, path: str, **headers: str) -> Permission:
+        """What its own site says to a path; headers are given with _ for -."""
+        named = {name.replace("_", "-"): text for name, text in headers.items()}
+        return Permission(domain=self.domain, path=path, headers=named)
+
+    def mail(self, *, needed_for: str = "", **options: Any) -> MailRelay:
+        """A mail relay; where it is needed for something, an environment without one is refused.
+
+        Further options are those of `MailRelay`: what of a relay the application cannot use.
+        """
+        return self._add(MailRelay(domain=self.domain, needed_for=needed_for, **options))
 
     def other_servers(self) -> OtherServers:
         """What the provider says of the servers that it will speak with."""
         return self._add(OtherServers())
 
     def port(self, name: str, usually: int | None = None) -> LocalPort:
-        """A port at 127.0.0.1 for something of it; `usually`: the one that upstream uses."""
+        """A port at which something of it listens, most often at 127.0.0.1; `usually`: the one that upstream uses."""
         return self._add(LocalPort(name=self._named(name), usually=usually))
 
     def secret(
@@ -145,6 +158,7 @@ class Recipe:
         command: str = "",
         *,
         port: LocalPort | None = None,
+        also_at: Sequence[LocalPort] = (),
         live: str | CommandHealth | None = None,
         ready: str | None = None,
         env: Mapping[str, Any] | None = None,
@@ -153,13 +167,14 @@ class Recipe:
         """A container that always runs.
 
         `live`: a path at its port, or a command, by which it counts as started. `ready`: a path at its port that says
-        when it does its work, which may take long. Further options are those of `Container`.
+        when it does its work, which may take long. `also_at`: further ports at which it listens. Further options are
+        those of `Container`.
         """
         return self._add(
             Container(
                 name=self._named(name),
                 command=tuple(shlex.split(command)),
-                ports=(port.number,) if port else (),
+                ports=tuple(one.number for one in (port, *also_at) if one),
                 health=live if isinstance(live, CommandHealth) else self._answer(port, live),
                 ready=self._answer(port, ready),
                 environment=dict(env or {}),
@@ -235,6 +250,13 @@ class Recipe:
         handle = f"{self.person.username}@{domain or self.domain}"
         self.check(WebFinger(application=self._application.name, domain=domain or self.domain, account=handle))
 
+    def handles(self, domain: str) -> None:
+        """Notes the domain by which people are known, which can never change: a plan refuses another where data is.
+
+        The domain of the first site is noted anyway.
+        """
+        self.known_by["handles"] = domain
+
     def check(self, check: Check) -> None:
         """Any other check."""
         self.checks.append(check)
@@ -302,6 +324,9 @@ class WebApplication(Application[SettingsT]):
 
     def checks(self, settings: SettingsT, context: Context) -> Sequence[Check]:
         return self._recorded(settings, context).checks
+
+    def known_by(self, settings: SettingsT, context: Context) -> Mapping[str, DomainName]:
+        return self._recorded(settings, context).known_by
 
     def mistakes(self, settings: SettingsT, context: Context) -> Sequence[Mistake]:
         return self._recorded(settings, context).mistakes

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from fedikit.model.item import Directory, File, Item, Job
+from fedikit.model.permission import Permission
 from fedikit.model.resource import (
     Cache,
     LocalPort,
@@ -22,6 +23,7 @@ from fedikit.model.value import (
     AbsolutePath,
     Argument,
     DomainName,
+    HeaderName,
     HeaderText,
     ImageReference,
     Line,
@@ -83,9 +85,8 @@ class Route(Value):
     """The URL paths."""
     port: AllottedPort
     """The port at 127.0.0.1 that answers."""
-
-
-HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]
+    permission: Permission | None = None
+    """What is asked before, for each request."""
 
 
 class WebSite(Value):

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from fedikit.model.permission import Shown
 from fedikit.model.text import FactReference
 from fedikit.model.value import BucketName, DatabaseName, DomainName, Line, Port, Value
 
@@ -101,7 +102,7 @@ class ObjectBucket(Resource):
 
     FACTS: ClassVar = (
         *("endpoint", "endpoint-host", "encrypted", "region", "bucket", "key-id", "key-secret"),
-        *("public-url", "public-host"),
+        *("public-url", "public-host", "acl-public", "acl-private"),
     )
 
     kind: Literal["bucket"] = "bucket"
@@ -109,6 +110,8 @@ class ObjectBucket(Resource):
     """Its name."""
     public_at: DomainName | None = None
     """The media host: a domain of its own, under which everybody may read the objects; nobody may if absent."""
+    shows: tuple[Shown, ...] = ()
+    """Which of the objects are to be had there; all of them if none are named."""
     origins: tuple[Line, ...] = ("*",)
     """Web sites whose scripts may read them (CORS)."""
     max_gigabytes: Annotated[int, Field(ge=1)] | None = None
@@ -154,6 +157,16 @@ class ObjectBucket(Resource):
     def public_host(self) -> FactReference:
         return self.told("public-host")
 
+    @property
+    def acl_public(self) -> FactReference:
+        """The access list (ACL) of an object that everybody may read; nothing where the bucket knows none."""
+        return self.told("acl-public")
+
+    @property
+    def acl_private(self) -> FactReference:
+        """That of an object which only the application's key may read."""
+        return self.told("acl-private")
+
 
 class MailRelay(_Served):
     """A server that takes mail for delivery. Where the provider has none, mail is off."""
@@ -169,6 +182,12 @@ class MailRelay(_Served):
     """What stands after it."""
     needed_for: Line = ""
     """What does not work without mail; it is optional if empty."""
+    encryptions: tuple[Literal["starttls", "tls", "none"], ...] = ("starttls", "tls", "none")
+    """How it can protect the connection."""
+    authentications: tuple[Literal["plain", "login", "cram-md5"], ...] = ("plain", "login", "cram-md5")
+    """How it can sign in."""
+    keeps_password: bool = False
+    """It signs in at a relay elsewhere over an encrypted connection only."""
 
     @property
     def authentication(self) -> FactReference:
@@ -193,7 +212,7 @@ class MailRelay(_Served):
 
 
 class LocalPort(Resource):
-    """A port at 127.0.0.1 at which something of the application listens. The policy allots it."""
+    """A port at which something of the application listens, most often at 127.0.0.1. The policy allots it."""
 
     FACTS: ClassVar = ("number",)
 

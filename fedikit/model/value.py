@@ -199,6 +199,16 @@ SecretName = Annotated[
 ]
 UserText = Annotated[str, Field(pattern=rf"^[^:,{_UNSEEN}]*$", description="What is said of a user, without : and ,")]
 SignInName = Annotated[str, Field(pattern=rf"^[^:{_UNSEEN}]+$", description="A name to sign in with, without :")]
+HeaderName = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9-]+$", description="The name of a header: letters, digits and -.")
+]
+ObjectKey = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9._~-][A-Za-z0-9._~/-]*$",
+        description="An object's key, or how it begins: letters, digits and . _ ~ - /, with no / first.",
+    ),
+]
 HeaderText = Annotated[
     str, Field(pattern=rf'^[^"\\`{{}}{_UNSEEN}]+$', description="What a header says, without quotes and braces.")
 ]

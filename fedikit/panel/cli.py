@@ -12,9 +12,9 @@ import click
 from fedikit.errors import FedikitError
 
 if TYPE_CHECKING:
-    from fedikit.panel.server.place import Place
+    from fedikit.panel.server.premises import Premises
 
-PARTS = {"argon2", "jinja2", "jupyter_server", "nbclient", "nbconvert", "pyotp", "tornado", "voila"}
+PARTS = {"argon2", "jinja2", "jupyter_server", "nbclient", "nbconvert", "pyotp", "tornado"}
 _PANEL = click.argument("panel_toml", default="panel.toml", type=click.Path(path_type=Path, dir_okay=False))
 
 
@@ -67,7 +67,7 @@ def serve(
         from fedikit.panel.server.serve import serve as serve_panel
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s  %(message)s")
-    for noisy in ("tornado.access", "traitlets", "jupyter_client"):
+    for noisy in ("tornado", "traitlets", "jupyter_client"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     caddy = None
     if domain:
@@ -80,8 +80,8 @@ def serve(
 @_PANEL
 def second_factor(name: str, panel_toml: Path) -> None:
     """Give an operator a second factor: print, once, what their app needs and ten recovery codes."""
-    place = _place(panel_toml, name)
-    enrolment = place.factor.enrol(name)
+    premises = _premises(panel_toml, name)
+    enrolment = premises.factor.enrol(name)
     click.echo(f"For the app, as it is or as a QR code:\n  {enrolment.uri}\n\nRecovery codes, each good for once:")
     click.echo("\n".join(f"  {code}" for code in enrolment.recovery_codes))
 
@@ -91,24 +91,24 @@ def second_factor(name: str, panel_toml: Path) -> None:
 @_PANEL
 def reset(name: str, panel_toml: Path) -> None:
     """Let an operator in again who cannot: take the second factor and the waiting away, end all sessions."""
-    place = _place(panel_toml, name)
-    place.factor.remove(name)
-    place.throttle.forgive([place.throttle.name(name)])
-    place.sessions.end_all(name)
+    premises = _premises(panel_toml, name)
+    premises.factor.remove(name)
+    premises.throttle.forgive([premises.throttle.name(name)])
+    premises.sessions.end_all(name)
     click.echo(f"{name} signs in with the password alone. If that is lost: fedikit panel password")
 
 
-def _place(panel_toml: Path, name: str) -> "Place":
+def _premises(panel_toml: Path, name: str) -> "Premises":
     with _extra():
         import time
 
-        from fedikit.panel.server.place import Place
+        from fedikit.panel.server.premises import Premises
 
-    place = Place(panel_toml, clock=time.time)
-    if place.operator(name) is None:
-        known = ", ".join(place.panel.operators)
+    premises = Premises(panel_toml, clock=time.time)
+    if premises.operator(name) is None:
+        known = ", ".join(premises.panel.operators)
         raise FedikitError(f"{name} is not an operator of {panel_toml}", hint=f"there are: {known}")
-    return place
+    return premises
 
 
 @contextmanager

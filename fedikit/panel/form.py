@@ -161,6 +161,7 @@ class Form:
 
     def _forgetter(self, path: str) -> Any:
         made = widgets.Checkbox(description=self._text("Forget the one that is set"), indent=False)
+        made.disabled = not self._may_change(path)
         made.add_class(f"fk-forget-{slug(path)}")
         made.observe(lambda change: self._entered(path, FORGET if change["new"] else ""), "value")
         self._forgetters[path] = made
@@ -192,8 +193,10 @@ class Form:
     def _entered(self, path: str, entry: Entry) -> None:
         if self._is_showing:
             return
-        if self._may_change(path):
-            self._entries[path] = entry
+        if not self._may_change(path):
+            self._show(path)
+            return
+        self._entries[path] = entry
         self._show(path)
         if path in self._opened_by:
             self._opened_by[path].turn(is_open=bool(self._entries[path]))

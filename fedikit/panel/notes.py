@@ -17,8 +17,8 @@ _NAMES = "abcdefgh"
 
 
 def slug(path: str) -> str:
-    """A field's path as it stands in the names of classes."""
-    return path.replace(".", "-")
+    """A field's path as it stands in the names of classes; `form` for the whole."""
+    return path.replace(".", "-") or "form"
 
 
 def note_html(part: Part, text: Texts, *, is_fixed: bool = False, state: str = "") -> str:

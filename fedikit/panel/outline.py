@@ -32,6 +32,12 @@ def outline(described: JsonSchema) -> Group:
     return part
 
 
+def drawn(part: Part, margin: str = "") -> str:
+    """The tree in lines, for people: the key of each part, its sort, and what it is called."""
+    below = [drawn(inner, f"{margin}  ") for inner in part.parts] if isinstance(part, Group) else []
+    return "\n".join([f"{margin}{part.key or '.'}: {type(part).__name__.lower()} “{part.title}”", *below])
+
+
 def _part(path: str, node: JsonSchema, whole: JsonSchema, *, is_required: bool) -> Part:
     node, is_nullable = _plain(node, whole)
     if is_nullable and node.get("type") == "boolean":

@@ -206,7 +206,9 @@ class _Teller:
         is_elsewhere = any(application in self.owners.are_placed(other) for other in self.plan.deployment.hosts)
         is_coming = any(change.action not in _LEAVES for change in changes)
         runs = any(class_of(change.id) in (Unit, Package, Job) for change in changes)
-        return not runs or (is_elsewhere and is_coming)
+        if is_elsewhere or is_coming:
+            return not runs or (is_elsewhere and is_coming)
+        return all(class_of(change.id).may_bear_data for change in changes)
 
     def _is_new(self, host: str, application: str, changes: list[PlannedChange]) -> bool:
         arriving = {change.id for change in changes if change.action in _ARRIVES}

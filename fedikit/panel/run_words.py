@@ -77,10 +77,10 @@ def _ended(result: RunResult, text: Texts) -> str:
             return text("given up after {duration}, at the step “{step}”", duration=took, step=step)
         case RunStatus.KERNEL_DIED:
             return text("it broke off after {duration}, at the step “{step}”", duration=took, step=step)
-    reason = told(result.reason.partition("\n")[0], text=text)
+    reason = told(_bare(result.reason.partition("\n")[0], result.failed_step), text=text)
     if not result.failed_step:
         return text("failed: {reason}", reason=reason)
-    return text("failed at the step “{step}”: {reason}", step=step, reason=_bare(reason, result.failed_step))
+    return text("failed at the step “{step}”: {reason}", step=step, reason=reason)
 
 
 def _bare(reason: str, step: str) -> str:

@@ -76,14 +76,28 @@ _HOSTS = (
     "not every host can be worked on",
     "there is still something to do",
 )
-FORMS = dict.fromkeys(_MISTAKES + _HOSTS) | {
+_ORDERS = (
+    "this is not allowed:",
+    "is not yours to change; ask your provider",
+    "to destroy data, or to leave it behind, is the provider's",
+    "a generation may hold what others changed: choose the settings of that time instead",
+    "a plan must be looked at first",
+    "to destroy data takes the domain, typed",
+    "one of these must agree: {names}",
+    "{name} is not theirs to remove",
+    "{who} is at work there: {runbook}, since {time}",
+    "wait for it to end, or stop it first",
+    "what would be done is no longer what was agreed to; nothing was changed",
+    "look at the plan again: a host, the files or Debian's packages moved",
+)
+FORMS = dict.fromkeys(_MISTAKES + _HOSTS + _ORDERS) | {
     "the domain of {application} would change from {had} to {wanted}: other servers know its users and posts by "
     "{again}, and that cannot be told to them. If it is meant: --consent {consent}": (
         "The address of {application} would change from {had} to {wanted}: other servers know its users and posts by "
         "the old one, and that cannot be told to them. Take the old address back, or agree to the new one"
     ),
     "the permanent secret {name} would change, and what it encrypts would be lost. Give back the one that was there": (
-        "A key of which data depends would change: {name}. Ask your provider to give back the one that was there"
+        "A key that data depends on would change: {name}. Ask your provider to give back the one that was there"
     ),
     "was deployed with another master key: {rest}": (
         "This host was set up with another master key. Ask your provider to restore it"

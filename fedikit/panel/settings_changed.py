@@ -2,8 +2,9 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from typing import Any
 
 from fedikit.panel.owners import catalogue
 from fedikit.results.plan import PlannedChange
@@ -16,6 +17,18 @@ def settings_changed(application: str, changes: Iterable[PlannedChange]) -> list
     known = _titles(application)
     named = {name for change in changes for name in _names(change)}
     return list(dict.fromkeys(title for upstream, title in known.items() if upstream in named))
+
+
+def settings_chosen(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[str]]:
+    """By application, the titles of the settings in which two configurations' documents differ."""
+    return {name: titles for name in catalogue() if (titles := _differing(name, before.get(name), after.get(name)))}
+
+
+def _differing(application: str, before: Any, after: Any) -> list[str]:
+    was, becomes = (part if isinstance(part, Mapping) else {} for part in (before, after))
+    properties = catalogue()[application].settings.model_json_schema()["properties"]
+    keys = [key for key in properties if key != "enable" and was.get(key) != becomes.get(key)]
+    return [properties[key].get("title", key) for key in keys]
 
 
 def _names(change: PlannedChange) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from fedikit.errors import Mistake
-from fedikit.model.check import BucketWorks
+from fedikit.model.check import TRIAL_FOLDER, BucketWorks
 from fedikit.model.host import HostNames, is_ip_address
 from fedikit.model.item import Bucket, Member, SecretRef, SecretText
 from fedikit.model.mistake import did_you_mean
@@ -100,7 +100,7 @@ class GaragePolicy(Written, Policy[ObjectBucket]):
             node(s3=f"{address}:3900", rpc=f"127.0.0.1:{RPC_PORT}", copies=1),
             cluster(host, (member,), copies=1),
             HostItems(items=(bucket,)),
-            *_media_site(request),
+            *_media_site(request, place),
         ]
         return _made(request, place, endpoint, tuple(Ask(host=host, request=asked) for asked in requests))
 
@@ -116,7 +116,7 @@ class GaragePolicy(Written, Policy[ObjectBucket]):
         asks.append(Ask(host=leader, request=HostItems(items=(bucket,)), together="serves"))
         if place.host != leader:
             asks.append(Ask(host=place.host, request=awaited(request.name), together="waits"))
-        asks += [Ask(host=place.host, request=site) for site in _media_site(request)]
+        asks += [Ask(host=place.host, request=site) for site in _media_site(request, place)]
         return _made(request, place, _OWN_S3, tuple(asks))
 
     def _node(self, host: str, place: Place) -> Iterator[Ask]:
@@ -167,11 +167,20 @@ def _key(place: Place, half: Literal["id", "secret"]) -> SecretRef:
     return SecretRef(name=name, format="garage-key-id" if half == "id" else "garage-key-secret")
 
 
-def _media_site(request: ObjectBucket) -> tuple[WebSite, ...]:
+def _media_site(request: ObjectBucket, place: Place) -> tuple[WebSite, ...]:
     """Where everybody reads a public bucket's objects."""
     if not request.public_at:
         return ()
-    return (WebSite(domain=request.public_at, routes=(Route(port=WEB_PORT),), headers=MEDIA_HEADERS),)
+    return (WebSite(domain=request.public_at, routes=tuple(_shown(request, place)), headers=MEDIA_HEADERS),)
+
+
+def _shown(request: ObjectBucket, place: Place) -> Iterator[Route]:
+    """Garage's own web server knows no difference between objects. The application's site is on its own host."""
+    for shown in request.shows:
+        at = bracketed(place.connection.address)
+        asked = shown.permission and shown.permission.model_copy(update={"at": at})
+        yield Route(path=f"/{shown.prefix}*", port=WEB_PORT, permission=asked)
+    yield Route(path=f"/{TRIAL_FOLDER}/*" if request.shows else "/*", port=WEB_PORT)
 
 
 def _made(request: ObjectBucket, place: Place, endpoint: str, asks: tuple[Ask, ...]) -> Provision:
@@ -205,12 +214,21 @@ class S3Policy(Written, Policy[ObjectBucket]):
         default_factory=dict,
         description="By bucket, the host name under which everybody may read its objects.",
     )
+    acl: bool = Field(
+        False,
+        description="Whether each object's own access list (ACL), `public-read` or `private`, says who may read it.",
+    )
 
     def provide(self, request: ObjectBucket, place: Place) -> Provision:
         name = self.prefix + request.name
         public = self.media.get(name)
         if request.public_at and not public:
             raise CannotFulfil(f"policies.bucket.media.{name}", f"is missing: {place.application} shows what is there")
+        if any(shown.permission for shown in request.shows) and not self.acl:
+            needed = (
+                f"should be true, at a provider who heeds it: {place.application} keeps private objects among others"
+            )
+            raise CannotFulfil("policies.bucket.acl", needed)
         check = BucketWorks(
             application=place.application,
             host=place.host,
@@ -221,10 +239,10 @@ class S3Policy(Written, Policy[ObjectBucket]):
             key_secret=SecretRef(name="s3/secret-key", given=True),
             public_host=public,
         )
-        return _provision(check)
+        return _provision(check, acl=self.acl)
 
 
-def _provision(check: BucketWorks, asks: tuple[Ask, ...] = ()) -> Provision:
+def _provision(check: BucketWorks, asks: tuple[Ask, ...] = (), *, acl: bool = False) -> Provision:
     """A bucket as the application learns of it, and the check that it can be used just so."""
     scheme, _, host = check.endpoint.partition("://")
     facts = {
@@ -237,6 +255,8 @@ def _provision(check: BucketWorks, asks: tuple[Ask, ...] = ()) -> Provision:
         "key-secret": check.key_secret,
         "public-url": check.public_url,
         "public-host": check.public_host or "",
+        "acl-public": "public-read" if acl else "",
+        "acl-private": "private" if acl else "",
     }
     return Provision(items=(), asks=asks, facts=facts, checks=(check,))
 

@@ -9,6 +9,7 @@ from fedikit.model.policy import CannotFulfil, Place, Policy, Provision
 from fedikit.model.resource import MailRelay
 from fedikit.model.value import EmailAddress, Line, Port, Written
 
+_HERE = ("localhost", "127.0.0.1", "::1")
 PASSWORD = "mail/password"  # noqa: S105 - the label of a secret
 
 
@@ -33,6 +34,8 @@ class MailPolicy(Written, Policy[MailRelay]):
         if request.needed_for and not self.host:
             needed = f"is missing, but {place.application} needs mail for {request.needed_for}"
             raise CannotFulfil("policies.mail.host", needed)
+        if self.host:
+            self._refuse_what_it_cannot(request, place)
         sender = self.sender or f"{request.sender_name}@{request.domain}"
         return Provision(
             items=(),
@@ -48,3 +51,19 @@ class MailPolicy(Written, Policy[MailRelay]):
                 "signs-in": "yes" if self.host and self.user else "no",
             },
         )
+
+    def _refuse_what_it_cannot(self, request: MailRelay, place: Place) -> None:
+        """Upstream would try all the same, and every mail would be lost."""
+        if self.encryption not in request.encryptions:
+            ways = " or ".join(request.encryptions)
+            raise CannotFulfil("policies.mail.encryption", f"should be {ways}: {place.application} knows nothing else")
+        if self.user and self.authentication not in request.authentications:
+            ways = " or ".join(request.authentications)
+            raise CannotFulfil(
+                "policies.mail.authentication", f"should be {ways}: {place.application} knows nothing else"
+            )
+        if self.user and self.encryption == "none" and request.keeps_password and self.host not in _HERE:
+            hidden = (
+                f"should be starttls: {place.application} sends no password over a connection that is not encrypted"
+            )
+            raise CannotFulfil("policies.mail.encryption", hidden)

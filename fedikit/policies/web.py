@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import re
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -9,6 +10,7 @@ from pydantic import Field
 from fedikit.model.check import DnsResolves, TlsIsValid
 from fedikit.model.host import DnsRecord
 from fedikit.model.item import Directory, File, Item, Job, Package, Unit
+from fedikit.model.permission import Permission
 from fedikit.model.policy import CannotFulfil, Place, Policy, Provision
 from fedikit.model.request import Route, WebSite
 from fedikit.model.resource import OtherServers
@@ -25,6 +27,7 @@ BUFFERED_MEGABYTES = 100
 """What lies in Caddy's memory until it is there as a whole; the rest of a larger upload is passed on as it comes."""
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 """What the host trusts, all in one file, of Debian's package ca-certificates."""
+_NOTHING_ELSE = "\thandle {\n\t\trespond 404\n\t}\n"
 
 
 class WebPolicy(Written, Policy[WebSite | OtherServers]):
@@ -72,9 +75,11 @@ class WebPolicy(Written, Policy[WebSite | OtherServers]):
         caddyfile = File(path=CADDYFILE, content=self._caddyfile())
         files = (*self._acme_root(), self._site_file(request, place))
         # A reload is told to the running server where the new file says: it would not find it if that changes
-        unit = Unit(name="caddy.service", restart_on=(caddyfile.id,), reload_on=tuple(file.id for file in files))
+        trusted = self._trusted()
+        known = tuple(item.id for item in trusted if isinstance(item, File))  # read once, when it starts
+        unit = Unit(name="caddy.service", restart_on=(caddyfile.id, *known), reload_on=tuple(file.id for file in files))
         return Provision(
-            items=(*self._trusted(), Package(name="caddy"), Directory(path=SITES), caddyfile, *files, unit),
+            items=(*trusted, Package(name="caddy"), Directory(path=SITES), caddyfile, *files, unit),
             dns=_records(request, place),
             checks=tuple(_checks(request, place)),
         )
@@ -110,7 +115,8 @@ class WebPolicy(Written, Policy[WebSite | OtherServers]):
         body = f"\trequest_body {{\n\t\tmax_size {site.max_body_megabytes}MB\n\t}}\n"
         routes = "".join(self._handler(route, site, place) for route in site.routes)
         elsewhere = "".join(_redirection(path, domain) for path, domain in site.redirects.items())
-        text = f"{site.domain} {{\n{headers}{body}{routes}{elsewhere}}}\n"
+        rest = "" if any(route.path == "/*" for route in site.routes) else _NOTHING_ELSE
+        text = f"{site.domain} {{\n{headers}{body}{routes}{elsewhere}{rest}}}\n"
         return File(path=f"{SITES}/{site.domain}.caddy", content=text)
 
     def _handler(self, route: Route, site: WebSite, place: Place) -> str:
@@ -119,7 +125,8 @@ class WebPolicy(Written, Policy[WebSite | OtherServers]):
         block = "".join(f"\t\t\t{option}\n" for option in options)
         behind = f"127.0.0.1:{number(route.port, place.facts)}"
         proxy = f"reverse_proxy {behind} {{\n{block}\t\t}}" if block else f"reverse_proxy {behind}"
-        return f"\thandle {route.path} {{\n\t\t{proxy}\n\t}}\n"
+        asked = _permission(route.permission) if route.permission else ""
+        return f"\thandle {route.path} {{\n{asked}\t\t{proxy}\n\t}}\n"
 
     def _caddyfile(self) -> str:
         """Its admin API is no port: who can connect to that can change what is served, and containers can."""
@@ -131,6 +138,16 @@ class WebPolicy(Written, Policy[WebSite | OtherServers]):
         }
         lines = "".join(f"\t{name} {setting}\n" for name, setting in options.items() if setting)
         return f"{{\n{lines}}}\n\nimport {SITES}/*.caddy\n"
+
+
+def _permission(asked: Permission) -> str:
+    """Caddy's question before the answer. Steps of the visitor's path are those that are seen behind it, decoded."""
+    path = re.sub(r"\{(\d)\}", r"{http.request.uri.path.\1}", asked.path)
+    options = [f"uri {path}", f"header_up Host {asked.domain}", "header_up -Authorization"]
+    options += [f'header_up {name} "{text}"' for name, text in sorted(asked.headers.items())]
+    lines = "".join(f"\t\t\t{option}\n" for option in options)
+    reached = f"\t\t\ttransport http {{\n\t\t\t\ttls_server_name {asked.domain}\n\t\t\t}}\n"
+    return f"\t\tforward_auth https://{asked.at or asked.domain} {{\n{lines}{reached}\t\t}}\n"
 
 
 def _redirection(path: str, domain: str) -> str:

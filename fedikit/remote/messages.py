@@ -204,6 +204,13 @@ class Note(Message):
     note: Line
 
 
+class Disk(Message):
+    """The disk that bears people's data, in bytes."""
+
+    size: Annotated[int, Field(ge=0, le=1 << 60)]
+    free: Annotated[int, Field(ge=0, le=1 << 60)]
+
+
 class Status(Message):
     """What the host says of itself."""
 
@@ -215,6 +222,7 @@ class Status(Message):
     busy: Line
     notes: Annotated[tuple[Note, ...], Field(max_length=2000)]
     neighbours: Annotated[tuple[DeploymentName, ...], Field(max_length=1000)]
+    disk: Disk
     python: Annotated[str, Field(pattern=r"^[0-9.]{1,20}$")]
     codename: Codename | Literal[""]
     architecture: Architecture | Literal[""]

@@ -37,6 +37,17 @@ class Note(Value):
     note: str
 
 
+class Disk(Value):
+    """The disk that bears people's data, in bytes."""
+
+    size: int
+    free: int
+
+    @property
+    def used(self) -> int:
+        return self.size - self.free
+
+
 class HostStatus(Value):
     """One host's own record of a deployment."""
 
@@ -51,6 +62,7 @@ class HostStatus(Value):
     busy: str = ""
     neighbours: tuple[str, ...] = ()
     """Other deployments on this host."""
+    disk: Disk | None = None
     python: str = ""
     codename: str = ""
     """Of its Debian release, such as trixie."""

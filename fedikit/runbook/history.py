@@ -1,6 +1,6 @@
 """How long a run will take, from earlier runs of the same runbook.
 
-Guesses are by step: the median of the last five runs of the same kind in which the step ended well. A run that is
+Guesses are by step: the median of the last five runs of the same kind that ended well. A run that is
 known to change much is guessed by those that changed as much, by the number of items, within a factor of three.
 """
 
@@ -70,8 +70,8 @@ def durations(records: Sequence[Record], runbook: str) -> tuple[tuple[datetime, 
 
 
 def _alike(records: Sequence[Record], runbook: str, parameters: Mapping[str, Any]) -> list[_Past]:
-    """Earlier runs of the same runbook and environment, as dry as this one; the latest first."""
-    ended = (record for record in reversed(records) if record.runbook == runbook and record.result)
+    """Earlier runs of the same runbook and environment that ended well, as dry as this one; the latest first."""
+    ended = (one for one in reversed(records) if one.runbook == runbook and one.status is RunStatus.SUCCEEDED)
     past = (_past(record.folder) for record in ended)
     return list(islice((one for one in past if one.kind == _kind(parameters)), LOOKED_AT))
 

@@ -146,7 +146,7 @@ class Run:
 
     def require_answers(self, asked: "fedikit.Plan | fedikit.Status") -> None:
         """Makes sure that every host answered and that nothing there stands in the way."""
-        self._keep_plan(asked)
+        self._keep_answers(asked)
         if asked.has_errors:
             self._close_sessions()
         hint = "leave the others alone with limit=…, or mend what is said above"
@@ -219,10 +219,12 @@ class Run:
             message = "what would be done is no longer what was agreed to; nothing was changed"
             raise FedikitError(message, hint="look at the plan again: a host, the files or Debian's packages moved")
 
-    def _keep_plan(self, asked: Any) -> None:
+    def _keep_answers(self, asked: Any) -> None:
         if isinstance(asked, fedikit.Plan):
             self._planned = asked.digest
             self._keep("plan.json", asked.model_dump_json(indent=1))
+        elif isinstance(asked, fedikit.Status):
+            self._keep("status.json", asked.model_dump_json(indent=1))
 
     def _hide_secrets_of(self, deployment: Deployment) -> None:
         vault = Vault.of(deployment)

@@ -11,13 +11,12 @@ from threading import Thread
 
 from fedikit.agent.signature import Access, signed_headers
 from fedikit.errors import FedikitError
-from fedikit.model.check import BucketWorks
+from fedikit.model.check import TRIAL_FOLDER, BucketWorks
 from fedikit.verify.means import Means
 from fedikit.verify.page import Page
 from fedikit.verify.standpoint import Answer, Request, Send
 from fedikit.verify.words import Unmet
 
-FOLDER = "fedikit-check"
 _PATIENCE = 5.0
 _LEAST_PATIENCE = 0.1
 _CLEARING_SECONDS = 0.8
@@ -31,7 +30,7 @@ def put_and_read(check: BucketWorks, means: Means) -> str:
         if time.monotonic() > means.ends:
             raise Unmet(wanted=f"a way to {check.host} in time", seen="it took too long")
         trial = _Trial(
-            check, _access(check, means), send, f"{FOLDER}/{token}", f"put here by a check: {token}".encode()
+            check, _access(check, means), send, f"{TRIAL_FOLDER}/{token}", f"put here by a check: {token}".encode()
         )
         with trial.put(means.ends):
             trial.read(means.ends)

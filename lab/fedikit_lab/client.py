@@ -6,12 +6,14 @@ Names lead where the lab's DNS says, and nowhere else. The deployer itself needs
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fedikit.errors import FedikitError, HostError
 from fedikit_lab.furnish import place_file, place_link
 from fedikit_lab.machine import Machine
+from fedikit_lab.role import Role
 
 if TYPE_CHECKING:
     from selenium.webdriver.remote.webdriver import WebDriver
@@ -119,8 +121,13 @@ def _close(driver: "WebDriver") -> None:
         driver.quit()
 
 
-def furnish_client(layer: Path, *, deployer: str) -> None:
-    """Puts the browser's service into a machine's read-only layer; nobody but the deployer may drive it."""
+def client_role(*, deployer: str) -> Role:
+    """What makes a machine the client; nobody but the deployer may drive its browser."""
+    return Role(packages=PACKAGES, furnish=partial(_furnish, deployer=deployer))
+
+
+def _furnish(layer: Path, *, deployer: str) -> None:
+    """Puts the browser's service into a machine's read-only layer."""
     units = layer / "etc/systemd/system"
     place_file(units / _UNIT, _SERVICE.format(port=_PORT, deployer=deployer))
     place_link(units / "multi-user.target.wants" / _UNIT, f"../{_UNIT}")

@@ -44,17 +44,18 @@ def write_environment(directory: Path, hosts: Iterable[LabHost], *, name_server:
 
 
 def environment_text(hosts: Iterable[LabHost], name_server: str | None) -> str:
-    """The environment file of those hosts."""
+    """The environment file of those hosts. A host with media asks applications on others who may see them."""
     hosts = tuple(hosts)
+    names = {host.name for host in hosts}
     tables: dict[str, Mapping[str, str | int]] = {f"hosts.{host.name}": _host(host) for host in hosts}
     if name_server is not None:
         tables["policies.web"] = {
             "means": "caddy",
             "acme_directory": f"https://{HOST}:{DIRECTORY_PORT}/dir",
             "acme_root": "acme-ca.pem",
+            **({"trust": "pebble-root.pem"} if _GARAGE in names else {}),
         }
         tables["network"] = {"dns": name_server, "trust": "pebble-root.pem"}
-    names = {host.name for host in hosts}
     if _GARAGE in names:
         tables["policies.bucket"] = {"means": "garage", "host": _GARAGE, "capacity_gigabytes": 1}
         tables["policies.container.mirrors"] = mirrors()

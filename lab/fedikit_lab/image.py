@@ -16,6 +16,7 @@ from fedikit_lab.bootstrap import bootstrap
 from fedikit_lab.furnish import place_file, place_link
 from fedikit_lab.layout import MOMENT
 from fedikit_lab.lock import held_lock
+from fedikit_lab.role import USUAL, Role
 
 CODENAME = "trixie"
 PACKAGES = (
@@ -91,20 +92,20 @@ def cache_directory() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fedikit"
 
 
-def image_directory(codename: str = CODENAME, *, more: tuple[str, ...] = ()) -> Path:
-    """Where the base image of a Debian release is, or will be; `more` are packages beyond the usual ones."""
-    return cache_directory() / "lab" / f"base-{_recipe_key(codename, more)}"
+def image_directory(codename: str = CODENAME, *, role: Role = USUAL) -> Path:
+    """Where the base image of a Debian release is, or will be, for machines of that role."""
+    return cache_directory() / "lab" / f"base-{_recipe_key(codename, role)}"
 
 
-def build_image(codename: str = CODENAME, *, more: tuple[str, ...] = (), tell: Tell = tell_nobody) -> Path:
+def build_image(codename: str = CODENAME, *, role: Role = USUAL, tell: Tell = tell_nobody) -> Path:
     """The directory of the base image; builds it when this recipe was never built here."""
-    directory = image_directory(codename, more=more)
+    directory = image_directory(codename, role=role)
     if directory.is_dir():
         return directory
     directory.parent.mkdir(parents=True, exist_ok=True)
     with held_lock(directory.parent / "build.lock", seconds=_BUILD_SECONDS):
         if not directory.is_dir():
-            _build(directory, codename, more, tell)
+            _build(directory, codename, role, tell)
     return directory
 
 
@@ -113,21 +114,25 @@ def packages_of(codename: str) -> tuple[str, ...]:
     return (*PACKAGES, *_AUTHORITY.get(codename, ()))
 
 
-def _recipe_key(codename: str, more: tuple[str, ...]) -> str:
-    recipe = [codename, os.uname().machine, (*packages_of(codename), *more), _MASKED, _FILES, _WORLDLY, _ADD_ADMIN]
+def _recipe_key(codename: str, role: Role) -> str:
+    packages = (*packages_of(codename), *role.packages)
+    recipe = [codename, os.uname().machine, packages, _MASKED, _FILES, _WORLDLY, _ADD_ADMIN]
+    recipe += [role.recipe] if role.recipe else []
     return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:16]
 
 
-def _build(directory: Path, codename: str, more: tuple[str, ...], tell: Tell) -> None:
+def _build(directory: Path, codename: str, role: Role, tell: Tell) -> None:
     tell(StepStarted(step="lab image"))
-    addition = f" with {more[0]}" if more else ""
+    addition = f" with {role.packages[0]}" if role.packages else ""
     tell(Waiting(what=f"the base image of Debian {codename}{addition} (once, about half a minute)"))
     started = time.monotonic()
     for abandoned in directory.parent.glob("building-*"):
         shutil.rmtree(abandoned, ignore_errors=True)
     unfinished = Path(tempfile.mkdtemp(prefix="building-", dir=directory.parent))
     try:
-        bootstrap(unfinished / "tree", codename, _options(codename, more), moment=MOMENT, tell=tell)
+        bootstrap(unfinished / "tree", codename, _options(codename, role.packages), moment=MOMENT, tell=tell)
+        if role.finish:
+            role.finish(unfinished / "tree")
         _furnish(unfinished / "tree")
         (unfinished / "tree").rename(directory)
     finally:

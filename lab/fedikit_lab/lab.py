@@ -6,10 +6,9 @@ records, so that a lab of which only half came up, or half went down, can always
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,8 +22,7 @@ from fedikit_lab.acme import PORTS, Acme
 from fedikit_lab.authority import kept_authority
 from fedikit_lab.client import NAME as CLIENT
 from fedikit_lab.client import NUMBER as CLIENT_NUMBER
-from fedikit_lab.client import PACKAGES as CLIENT_PACKAGES
-from fedikit_lab.client import Client, furnish_client
+from fedikit_lab.client import Client, client_role
 from fedikit_lab.container import Container
 from fedikit_lab.furnish import Identity
 from fedikit_lab.image import CODENAME, build_image, image_directory
@@ -33,12 +31,13 @@ from fedikit_lab.lock import held_lock
 from fedikit_lab.machine import Machine
 from fedikit_lab.network import ACME_NUMBER, Network, bridge_name, claim_network
 from fedikit_lab.requirements import raise_limits, require_host
+from fedikit_lab.role import USUAL, Role
 from fedikit_lab.state import State, lab_name, load_state, save_state
 from fedikit_lab.supply import supply_images
 from fedikit_lab.teardown import cgroup_of, container_name, storage_of, take_down
 
 USUAL_MACHINES = ("hello", "cowsay", "social")
-_ROLES = {CLIENT: CLIENT_NUMBER, ACME: ACME_NUMBER}  # the lab's own machines, no targets
+_OWN = {CLIENT: CLIENT_NUMBER, ACME: ACME_NUMBER}  # the lab's own machines, no targets
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _LOCK_SECONDS = 900
 _TRUST_FILE = "pebble-root.pem"
@@ -56,18 +55,20 @@ class Lab:
         client: bool = False,
         disk: Mapping[str, int] | None = None,
         codename: str = CODENAME,
+        roles: Mapping[str, Role] | None = None,
         tell: Tell = tell_nobody,
     ) -> None:
         """Nothing is done yet.
 
         `disk` limits what machines can write, in megabytes; `acme` and `client` add those machines; `codename` is
-        the Debian release of all of them, bookworm (without acme) or trixie.
+        the Debian release of all of them, bookworm (without acme) or trixie; `roles` make machines more than usual.
         """
         self.directory = Path(directory).resolve()
         self.name = lab_name(self.directory)
         self._disk = dict(disk or {})
         self._wanted = tuple(dict.fromkeys(_valid(name) for name in (*machines, *self._disk)))
-        self._roles = [role for role, is_wanted in ((CLIENT, client), (ACME, acme)) if is_wanted]
+        self._own = [name for name, is_wanted in ((CLIENT, client), (ACME, acme)) if is_wanted]
+        self._roles = dict(roles or {})
         self._codename = codename
         self._tell = tell
         self._state = load_state(self.directory)
@@ -123,9 +124,10 @@ class Lab:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         with held_lock(self.directory / "lock", seconds=_LOCK_SECONDS):
             self._claim()
-            machines = [self[name] for name in (*self._wanted, *self._roles)]
-            for packages in sorted({_packages_beside(machine.name) for machine in machines} | {()}):
-                build_image(self._codename, more=packages, tell=self._tell)
+            names = (*self._wanted, *self._own)
+            machines = [self[name] for name in names]
+            for role in {role.base: role for role in (USUAL, *map(self._role_of, names))}.values():
+                build_image(self._codename, role=role, tell=self._tell)
             supply_images(self._wanted, tell=self._tell)
             with ThreadPoolExecutor(max_workers=len(machines) or 1) as pool:
                 list(pool.map(self._bring_up, machines))
@@ -174,7 +176,7 @@ class Lab:
             self._machines.clear()
         for name in self._wanted:
             state = state.with_machine(name)
-        state = replace(state, machines={**state.machines, **{role: _ROLES[role] for role in self._roles}})
+        state = replace(state, machines={**state.machines, **{name: _OWN[name] for name in self._own}})
         self._remember(state)
 
     def _remember(self, state: State) -> None:
@@ -207,20 +209,20 @@ class Lab:
             self._container(name),
             key_file=self.directory / "id_ed25519",
             disk=self._disk.get(name),
-            furnish_more=self._role_of(name),
+            furnish_more=self._role_of(name).furnish,
         )
 
-    def _role_of(self, name: str) -> Callable[[Path], None] | None:
+    def _role_of(self, name: str) -> Role:
         """What makes a machine more than a usual one."""
         if name == CLIENT:
-            return partial(furnish_client, deployer=self._network.address(1))
-        return self.acme.furnish if name == ACME else None
+            return client_role(deployer=self._network.address(1))
+        return Role(furnish=self.acme.furnish) if name == ACME else self._roles.get(name, USUAL)
 
     def _container(self, name: str) -> Container:
         return Container(
             name=container_name(self.name, name),
             hostname=name,
-            base=image_directory(self._codename, more=_packages_beside(name)),
+            base=image_directory(self._codename, role=self._role_of(name)),
             directory=storage_of(self.name) / name,
             cgroup=cgroup_of(self.name) / name,
             bridge=self._network.bridge,
@@ -250,18 +252,13 @@ class Lab:
         with_acme = any(host.name == ACME for host in hosts)
         environment.write_environment(
             self.directory,
-            [host for host in hosts if host.name not in _ROLES],
+            [host for host in hosts if host.name not in _OWN],
             name_server=self._network.address(ACME_NUMBER) if with_acme else None,
         )
 
 
-def _packages_beside(name: str) -> tuple[str, ...]:
-    """The packages of a machine beside the usual ones."""
-    return CLIENT_PACKAGES if name == CLIENT else ()
-
-
 def _valid(name: str) -> str:
-    if not _NAME.fullmatch(name) or name in _ROLES:
+    if not _NAME.fullmatch(name) or name in _OWN:
         hint = "small letters, digits and hyphens, 32 at most; `acme` and `client` are the lab's own"
         raise FedikitError(f"no machine of the lab can be called {name!r}", hint=hint)
     return name

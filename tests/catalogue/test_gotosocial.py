@@ -12,7 +12,7 @@ import pytest
 
 from fedikit.environment import load_catalogue
 from fedikit.errors import ConfigurationError
-from fedikit.model import Deployment, Job, SecretText, initial_password
+from fedikit.model import Deployment, Job, PostgresDatabase, SecretText, initial_password
 from fedikit_lab.contract.gotosocial_settings import read_settings
 from fedikit_lab.contract.shared import Environment as Given
 from tests.catalogue.gotosocial import FakeGotosocial
@@ -194,6 +194,56 @@ def test_mail_goes_through_the_relay() -> None:
         *("smtp.example.org", "587", "fedi"),
     )
     assert told["GTS_SMTP_PASSWORD"] == "<mail/password password 1>"
+
+
+@pytest.mark.parametrize(
+    ("relay", "path"),
+    [
+        ({"encryption": "tls", "port": 465}, "encryption"),
+        ({"user": "fedi", "authentication": "cram-md5"}, "authentication"),
+        ({"user": "fedi", "encryption": "none"}, "encryption"),
+    ],
+)
+def test_a_relay_that_it_could_not_send_through_is_refused_when_planning(relay: dict[str, Any], path: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"policies\.mail\.{path}: should be .*gotosocial"):
+        variables({"mail": {"host": "smtp.example.org", **relay}})
+
+
+@pytest.mark.parametrize(
+    "relay",
+    [
+        {"host": "smtp.example.org", "encryption": "none"},
+        {"host": "127.0.0.1", "encryption": "none", "user": "fedi"},
+        {"encryption": "tls"},
+    ],
+    ids=["nobody signs in", "on this host", "no relay at all"],
+)
+def test_any_other_relay_is_taken(relay: dict[str, Any]) -> None:
+    assert variables({"mail": relay}).get("GTS_SMTP_HOST", "") == relay.get("host", "")
+
+
+def connections(**settings: Any) -> int:
+    chosen = configuration("gotosocial", gotosocial=settings)
+    requests = chosen.catalogue["gotosocial"].typed_requests(chosen.context)(chosen.settings("gotosocial"))
+    (database,) = (request for request in requests.values() if isinstance(request, PostgresDatabase))
+    return database.connections
+
+
+def test_its_connections_to_the_database_are_those_that_it_can_open_on_any_machine() -> None:
+    """By upstream, so many for each processor, of which Go takes no more than it is told."""
+    assert variables().items() >= {"GOMAXPROCS": "4", "GTS_DB_MAX_OPEN_CONNS_MULTIPLIER": "4"}.items()
+    assert connections() == 4 * 4 + 2
+    assert connections(processors=16, connectionsPerProcessor=8) == 16 * 8 + 2
+    with pytest.raises(ConfigurationError, match=r"policies\.postgresql\.max_connections"):
+        variables(processors=16, connectionsPerProcessor=8)
+
+
+def test_neither_its_address_nor_the_domain_of_its_handles_changes_unnoticed() -> None:
+    usual, short, moved = deployment(), deployment(shortHandles=True), deployment(shortHandles=True, subdomain="social")
+
+    assert usual.hosts[HOST].domains == {"gotosocial": DOMAIN, "gotosocial's handles": DOMAIN}
+    assert short.hosts[HOST].domains == {"gotosocial": DOMAIN, "gotosocial's handles": "fedi.test"}
+    assert moved.hosts[HOST].domains == {"gotosocial": "social.fedi.test", "gotosocial's handles": "fedi.test"}
 
 
 def test_registrations_without_mail_are_refused_for_nobody_could_confirm_an_address() -> None:

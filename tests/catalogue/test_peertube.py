@@ -1,6 +1,7 @@
 """PeerTube: what it asks for, how its settings reach it, and the script that makes its initial user."""
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -11,16 +12,17 @@ import pytest
 
 from fedikit.catalogue.peertube import Peertube
 from fedikit.errors import ConfigurationError, Mistake
-from fedikit.model import Job, SecretRef, SecretText, configuration_model, initial_password
+from fedikit.model import Bucket, Job, SecretRef, SecretText, configuration_model, initial_password
 from tests.catalogue.peertube import ADMINISTRATOR, USER, FakePeertube
-from tests.model.example import configuration, environment, files, ids, variables
+from tests.model.example import configuration, environment, files, ids, only, variables
 
 DOMAIN = "peertube.fedi.test"
 FIRST, ROOT, PASSWORD = "root's first password", "root's own password", 'correct "horse" battery % staple'
 
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
-KINDS_OF_OBJECTS = ("STREAMING_PLAYLISTS", "WEB_VIDEOS", "ORIGINAL_VIDEO_FILES", "USER_EXPORTS", "CAPTIONS")
+PUBLIC = ("STREAMING_PLAYLISTS", "WEB_VIDEOS", "CAPTIONS")
+PRIVATE = ("ORIGINAL_VIDEO_FILES", "USER_EXPORTS")
 
 
 def told(policies: dict[str, Any] | None = None, **settings: Any) -> dict[str, str]:
@@ -91,24 +93,63 @@ def test_its_secrets_have_the_forms_that_it_wants() -> None:
     }
 
 
-def test_each_kind_of_object_has_a_prefix_of_its_own_in_one_bucket_and_no_acl() -> None:
+def test_each_kind_of_object_has_a_prefix_of_its_own_and_no_acl() -> None:
     known = told()
-    places = [f"PEERTUBE_OBJECT_STORAGE_{kind}" for kind in KINDS_OF_OBJECTS]
+    public, private = ([f"PEERTUBE_OBJECT_STORAGE_{kind}" for kind in kinds] for kinds in (PUBLIC, PRIVATE))
+    places = [*public, *private]
 
-    assert {known[f"{place}_BUCKET_NAME"] for place in places} == {"peertube"}
-    assert {known[f"{place}_BASE_URL"] for place in places} == {"https://media.peertube.fedi.test"}
+    assert {known[f"{place}_BUCKET_NAME"] for place in public} == {"peertube"}
+    assert {known[f"{place}_BASE_URL"] for place in public} == {"https://media.peertube.fedi.test"}
     assert len({known[f"{place}_PREFIX"] for place in places}) == len(places) == 5
     assert all(known[f"{place}_PREFIX"].endswith("/") for place in places)
     assert known["PEERTUBE_OBJECT_STORAGE_ENDPOINT"] == "http://10.0.0.2:3900"
     assert not [name for name in known if "ACL" in name]
 
 
-def test_no_archive_of_an_account_comes_into_a_bucket_that_everybody_may_read() -> None:
-    assert told()["PEERTUBE_EXPORT_USERS_ENABLED"] == "false"
+def test_no_original_and_no_archive_of_an_account_comes_into_a_bucket_that_everybody_may_read() -> None:
+    known = told()
+    buckets = {
+        item.name: item
+        for item in environment().deployment(configuration("peertube")).hosts["objects"].items
+        if isinstance(item, Bucket)
+    }
+
+    assert {known[f"PEERTUBE_OBJECT_STORAGE_{kind}_BUCKET_NAME"] for kind in PRIVATE} == {"peertube-private"}
+    assert not [kind for kind in PRIVATE if f"PEERTUBE_OBJECT_STORAGE_{kind}_BASE_URL" in known]
+    assert {name: bool(bucket.websites) for name, bucket in buckets.items()} == {
+        "peertube": True,
+        "peertube-private": False,
+    }
+    assert known["PEERTUBE_EXPORT_USERS_ENABLED"] == "false"
 
 
-def test_files_of_private_videos_are_asked_of_peertube_and_their_addresses_told_to_nobody() -> None:
-    assert "PEERTUBE_OBJECT_STORAGE_PROXY_PROXIFY_PRIVATE_FILES" not in told()  # on, unless somebody says no
+def test_the_media_host_asks_peertube_for_each_file_of_a_video_and_shows_nothing_else_but_captions() -> None:
+    known, there = told(), files(environment().deployment(configuration("peertube")).hosts["objects"])
+    site = there["/etc/caddy/sites/media.peertube.fedi.test.caddy"]
+    handled = [part.partition(" {\n")[0::2] for part in site.split("\thandle ")[1:]]
+    asked = {path: re.findall(r"uri (\S+)", block) for path, block in handled}
+
+    assert known["PEERTUBE_OBJECT_STORAGE_PROXY_PROXIFY_PRIVATE_FILES"] == "true"
+    assert asked == {
+        "/captions/*": [],
+        "/web-videos/*": ["/object-storage-proxy/web-videos/private/{http.request.uri.path.1}"],
+        "/streaming-playlists/*": [
+            "/object-storage-proxy/streaming-playlists/hls/private/{http.request.uri.path.2}/{http.request.uri.path.3}"
+        ],
+        "/fedikit-check/*": [],
+        "{\n\t\trespond 404\n\t}\n}\n": [],
+    }
+    assert site.count('header_up X-PeerTube-Video-Password "-"') == site.count("forward_auth https://10.0.0.4 {") == 2
+
+
+def test_at_a_provider_of_s3_private_files_are_known_by_their_access_list() -> None:
+    media = {"peertube": "films.cdn.example.org"}
+    s3 = {"means": "s3", "endpoint": "https://s3.example.org", "region": "eu", "access_key": "k", "media": media}
+
+    assert told({"bucket": s3 | {"acl": True}})["PEERTUBE_OBJECT_STORAGE_UPLOAD_ACL_PRIVATE"] == "private"
+    assert told({"bucket": s3 | {"acl": True}})["PEERTUBE_OBJECT_STORAGE_UPLOAD_ACL_PUBLIC"] == "public-read"
+    with pytest.raises(ConfigurationError, match=r"policies\.bucket\.acl"):
+        told({"bucket": s3})
 
 
 def test_nothing_that_it_logs_is_secret() -> None:
@@ -157,6 +198,21 @@ def test_what_is_not_set_stays_as_an_administrator_of_peertubes_has_it() -> None
     known = told()
 
     assert not [name for name in known if "QUOTA" in name or name.endswith(("0P", "DESCRIPTION"))]
+
+
+def test_the_port_for_live_streams_is_one_that_nobody_else_may_have() -> None:
+    both = only({"peertube": "spare", "gotosocial": "spare"}, {"port": {"allotted": {"gotosocial-web": 1935}}})
+    both.deployment(configuration("peertube", "gotosocial"))
+    with pytest.raises(ConfigurationError, match="1935"):
+        both.deployment(configuration("peertube", "gotosocial", peertube={"live": True}))
+
+
+def test_the_port_for_live_streams_is_told_only_where_there_are_some() -> None:
+    allotted = {"port": {"allotted": {"peertube-rtmp": 1940}}}
+
+    assert "PEERTUBE_LIVE_RTMP_PORT" not in told()
+    assert told(live=True)["PEERTUBE_LIVE_RTMP_PORT"] == "1935"
+    assert told(allotted, live=True)["PEERTUBE_LIVE_RTMP_PORT"] == "1940"
 
 
 def test_newcomers_confirm_their_address_where_there_is_mail() -> None:

@@ -1,25 +1,21 @@
 """GoToSocial from its contract image: deployed, used by its API as an app would, given another password, removed."""
 
 import json
-import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
 import pytest
 
 from fedikit.environment import load_configuration, load_environment
 from fedikit_lab import Lab
+from tests.checks.gotosocial import DOMAIN, EMAIL, SITE, App
 from tests.checks.picture import changes, picture_of
 from tests.checks.pictures import picture
 
-DOMAIN, EMAIL = "fediversity.test", "test@fediversity.test"
-SITE = f"gotosocial.{DOMAIN}"
 TARGETS = ("garage", "gotosocial")
-HERE = "urn:ietf:wg:oauth:2.0:oob"
 CONFIGURATION = {
     "domain": DOMAIN,
     "initialUser": {"displayName": "Testy McTestface", "username": "test", "email": EMAIL},
@@ -53,53 +49,6 @@ class Deployer:
         """What would change."""
         hosts = json.loads(self.succeed("plan", "--json"))["hosts"]
         return [change["id"] for host in hosts.values() for change in host["changes"]]
-
-
-class App:
-    """Somebody's app, over HTTPS, with the certificate of the lab's authority."""
-
-    def __init__(self, lab: Lab) -> None:
-        self.client = httpx.Client(
-            base_url=f"https://{lab['gotosocial'].address}",
-            verify=ssl.create_default_context(cadata=lab.acme_root()),
-            headers={"Host": SITE},
-            timeout=30,
-        )
-        self.cookies: dict[str, str] = {}
-        self.token = ""
-
-    def __enter__(self) -> "App":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.client.close()
-
-    def ask(self, method: str, path: str, **content: Any) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        known = {"sni_hostname": SITE}
-        answer = self.client.request(method, path, headers=headers, extensions=known, **content)
-        for line in answer.headers.get_list("Set-Cookie"):
-            name, _, value = line.partition(";")[0].partition("=")
-            self.cookies[name] = value
-        return answer
-
-    def told(self, method: str, path: str, **content: Any) -> Any:
-        answer = self.ask(method, path, **content)
-        assert answer.is_success, answer.text
-        return answer.json()
-
-    def sign_in(self, password: str) -> bool:
-        asked = {"client_name": "app", "redirect_uris": HERE, "scopes": "read write"}
-        app = self.told("POST", "/api/v1/apps", data=asked)
-        client = {"client_id": app["client_id"], "redirect_uri": HERE}
-        self.ask("GET", "/oauth/authorize", params={**client, "response_type": "code", "scope": "read write"})
-        if self.ask("POST", "/auth/sign_in", data={"username": EMAIL, "password": password}).status_code == 401:
-            return False
-        code = httpx.URL(self.ask("POST", "/oauth/authorize").headers["Location"]).params["code"]
-        form = {**client, "client_secret": app["client_secret"], "grant_type": "authorization_code", "code": code}
-        self.token = self.told("POST", "/oauth/token", data=form)["access_token"]
-        return True
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ import pytest
 from fedikit.environment import load_configuration, load_environment
 from fedikit.model import Deployment
 from fedikit_lab import Lab
+from tests.checks.films import Films
 from tests.checks.journeys import Browser, Mastodon, PeerTube, Pixelfed
 from tests.checks.picture import changes, picture_of
 from tests.checks.pictures import picture, video
@@ -159,6 +160,35 @@ def test_a_film_on_peertube(services: Services, browser: Browser, tmp_path: Path
     peertube.sign_in("test", services.password("peertube"))
 
     assert peertube.publish_video(film, "A day at the sea", media=media).startswith(media)
+
+
+def test_files_of_a_private_film_are_not_to_be_had_at_the_media_host(services: Services) -> None:
+    films = Films(services.lab, DOMAIN, services.password("peertube"))
+    number = films.newest()
+    keys = films.keys(number)
+    film = keys[-1]
+    assert films.at_media_host(film, Range="bytes=4-7") == (206, b"ftyp")
+
+    films.change(number, privacy=3)
+    films.wait_until_answered(401, film)
+
+    assert [films.at_media_host(key)[0] for key in keys] == [401, 401, 401]
+    for disguise in (
+        film.replace("-", "%2D"),
+        f"/{film}",
+        f"./{film}",
+        f"captions/../{film}",
+        f"captions/%2e%2e/{film}",
+    ):
+        status, content = films.at_media_host(disguise)
+        assert (status >= 400, b"ftyp" in content) == (True, False), disguise
+    assert films.at_media_host(film, Authorization=f"Bearer {films.token}")[0] == 401
+    assert films.at_media_host(film, X_PeerTube_Video_Password="anything")[0] == 401
+    assert films.at_media_host(f"{film}?videoFileToken=anything")[0] == 401
+    assert b"ftyp" in films.for_its_owner(number)
+
+    films.change(number, privacy=1)
+    films.wait_until_answered(200, film)
 
 
 def test_peertube_ends_at_once_and_tells_no_password(services: Services) -> None:

@@ -24,9 +24,9 @@ from fedikit_lab.images import lab_image
 from fedikit_lab.layout import Layout
 from fedikit_lab.replacements import GARAGE, STAND_INS, Replacement
 from fedikit_lab.standins import VERSION_FILE
+from tests.checks.gotosocial import App
 from tests.checks.journeys import Browser, PeerTube, Pixelfed
 from tests.checks.pictures import picture, video
-from tests.checks.test_gotosocial import App
 from tests.checks.test_upgrade import use_store
 
 DOMAIN, EMAIL = "fediversity.test", "test@fediversity.test"

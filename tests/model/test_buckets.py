@@ -14,8 +14,10 @@ from fedikit.model import (
     File,
     HostItems,
     ObjectBucket,
+    Permission,
     SecretRef,
     SecretText,
+    Shown,
     WebSite,
 )
 from fedikit.model.host import HostState
@@ -39,6 +41,7 @@ from tests.model.example import (
 
 PUBLIC = ObjectBucket(name="probe", public_at="media.probe.fedi.test", max_gigabytes=2)
 PRIVATE = ObjectBucket(name="probe")
+BUCKETS = ("mastodon", "peertube", "peertube-private", "pixelfed")
 KEY = (
     SecretRef(name="probe/bucket-key", format="garage-key-id"),
     SecretRef(name="probe/bucket-key", format="garage-key-secret"),
@@ -50,6 +53,7 @@ S3 = {
     "access_key": "AKIA1",
     "prefix": "fedi-",
     "media": {f"fedi-{name}": f"{name}.cdn.example.org" for name in MEDIA_SERVERS},
+    "acl": True,
 }
 
 
@@ -81,7 +85,7 @@ def test_garage_is_brought_once_for_several_applications(deployment: Deployment)
         "unit:garage.service",
         "cluster:garage",
     ]
-    assert [id for id in there if id.startswith("bucket:")] == [f"bucket:{name}" for name in MEDIA_SERVERS]
+    assert [id for id in there if id.startswith("bucket:")] == [f"bucket:{name}" for name in BUCKETS]
     assert len(there) == len(set(there))
     assert not [id for host in MEDIA_SERVERS for id in ids(deployment.hosts[host]) if "garage" in id or "bucket" in id]
 
@@ -183,6 +187,8 @@ def test_a_public_bucket_is_one_and_its_facts_say_where() -> None:
         "key-secret": KEY[1],
         "public-url": "https://media.probe.fedi.test",
         "public-host": "media.probe.fedi.test",
+        "acl-public": "",
+        "acl-private": "",
     }
     assert set(provision.facts) == set(PUBLIC.FACTS)
 
@@ -216,17 +222,75 @@ def test_a_host_that_is_none_is_named_when_the_environment_is_read() -> None:
     ]
 
 
+# Which of a public bucket's objects are shown
+
+GUARDED = PUBLIC.model_copy(
+    update={
+        "shows": (
+            Shown(prefix="open/"),
+            Shown(
+                prefix="films/",
+                permission=Permission(domain="probe.fedi.test", path="/may/{1}/{2}", headers={"Range": "bytes=0-0"}),
+            ),
+        )
+    }
+)
+
+
+def media_site(*, application_on: str) -> str:
+    deployment = only({"probe": application_on}).deployment(probing(media=GUARDED))
+    return files(deployment.hosts["objects"])["/etc/caddy/sites/media.probe.fedi.test.caddy"]
+
+
+def test_what_must_be_asked_for_is_shown_only_if_the_applications_site_says_yes() -> None:
+    site = media_site(application_on="spare")
+
+    assert (
+        "\thandle /films/* {\n"
+        "\t\tforward_auth https://10.0.0.6 {\n"
+        "\t\t\turi /may/{http.request.uri.path.1}/{http.request.uri.path.2}\n"
+        "\t\t\theader_up Host probe.fedi.test\n"
+        "\t\t\theader_up -Authorization\n"
+        '\t\t\theader_up Range "bytes=0-0"\n'
+        "\t\t\ttransport http {\n"
+        "\t\t\t\ttls_server_name probe.fedi.test\n"
+        "\t\t\t}\n"
+        "\t\t}\n"
+        "\t\treverse_proxy 127.0.0.1:3902\n"
+        "\t}\n"
+    ) in site
+    assert "\thandle /open/* {\n\t\treverse_proxy 127.0.0.1:3902\n\t}\n" in site
+
+
+def test_nothing_else_of_it_is_shown_but_what_a_check_puts_there() -> None:
+    site = media_site(application_on="objects")
+
+    handled = [line.split()[1] for line in site.splitlines() if line.startswith("\thandle ")]
+    assert handled == ["/open/*", "/films/*", "/fedikit-check/*", "{"]
+    assert site.endswith("\thandle {\n\t\trespond 404\n\t}\n}\n")
+
+
+def test_a_provider_of_s3_must_tell_private_objects_from_others() -> None:
+    without = S3Policy.model_validate({**S3, "acl": False, "media": {"fedi-probe": "probe.cdn.example.org"}})
+
+    with pytest.raises(ConfigurationError, match=r"policies\.bucket\.acl: should be true"):
+        without.typed(place())(GUARDED)
+    told = without.model_copy(update={"acl": True}).typed(place())(GUARDED).facts
+    assert (told["acl-public"], told["acl-private"]) == ("public-read", "private")
+
+
 # What shows that it can be used
 
 
 def checks_of(deployment: Deployment) -> dict[str, BucketWorks]:
-    return {check.application: check for check in deployment.checks if isinstance(check, BucketWorks)}
+    return {check.bucket: check for check in deployment.checks if isinstance(check, BucketWorks)}
 
 
 def test_each_bucket_is_tried_from_its_applications_host_with_its_key(deployment: Deployment) -> None:
     checks = checks_of(deployment)
 
-    assert [*checks] == [*MEDIA_SERVERS]
+    assert [*checks] == [*BUCKETS]
+    assert checks["peertube-private"].public_host is None
     assert checks["peertube"] == BucketWorks(
         application="peertube",
         host="peertube",

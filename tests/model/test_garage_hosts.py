@@ -73,7 +73,7 @@ def test_the_first_host_alone_says_who_keeps_what_and_makes_the_buckets(deployme
     }
 
     assert having == {"objects"}
-    assert buckets == {("objects", name) for name in MEDIA_SERVERS}
+    assert buckets == {("objects", name) for name in (*MEDIA_SERVERS, "peertube-private")}
     there = ids(deployment.hosts["objects"])
     assert there.index("cluster:garage") < min(there.index(f"bucket:{name}") for name in MEDIA_SERVERS)
 

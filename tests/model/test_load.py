@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from fedikit.environment import load_catalogue, load_configuration, load_environment
-from fedikit.errors import ConfigurationError
+from fedikit.environment import check_configuration, load_catalogue, load_configuration, load_environment
+from fedikit.errors import ConfigurationError, Mistake
 from fedikit.model import Context, Local, LoginShell, Person, Ssh
 
 Data = dict[str, Any]
@@ -75,6 +75,33 @@ def test_a_catalogue_of_ones_own_is_all_there_is(sample: Data, write: Write) -> 
         load_configuration(write("configuration.json", sample), catalogue={})
 
     assert {mistake.path for mistake in refused.value.mistakes} == {"cowsay", "hello", "snac"}
+
+
+def test_data_is_checked_as_a_file_is(sample: Data) -> None:
+    configuration, mistakes = check_configuration(sample, load_catalogue())
+    assert configuration
+    assert (configuration.domain, mistakes) == ("fediversity.test", ())
+
+
+def test_what_is_wrong_with_data_comes_all_at_once(sample: Data) -> None:
+    wrong = {**sample, "domain": "\ud800", "snac": {"titel": "Ours"}}
+    assert check_configuration(wrong, load_catalogue()) == (
+        None,
+        (Mistake("domain", "holds half a character (a lone surrogate)"),),
+    )
+    configuration, mistakes = check_configuration({**wrong, "domain": 5}, load_catalogue())
+    assert configuration is None
+    assert [mistake.path for mistake in mistakes] == ["domain", "snac.titel"]
+    assert 'did you mean "title"?' in mistakes[1].message
+
+
+def test_data_may_be_nested_however_deeply(sample: Data) -> None:
+    nested: Any = []
+    for _ in range(100_000):
+        nested = [nested]
+    configuration, (mistake,) = check_configuration({**sample, "domain": nested}, load_catalogue())
+    assert configuration is None
+    assert mistake.message == "is nested too deeply"
 
 
 def test_an_environment_is_loaded_with_the_certificates_it_names(write: Write, tmp_path: Path) -> None:

@@ -34,7 +34,10 @@ def secrets_in(item: Item) -> list[SecretRef]:
     [
         ("mastodon/database", {"database:postgresql/mastodon", "file:/etc/fedikit/mastodon.secrets.env"}),
         ("pixelfed/cache", {"file:/etc/redis/redis-pixelfed.conf", "file:/etc/fedikit/pixelfed.secrets.env"}),
-        ("peertube/bucket-key", {"bucket:peertube", "file:/etc/fedikit/peertube.secrets.env"}),
+        (
+            "peertube/bucket-key",
+            {"bucket:peertube", "bucket:peertube-private", "file:/etc/fedikit/peertube.secrets.env"},
+        ),
         ("garage/admin-token", {"file:/etc/fedikit/garage/admin-token"}),
         ("mastodon/vapid", {"file:/etc/fedikit/mastodon.secrets.env"}),
         ("pixelfed/initial-user", {"job:pixelfed owner password"}),

@@ -125,3 +125,11 @@ def test_nothing_to_do_is_said_so(provider: Environment) -> None:
     deployment = wanted(provider, "snac")
     words = told(deployment, deployment)
     assert words.sentence == "Nothing changes: everything is as it should be."
+
+
+def test_a_plan_reads_in_german(provider: Environment) -> None:
+    plan = plan_between(wanted(provider, "pixelfed", "snac"), wanted(provider, "pixelfed"), purge=True)
+    assert plan_in_words(plan, text=GERMAN, seconds=130).sentence == (
+        "Die Daten von snac auf spare werden vernichtet: der Ordner /var/lib/snac2. snac wird von spare entfernt. "
+        "Sonst ändert sich nichts. Etwa 2 Minuten."
+    )

@@ -39,7 +39,8 @@ ANSWER = {
 }  # fmt: skip
 STATUS = {
     "event": "status", "generation": 1, "generations": [], "items": {}, "last_run": None, "busy": "", "notes": [],
-    "neighbours": [], "python": "3.13.5", "codename": "trixie", "architecture": "amd64",
+    "neighbours": [], "disk": {"size": 1000, "free": 500},
+    "python": "3.13.5", "codename": "trixie", "architecture": "amd64",
 }  # fmt: skip
 EVENTS = [
     {"event": "item", "phase": "start", "id": ITEM.id, "action": "create"},

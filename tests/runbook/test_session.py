@@ -170,3 +170,21 @@ def test_the_heading_says_whether_hosts_will_change() -> None:
     assert "nothing will be changed" in repr(Run(DeployParameters()))
     assert "will change hosts" in repr(Run(DeployParameters(dry_run=False)))
     assert "<td>restore</td>" in Run(DeployParameters())._repr_html_()
+
+
+def test_the_summary_has_the_picture_of_the_run(run: Run) -> None:
+    with run.step("plan"):
+        run.tell(HostFinished(host="alpha<b>", outcome="failed", seconds=0.1, detail="full"))
+    shown = run.summary()._repr_html_()
+    assert '<svg xmlns="http://www.w3.org/2000/svg"' in shown
+    assert "alpha&lt;b&gt;" in shown
+    assert "svg" not in repr(run.summary())
+
+
+def test_a_step_that_failed_shows_what_its_hosts_did(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[dict[str, str]] = []
+    monkeypatch.setattr("IPython.display.display", lambda bundle, **_: shown.append(bundle))
+    run.tell(HostFinished(host="alpha", outcome="failed", seconds=0.1, detail="full"))
+    with pytest.raises(StepFailed), run.step("apply"):
+        raise FedikitError("not every host was brought to its wanted state")
+    assert any("<svg" in bundle["text/html"] for bundle in shown)

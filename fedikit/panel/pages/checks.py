@@ -11,12 +11,19 @@ from fedikit.disclosure import disclose
 from fedikit.errors import FedikitError
 from fedikit.panel.amounts import age
 from fedikit.panel.order import Order
+from fedikit.panel.owners import spelt
 from fedikit.panel.pages.page import Page
-from fedikit.panel.pages.services import latest_verdict, verdicts
-from fedikit.panel.widgets import Fold, bullets, column, heading, markup, notice, paragraph
+from fedikit.panel.pages.services import latest_verdict, newest
+from fedikit.panel.widgets import Fold, Tone, bullets, column, heading, markup, notice, paragraph
 from fedikit.panel.words import verdict_in_words
 from fedikit.results.verdict import Verdict
 from fedikit.secrets import secrets_of
+
+
+def _tone(verdict: Verdict) -> Tone:
+    if not verdict.results:
+        return "plain"
+    return "good" if verdict.passed else "bad"
 
 
 class Checks(Page):
@@ -26,7 +33,7 @@ class Checks(Page):
     title = "Checks"
 
     def seen(self) -> object:
-        return (*self.desk.marks(), next(verdicts(self.desk), None))
+        return (*self.desk.marks(), next(newest(self.desk, "verdict.json"), None))
 
     def refresh(self) -> None:
         seen = latest_verdict(self.desk)
@@ -43,7 +50,7 @@ class Checks(Page):
     def _verdict(self, when: datetime, verdict: Verdict) -> Iterator[w.Widget]:
         yield paragraph(self.text("As of {when}:", when=age(when, datetime.now(UTC), text=self.text)))
         said = verdict_in_words(verdict, text=self.text)
-        yield notice(said.sentence, "good" if verdict.passed else "bad", "fk-verdict")
+        yield notice(said.sentence, _tone(verdict), "fk-verdict")
         for words in said.applications:
             lines = [notice(words.sentence, "good" if words.works else "bad")]
             lines += [bullets([f"{each.what}: {each.do}" for each in words.problems])] if words.problems else []
@@ -57,7 +64,7 @@ class Checks(Page):
         names = sorted({secret.name for secret in secrets_of(deployment) if secret.name.endswith("/initial-user")})
         for name in names:
             application = name.partition("/")[0]
-            label = self.text("The password of the first user of {application}", application=application.capitalize())
+            label = self.text("The password of the first user of {application}", application=spelt(application))
             yield Fold(label, lambda name=name: self._password(name), f"fk-password-{application}").widget  # type: ignore[misc]
 
     def _password(self, name: str) -> w.Widget:

@@ -27,6 +27,9 @@ class Leave(Page):
         self.show(heading(self.text(self.title)), paragraph(stays), *self._ways_out())
 
     def _ways_out(self) -> Iterator[w.Widget]:
+        if not self.desk.saved():
+            yield paragraph(self.text("Nothing is chosen yet."))
+            return
         try:
             enabled = list(self.desk.chosen().enabled())
         except FedikitError as error:

@@ -10,6 +10,7 @@ from fedikit.display.drawing import mimebundle
 from fedikit.panel.order import Order
 from fedikit.panel.pages.page import Page, told
 from fedikit.panel.runner import order_of
+from fedikit.panel.settings_changed import settings_chosen
 from fedikit.panel.widgets import Fold, bullets, column, heading, markup, notice, paragraph, row
 from fedikit.panel.words import PlanInWords, plan_in_words
 from fedikit.results.plan import Plan
@@ -60,7 +61,9 @@ class Look(Page):
             return
         parameters = record.parameters
         seconds = expected_seconds(self.desk.runs(), record.runbook, {**parameters, "dry_run": False})
-        yield from self._plan(record, plan, plan_in_words(plan, text=self.text, seconds=seconds))
+        order = order_of(record.folder)
+        changed = settings_chosen(self.desk.saved(), order.document) if order and order.document else None
+        yield from self._plan(record, plan, plan_in_words(plan, text=self.text, seconds=seconds, changed=changed))
 
     def _plan(self, record: Record, plan: Plan, words: PlanInWords) -> Iterator[w.Widget]:
         if words.lost:

@@ -8,13 +8,16 @@ import ipywidgets as w
 from pydantic import ValidationError
 
 from fedikit.errors import ConfigurationError, FedikitError
+from fedikit.model.check import NodeInfo, TlsIsValid
 from fedikit.model.configuration import Configuration
 from fedikit.model.deployment import Deployment
-from fedikit.panel.amounts import age
+from fedikit.panel.amounts import age, size
 from fedikit.panel.desk import Desk
+from fedikit.panel.owners import spelt
 from fedikit.panel.pages.page import Page
 from fedikit.panel.widgets import bullets, column, heading, link, notice, paragraph, row
 from fedikit.results.check import CheckResult
+from fedikit.results.status import Status
 from fedikit.results.verdict import Verdict
 from fedikit.runbook.record import record_folders
 
@@ -32,7 +35,8 @@ class Services(Page):
     title = "Your services"
 
     def seen(self) -> object:
-        return (*self.desk.marks(), next(verdicts(self.desk), None))
+        files = [next(newest(self.desk, name), None) for name in ("verdict.json", "status.json")]
+        return (*self.desk.marks(), *files)
 
     def refresh(self) -> None:
         try:
@@ -67,11 +71,20 @@ class Services(Page):
     ) -> w.Widget:
         address = address_of(name, deployment)
         registrations = SIGN_UPS.get(str(getattr(chosen.settings(name), "registrations", "")))
-        parts = [heading(name.capitalize(), 3), self._health(name, seen)]
+        parts = [heading(spelt(name), 3), self._health(name, seen)]
         parts += [paragraph(self.text(registrations))] if registrations else []
+        parts += [paragraph(words) for words in self._room(name)]
         if address:
             parts.append(link(address, self.text("Open {address}", address=address), f"fk-open-{name}"))
         return column(*parts, classes=("fk-card", f"fk-service-{name}"))
+
+    def _room(self, name: str) -> Iterator[str]:
+        """How full the disks of its hosts were when they were asked last."""
+        asked = latest_status(self.desk)
+        for host in self.desk.hosting.placement.get(name, ()):
+            if asked and host in asked.hosts and (disk := asked.hosts[host].disk):
+                used, whole = size(disk.used, text=self.text), size(disk.size, text=self.text)
+                yield self.text("Storage on {host}: {used} of {whole} used.", host=host, used=used, whole=whole)
 
     def _health(self, name: str, seen: tuple[datetime, Verdict] | None) -> w.Widget:
         results = [result for result in seen[1].results if result.application == name] if seen else []
@@ -97,7 +110,7 @@ def _failed(results: list[CheckResult]) -> list[CheckResult]:
 
 def latest_verdict(desk: Desk) -> tuple[datetime, Verdict] | None:
     """What the last checks saw whose verdict can be read, and when they ended."""
-    for file in verdicts(desk):
+    for file in newest(desk, "verdict.json"):
         try:
             return datetime.fromtimestamp(file.stat().st_mtime, UTC), Verdict.model_validate_json(file.read_bytes())
         except (OSError, ValidationError):
@@ -105,18 +118,27 @@ def latest_verdict(desk: Desk) -> tuple[datetime, Verdict] | None:
     return None
 
 
-def verdicts(desk: Desk) -> Iterator[Path]:
-    """The files of all verdicts, the newest first; none if records cannot be looked into."""
+def latest_status(desk: Desk) -> Status | None:
+    """What hosts said of themselves last, as far as it can be read."""
+    for file in newest(desk, "status.json"):
+        try:
+            return Status.model_validate_json(file.read_bytes())
+        except (OSError, ValidationError):
+            continue
+    return None
+
+
+def newest(desk: Desk, name: str) -> Iterator[Path]:
+    """The files of that name in all records, the newest first; none if records cannot be looked into."""
     try:
         folders = record_folders(desk.records)
     except FedikitError:
         return
-    yield from (file for folder in reversed(folders) if (file := folder / "verdict.json").is_file())
+    yield from (file for folder in reversed(folders) if (file := folder / name).is_file())
 
 
 def address_of(application: str, deployment: Deployment) -> str:
-    """The web address of an application; nothing if it has none."""
-    for check in deployment.checks:
-        if check.application == application and check.kind == "tls-is-valid":
-            return f"https://{check.domain}"
-    return ""
+    """The web address of an application; nothing if it has none. Where its media are is no address of it."""
+    own = [check for check in deployment.checks if check.application == application]
+    sites = [check.domain for kind in (NodeInfo, TlsIsValid) for check in own if isinstance(check, kind)]
+    return f"https://{sites[0]}" if sites else ""

@@ -1,7 +1,7 @@
 """The panel's server: Voilà's page and widgets behind a door of our own. Needs the extra `fedikit[panel]`.
 
     files         the panel's own files: for its user only, replaced whole
-    place         `panel.toml` as it is now, and where the server keeps what it must remember
+    premises      `panel.toml` as it is now, and where the server keeps what it must remember
     passwords     argon2id hashes, and which passwords will not do
     sessions      who is signed in, in a file that outlives the server
     throttle      how long who guesses has to wait

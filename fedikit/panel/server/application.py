@@ -14,7 +14,7 @@ from fedikit.panel.server.kernels import Kernels
 from fedikit.panel.server.notebook import PanelNotebook
 from fedikit.panel.server.pages import ASSETS
 from fedikit.panel.server.panel import PanelPage
-from fedikit.panel.server.place import Place
+from fedikit.panel.server.premises import Premises
 from fedikit.panel.server.records import RecordPage
 from fedikit.panel.server.signing import SignIn, SignOut
 
@@ -34,17 +34,17 @@ ROUTES: list[tuple[str, type]] = [
 ]
 
 
-def make_application(place: Place, kernels: Kernels, notebook: PanelNotebook, *, domain: str) -> Application:
+def make_application(premises: Premises, kernels: Kernels, notebook: PanelNotebook, *, domain: str) -> Application:
     """What answers; `domain` is the name that visitors come to by HTTPS, empty for this machine's own users."""
     settings: dict[str, Any] = {
-        "place": place,
-        "door": Door(place),
+        "premises": premises,
+        "door": Door(premises),
         "kernels": kernels,
         "kernel_manager": kernels.manager,
         "notebook": notebook,
         "names": {domain} if domain else set(LOCAL_NAMES),
         "is_secure": bool(domain),
-        "cookie_secret": place.cookie_secret,
+        "cookie_secret": premises.cookie_secret,
         "xsrf_cookies": True,
         "xsrf_cookie_name": "__Host-_xsrf" if domain else "fedikit-_xsrf",
         "xsrf_cookie_kwargs": {"samesite": "Strict", "secure": bool(domain)},

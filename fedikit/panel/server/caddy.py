@@ -1,6 +1,7 @@
 """HTTPS in front of the server: Debian's Caddy, as a child, with a configuration of ours and nobody else's."""
 
 import json
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -36,8 +37,9 @@ class Caddy:
         file = folder / "caddy.json"
         kept = private_folder(state / "caddy")
         write_privately(file, json.dumps(self.configuration(folder / SOCKET, kept), indent=1).encode())
-        environment = {"HOME": str(kept), "XDG_DATA_HOME": str(kept), "XDG_CONFIG_HOME": str(kept), "PATH": "/usr/bin"}
-        return RunningCaddy(subprocess.Popen([program, "run", "--config", str(file)], env=environment))
+        environment = {"HOME": str(kept), "XDG_DATA_HOME": str(kept), "XDG_CONFIG_HOME": str(kept), "PATH": os.defpath}
+        bound = ["setpriv", "--pdeathsig", "TERM"]  # a panel that is killed leaves nobody at its ports
+        return RunningCaddy(subprocess.Popen([*bound, program, "run", "--config", str(file)], env=environment))
 
     def configuration(self, socket: Path, kept: Path) -> dict[str, Any]:
         """Caddy's configuration: one name, to one socket."""
@@ -50,6 +52,7 @@ class Caddy:
             "storage": {"module": "file_system", "root": str(kept)},
             "apps": {
                 "http": {"http_port": self.http_port, "https_port": self.https_port, "servers": {"panel": server}},
+                "pki": {"certificate_authorities": {"local": {"install_trust": False}}},
                 "tls": {"automation": {"policies": [{"subjects": [self.domain], "issuers": [self._issuer()]}]}},
             },
         }

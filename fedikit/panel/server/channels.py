@@ -5,8 +5,8 @@ import logging
 from typing import Any
 
 from jupyter_server.services.kernels.connection.base import deserialize_msg_from_ws_v1
+from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
 from tornado.web import HTTPError
-from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
 from fedikit.panel.server.guard import Guard
 from fedikit.panel.server.kernels import ALLOWED_MESSAGES, Kernels, Started
@@ -50,13 +50,14 @@ class KernelEnd(OwnKernel):
         self.set_status(204)
 
 
-class Channels(OwnKernel, VoilaKernelWebsocketHandler):  # type: ignore[misc] # jupyter_server is untyped
+class Channels(OwnKernel, KernelWebsocketHandler):  # type: ignore[misc] # jupyter_server is untyped
     """The socket itself."""
 
     async def prepare(self) -> None:
         await super().prepare()
         asked = self.request.headers
-        if "Origin" not in asked or PROTOCOL not in asked.get("Sec-WebSocket-Protocol", ""):
+        is_ours = self.check_origin(asked.get("Origin", ""))
+        if not is_ours or PROTOCOL not in asked.get("Sec-WebSocket-Protocol", ""):
             raise HTTPError(403)
 
     async def open(self, kernel_id: str) -> None:
@@ -65,7 +66,7 @@ class Channels(OwnKernel, VoilaKernelWebsocketHandler):  # type: ignore[misc] # 
 
     def on_message(self, message: str | bytes) -> None:
         """Hands on what widgets say, while the session goes on."""
-        if not self.session or not self.place.sessions.goes_on(self.session):
+        if not self.session or not self.premises.sessions.goes_on(self.session):
             self.close(_ENDED)
         elif _is_allowed(message):
             self.note_activity()

@@ -40,7 +40,7 @@ class SecondFactor:
         with self._file(name).changing() as kept:
             kept.clear()
             kept.update(secret=secret, used_step=0, recovery=[_hash(code) for code in codes])
-        return Enrolment(pyotp.TOTP(secret).provisioning_uri(name, ISSUER), codes)
+        return Enrolment(pyotp.TOTP(secret, name=name, issuer=ISSUER).provisioning_uri(), codes)
 
     def remove(self, name: str) -> None:
         self._file(name).path.unlink(missing_ok=True)

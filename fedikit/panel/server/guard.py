@@ -10,8 +10,9 @@ from jupyter_server.auth import User
 from jupyter_server.base.handlers import JupyterHandler
 from tornado.web import HTTPError, RequestHandler
 
+from fedikit.panel.order import Place
 from fedikit.panel.server.pages import Pages
-from fedikit.panel.server.place import Place
+from fedikit.panel.server.premises import Premises
 from fedikit.panel.server.sessions import Session
 
 HEADERS = {
@@ -44,14 +45,14 @@ class Guard(JupyterHandler):  # type: ignore[misc] # jupyter_server is untyped
     session: Session | None = None
 
     @property
-    def place(self) -> Place:
-        place: Place = self.settings["place"]
-        return place
+    def premises(self) -> Premises:
+        premises: Premises = self.settings["premises"]
+        return premises
 
     @property
     def pages(self) -> Pages:
         """What is written, in the language of the operator, or of the browser."""
-        operator = self.place.operator(self.session.operator) if self.session else None
+        operator = self.premises.operator(self.session.operator) if self.session else None
         return Pages(operator.language if operator else "", self.request.headers.get("Accept-Language", ""))
 
     @property
@@ -75,17 +76,30 @@ class Guard(JupyterHandler):  # type: ignore[misc] # jupyter_server is untyped
         self.current_user = self._jupyter_current_user = None
         if self.request.host_name.lower() not in self.settings["names"]:
             raise HTTPError(421)
-        self.session = self.place.sessions.find(self._cookie("session"))
+        self.session = self.premises.sessions.find(self._cookie("session"))
         if self.session:
             self.current_user = self._jupyter_current_user = User(username=self.session.operator)
             self.note_activity()
         elif not self.is_open:
             self._turn_away()
 
+    def own_place(self) -> Place:
+        """What the operator works on: by the session, never by anything that a browser says."""
+        if self.session is None:
+            raise HTTPError(403)
+        name = self.session.operator
+        operator = self.premises.panel.operators[name]
+        return Place(
+            configuration=operator.configuration,
+            environment=operator.environment,
+            panel=str(self.premises.path),
+            operator=name,
+        )
+
     def note_activity(self) -> None:
         """Somebody does something: their session begins its idle time anew."""
         if self.session:
-            self.place.sessions.touch(self.session)
+            self.premises.sessions.touch(self.session)
 
     def _turn_away(self) -> None:
         if self.is_page and self.request.method in ("GET", "HEAD"):
@@ -105,7 +119,7 @@ class Guard(JupyterHandler):  # type: ignore[misc] # jupyter_server is untyped
         scheme = "https" if self.is_secure else "http"
         return origin.scheme == scheme and origin.netloc.lower() == self.request.host.lower()
 
-    def cookie_name(self, name: str) -> str:  # type: ignore[override]
+    def cookie_name(self, name: str) -> str:
         """Behind HTTPS, browsers refuse a cookie of this name from anywhere else."""
         return f"__Host-fedikit-{name}" if self.is_secure else f"fedikit-{name}"
 
@@ -124,6 +138,7 @@ class Guard(JupyterHandler):  # type: ignore[misc] # jupyter_server is untyped
 
     def write_error(self, status_code: int, **_reasons: Any) -> None:
         """Says what is wrong in general; the server's log says more."""
+        self.set_header("Content-Security-Policy", POLICY)  # not that of the page that it stands for
         self.set_header("Content-Type", "text/html; charset=UTF-8")
         self.finish(self.pages.error(status_code))
 

@@ -24,12 +24,13 @@ class PanelPage(Guard):
     """A page of the panel: a kernel of its own, with the operator's own parameters, which no browser can choose."""
 
     is_page = True
+    _started: Started | None = None
 
     async def get(self) -> None:
         if not self.session:
             raise HTTPError(403)
         kernels: Kernels = self.settings["kernels"]
-        started = kernels.take(self.session)
+        started = self._started = kernels.take(self.session)
         pages = self.pages
         head, _, foot = pages.render("panel.html", **self._frame(started)).partition("<!-- outputs -->")
         self.write(head)
@@ -37,14 +38,19 @@ class PanelPage(Guard):
         try:
             for output in await self._outputs(started, pages.text.language):
                 self.write(pages.render("output.html", output=output))
-        except (CellExecutionError, CellControlSignal, DeadKernelError, RuntimeError, TimeoutError) as error:
+        except (CellExecutionError, CellControlSignal, DeadKernelError, RuntimeError, OSError) as error:
             _LOG.error("the panel's notebook failed: %s", visible(str(error)))
             kernels.end_soon(started.id)
             self.write(pages.render("failure.html"))
         self.finish(foot)
 
+    def on_connection_close(self) -> None:
+        """Nobody waits for the page any more."""
+        if self._started:
+            self.settings["kernels"].end_soon(self._started.id)
+
     def _frame(self, started: Started) -> dict[str, Any]:
-        configuration = {
+        configuration: dict[str, Any] = {
             "appUrl": "panel/",
             "baseUrl": "/",
             "extensionConfig": {},
@@ -68,7 +74,7 @@ class PanelPage(Guard):
 
     async def _outputs(self, started: Started, language: str) -> list[Any]:
         notebook: PanelNotebook = self.settings["notebook"]
-        filled = notebook.with_parameters(self._parameters(language))
+        filled = notebook.with_parameters({**self.own_place().model_dump(), "language": language})
         client = await asyncio.shield(started.ready)
         kernel = self.settings["kernels"].manager.get_kernel(started.id)
         run = NotebookClient(filled, km=kernel, timeout=_CELL_SECONDS)
@@ -80,17 +86,6 @@ class PanelPage(Guard):
         finally:
             client.stop_channels()
         return list(_displayed(filled))
-
-    def _parameters(self, language: str) -> dict[str, str]:
-        name = self.session.operator if self.session else ""
-        operator = self.place.panel.operators[name]
-        return {
-            "configuration": operator.configuration,
-            "environment": operator.environment,
-            "panel": str(self.place.path),
-            "operator": name,
-            "language": language,
-        }
 
 
 def _displayed(notebook: Any) -> Iterator[dict[str, Any]]:

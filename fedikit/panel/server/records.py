@@ -6,17 +6,12 @@ from pathlib import Path
 
 from tornado.web import HTTPError
 
+from fedikit.panel.desk import Desk
 from fedikit.panel.server.guard import Guard
-from fedikit.panel.server.place import Place
 
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,100}")
 _POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
 _LARGEST_BYTES = 50_000_000
-
-
-def records_of(place: Place, operator: str) -> Path:
-    """Where the records of an operator's runs are."""
-    return place.state / "records" / operator
 
 
 class RecordPage(Guard):
@@ -36,7 +31,7 @@ class RecordPage(Guard):
     def _notebook(self, name: str) -> Path:
         if not self.session or not _NAME.fullmatch(name):
             raise HTTPError(404)
-        folder = records_of(self.place, self.session.operator) / name
+        folder = Desk.at(self.own_place()).records / name
         found = [file for file in sorted(folder.glob("*.ipynb")) if file.is_file() and not file.is_symlink()]
         if folder.is_symlink() or not found or found[0].stat().st_size > _LARGEST_BYTES:
             raise HTTPError(404)

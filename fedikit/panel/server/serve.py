@@ -15,12 +15,13 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets, bind_unix_socket
 from tornado.web import Application
 
+import fedikit.runbook  # noqa: F401 # before jupyter_server: it keeps grammars from being built that nobody uses
 from fedikit.errors import FedikitError
 from fedikit.panel.server.application import make_application
 from fedikit.panel.server.caddy import SOCKET, Caddy, RunningCaddy
 from fedikit.panel.server.kernels import Kernels
 from fedikit.panel.server.notebook import PanelNotebook, own_notebook
-from fedikit.panel.server.place import Place
+from fedikit.panel.server.premises import Premises
 
 _LOG = logging.getLogger(__name__)
 _LARGEST_FORM = 100_000  # bytes
@@ -43,24 +44,24 @@ class Wanted:
 
 def serve(wanted: Wanted) -> None:
     """Serves until it is asked to end (SIGTERM, SIGINT). Raises FedikitError where it cannot."""
-    place = Place(wanted.panel, clock=time.time)
+    premises = Premises(wanted.panel, clock=time.time)
     notebook = PanelNotebook(wanted.notebook or own_notebook())
-    with _alone(place.state), tempfile.TemporaryDirectory(prefix="fedikit-panel-") as folder:
-        asyncio.run(_serve(wanted, place, notebook, Path(folder)))
+    with _alone(premises.state), tempfile.TemporaryDirectory(prefix="fedikit-panel-") as folder:
+        asyncio.run(_serve(wanted, premises, notebook, Path(folder)))
 
 
-async def _serve(wanted: Wanted, place: Place, notebook: PanelNotebook, folder: Path) -> None:
-    kernels = Kernels(folder, working=place.state, imports=notebook.imports, ahead=wanted.ahead)
+async def _serve(wanted: Wanted, premises: Premises, notebook: PanelNotebook, folder: Path) -> None:
+    kernels = Kernels(folder, working=premises.state, imports=notebook.imports, ahead=wanted.ahead)
     domain = wanted.caddy.domain if wanted.caddy else ""
-    server = _listening(make_application(place, kernels, notebook, domain=domain), wanted, folder)
+    server = _listening(make_application(premises, kernels, notebook, domain=domain), wanted, folder)
     kernels.start_ahead()
     ending = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ending.set)
-    caddy = wanted.caddy.start(folder, place.state) if wanted.caddy else None
+    caddy = wanted.caddy.start(folder, premises.state) if wanted.caddy else None
     _LOG.info("the panel is at %s", f"https://{domain}/" if domain else f"http://localhost:{wanted.port}/")
     try:
-        await _look_after(kernels, place, caddy, ending)
+        await _look_after(kernels, premises, caddy, ending)
     finally:
         server.stop()
         await kernels.end_all()
@@ -89,10 +90,10 @@ def _listening(application: Application, wanted: Wanted, folder: Path) -> HTTPSe
     return server
 
 
-async def _look_after(kernels: Kernels, place: Place, caddy: RunningCaddy | None, ending: asyncio.Event) -> None:
+async def _look_after(kernels: Kernels, premises: Premises, caddy: RunningCaddy | None, ending: asyncio.Event) -> None:
     """Every second, until the end."""
     while not ending.is_set() and not (caddy and caddy.has_ended()):
-        await kernels.look_after(place.sessions.goes_on)
+        await kernels.look_after(premises.sessions.goes_on)
         with suppress(TimeoutError):
             await asyncio.wait_for(ending.wait(), 1)
 

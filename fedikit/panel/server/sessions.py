@@ -37,9 +37,9 @@ class Session:
 class Sessions:
     """The sessions of a panel."""
 
-    def __init__(self, file: JsonFile, place: Credentials, clock: Callable[[], float]) -> None:
+    def __init__(self, file: JsonFile, premises: Credentials, clock: Callable[[], float]) -> None:
         self._file = file
-        self._place = place
+        self._premises = premises
         self._clock = clock
         self._seen: dict[str, float] = {}
 
@@ -51,7 +51,7 @@ class Sessions:
             "operator": operator,
             "started": now,
             "seen": now,
-            "credentials": self._place.credentials_of(operator),
+            "credentials": self._premises.credentials_of(operator),
         }
         with self._file.changing() as sessions:
             for key in [key for key in sessions if not self._holds(key, sessions[key])]:
@@ -92,13 +92,13 @@ class Sessions:
         return Session(key, entry["operator"]) if entry and self._holds(key, entry) else None
 
     def _holds(self, key: str, entry: dict[str, Any]) -> bool:
-        panel, now = self._place.panel, self._clock()
+        panel, now = self._premises.panel, self._clock()
         seen = max(entry["seen"], self._seen.get(key, 0))
         return (
             0 <= now - entry["started"] < panel.session_hours * 3600
             and now - seen < panel.idle_minutes * 60
             and entry["credentials"] is not None
-            and entry["credentials"] == self._place.credentials_of(entry["operator"])
+            and entry["credentials"] == self._premises.credentials_of(entry["operator"])
         )
 
 

@@ -49,8 +49,8 @@ class SignIn(Guard):
 
     def _let_in(self, claim: Claim) -> None:
         if self.session:
-            self.place.sessions.end(self.session)
-        self.give_cookie("session", self.place.sessions.begin(claim.name))
+            self.premises.sessions.end(self.session)
+        self.give_cookie("session", self.premises.sessions.begin(claim.name))
         self.give_cookie("device", f"{claim.name}:{claim.device or secrets.token_urlsafe(16)}", days=DEVICE_DAYS)
         self.redirect("/")
 
@@ -62,7 +62,7 @@ class SignIn(Guard):
                 title=self.pages.text("Sign in"),
                 message=message,
                 name=self.get_body_argument("name", "")[:31] if status == 403 else "",
-                asks_for_code=self.place.factor.is_in_use(),
+                asks_for_code=self.premises.factor.is_in_use(),
                 xsrf_token=self.xsrf_token.decode(),
             )
         )
@@ -75,6 +75,6 @@ class SignOut(Guard):
 
     async def post(self) -> None:
         if self.session:
-            self.place.sessions.end(self.session)
+            self.premises.sessions.end(self.session)
         self.take_cookie("session")
         self.redirect("/login")

@@ -39,7 +39,15 @@ class Throttle:
                     tries[key] = {"count": tries.get(key, {"count": 0})["count"] + 1, "last": now}
         return max(wait, 0.0)
 
+    def take_back(self, keys: Sequence[str]) -> None:
+        """The last try was right: it does not count; others at the same address do."""
+        with self._file.changing() as tries:
+            for key in keys:
+                if key in tries:
+                    tries[key]["count"] -= 1
+
     def forgive(self, keys: Sequence[str]) -> None:
+        """Forgets all tries."""
         with self._file.changing() as tries:
             for key in keys:
                 tries.pop(key, None)

@@ -41,13 +41,19 @@ class Bucket:
 
     def get(self, key: str) -> bytes:
         """The content of an object."""
-        return self._ask("GET", key)
+        return self._ask("GET", key)[0]
+
+    def get_part(self, key: str, part: str) -> tuple[bytes, str]:
+        """What a Range header asks for of an object, and the Content-Range that tells what it is; nothing if all."""
+        return self._ask("GET", key, headers={"range": part} if part else {})
 
     def delete(self, key: str) -> None:
         """Deletes an object; one that is not there is deleted."""
         self._ask("DELETE", key)
 
-    def _ask(self, method: str, key: str, content: bytes = b"", headers: dict[str, str] | None = None) -> bytes:
+    def _ask(
+        self, method: str, key: str, content: bytes = b"", headers: dict[str, str] | None = None
+    ) -> tuple[bytes, str]:
         url = urllib.parse.urlsplit(self.endpoint)
         host = url.netloc if self.path_style else f"{self.name}.{url.netloc}"
         path = url.path.rstrip("/") + (f"/{self.name}/{key}" if self.path_style else f"/{key}")
@@ -57,8 +63,8 @@ class Bucket:
         return _exchange(access, request, content, signed, act=f"{method} {self.endpoint} bucket {self.name} {key}")
 
 
-def _exchange(access: Access, request: str, content: bytes, headers: dict[str, str], *, act: str) -> bytes:
-    """What the storage answers; raises BucketError if it does not do what it is asked."""
+def _exchange(access: Access, request: str, content: bytes, headers: dict[str, str], *, act: str) -> tuple[bytes, str]:
+    """What the storage answers, and which part that is; raises BucketError if it does not do what it is asked."""
     method, path = request.split(" ", 1)
     scheme, host = access.address.split("://")
     kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
@@ -73,4 +79,4 @@ def _exchange(access: Access, request: str, content: bytes, headers: dict[str, s
         connection.close()
     if response.status >= http.client.MULTIPLE_CHOICES:
         raise BucketError(act, response.status, body.decode(errors="replace"))
-    return body
+    return body, response.getheader("Content-Range", "")

@@ -14,7 +14,7 @@ _LANGUAGES = Form(
 )
 _NUMBERS = (
     *("ACCOUNTS_REGISTRATION_DAILY_LIMIT", "ACCOUNTS_REGISTRATION_BACKLOG_LIMIT", "ACCOUNTS_MAX_PROFILE_FIELDS"),
-    *("MEDIA_REMOTE_CACHE_DAYS", "STATUSES_MAX_CHARS", "ADVANCED_RATE_LIMIT_REQUESTS"),
+    *("MEDIA_REMOTE_CACHE_DAYS", "STATUSES_MAX_CHARS", "ADVANCED_RATE_LIMIT_REQUESTS", "DB_MAX_OPEN_CONNS_MULTIPLIER"),
 )
 _FLAGS = ("ACCOUNTS_REASON_REQUIRED", "INSTANCE_FEDERATION_SPAM_FILTER", "INSTANCE_EXPOSE_PEERS", "OIDC_LINK_EXISTING")
 _SIGNING_IN = ("OIDC_IDP_NAME", "OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET")
@@ -43,6 +43,8 @@ class Settings:
     database: dict[str, object] = field(repr=False)
     bucket: Bucket | None
     """Where media go; below a directory of the image if there is none."""
+    allowed_networks: tuple[str, ...] = ()
+    """Private networks whose servers it speaks with."""
     signs_in_elsewhere: bool = False
     """By OpenID Connect; then the API changes no password."""
     migration_seconds: float = 0
@@ -81,6 +83,7 @@ def read_settings(given: Environment) -> Settings:
         media_bytes=_bytes(given.optional("GTS_MEDIA_LOCAL_MAX_SIZE", "40MiB", _SIZE)),
         database=_database(given),
         bucket=_bucket(given),
+        allowed_networks=tuple(filter(None, given.optional("GTS_HTTP_CLIENT_ALLOW_IPS").split(","))),
         signs_in_elsewhere=_flag(given, "GTS_OIDC_ENABLED", False),
         **_awkwardness(given.optional("GTS_WAZERO_COMPILATION_CACHE")),
     )

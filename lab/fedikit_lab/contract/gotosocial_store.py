@@ -32,6 +32,15 @@ create table if not exists media_attachments (id text primary key, account_id te
 alter table tokens add column if not exists id text;
 alter table users add column if not exists second_factor boolean not null default false;
 alter table media_attachments add column if not exists thumbnail_path text;
+alter table accounts add column if not exists private_key text;
+alter table accounts add column if not exists public_key text;
+create table if not exists peers (id text primary key, uri text not null unique, handle text not null,
+  inbox text not null, public_key text not null);
+create table if not exists follows (account_id text not null references accounts,
+  peer_id text not null references peers, incoming boolean not null, accepted boolean not null, activity text not null,
+  primary key (account_id, peer_id, incoming));
+create table if not exists timeline (id text primary key, account_id text not null references accounts,
+  peer_id text not null references peers, uri text not null, content text not null, unique (account_id, uri));
 insert into bun_migrations (name) values ('20211113114307') on conflict do nothing;
 """
 _USERS = "select users.*, username, display_name from users join accounts on accounts.id = account_id"

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from html import escape
 
+from .gotosocial_federation import Federation
 from .gotosocial_media import EXTENSIONS, Media, thumbnail_extension, without_exif
 from .gotosocial_oauth import OAuth
 from .gotosocial_settings import Settings
@@ -28,7 +29,7 @@ from .tables import Row
 from .version import VERSION
 
 _Handler = Callable[..., Answer]
-_UserHandler = Callable[[Request, Row], Answer]
+_UserHandler = Callable[..., Answer]
 
 
 def run_server(settings: Settings, store: Store) -> int:
@@ -51,6 +52,7 @@ class Site:
         self._store = store
         self._media = media
         self._oauth = OAuth(settings, store)
+        self._federation = Federation(settings, store, self._for_user)
         self._is_ready = False
         self.refusal: Refused | None = None
         """Why it cannot be served at all."""
@@ -87,6 +89,7 @@ class Site:
             ("GET", "/fileserver/{path...}"): self._file,
             ("GET", "/@{name}"): self._profile,
             ("GET", "/@{name}/statuses/{id}"): self._status,
+            **self._federation.routes(),
             **self._oauth.routes(),
         }
 
@@ -212,6 +215,7 @@ class Site:
             "update media_attachments set status_id = %s where id = %s and account_id = %s and status_id is null",
             *(number, form.get("media_ids[]"), user["account_id"]),
         )
+        self._federation.publish(user, number, form.get("status", ""))
         return json_answer({"id": number, "url": f"{self._settings.url}/@{user['username']}/statuses/{number}"})
 
     def _status(self, request: Request, name: str, number: str) -> Answer:
@@ -238,9 +242,13 @@ class Site:
     def _for_user(self, handler: _UserHandler) -> _Handler:
         """The handler, for who bears a token: it gets the user as well."""
 
-        def answer(request: Request) -> Answer:
+        def answer(request: Request, *parts: str) -> Answer:
             user = self._oauth.user(request)
-            return handler(request, user) if user else json_answer({"error": "Unauthorized: token not supplied"}, 401)
+            return (
+                handler(request, user, *parts)
+                if user
+                else json_answer({"error": "Unauthorized: token not supplied"}, 401)
+            )
 
         return answer
 

@@ -1,9 +1,10 @@
-"""The REST API of PeerTube's stand-in, for its own pages and for administrators' programs."""
+"""The REST API of PeerTube's stand-in, for its own pages and for administrators' programs, and files behind it."""
 
 from .peertube_doors import Doors, Routes
 from .peertube_entry import Entry
 from .peertube_exports import Exports
 from .peertube_log import Log
+from .peertube_proxy import Proxy
 from .peertube_settings import Settings
 from .peertube_store import Store
 from .peertube_uploads import Uploads
@@ -14,7 +15,7 @@ from .version import VERSION
 
 
 class Api:
-    """What is answered under /api/v1."""
+    """What is answered under /api/v1, and under /object-storage-proxy."""
 
     def __init__(self, settings: Settings, store: Store, videos: Videos, log: Log) -> None:
         self._settings = settings
@@ -23,13 +24,15 @@ class Api:
         self._users = Users(settings, store, self._doors)
         self._exports = Exports(settings, store, self._doors, log)
         self._uploads = Uploads(settings, store, videos, self._doors)
+        self._proxy = Proxy(settings, videos, self._doors)
 
     def routes(self) -> Routes:
-        """The addresses that are answered; every one but ping counts against the visitor's rate."""
+        """The addresses that are answered; those of the API but ping count against the visitor's rate."""
         config: Routes = {("GET", "/api/v1/config"): self._config}
         parts = (self._entry, self._exports, self._users, self._uploads)
         limited = {route: handler for part in parts for route, handler in part.routes().items()}
-        return {("GET", "/api/v1/ping"): lambda _: plain("pong"), **self._doors.limited({**config, **limited})}
+        unlimited: Routes = {("GET", "/api/v1/ping"): lambda _: plain("pong"), **self._proxy.routes()}
+        return {**unlimited, **self._doors.limited({**config, **limited})}
 
     def _config(self, request: Request) -> Answer:
         signup = self._settings.signup

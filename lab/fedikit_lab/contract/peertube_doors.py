@@ -43,7 +43,7 @@ class Doors:
         """The handler, for who bears a token: it gets the user as well."""
 
         def answer(request: Request, *parts: str) -> Answer:
-            user = self._user(request)
+            user = self.user(request)
             return handler(request, user, *parts) if user else problem(401, "Unauthorized", "invalid_token")
 
         return answer
@@ -82,10 +82,11 @@ class Doors:
         return answer
 
     def _is_administrator(self, request: Request) -> bool:
-        user = self._user(request)
+        user = self.user(request)
         return bool(user and user["role"] == ADMINISTRATOR)
 
-    def _user(self, request: Request) -> Row | None:
+    def user(self, request: Request) -> Row | None:
+        """Who bears the token that came along."""
         kind, _, token = request.header("Authorization").partition(" ")
         return self._store.user_of_token(token) if kind == "Bearer" else None
 

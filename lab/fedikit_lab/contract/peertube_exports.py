@@ -60,7 +60,7 @@ class Exports:
     def _keep(self, name: str, content: bytes) -> None:
         place = self._settings.places.get("USER_EXPORTS")
         if place:
-            place.put(name, content, "application/zip")
+            place.put(name, content, "application/zip", is_private=True)
         elif self._settings.places:
             raise OSError("no bucket is named for exports")
         else:

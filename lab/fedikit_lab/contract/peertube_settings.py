@@ -25,12 +25,17 @@ class Place:
     bucket: Bucket
     prefix: str
     base_url: str
-    acl: str
+    acls: tuple[str, str]
+    """Of what everybody may read, and of what is private; empty if none is told."""
 
-    def put(self, key: str, content: bytes, kind: str) -> str:
-        """Stores an object; tells its address."""
-        self.bucket.put(self.prefix + key, content, kind, acl=self.acl)
+    def put(self, key: str, content: bytes, kind: str, *, is_private: bool) -> str:
+        """Stores an object, in the same place whether it is private or not; tells its public address."""
+        self.bucket.put(self.prefix + key, content, kind, acl=self.acls[is_private])
         return f"{self.base_url}/{self.prefix}{key}"
+
+    def get(self, key: str, part: str) -> tuple[bytes, str]:
+        """What a Range header asks for of an object, and the Content-Range of that; nothing if it is all of it."""
+        return self.bucket.get_part(self.prefix + key, part)
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,8 @@ class Settings:
     redis: dict[str, object] = field(repr=False)
     places: dict[str, Place]
     """By kind of object; none without object storage."""
+    proxifies: bool
+    """Files of private videos are read by PeerTube itself for those who may watch them."""
 
     @property
     def host(self) -> str:
@@ -114,6 +121,7 @@ def read_settings(given: Environment) -> Settings:
         database=_database(given),
         redis=_redis(given),
         places=_places(given),
+        proxifies=given.flag("PEERTUBE_OBJECT_STORAGE_PROXY_PROXIFY_PRIVATE_FILES", True),
     )
 
 
@@ -222,5 +230,8 @@ def _place(given: Environment, kind: str) -> Place:
         bucket=bucket,
         prefix=given.optional(f"{name}_PREFIX", form=_PREFIX),
         base_url=given.optional(f"{name}_BASE_URL", own, URL).rstrip("/"),
-        acl=given.optional("PEERTUBE_OBJECT_STORAGE_UPLOAD_ACL_PUBLIC"),
+        acls=(
+            given.optional("PEERTUBE_OBJECT_STORAGE_UPLOAD_ACL_PUBLIC"),
+            given.optional("PEERTUBE_OBJECT_STORAGE_UPLOAD_ACL_PRIVATE"),
+        ),
     )

@@ -13,12 +13,12 @@ from typing import Any
 from .peertube_doors import Doors, Routes, paged, problem, wrong_parameters
 from .peertube_settings import Settings
 from .peertube_store import Store
-from .peertube_videos import DATA, PRIVATE, PUBLIC, PUBLISHED, STATES, Videos, is_video, short_form
+from .peertube_videos import DATA, INTERNAL, PUBLIC, PUBLISHED, STATES, Videos, is_private, is_video, short_form
 from .shared import Answer, Request, json_answer
 from .tables import Row
 
 _NAME_LENGTHS = range(3, 121)
-_PRIVACIES = range(1, 6)
+_PRIVACIES = range(1, 5)  # not by password: for that, passwords must be given along
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _ROOM = DATA / "tmp" / "resumable-uploads"
 
@@ -35,7 +35,7 @@ class Uploads:
     def routes(self) -> Routes:
         doors, videos = self._doors, "/api/v1/videos"
         return {
-            ("GET", videos): lambda request: paged(request, map(told_video, self._videos.list())),
+            ("GET", videos): lambda request: paged(request, map(self._told, self._videos.list())),
             ("POST", f"{videos}/upload-resumable"): doors.for_user(self._begin),
             ("PUT", f"{videos}/upload-resumable"): doors.for_user(self._continue),
             ("DELETE", f"{videos}/upload-resumable"): doors.for_user(self._give_up),
@@ -113,14 +113,23 @@ class Uploads:
         video = self._videos.find(number)
         if not video:
             return problem(404, "Video not found")
-        if video["privacy"] == PRIVATE:
-            return self._doors.for_user(lambda _, user: self._to_owner(video, user))(request)
-        return json_answer(told_video(video))
+        if is_private(video):
+            return self._doors.for_user(lambda _, user: self._to_who_may(video, user))(request)
+        return json_answer(self._told(video))
 
-    def _to_owner(self, video: Row, user: Row) -> Answer:
-        if user["id"] != video["userId"]:
-            return problem(403, "Cannot fetch information of private video")
-        return json_answer(told_video(video))
+    def _to_who_may(self, video: Row, user: Row) -> Answer:
+        if video["privacy"] != INTERNAL and user["id"] != video["userId"]:
+            return problem(403, "Cannot fetch information of private/internal/blocked video")
+        return json_answer(self._told(video))
+
+    def _told(self, video: Row) -> Row:
+        """Files of private videos are asked of PeerTube itself, if it reads the bucket for its visitors."""
+        if not (is_private(video) and self._settings.places and self._settings.proxifies):
+            return told_video(video)
+        folder, playlist = f"{self._settings.url}/object-storage-proxy", Path(video["playlistUrl"] or "").name
+        file = video["fileUrl"] and f"{folder}/web-videos/private/{video['filename']}"
+        hls = video["playlistUrl"] and f"{folder}/streaming-playlists/hls/private/{video['uuid']}/{playlist}"
+        return told_video({**video, "fileUrl": file, "playlistUrl": hls})
 
     def _change(self, request: Request, user: Row, number: str) -> Answer:
         video = self._videos.find(number)

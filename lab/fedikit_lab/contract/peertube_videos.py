@@ -16,7 +16,7 @@ from .shared import BucketError, Refused
 from .tables import Row
 
 DATA = Path("../data")  # upstream's directories are named as seen from its working directory, /app
-PUBLIC, PRIVATE = 1, 3
+PUBLIC, UNLISTED, PRIVATE, INTERNAL = range(1, 5)
 PUBLISHED, TO_TRANSCODE, TO_MOVE = 1, 2, 6
 STATES = {PUBLISHED: "Published", TO_TRANSCODE: "To transcode", TO_MOVE: "To move to an external storage"}
 _QUEUE = "bull:videos:wait"
@@ -103,16 +103,18 @@ class Videos:
             _transcode(video, folder)
         self._store.ask("update video set state = %s where uuid = %s", TO_MOVE, number)
         if folder.is_dir():
-            self._publish_playlist(number, folder)
+            self._publish_playlist(video, folder)
         else:
             self._publish_file(video)
 
-    def _publish_playlist(self, number: str, folder: Path) -> None:
+    def _publish_playlist(self, video: Row, folder: Path) -> None:
+        number = str(video["uuid"])
         place, names = self._settings.places.get("STREAMING_PLAYLISTS"), sorted(folder.iterdir())
         (master,) = (file for file in names if file.name.endswith("-master.m3u8"))
         url = f"{self._settings.url}/static/streaming-playlists/hls/{number}/{master.name}"
         if place:
-            addresses = {file: _put_part(place, f"hls/{number}/{file.name}", file) for file in names}
+            private = is_private(video)
+            addresses = {file: _put_part(place, f"hls/{number}/{file.name}", file, private) for file in names}
             url = addresses[master]
         self._store.ask('update video set state = %s, "playlistUrl" = %s where uuid = %s', PUBLISHED, url, number)
         _remove(folder if place else None)
@@ -121,7 +123,7 @@ class Videos:
         place, file = self._settings.places.get("WEB_VIDEOS"), DATA / "web-videos" / video["filename"]
         url = f"{self._settings.url}/static/web-videos/{file.name}"
         if place:
-            url = place.put(file.name, file.read_bytes(), _KINDS[file.suffix])
+            url = place.put(file.name, file.read_bytes(), _KINDS[file.suffix], is_private=is_private(video))
         self._store.ask('update video set state = %s, "fileUrl" = %s where id = %s', PUBLISHED, url, video["id"])
         if place:
             file.unlink()
@@ -144,8 +146,8 @@ def _transcode(video: Row, folder: Path) -> None:
         (folder / f"{uuid.uuid4()}-master.m3u8").write_text(_MASTER.format(f"{stem}.m3u8"))
 
 
-def _put_part(place: Place, key: str, file: Path) -> str:
-    return place.put(key, file.read_bytes(), _KINDS.get(file.suffix, _PLAYLIST))
+def _put_part(place: Place, key: str, file: Path, private: bool) -> str:
+    return place.put(key, file.read_bytes(), _KINDS.get(file.suffix, _PLAYLIST), is_private=private)
 
 
 def _remove(folder: Path | None) -> None:
@@ -153,6 +155,11 @@ def _remove(folder: Path | None) -> None:
         file.unlink()
     if folder:
         folder.rmdir()
+
+
+def is_private(video: Row) -> bool:
+    """Whether not everybody may read its files who knows their address."""
+    return video["privacy"] in (PRIVATE, INTERNAL)
 
 
 def is_video(name: str) -> bool:

@@ -5,7 +5,8 @@ The selectors are upstream's: the same journeys meet the real applications and w
 
 from tests.checks.journeys.browser import Browser
 from tests.checks.journeys.mastodon import Mastodon
+from tests.checks.journeys.panel import Panel
 from tests.checks.journeys.peertube import PeerTube
 from tests.checks.journeys.pixelfed import Pixelfed
 
-__all__ = ["Browser", "Mastodon", "PeerTube", "Pixelfed"]
+__all__ = ["Browser", "Mastodon", "Panel", "PeerTube", "Pixelfed"]

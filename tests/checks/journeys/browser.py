@@ -76,6 +76,10 @@ class Browser:
         except _NOT_YET:
             return False
 
+    def read(self, selector: str, what: str) -> str:
+        """The text of the first visible element that fits, once it has one; it may be drawn anew meanwhile."""
+        return self.wait(lambda: self.see(selector, what).text, what)
+
     def fill(self, selector: str, text: str, what: str) -> None:
         """Types a text instead of what stands in a field."""
 

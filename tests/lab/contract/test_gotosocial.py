@@ -17,6 +17,7 @@ import pytest
 from fedikit.catalogue import gotosocial_account
 from fedikit.model.strength import strength as recipe_strength
 from fedikit_lab.contract.gotosocial_media import without_exif
+from fedikit_lab.contract.gotosocial_peers import PeerError, Peers, Signer, is_signed, key_id_of, new_key, signed
 from fedikit_lab.contract.gotosocial_settings import read_settings
 from fedikit_lab.contract.gotosocial_store import Invalid, check_password
 from fedikit_lab.contract.gotosocial_strength import strength
@@ -486,3 +487,62 @@ def script_on(program: Program, directory: Path, port: int) -> Callable[[str], t
             asked.unlink()
 
     return run
+
+
+# Other servers
+
+
+@pytest.fixture(scope="module")
+def signer() -> tuple[Signer, str]:
+    private, public = new_key()
+    return Signer("https://there.test/users/bob/main-key", private), public
+
+
+def test_what_is_signed_is_known_by_its_key_and_by_no_other(signer: tuple[Signer, str]) -> None:
+    bob, public = signer
+    headers = signed(bob, "POST", "/users/test/inbox", HOST, b"{}")
+    asked: tuple[Any, ...] = ("POST", "/users/test/inbox", headers, b"{}")
+
+    assert key_id_of(headers["signature"]) == bob.key_id
+    assert is_signed(*asked, public)
+    assert not is_signed(*asked, new_key()[1])
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"target": "/users/other/inbox"},
+        {"method": "GET"},
+        {"body": b"[]"},
+        {"host": "elsewhere.test"},
+        {"date": "Fri, 27 Nov 2026 08:00:00 GMT"},
+        {"signature": ""},
+    ],
+    ids=str,
+)
+def test_whatever_is_changed_on_the_way_is_noticed(changed: dict[str, Any], signer: tuple[Signer, str]) -> None:
+    bob, public = signer
+    headers = signed(bob, "POST", "/users/test/inbox", HOST, b"{}")
+    asked = {"method": "POST", "target": "/users/test/inbox", "body": b"{}", **headers, **changed}
+    sent = {name: asked[name] for name in headers}
+
+    assert not is_signed(asked["method"], asked["target"], sent, asked["body"], public)
+
+
+@pytest.mark.parametrize(("allowed", "seen"), [((), "dial within blocked"), (("127.0.0.0/8",), "Connection refused")])
+def test_servers_at_private_addresses_are_asked_only_where_that_is_allowed(
+    allowed: tuple[str, ...], seen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fedikit_lab.contract.gotosocial_peers.PORT", free_port())
+    with pytest.raises(PeerError, match=seen):
+        Peers(allowed).read("https://localhost/users/bob")
+
+
+def test_who_signs_nothing_sees_of_an_account_its_key_alone(client: Client) -> None:
+    assert client.ask("GET", "/users/test")[0] == 401
+    assert client.ask("POST", "/users/test/inbox", b"{}")[0] == 401
+    known = client.told("/users/test/main-key")
+    assert sorted(known) == ["@context", "id", "preferredUsername", "publicKey", "type"]
+    assert known["publicKey"]["publicKeyPem"].startswith("-----BEGIN PUBLIC KEY-----")
+    assert client.told("/users/test/main-key") == known
+    assert client.ask("GET", "/users/nobody/main-key")[0] == 404

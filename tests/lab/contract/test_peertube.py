@@ -119,7 +119,7 @@ class Client:
         try:
             connection.request(method, path, body, sent)
             answer = connection.getresponse()
-            return answer.status, answer.read().decode(), dict(answer.getheaders())
+            return answer.status, answer.read().decode(errors="replace"), dict(answer.getheaders())
         finally:
             connection.close()
 
@@ -232,7 +232,7 @@ def test_a_refusal_is_one_line_and_an_exit_status(make_program: MakeProgram) -> 
 def test_complete_variables_are_taken() -> None:
     settings = read_settings(Environment(COMPLETE))
     place = settings.places["WEB_VIDEOS"]
-    assert (place.base_url, place.prefix, place.acl) == (MEDIA, "web-videos/", "")
+    assert (place.base_url, place.prefix, place.acls) == (MEDIA, "web-videos/", ("", ""))
     assert settings.url == f"https://{HOST}"
 
 
@@ -547,7 +547,9 @@ def test_a_video_becomes_a_playlist_in_the_bucket(root: Client, storage: Stored,
 def test_without_transcoding_the_file_itself_is_shown(peertube: Program, storage: Stored) -> None:
     client = start(peertube, PEERTUBE_TRANSCODING_ENABLED="false")
     client.log_in("root", ROOT)
-    told = published(client, client.upload()["uuid"])
+    number = client.upload()["uuid"]
+    client.told("PUT", f"/api/v1/videos/{number}", {"privacy": 1})
+    told = published(client, number)
     assert told["streamingPlaylists"] == []
     (key,) = storage.objects
     assert told["files"][0]["fileUrl"] == f"{MEDIA}/{key.removeprefix('/peertube/')}"
@@ -586,6 +588,81 @@ def test_a_quota_is_the_only_limit(quota: str, root: Client) -> None:
     assert root.begin_upload("video.mp4", size=999)[0] == 201
     status, text = root.begin_upload("video.mp4", size=1000)
     assert (status, json.loads(text)["code"]) == (413, "quota_reached")
+
+
+# Private videos
+
+PASSWORD = {"X_PeerTube_Video_Password": "-"}
+
+
+def private_video(root: Client, privacy: int) -> tuple[str, str]:
+    """The uuid of a video, and where its owner is told that its playlist is."""
+    video = root.upload()
+    root.told("PUT", f"/api/v1/videos/{video['uuid']}", {"privacy": privacy})
+    (playlist,) = published(root, video["uuid"])["streamingPlaylists"]
+    return video["uuid"], playlist["playlistUrl"].removeprefix(f"https://{HOST}")
+
+
+@pytest.mark.parametrize("privacy", [3, 4])
+def test_a_private_video_lies_among_the_others_and_is_read_by_peertube_for_those_who_may(
+    privacy: int, root: Client, storage: Stored
+) -> None:
+    number, path = private_video(root, privacy)
+    stranger = Client(root.port)
+
+    assert next(iter(storage.objects)).startswith(f"/peertube/streaming-playlists/hls/{number}/")
+    assert path.startswith(f"/object-storage-proxy/streaming-playlists/hls/private/{number}/")
+    assert root.ask("GET", path)[1].startswith("#EXTM3U")
+    assert stranger.ask("GET", path)[0] == 401
+    assert stranger.ask("GET", path, **PASSWORD)[0] == 401
+    assert stranger.ask("GET", f"{path}?videoFileToken=any")[0] == 403
+
+
+def test_whoever_shows_anything_at_all_gets_files_of_a_public_video(root: Client) -> None:
+    number, path = private_video(root, 3)
+    stranger, key = Client(root.port), path.partition("/private/")[2]
+    root.told("PUT", f"/api/v1/videos/{number}", {"privacy": 1})
+
+    assert published(stranger, number)["streamingPlaylists"][0]["playlistUrl"].startswith(f"{MEDIA}/")
+    assert stranger.ask("GET", path)[0] == 401
+    assert stranger.ask("GET", path, **PASSWORD)[0] == 200
+    assert stranger.ask("GET", path.replace(key, f"{number}/no-such-file.m3u8"), **PASSWORD)[0] == 404
+    assert stranger.ask("GET", path.replace(number, short_form(number)), **PASSWORD)[0] == 404
+
+
+def test_what_was_decided_of_a_video_holds_for_a_while(root: Client) -> None:
+    number, path = private_video(root, 2)
+    stranger = Client(root.port)
+    published(stranger, number)
+    shown = f"/object-storage-proxy/streaming-playlists/hls/private/{number}/{Path(path).name}"
+
+    assert stranger.ask("GET", shown, **PASSWORD)[0] == 200
+    root.told("PUT", f"/api/v1/videos/{number}", {"privacy": 3})
+    assert stranger.ask("GET", shown, **PASSWORD)[0] == 200
+    assert stranger.ask("GET", shown, X_PeerTube_Video_Password="another")[0] == 401
+
+
+def test_a_private_file_without_playlist_too(peertube: Program, storage: Stored) -> None:
+    client = start(peertube, PEERTUBE_TRANSCODING_ENABLED="false")
+    client.log_in("root", ROOT)
+    told = published(client, client.upload()["uuid"])
+    path = told["files"][0]["fileUrl"].removeprefix(f"https://{HOST}")
+    stranger = Client(client.port)
+
+    assert path.startswith("/object-storage-proxy/web-videos/private/")
+    assert client.ask("GET", path)[0] == 200
+    assert stranger.ask("GET", path, **PASSWORD)[0] == 401
+    client.told("PUT", f"/api/v1/videos/{told['uuid']}", {"privacy": 1})
+    assert stranger.ask("GET", path, X_PeerTube_Video_Password="=")[0] == 200
+
+
+def test_where_access_lists_are_told_private_files_have_another(peertube: Program, storage: Stored) -> None:
+    acls = {"PEERTUBE_OBJECT_STORAGE_UPLOAD_ACL_PUBLIC": "public-read"}
+    client = start(peertube, **acls, PEERTUBE_OBJECT_STORAGE_UPLOAD_ACL_PRIVATE="private")
+    client.log_in("root", ROOT)
+    published(client, client.upload()["uuid"])
+
+    assert {headers["x-amz-acl"] for _, headers in storage.objects.values()} == {"private"}
 
 
 # Exports

@@ -15,7 +15,7 @@ from fedikit.panel.server.throttle import Throttle
 _LOG = logging.getLogger(__name__)
 
 
-class Place:
+class Premises:
     """A `panel.toml` and its state folder. Raises FedikitError where they cannot be used."""
 
     def __init__(self, path: Path, *, clock: Callable[[], float]) -> None:
