@@ -12,7 +12,7 @@ from fedikit.remote.session import OPERATOR, user_name
 from fedikit.runbook import detached
 from fedikit.runbook.detached import Keeper, RefusedOrder, keeper_of, launch
 from fedikit.runbook.own_process import keep_record, telling_refusals, this_process
-from fedikit.runbook.record import read_record
+from fedikit.runbook.record import Record, RunStatus
 from fedikit.runbook.work import at_work
 
 __all__ = ["RefusedOrder", "Runner", "cancel", "order_of", "runner_of", "start"]
@@ -44,14 +44,16 @@ def runner_of(record: Path) -> Runner | None:
 
 
 def order_of(record: Path) -> Order | None:
-    """The order that a record is of, with the document that was wanted; None if no panel gave it."""
+    """The order that a record is of, with the document that was wanted; None if no panel gave it, or it is damaged."""
     runner = runner_of(record)
     if runner is None:
         return None
-    wanted = Path(read_record(record).parameters.get("configuration", ""))
-    is_kept = wanted.parent.name == WANTED and wanted.exists()
-    document = json.loads(wanted.read_bytes()) if is_kept else None
-    return runner.order.model_copy(update={"document": document})
+    wanted = Path(str(Record(record, RunStatus.UNREADABLE).parameters.get("configuration", "")))
+    try:
+        document = json.loads(wanted.read_bytes()) if wanted.parent.name == WANTED else None
+        return Order.model_validate({**runner.order.model_dump(), "document": document})
+    except (OSError, ValueError):
+        return None
 
 
 def cancel(record: Path, who: str) -> bool:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -50,9 +51,9 @@ def launch(module: str, order: Value) -> Path:
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
     assert process.stdin
     assert process.stdout
-    with process.stdin as stdin, process.stdout as stdout:
+    with suppress(BrokenPipeError), process.stdin as stdin:
         stdin.write(order.model_dump_json().encode())
-        stdin.close()
+    with process.stdout as stdout:
         answer = stdout.readline()
     threading.Thread(target=process.wait, name=f"await {process.pid}", daemon=True).start()
     said = json.loads(answer) if answer else {"refused": "the run ended before it began", "hint": ""}
@@ -65,7 +66,7 @@ def keeper_of(record: Path, kind: type[AnyKeeper]) -> AnyKeeper | None:
     """Who keeps a record; None if it was not begun in such a way."""
     try:
         return kind.model_validate_json((record / "runner.json").read_bytes())
-    except (FileNotFoundError, ValidationError):
+    except (OSError, ValidationError):
         return None
 
 
@@ -78,7 +79,8 @@ def cancel(record: Path, kind: type[Keeper], who: str) -> bool:
     if keeper is None or read_record(record).status is not RunStatus.RUNNING or born(keeper.pid) != keeper.born:
         return False
     write_keeper(record, keeper.model_copy(update={"cancelled_by": who}))
-    os.kill(keeper.pid, signal.SIGTERM)
+    with suppress(ProcessLookupError):
+        os.kill(keeper.pid, signal.SIGTERM)
     return True
 
 

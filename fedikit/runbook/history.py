@@ -72,9 +72,7 @@ def durations(records: Sequence[Record], runbook: str) -> tuple[tuple[datetime, 
     """When runs of a runbook began that ended well and were not dry, and how many seconds each took; oldest first."""
     results = [record.result for record in records if record.runbook == runbook]
     return tuple(
-        (result.started, (result.finished - result.started).total_seconds())
-        for result in results
-        if result and result.has_succeeded and not result.dry_run
+        (result.started, result.seconds) for result in results if result and result.has_succeeded and not result.dry_run
     )
 
 

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,9 @@ def telling_refusals() -> Iterator[None]:
     except FedikitError as error:
         _answer(refused=error.headline, hint=error.hint)
         sys.exit(error.exit_status)
+    except OSError as error:
+        _answer(refused=f"this machine refused it: {error}", hint="")
+        sys.exit(1)
 
 
 def this_process(who: str) -> dict[str, Any]:
@@ -64,8 +67,9 @@ def main() -> None:
 
 
 def _answer(**said: str) -> None:
-    sys.stdout.write(json.dumps(said) + "\n")
-    sys.stdout.flush()
+    """Says it to the starter, who may be gone by now: the run goes on all the same."""
+    with suppress(OSError):
+        os.write(sys.stdout.fileno(), f"{json.dumps(said)}\n".encode())
 
 
 def _let_go(log: Path) -> None:
