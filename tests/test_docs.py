@@ -16,7 +16,9 @@ import yaml
 
 import fedikit
 import fedikit.model
+import fedikit.panel.desk
 import fedikit.runbook
+import fedikit.runbook.own_process
 import fedikit_lab
 from fedikit import events
 from fedikit.cli import main

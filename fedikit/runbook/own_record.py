@@ -43,8 +43,11 @@ class OwnRecord:
             raise RunbookError(f"{records_here()}: no record can be kept: {error.strerror}", hint=hint) from None
 
     def earlier(self) -> list[Record]:
-        """The records of other runs, oldest first."""
-        return [record for record in list_records(self.folder.parent) if record.folder.name != self.folder.name]
+        """The records of other runs, oldest first; none if one of them is another version's."""
+        try:
+            return [record for record in list_records(self.folder.parent) if record.folder.name != self.folder.name]
+        except FedikitError:
+            return []
 
     def at_work(self) -> AbstractContextManager[None]:
         """Marks the run as going on."""

@@ -265,7 +265,10 @@ class Run:
         if leaks:
             names = ", ".join(sorted({leak.path.name for leak in leaks}))
             hint = "delete the record, raise the secret's version, and deploy again; this should never happen"
-            raise RunbookError(f"a secret stands in the record: {names}", hint=hint)
+            error = RunbookError(f"a secret stands in the record: {names}", hint=hint)
+            if self._own:
+                self._own.fail(error, error.headline)
+            raise error
 
     def _last_steps(self) -> Iterable[StepTaken]:
         """Each step as it went the last time: a person may run a cell again."""

@@ -109,6 +109,24 @@ def test_a_step_that_fails_ends_the_record_and_one_that_is_mended_goes_on(place:
     assert read_record(run.record).status is RunStatus.SUCCEEDED
 
 
+def test_a_secret_that_slipped_into_the_record_fails_the_run(place: Path) -> None:
+    run = looked()
+    run.hide(["correct horse battery"])
+    assert run.record
+    (run.record / "notes.txt").write_text("correct horse battery")
+    with pytest.raises(FedikitError, match="a secret stands in the record"):
+        run.summary()
+    assert read_record(run.record).status is RunStatus.FAILED
+
+
+def test_a_record_of_another_version_keeps_nobody_from_working(place: Path) -> None:
+    first = looked()
+    first.summary()
+    assert first.record
+    (first.record / "result.json").write_text("{}")
+    looked().summary()
+
+
 def test_an_interrupt_is_told_in_words_and_not_by_a_traceback(place: Path) -> None:
     run = begun(dry_run=False)
     with pytest.raises(StepStopped) as caught, run.step("apply"):

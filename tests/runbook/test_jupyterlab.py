@@ -74,7 +74,7 @@ def test_a_plan_is_read_in_both_themes_and_the_button_has_it_applied(lab: Lab, p
     lab.screenshot("question")
     assert not (place / "machines/one/etc/notes.txt").exists()
     lab.press(".fk-go-yes", "the answer")
-    lab.wait(lambda: "deploy: succeeded" in lab.text(".jp-OutputArea-output"), "the end")
+    lab.wait(lambda: ": succeeded" in lab.text(".jp-OutputArea-output"), "the end")
     lab.screenshot("end")
     lab.execute("docmanager:save")
     lab.wait(lambda: "3 changed" in applied_in(place / "runbooks/deploy.ipynb"), "the notebook to be saved")
