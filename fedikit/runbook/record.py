@@ -9,6 +9,7 @@ import errno
 import fcntl
 import json
 import os
+import platform
 import re
 import secrets
 import threading
@@ -23,12 +24,17 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
+from fedikit import __version__
 from fedikit.errors import FedikitError
 from fedikit.events import Event, as_record
 from fedikit.model.value import Value
+from fedikit.remote.session import OPERATOR, user_name
 from fedikit.runbook.follow import events_in
 from fedikit.runbook.parameters import RunbookParameters
 
+RECORD = "FEDIKIT_RECORD"
+RUNBOOK = "FEDIKIT_RUNBOOK"
+"""What tells a kernel the folder of the record that is kept of its run, and the runbook's path."""
 _STAMP = "%Y%m%dT%H%M%SZ"
 
 
@@ -63,6 +69,8 @@ class RunResult(Value):
     user: str
     runbook_sha256: str
     versions: dict[str, str]
+    source: str = ""
+    """The notebook that a person ran in JupyterLab: it is theirs, and the record holds no executed one."""
     folder: Annotated[Path, Field(exclude=True)] = Path()
     """The record; not kept in it, for folders are moved."""
 
@@ -177,6 +185,12 @@ def open_record(records: Path, name: str, parameters: RunbookParameters) -> Path
         folder.rmdir()
         raise
     return folder
+
+
+def circumstances() -> dict[str, Any]:
+    """What a result says of who ran it, with what, and until when."""
+    versions = {"fedikit": __version__, "python": platform.python_version()}
+    return {"finished": datetime.now(UTC), "user": os.environ.get(OPERATOR) or user_name(), "versions": versions}
 
 
 def close_record(folder: Path, result: RunResult) -> None:
