@@ -27,10 +27,10 @@ class Leave(Page):
         self.show(heading(self.text(self.title)), paragraph(stays), *self._ways_out())
 
     def _ways_out(self) -> Iterator[w.Widget]:
-        if not self.desk.saved():
-            yield paragraph(self.text("Nothing is chosen yet."))
-            return
         try:
+            if not self.desk.saved():
+                yield paragraph(self.text("Nothing is chosen yet."))
+                return
             enabled = list(self.desk.chosen().enabled())
         except FedikitError as error:
             yield notice(error.text, "warn")
