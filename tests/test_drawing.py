@@ -1,8 +1,11 @@
 """What people see: plans, reports, verdicts and status, as text."""
 
+import re
 import subprocess
 import sys
 from typing import Any
+
+import pytest
 
 from fedikit.display.drawing import lines_of, mimebundle
 from fedikit.model.deployment import Deployment
@@ -140,6 +143,66 @@ def test_a_notebook_gets_text_and_html_and_the_html_is_escaped() -> None:
     assert "&lt;script&gt;" in bundle["text/html"]
 
 
+def html_of(value: object) -> str:
+    """Without the style."""
+    return re.sub("<style>.*?</style>", "", mimebundle(value)["text/html"], flags=re.DOTALL)
+
+
+CREATED = PlannedChange(id="file:/etc/a", action="create", reasons=("absent",))
+
+
+def hosts(count: int, *others: HostPlan) -> Plan:
+    return plan_of(*(HostPlan(host=f"host{number}", changes=(CREATED,)) for number in range(count)), *others)
+
+
+def test_a_plan_in_a_notebook_is_a_sentence_and_a_fold_for_each_host() -> None:
+    html = html_of(plan_of(HostPlan(host="social", changes=(CREATED,)), HostPlan(host="hello", same=3)))
+    assert html == (
+        '<div class="fk-shown"><div class="fk-line"><span class="fk-bold">1 host would change, 1 is as wanted.</span>'
+        '<span class="fk-dim">  (0.9 s, one contact per host)</span></div>'
+        '<details open><summary><span class="fk-bold">social</span><span class="fk-green">  + 1 create</span></summary>'
+        '<div class="fk-line"><span class="fk-green">+ file      </span>/etc/a</div></details>'
+        '<div class="fk-line"><span class="fk-bold">hello</span><span class="fk-dim">  nothing to change</span></div>'
+        "</div>"
+    )
+
+
+def test_of_many_hosts_those_stand_open_of_which_something_must_be_known() -> None:
+    lost = PlannedChange(id="directory:/srv/notes", action="delete", data=True)
+    older = (
+        image_change("docker.io/c/peertube:v8.3.1", "delete"),
+        image_change("docker.io/c/peertube:v8.2.1", "create"),
+    )
+    known = (
+        HostPlan(host="dead", error="no answer"),
+        HostPlan(host="torn", changes=(CREATED,), refused=("the domain would change",)),
+        HostPlan(host="blocked", changes=(CREATED.model_copy(update={"action": "blocked"}),)),
+        HostPlan(host="lossy", changes=(lost,)),
+        HostPlan(host="older", changes=older),
+    )
+    names = re.findall(r'<details open><summary><span class="fk-bold">(\w+)', html_of(hosts(2, *known)))
+    assert names == ["dead", "torn", "blocked", "lossy", "older"]
+    assert html_of(hosts(3)).count("<details><summary>") == 3
+    assert html_of(hosts(2)).count("<details open><summary>") == 2
+
+
+@pytest.mark.parametrize("action", ["keep", "delete"])
+def test_data_that_would_be_destroyed_is_said_beside_its_host(action: Any) -> None:
+    notes = PlannedChange(id="directory:/srv/notes", action=action, data=True)
+    plan = plan_of(HostPlan(host="lossy", changes=(notes,)))
+    assert plan.may_lose_data is (action == "delete")
+    assert ("! data may be lost" in html_of(plan)) is (action == "delete")
+
+
+def test_no_colour_is_fixed_inline_and_no_line_is_cut() -> None:
+    long = "the reason is told at the very end " * 10
+    failed = HostReport(host="a", outcome="failed", error=long)
+    report = Report(purpose="apply", run="r1", hosts={"a": failed}, seconds=1)
+    for value in (plan_of(HostPlan(host="a", error=long)), report):
+        assert "style=" not in html_of(value)
+        assert long in html_of(value)
+
+
 def test_results_draw_themselves_in_a_notebook_and_nothing_is_imported_for_it() -> None:
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -150,7 +213,7 @@ def test_results_draw_themselves_in_a_notebook_and_nothing_is_imported_for_it() 
     assert shell.display_formatter
     bundle, _ = shell.display_formatter.format(plan_of(HostPlan(host="social", same=3)))
     assert "nothing to change" in bundle["text/plain"]
-    assert bundle["text/html"].startswith("<pre")
+    assert bundle["text/html"].startswith('<div class="fk-shown"><style>')
     assert not hasattr(Plan, "_repr_mimebundle_"), "a value knows nothing of drawing"
 
 

@@ -8,10 +8,14 @@ Runs on its host as snac's user; standard library only. The password comes on st
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+PEM = re.compile(r".*?-----END [A-Z ]+-----\n", re.DOTALL)
 
 
 class Account:
@@ -21,11 +25,24 @@ class Account:
         self._base, self._username = base, username
         self._home = Path(base, "user", username)
         self._profile = self._home / "user.json"
+        self._key = self._home / "key.json"
 
     def is_whole(self) -> bool:
         """snac writes the key last, after seconds of reckoning; an account without one never worked."""
-        key = self._home / "key.json"
-        return key.is_file() and key.stat().st_size > 0
+        return self._key.is_file() and self._key.stat().st_size > 0
+
+    def has_clean_keys(self) -> bool:
+        """snac 2.75 puts what happens to lie in memory behind its keys: often no UTF-8, which others refuse to read."""
+        return all(kept == clean for kept, clean in self._keys().values())
+
+    def clean_keys(self) -> None:
+        """The keys stay the same: what stands behind them never was part of them."""
+        self._write(self._key, {name: clean for name, (_, clean) in self._keys().items()})
+
+    def _keys(self) -> dict[str, tuple[str, str]]:
+        """By name, each key as it is and as it should be."""
+        kept = json.loads(self._key.read_bytes().decode(errors="replace"), strict=False)
+        return {name: (key, found[0] if (found := PEM.match(key)) else key) for name, key in kept.items()}
 
     def is_as_wanted(self, name: str, password: str) -> bool:
         account = json.loads(self._profile.read_text())
@@ -41,10 +58,13 @@ class Account:
     def change(self, name: str, password: str) -> None:
         account = json.loads(self._profile.read_text())
         account.update(name=name, passwd=self._hashed(os.urandom(4).hex(), password))
+        self._write(self._profile, account)
+
+    def _write(self, file: Path, content: Any) -> None:
         os.umask(0o007)
-        draft = self._home / "user.json.new"
-        draft.write_text(json.dumps(account, indent=4))
-        draft.replace(self._profile)
+        draft = file.with_name(f"{file.name}.new")
+        draft.write_text(json.dumps(content, indent=4))
+        draft.replace(file)
 
     def _hashed(self, nonce: str, password: str) -> str:
         """As snac keeps a password."""
@@ -55,9 +75,12 @@ class Account:
 def main(action: str, base: str, username: str, display_name: str) -> int:
     account, password = Account(base, username), sys.stdin.read()
     if action == "check":
-        return 0 if account.is_whole() and account.is_as_wanted(display_name, password) else 1
+        is_well = account.is_whole() and account.has_clean_keys() and account.is_as_wanted(display_name, password)
+        return 0 if is_well else 1
     if not account.is_whole():
         account.add()
+    if not account.has_clean_keys():
+        account.clean_keys()
     account.change(display_name, password)
     return 0
 

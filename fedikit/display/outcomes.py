@@ -7,6 +7,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from fedikit.display import markup
 from fedikit.display.words import plural
 from fedikit.results.report import HostReport, Report
 from fedikit.results.status import HostStatus, Status
@@ -26,14 +27,27 @@ def _grid(*ratios: str) -> Table:
 
 def draw_report(report: Report) -> Iterator[RenderableType]:
     table = _grid("bold", "", "", "")
-    for host in report.hosts.values():
-        table.add_row(
-            Text(host.host),
-            Text(host.outcome, style=OUTCOMES[host.outcome]),
-            Text(_done(host)),
-            f"{host.seconds:.1f} s",
-        )
+    for row in map(_row, report.hosts.values()):
+        table.add_row(*row)
     yield table
+    yield from _below_hosts(report)
+
+
+def html_of_report(report: Report) -> Iterator[str]:
+    yield markup.table([markup.as_html(cell) for cell in _row(host)] for host in report.hosts.values())
+    yield from map(markup.lines, _below_hosts(report))
+
+
+def _row(host: HostReport) -> tuple[Text, ...]:
+    return (
+        Text(host.host),
+        Text(host.outcome, style=OUTCOMES[host.outcome]),
+        Text(_done(host)),
+        Text(f"{host.seconds:.1f} s"),
+    )
+
+
+def _below_hosts(report: Report) -> Iterator[Text]:
     for host in report.hosts.values():
         yield from _details(host)
     outcomes = Counter(host.outcome for host in report.hosts.values())
@@ -64,7 +78,11 @@ def _details(host: HostReport) -> Iterator[Text]:
 # Verdicts
 
 
-def draw_verdict(verdict: Verdict) -> Iterator[RenderableType]:
+def html_of_verdict(verdict: Verdict) -> Iterator[str]:
+    return map(markup.lines, draw_verdict(verdict))
+
+
+def draw_verdict(verdict: Verdict) -> Iterator[Text]:
     width = max((len(result.application) for result in verdict.results), default=0)
     for result in verdict.results:
         sign = ("✓ ", "green") if result.passed else ("✗ ", "bold red")
@@ -81,7 +99,11 @@ def draw_verdict(verdict: Verdict) -> Iterator[RenderableType]:
 # Status
 
 
-def draw_status(status: Status) -> Iterator[RenderableType]:
+def html_of_status(status: Status) -> Iterator[str]:
+    return map(markup.lines, draw_status(status))
+
+
+def draw_status(status: Status) -> Iterator[Text]:
     for host in status.hosts.values():
         yield Text.assemble((host.host, "bold"), "  ", *_host_status(host))
         for generation in reversed(host.generations):

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.console import RenderableType
 from rich.text import Text
 
+from fedikit.display import markup
 from fedikit.display.words import megabytes, plural
 from fedikit.model.item import class_of
 from fedikit.results.plan import HostPlan, Plan, PlannedChange
@@ -31,24 +32,47 @@ WORDS = {
 DIFF_LINES = 40
 PACKAGES_NAMED = 20
 NEW_FILE_LINES = 10
+HOSTS_UNFOLDED = 2
+"""So few hosts stand open in a notebook."""
 
 
 def draw_plan(plan: Plan) -> Iterator[RenderableType]:
     width = max((len(name) for name in plan.hosts), default=4)
     for host in plan.hosts.values():
         yield from _host_plan(host, width)
+    yield from _lines_of_moves(plan)
+    yield summary_of_plan(plan)
+
+
+def html_of_plan(plan: Plan) -> Iterator[str]:
+    """The plan in one sentence, then a fold for each host."""
+    yield markup.lines(summary_of_plan(plan))
+    yield from map(markup.lines, _lines_of_moves(plan))
+    yield from (_html_of_host(host, is_few=len(plan.hosts) <= HOSTS_UNFOLDED) for host in plan.hosts.values())
+
+
+def _html_of_host(host: HostPlan, *, is_few: bool) -> str:
+    lines = _lines_of_host(host)
+    if len(lines) == 1 and host.is_noop:
+        return markup.lines(Text.assemble((host.host, "bold"), lines[0]))
+    is_open = is_few or bool(host.error) or host.is_blocked or host.may_lose_data
+    return markup.fold(markup.as_html(_brief(host)), map(markup.lines, lines), is_open=is_open)
+
+
+def _lines_of_moves(plan: Plan) -> Iterator[Text]:
     refused = "\n".join(words for host in plan.hosts.values() for words in host.refused)
-    for words in plan.moves:
-        if words not in refused:
-            yield Text(f"! {words}.", style="yellow")
-    yield _plan_summary(plan)
+    yield from (Text(f"! {words}.", style="yellow") for words in plan.moves if words not in refused)
 
 
 def _host_plan(host: HostPlan, width: int) -> Iterator[Text]:
     name = Text(f"{host.host:<{width}}  ", style="bold")
+    for number, line in enumerate(_lines_of_host(host)):
+        yield _hang(name if number == 0 else Text(" " * (width + 2)), line)
+
+
+def _lines_of_host(host: HostPlan) -> list[Text]:
     if host.error:
-        yield _hang(name, Text(host.error, style="bold red"))
-        return
+        return [Text(host.error, style="bold red")]
     lines = [Text(f"✗ {words}", style="bold red") for words in host.refused]
     lines += map(_upgrade_line, host.upgrades)
     lines += _lines_of_changes(host)
@@ -59,8 +83,20 @@ def _host_plan(host: HostPlan, width: int) -> Iterator[Text]:
     if not host.changes:
         but = " but fedikit's own record" if host.unfinished else ""
         lines.append(Text(f"  nothing to change{but}", style="dim"))
-    for number, line in enumerate(lines):
-        yield _hang(name if number == 0 else Text(" " * (width + 2)), line)
+    return lines
+
+
+def _brief(host: HostPlan) -> Text:
+    """The host's name, and how much of what would change there."""
+    counts = Counter(change.action for change in host.changes)
+    parts = [(f"  {SIGNS[action][0]} {count} {action}", SIGNS[action][1]) for action, count in counts.items()]
+    if host.error:
+        parts = [("  ✗ cannot be planned", "bold red")]
+    elif host.refused:
+        parts.insert(0, ("  ✗ refused", "bold red"))
+    elif host.may_lose_data:
+        parts.insert(0, ("  ! data may be lost", "bold red"))
+    return Text.assemble((host.host, "bold"), *parts)
 
 
 def _upgrade_line(upgrade: Upgrade) -> Text:
@@ -184,7 +220,8 @@ def _difference(change: PlannedChange) -> Iterator[Text]:
         yield Text(f"    … {plural(len(lines) - shown, 'line')} more", style="dim")
 
 
-def _plan_summary(plan: Plan) -> Text:
+def summary_of_plan(plan: Plan) -> Text:
+    """The plan in one sentence, and how long it took to make."""
     hosts = plan.hosts.values()
     failed = sum(bool(host.error) or host.is_blocked for host in hosts)
     same = sum(host.is_noop for host in hosts)

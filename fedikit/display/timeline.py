@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any
 
 from fedikit.display.spans import Span, merged, spans_of
+from fedikit.errors import visible
 
 Say = Callable[..., str]
 """Translates an English text, and fills in its values."""
@@ -256,4 +257,4 @@ def _shortened(words: str, length: int) -> str:
 
 
 def _plain(words: str) -> str:
-    return html.escape(words)
+    return html.escape(visible(words))

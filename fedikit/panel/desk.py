@@ -20,10 +20,11 @@ from fedikit.errors import ConfigurationError, FedikitError, Mistake
 from fedikit.model.configuration import Configuration
 from fedikit.model.deployment import Deployment
 from fedikit.model.document import Malformed, parse_json
+from fedikit.model.mistake import WHOLE
 from fedikit.model.value import Value, digest_of
 from fedikit.panel.operators import Operator, load_panel
 from fedikit.panel.order import Order, Place
-from fedikit.runbook.record import Record, list_records, write_whole
+from fedikit.runbook.record import Record, list_records, newest_record, write_whole, writing
 
 WANTED = "wanted"
 """The folder of documents that somebody wanted to see the plan of."""
@@ -105,11 +106,20 @@ class Desk:
         return _document(self.configuration) if self.configuration.exists() else {}
 
     def draft(self) -> dict[str, Any]:
-        """What was chosen last, sent or not."""
+        """What was chosen last, sent or not. Raises ConfigurationError if it cannot be read."""
         return _document(self._draft) if self._draft.exists() else self.saved()
 
+    def set_draft_aside(self) -> Path:
+        """Begins anew where the draft cannot be read; returns where it is kept."""
+        aside = self.folder / "draft.damaged.json"
+        with writing(aside):
+            self._draft.replace(aside)
+        return aside
+
     def keep_draft(self, document: Mapping[str, Any]) -> None:
-        """Keeps what was chosen, so that a closed page loses nothing."""
+        """Keeps what was chosen, so that a closed page loses nothing. Who keeps one last wins."""
+        if _is_too_large(document):
+            raise FedikitError(f"what was entered is larger than {LARGEST_DOCUMENT} bytes, and is not kept")
         if document == self.saved():
             self._draft.unlink(missing_ok=True)
         else:
@@ -135,6 +145,8 @@ class Desk:
 
     def mistakes(self, document: Mapping[str, Any]) -> tuple[Mistake, ...]:
         """What is wrong with a document, and what of it this operator may not change."""
+        if _is_too_large(document):
+            return (Mistake(WHOLE, f"is larger than {LARGEST_DOCUMENT} bytes"),)
         try:
             self.deployment(document)
         except ConfigurationError as error:
@@ -174,7 +186,7 @@ class Desk:
     def _reasons_against(self, order: Order) -> Iterator[str]:
         if order.document is not None:
             yield from map(str, self.forbidden(order.document))
-            if len(json.dumps(order.document)) > LARGEST_DOCUMENT:
+            if _is_too_large(order.document):
                 yield f"the configuration is larger than {LARGEST_DOCUMENT} bytes"
         if (order.purge or order.consent) and not self.may_purge:
             yield "to destroy data, or to leave it behind, is the provider's"
@@ -209,14 +221,13 @@ class Desk:
     def ask(self, order: Order, record: Path) -> None:
         """Asks the others; a request before it is forgotten."""
         request = Request(order=order, record=str(record), asked=datetime.now(UTC))
-        os.makedirs(self.folder, mode=0o700, exist_ok=True)
-        write_whole(self._request, request.model_dump_json(indent=1))
+        _write(self._request, request.model_dump_json(indent=1))
 
     def request(self) -> Request | None:
-        """What this operator asked for."""
+        """What this operator asked for; None if that cannot be read."""
         try:
             return Request.model_validate_json(self._request.read_bytes())
-        except (FileNotFoundError, ValidationError):
+        except (OSError, ValidationError):
             return None
 
     def forget_request(self) -> None:
@@ -233,13 +244,27 @@ class Desk:
     # What was done
 
     def runs(self) -> list[Record]:
-        """The records of all runs, oldest first."""
+        """The records of all runs, oldest first. Raises FedikitError if their folder cannot be read."""
         return list_records(self.records)
 
+    def newest_run(self) -> Record | None:
+        """The record of the newest run."""
+        return newest_record(self.records)
+
     def earlier(self) -> list[Earlier]:
-        """What was chosen before, the newest first."""
+        """What was chosen before, the newest first; what cannot be read is left out."""
         found = sorted((self.folder / "earlier").glob("*.json"), reverse=True)
-        return [Earlier(datetime.strptime(file.stem, _STAMP).replace(tzinfo=UTC), _document(file)) for file in found]
+        return [earlier for file in found if (earlier := _earlier(file))]
+
+    # What moves
+
+    def marks(self) -> tuple[object, ...]:
+        """What is another one when the configuration or the draft was written again."""
+        return tuple(_mark(file) for file in (self.configuration, self._draft))
+
+    def mark_of_request(self) -> object:
+        """What is another one when something else was asked for."""
+        return _mark(self._request)
 
     @property
     def _request(self) -> Path:
@@ -251,8 +276,32 @@ class Desk:
 
     @staticmethod
     def _keep(file: Path, document: Mapping[str, Any]) -> None:
+        _write(file, json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def _write(file: Path, text: str) -> None:
+    with writing(file):
         os.makedirs(file.parent, mode=0o700, exist_ok=True)
-        write_whole(file, json.dumps(document, indent=2, ensure_ascii=False))
+    write_whole(file, text)
+
+
+def _mark(file: Path) -> tuple[int, int] | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino
+
+
+def _is_too_large(document: Mapping[str, Any]) -> bool:
+    return len(json.dumps(document)) > LARGEST_DOCUMENT
+
+
+def _earlier(file: Path) -> Earlier | None:
+    try:
+        return Earlier(datetime.strptime(file.stem, _STAMP).replace(tzinfo=UTC), _document(file))
+    except (ValueError, ConfigurationError):
+        return None
 
 
 def _document(file: Path) -> dict[str, Any]:
@@ -260,6 +309,9 @@ def _document(file: Path) -> dict[str, Any]:
         document = parse_json(file.read_text("utf-8-sig"))
     except Malformed as malformed:
         raise ConfigurationError(str(file), malformed.mistakes) from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "is not UTF-8 text"
+        raise ConfigurationError(str(file), [Mistake("file", f"cannot be read: {reason.lower()}")]) from None
     if not isinstance(document, dict):
         raise ConfigurationError(str(file), [Mistake("(all of it)", "must be a group of settings")])
     return dict(document)

@@ -3,8 +3,10 @@
 import asyncio
 import html
 import os
+import sys
+import traceback
+from collections.abc import Callable
 from importlib.resources import files
-from pathlib import Path
 
 import ipywidgets as w
 
@@ -22,9 +24,9 @@ from fedikit.panel.pages.requests import Requests
 from fedikit.panel.pages.services import Services
 from fedikit.panel.runner import start
 from fedikit.panel.texts import Texts
-from fedikit.panel.widgets import button, classed, column, markup
+from fedikit.panel.widgets import button, classed, column, markup, plain
 from fedikit.remote.session import OPERATOR
-from fedikit.runbook.record import RunStatus, read_record
+from fedikit.runbook.record import RunStatus
 
 PAGES: tuple[type[Page], ...] = (Services, Choose, Look, Progress, Checks, History, Leave, Requests)
 GLANCE_SECONDS = 1.0
@@ -52,17 +54,18 @@ class Panel:
 
     def __init__(self, desk: Desk, text: Texts) -> None:
         self.desk, self.text = desk, text
-        ways = Ways(self.go, self.order, self.say)
+        ways = Ways(self.go, self.order, self.say, self.attempt)
         self.pages = {page.name: page(desk, text, ways) for page in PAGES if page.concerns(desk)}
         self._tabs = {name: self._tab(page) for name, page in self.pages.items()}
         self._told = markup("", "fk-told")
         self._body = w.VBox([])
         style = markup(f"<style>{files('fedikit.panel').joinpath('panel.css').read_text('utf-8')}</style>")
+        title = markup(f"<h1>{html.escape(self.text(Services.title))}</h1>", "fk-title")
         navigation = classed(w.Box(list(self._tabs.values())), "fk-navigation")
-        self.widget = column(style, navigation, self._told, self._body, classes=("fk-desk",))
+        self.widget = column(style, title, navigation, self._told, self._body, classes=("fk-desk",))
         self._at = ""
-        self._seen: object = None
-        self.go("progress" if self._is_running() else "services")
+        self.go("services")
+        self.attempt(self._join)
         self._watching = asyncio.ensure_future(self._watch())
 
     @property
@@ -78,7 +81,7 @@ class Panel:
         self._at = name
         for each, tab in self._tabs.items():
             (tab.add_class if each == name else tab.remove_class)("fk-here")
-        self._attempt(self.page.enter)
+        self.attempt(self.page.enter)
         self._body.children = (self.page.widget,)
 
     def order(self, order: Order) -> None:
@@ -93,9 +96,24 @@ class Panel:
     def say(self, words: str, *, is_bad: bool = False) -> None:
         """Tells the visitor something, above the page."""
         sign, kind = ("✘ ", "fk-bad") if is_bad else ("", "fk-plain")
-        self._told.value = (
-            f'<p class="{kind}" role="status" style="white-space:pre-line">{sign}{html.escape(words)}</p>'
-        )
+        lines = "\n".join(map(plain, words.splitlines()))
+        self._told.value = f'<p class="{kind}" role="status" style="white-space:pre-line">{sign}{lines}</p>'
+
+    def attempt(self, act: Callable[[], object]) -> bool:
+        """Does something, and tells the visitor why it did not work; says whether it did."""
+        try:
+            act()
+        except FedikitError as error:
+            self.say(error.text, is_bad=True)
+        except OSError as error:
+            self.say(self.text("The panel's machine refused it: {reason}", reason=error), is_bad=True)
+        except Exception:
+            traceback.print_exc(file=sys.__stderr__)  # the server's log; what the kernel prints goes to the browser
+            words = "That did not work, and the panel is to blame. Your provider finds the reason in its log."
+            self.say(self.text(words), is_bad=True)
+        else:
+            return True
+        return False
 
     async def _order(self, order: Order) -> None:
         try:
@@ -103,46 +121,26 @@ class Panel:
         except (FedikitError, OSError) as error:
             self.say(error.text if isinstance(error, FedikitError) else str(error), is_bad=True)
         else:
-            self._follow(order)
+            self.attempt(lambda: self._follow(order))
 
     def _follow(self, order: Order) -> None:
-        if order.place != self.desk.place:
+        if order.place.operator != self.desk.who:
             self.go("requests")
             self.say(self.text("It has begun; {who} sees how it goes on.", who=order.place.operator))
         else:
             self.go("look" if order.dry_run and order.runbook != "verify" else "progress")
 
     async def _watch(self) -> None:
-        """Tells the page when files have moved. It sends nothing as long as none have, so that a kernel may rest."""
+        """Has the page look around. It sends nothing as long as nothing has moved, so that a kernel may rest."""
         while True:
             await asyncio.sleep(GLANCE_SECONDS)
-            seen = self._state()
-            if seen != self._seen or self._is_running():
-                self._seen = seen
-                self._attempt(self.page.refresh)
+            self.attempt(lambda: self.page.glance())
 
-    def _attempt(self, act: "object") -> None:
-        try:
-            act()  # type: ignore[operator]
-        except FedikitError as error:
-            self.say(error.text, is_bad=True)
-
-    def _state(self) -> object:
-        """What pages are drawn from, as times of files."""
-        newest = self._newest()
-        watched = [
-            self.desk.configuration,
-            *([newest, newest / "events.ndjson", newest / "result.json"] if newest else []),
-        ]
-        return [(str(file), file.stat().st_mtime_ns) for file in watched if file.exists()]
-
-    def _newest(self) -> Path | None:
-        folders = [file.parent for file in self.desk.records.glob("*/parameters.json")]
-        return max(folders, default=None)
-
-    def _is_running(self) -> bool:
-        newest = self._newest()
-        return newest is not None and read_record(newest).status is RunStatus.RUNNING
+    def _join(self) -> None:
+        """Shows the run that goes on, if there is one."""
+        newest = self.desk.newest_run()
+        if newest and newest.status is RunStatus.RUNNING:
+            self.go("progress")
 
     def _tab(self, page: Page) -> w.Button:
         return button(self.text(page.title), lambda: self.go(page.name), "fk-tab", f"fk-tab-{page.name}")

@@ -88,7 +88,7 @@ class _Teller:
 
     def lost(self) -> Iterator[str]:
         for host, planned in self.plan.hosts.items():
-            gone = [change for change in planned.changes if change.action == "delete" and _bears_data(change)]
+            gone = [change for change in planned.changes if change.action == "delete" and change.bears_data]
             for applications, changes in self._by_owner(host, gone).items():
                 yield self._loss(host, applications, changes)
             yield from (self._downgrade(host, upgrade) for upgrade in planned.upgrades if upgrade.is_backwards)
@@ -191,7 +191,7 @@ class _Teller:
                 message if found else "{application} will be installed on {host}", application=name, host=host
             )
         if self._is_leaving(host, application, changes):
-            stays = any(change.action == "keep" and _bears_data(change) for change in changes)
+            stays = any(change.action == "keep" and change.bears_data for change in changes)
             message = "{application} will be removed from {host}; its data stays there"
             return self.text(
                 message if stays else "{application} will be removed from {host}", application=name, host=host
@@ -322,8 +322,3 @@ class _Teller:
             "cluster": "the media store {name}",
         }
         return self.text(words.get(kind, "{name}"), name=class_of(identity).plain_name(name))
-
-
-def _bears_data(change: PlannedChange) -> bool:
-    kind = class_of(change.id)
-    return kind.is_store or (kind.may_bear_data and change.data)

@@ -67,8 +67,7 @@ def _what(record: Record, who: str, when: str, text: Texts) -> str:
 
 
 def _ended(result: RunResult, text: Texts) -> str:
-    seconds = (result.finished - result.started).total_seconds()
-    took, step = duration(seconds, text=text), step_in_words(result.failed_step, text=text)
+    took, step = duration(result.seconds, text=text), step_in_words(result.failed_step, text=text)
     if result.has_succeeded:
         return text("done in {duration}", duration=took)
     match result.status:

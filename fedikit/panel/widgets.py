@@ -9,11 +9,18 @@ from typing import Any, Literal
 
 import ipywidgets as w
 
+from fedikit.errors import visible
+
 Tone = Literal["plain", "good", "warn", "bad"]
 Kind = Literal["plain", "main", "danger"]
 """What a button is: one of several, what is usually wanted here, or what takes something away."""
 SIGNS: dict[Tone, str] = {"plain": "", "good": "✔ ", "warn": "! ", "bad": "✘ "}
 """What says it besides the colour."""
+
+
+def plain(words: str) -> str:
+    """Words as HTML: nothing in them is markup, and no character hides or moves others."""
+    return html.escape(visible(words))
 
 
 def markup(content: str, *classes: str) -> w.HTML:
@@ -22,27 +29,27 @@ def markup(content: str, *classes: str) -> w.HTML:
 
 
 def heading(text: str, level: int = 2) -> w.HTML:
-    return markup(f"<h{level}>{html.escape(text)}</h{level}>", "fk-heading")
+    return markup(f"<h{level}>{plain(text)}</h{level}>", "fk-heading")
 
 
 def paragraph(text: str, *classes: str) -> w.HTML:
-    return markup(f"<p>{html.escape(text)}</p>", *classes)
+    return markup(f"<p>{plain(text)}</p>", *classes)
 
 
 def notice(text: str, tone: Tone = "plain", *classes: str) -> w.HTML:
     """A sentence that stands out; its sign says of which sort it is, its colour too."""
-    return markup(f"<p>{SIGNS[tone]}{html.escape(text)}</p>", "fk-notice", f"fk-{tone}", *classes)
+    return markup(f"<p>{SIGNS[tone]}{plain(text)}</p>", "fk-notice", f"fk-{tone}", *classes)
 
 
 def bullets(lines: Sequence[str], *classes: str) -> w.HTML:
-    items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+    items = "".join(f"<li>{plain(line)}</li>" for line in lines)
     return markup(f"<ul>{items}</ul>", *classes)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *classes: str) -> w.HTML:
     """A table of plain texts, with its column headings told to screen readers."""
-    top = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in head)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    top = "".join(f'<th scope="col">{plain(cell)}</th>' for cell in head)
+    body = "".join("<tr>" + "".join(f"<td>{plain(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return markup(f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>", "fk-table", *classes)
 
 
@@ -50,11 +57,11 @@ def link(address: str, label: str, *classes: str) -> w.HTML:
     """A link that opens beside the panel, and does not tell the other page where it came from."""
     href = html.escape(address, quote=True)
     return markup(
-        f'<a class="fk-link" href="{href}" target="_blank" rel="noopener noreferrer">{html.escape(label)}</a>', *classes
+        f'<a class="fk-link" href="{href}" target="_blank" rel="noopener noreferrer">{plain(label)}</a>', *classes
     )
 
 
-def button(label: str, act: Callable[[], None], *classes: str, kind: Kind = "plain") -> w.Button:
+def button(label: str, act: Callable[[], object], *classes: str, kind: Kind = "plain") -> w.Button:
     made = w.Button(description=label, tooltip=label)
     made.on_click(lambda _: act())
     return classed(made, "fk-button", f"fk-button-{kind}", *classes)
@@ -84,8 +91,21 @@ class Fold:
 
     def turn(self) -> None:
         """Opens what is closed, closes what is open."""
+        before = self._body.children
         self._body.children = () if self.is_open else (self._make(),)
+        for part in before:
+            close(part)
         self._button.description = f"{'▾' if self.is_open else '▸'} {self._label}"
+
+
+def close(widget: w.Widget) -> None:
+    """Forgets a widget and all that is in it, here and in the browser, where it would stay for good."""
+    for part in getattr(widget, "children", ()):
+        close(part)
+    for name in ("layout", "style"):
+        if part := getattr(widget, name, None):
+            part.close()
+    widget.close()
 
 
 def classed(widget: Any, *classes: str) -> Any:

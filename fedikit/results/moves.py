@@ -141,7 +141,7 @@ def handovers_of(plan: Plan) -> tuple[Handover, ...]:
         if change.id == GARAGE and leader and leader != host:
             found.setdefault((host, leader), []).append(WHAT_GARAGE_KEEPS)
         is_served = class_of(change.id).is_served and change.id not in SHARED_SERVERS
-        for arrival in arrivals if is_served or _bears_data(change) else ():
+        for arrival in arrivals if is_served or change.bears_data else ():
             if arrival.id == change.id and arrival.host != host:
                 found.setdefault((host, arrival.host), []).append(change.id)
     return tuple(Handover(leaving=pair[0], taking=pair[1], ids=tuple(ids)) for pair, ids in found.items())
@@ -180,7 +180,7 @@ def _leaving(plan: Plan) -> Iterator[tuple[str, PlannedChange]]:
 
 def _leaving_data(plan: Plan) -> Iterator[tuple[str, PlannedChange]]:
     """Also what left earlier and was kept."""
-    yield from ((host, change) for host, change in _leaving(plan) if _bears_data(change))
+    yield from ((host, change) for host, change in _leaving(plan) if change.bears_data)
     for host, planned in plan.hosts.items():
         known = {change.id for change in planned.changes}
         yield from ((host, _kept(id)) for id in planned.kept if id not in known and class_of(id).may_bear_data)
@@ -188,11 +188,6 @@ def _leaving_data(plan: Plan) -> Iterator[tuple[str, PlannedChange]]:
 
 def _kept(identity: str) -> PlannedChange:
     return PlannedChange(id=identity, action="keep", data=True)
-
-
-def _bears_data(change: PlannedChange) -> bool:
-    kind = class_of(change.id)
-    return kind.is_store or (kind.may_bear_data and change.data)
 
 
 # What arrives

@@ -44,6 +44,12 @@ class PlannedChange(Value):
     title: str = ""
     """What a container image says that it is."""
 
+    @property
+    def bears_data(self) -> bool:
+        """Whether people's data goes where it goes."""
+        kind = class_of(self.id)
+        return kind.is_store or (kind.may_bear_data and self.data)
+
 
 class PlannedDeb(Value):
     """A Debian package to be installed; where it comes from is never part of a plan, Debian's signed lists say it."""
@@ -107,6 +113,12 @@ class HostPlan(Value):
         return bool(self.refused) or any(change.action == "blocked" for change in self.changes)
 
     @property
+    def may_lose_data(self) -> bool:
+        """Whether data is destroyed, or met by an older version of what wrote it."""
+        is_destroyed = any(change.action == "delete" and change.bears_data for change in self.changes)
+        return is_destroyed or any(upgrade.is_backwards for upgrade in self.upgrades)
+
+    @property
     def upgrades(self) -> tuple[Upgrade, ...]:
         """Software in containers of which another version comes than runs there."""
         leaving = self._images("delete", "release", "keep")
@@ -154,6 +166,10 @@ class Plan(Question):
     @property
     def has_errors(self) -> bool:
         return any(host.error or host.is_blocked for host in self.hosts.values())
+
+    @property
+    def may_lose_data(self) -> bool:
+        return any(host.may_lose_data for host in self.hosts.values())
 
     @property
     def digest(self) -> str:

@@ -56,12 +56,16 @@ def read_parameter_file(model: type[RunbookParameters], file: Path) -> dict[str,
     return {name: _read(value, _type_of(model, name)) for name, value in values.items()}
 
 
+def project() -> Path:
+    """Where you are or, in the runbooks' own folder, the project around it (JupyterLab starts kernels there)."""
+    return Path.cwd().parent if Path.cwd().name == "runbooks" else Path.cwd()
+
+
 def find_file(path: str) -> Path:
-    """Where a file named by a parameter is: relative to where you are or, in the runbooks' own folder, to the
-    project around it (JupyterLab starts kernels there)."""
+    """Where a file named by a parameter is: relative to where you are, or to the project."""
     here = Path(path).expanduser()
-    around = Path.cwd().parent / here
-    return around if Path.cwd().name == "runbooks" and not here.exists() and around.exists() else here
+    around = project() / here
+    return around if not here.exists() and around.exists() else here
 
 
 def check_files(parameters: RunbookParameters) -> None:

@@ -96,4 +96,8 @@ def _row(record: Record) -> str:
 def _remark(record: Record) -> str:
     if record.result:
         return record.result.failed_step
-    return "its runner ended before it could say how" * (record.status is RunStatus.UNFINISHED)
+    remarks = {
+        RunStatus.UNFINISHED: "its runner ended before it could say how",
+        RunStatus.UNREADABLE: "its result is damaged, or another version's",
+    }
+    return remarks.get(record.status, "")

@@ -10,13 +10,13 @@ from papermill.exceptions import PapermillExecutionError
 from papermill.execute import execute_notebook
 
 from fedikit.runbook.engine import RunbookEngine
-from fedikit.runbook.guidance import InvalidInput, RunbookError, StepFailed, StepRefused
+from fedikit.runbook.guidance import InvalidInput, RunbookError, StepFailed, StepRefused, StepStopped
 from fedikit.runbook.record import RunStatus
 from fedikit.runbook.stopping import DeadlinePassed, RunInterrupted
 
 papermill_engines.register("fedikit", RunbookEngine)  # as the entry point does where fedikit is installed
 
-_SPEAKS_FOR_ITSELF = {kind.__name__ for kind in (RunbookError, StepFailed, InvalidInput, StepRefused)}
+_SPEAKS_FOR_ITSELF = {kind.__name__ for kind in (RunbookError, StepFailed, InvalidInput, StepRefused, StepStopped)}
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 import dataclasses
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -22,6 +23,18 @@ def event_of(record: dict[str, Any]) -> Event:
     return event
 
 
+def events_in(lines: Iterable[str | bytes]) -> Iterator[dict[str, Any]]:
+    """The events in lines of events.ndjson; what another version told, or a full disk cut short, is left out."""
+    for line in lines:
+        try:
+            record = json.loads(line)
+            event_of(record)
+            datetime.fromisoformat(record["time"])
+        except (ValueError, KeyError, TypeError):
+            continue
+        yield record
+
+
 class Follower:
     """Tells the events of a file, each once."""
 
@@ -36,7 +49,8 @@ class Follower:
         with self._lock:
             for line in self._new_lines():
                 self._offset += len(line)
-                self._tell(event_of(json.loads(line)))
+                for record in events_in([line]):
+                    self._tell(event_of(record))
 
     def _new_lines(self) -> list[bytes]:
         if not self._file.exists() or self._file.stat().st_size == self._offset:

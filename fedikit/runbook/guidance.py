@@ -10,6 +10,7 @@ ASIDE = {"fedikit": "aside"}
 
 _MEND = "mend what is named above, then run {runbook}.ipynb again; no host was touched"
 _AGAIN = "run {runbook}.ipynb again once the cause is mended: it goes on where it stopped"
+_FROM_THE_TOP = "run {runbook}.ipynb again from the top: it goes on where it stopped"
 
 ADVICE = {
     ("deploy", "pre-checks"): _MEND,
@@ -68,6 +69,15 @@ class InvalidInput(StepFailed):
     """A step failed because of mistakes in what a person wrote."""
 
     exit_status = 2
+
+
+class StepStopped(RunbookError):
+    """A person interrupted a step."""
+
+    def __init__(self, runbook: str, step: str) -> None:
+        went_on = "what a host was at, it brings to its end; `fedikit status` tells how far each came"
+        before = went_on if step == "apply" else "nothing was changed by it"
+        super().__init__(f"{runbook}: {step} was stopped", hint=f"{before}; {_FROM_THE_TOP.format(runbook=runbook)}")
 
 
 class StepRefused(RunbookError):

@@ -41,8 +41,15 @@ def expected_seconds(
 
     `records`: oldest first. `changes`: how many items it would change, if that is known from its plan.
     """
-    usual = _usual(_alike(records, runbook, parameters), changes)
+    usual = expected_steps(records, runbook, parameters, changes=changes)
     return sum(usual.values()) if usual else None
+
+
+def expected_steps(
+    records: Sequence[Record], runbook: str, parameters: Mapping[str, Any], *, changes: int | None = None
+) -> dict[str, float]:
+    """How long each step of a run is expected to take; empty if nobody knows."""
+    return _usual(_alike(records, runbook, parameters), changes)
 
 
 def remaining_seconds(record: Record, earlier: Sequence[Record], now: datetime) -> float | None:
@@ -53,7 +60,7 @@ def remaining_seconds(record: Record, earlier: Sequence[Record], now: datetime) 
     events = record.events
     done, begun = {name for name, _ in _ended(events)}, _begun(events)
     changes = _changes_in(events) if "plan" in done else None
-    usual = _usual(_alike(earlier, record.runbook, record.parameters), changes)
+    usual = expected_steps(earlier, record.runbook, record.parameters, changes=changes)
     if not usual:
         return None
     ahead = {name: seconds for name, seconds in usual.items() if name not in done and not _is_past(name, begun)}
@@ -65,9 +72,7 @@ def durations(records: Sequence[Record], runbook: str) -> tuple[tuple[datetime, 
     """When runs of a runbook began that ended well and were not dry, and how many seconds each took; oldest first."""
     results = [record.result for record in records if record.runbook == runbook]
     return tuple(
-        (result.started, (result.finished - result.started).total_seconds())
-        for result in results
-        if result and result.has_succeeded and not result.dry_run
+        (result.started, result.seconds) for result in results if result and result.has_succeeded and not result.dry_run
     )
 
 

@@ -9,21 +9,27 @@ raised, never by what it wrote into the notebook.
 """
 
 import os
-import platform
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fedikit import __version__
 from fedikit.events import Tell, tell_nobody
-from fedikit.remote.session import OPERATOR, user_name
 from fedikit.runbook.arguments import check_files, check_parameters
 from fedikit.runbook.follow import Follower, following
 from fedikit.runbook.notebook import RunbookFile, find_runbook
 from fedikit.runbook.parameters import RunbookParameters
-from fedikit.runbook.record import RunResult, RunStatus, close_record, held, open_record, read_record
-from fedikit.runbook.session import RECORD, RUNBOOK
+from fedikit.runbook.record import (
+    RECORD,
+    RUNBOOK,
+    RunResult,
+    RunStatus,
+    circumstances,
+    close_record,
+    held,
+    open_record,
+    read_record,
+)
 from fedikit.runbook.stopping import StopRequest
 
 if TYPE_CHECKING:
@@ -116,11 +122,9 @@ def _result(
         failed_step="" if ending.status is RunStatus.SUCCEEDED else _failed_step(folder),
         dry_run=parameters.is_dry_run,
         started=started,
-        finished=datetime.now(UTC),
-        user=os.environ.get(OPERATOR) or user_name(),
         runbook_sha256=runbook.sha256,
-        versions={"fedikit": __version__, "python": platform.python_version()},
         folder=folder,
+        **circumstances(),
     )
 
 

@@ -1,7 +1,7 @@
 """What the cells of a runbook work with: one run, its steps, its events.
 
-It is the same in JupyterLab, under papermill and under `fedikit run`. Only the last keeps a record, and names
-its folder to the kernel in FEDIKIT_RECORD.
+It is the same in JupyterLab, under papermill and under `fedikit run`. The last keeps a record, and names its folder
+to the kernel in FEDIKIT_RECORD; where a person runs the cells, the run keeps its own.
 """
 
 import os
@@ -17,10 +17,23 @@ from fedikit.errors import ConfigurationError, FedikitError, Mistake
 from fedikit.events import Event, StepFinished, StepStarted
 from fedikit.model.deployment import Deployment
 from fedikit.runbook.arguments import check_files, check_parameters, find_file
-from fedikit.runbook.guidance import InvalidInput, RunbookError, StepFailed, StepRefused, advice_for, show_advice
+from fedikit.runbook.front_end import is_attended
+from fedikit.runbook.go import offer
+from fedikit.runbook.guidance import (
+    InvalidInput,
+    RunbookError,
+    StepFailed,
+    StepRefused,
+    StepStopped,
+    advice_for,
+    show_advice,
+)
+from fedikit.runbook.history import expected_steps
+from fedikit.runbook.own_record import OwnRecord
 from fedikit.runbook.parameters import RunbookParameters, parameters_model
+from fedikit.runbook.past import last_of
 from fedikit.runbook.progress import ProgressLine
-from fedikit.runbook.record import EventLog, as_line, write_whole
+from fedikit.runbook.record import RECORD, RUNBOOK, EventLog, as_line, write_whole
 from fedikit.runbook.summary import Heading, NothingDone, StepTaken, Summary, show_timeline
 from fedikit.secrets import Vault, secrets_of
 from fedikit.secrets.redaction import find_leaks, scrub
@@ -28,9 +41,6 @@ from fedikit.secrets.redaction import find_leaks, scrub
 if TYPE_CHECKING:
     from fedikit.environment.environment import Environment
     from fedikit.remote.sessions import Sessions
-
-RECORD = "FEDIKIT_RECORD"
-RUNBOOK = "FEDIKIT_RUNBOOK"
 
 
 def begin(runbook: str, /, **parameters: Any) -> "Run":
@@ -41,17 +51,22 @@ def begin(runbook: str, /, **parameters: Any) -> "Run":
         check_files(checked)
     except ConfigurationError as error:
         raise InvalidInput(model.runbook, "pre-checks", error.message, hint=error.hint) from None
-    folder = os.environ.get(RECORD)
-    return Run(checked, record=Path(folder) if folder else None)
+    if folder := os.environ.get(RECORD):
+        return Run(checked, record=Path(folder))
+    return Run(checked, own=OwnRecord.open(checked) if is_attended() else None)
 
 
 class Run:
     """One run of a runbook, from `begin` to its summary."""
 
-    def __init__(self, parameters: RunbookParameters, *, record: Path | None = None) -> None:
+    def __init__(
+        self, parameters: RunbookParameters, *, record: Path | None = None, own: OwnRecord | None = None
+    ) -> None:
         self.parameters = parameters
-        self.record = record
-        self._log = EventLog(record / "events.ndjson") if record else None
+        self.record = own.folder if own else record
+        self._own = own
+        self._earlier = own.earlier() if own else []
+        self._log = EventLog(self.record / "events.ndjson") if self.record else None
         self._hidden: frozenset[str] = frozenset()
         self._line: ProgressLine | None = None
         self._inside = ""
@@ -90,18 +105,22 @@ class Run:
 
         `total`: how many items or checks it is about, for its progress line.
         """
-        started = self._start(name, total)
-        try:
-            yield
-        except FedikitError as error:
-            self._end(name, started, error)
-            kind = InvalidInput if error.exit_status == 2 else StepFailed
-            message, hint = self._scrubbed(error.headline), self._scrubbed(error.hint)
-            raise kind(self.parameters.runbook, name, message, hint=hint) from error
-        except BaseException as error:
-            self._end(name, started, error)
-            raise
-        self._end(name, started, None)
+        with self._own.at_work() if self._own else nullcontext():
+            started = self._start(name, total)
+            try:
+                yield
+            except FedikitError as error:
+                self._end(name, started, error)
+                kind = InvalidInput if error.exit_status == 2 else StepFailed
+                message, hint = self._scrubbed(error.headline), self._scrubbed(error.hint)
+                raise kind(self.parameters.runbook, name, message, hint=hint) from error
+            except KeyboardInterrupt as error:
+                self._end(name, started, error)
+                raise StepStopped(self.parameters.runbook, name) from error
+            except BaseException as error:
+                self._end(name, started, error)
+                raise
+            self._end(name, started, None)
 
     def sessions(self, wanted: "Deployment | Environment") -> "Sessions":
         """The connections on which a plan is made; they stay open for the `apply` that follows it."""
@@ -117,10 +136,11 @@ class Run:
         self._sessions = None
 
     def apply(self, plan: "fedikit.Plan") -> "fedikit.Report | NothingDone":
-        """Applies the plan, once; in a dry run it changes nothing and says so."""
+        """Applies the plan, once; in a dry run it changes nothing and says so, and asks a person who is there."""
         if self.is_dry_run:
             self._close_sessions()
-            return self._pass_over("apply")
+            passed = self._pass_over("apply")
+            return offer(plan, self.parameters, self._own.folder.parent) or passed if self._own else passed
         self._refuse_an_old_plan()
         with self.step("apply", total=sum(len(host.changes) for host in plan.hosts.values())):
             self._refuse_another_plan(plan)
@@ -169,6 +189,8 @@ class Run:
         """Sums up the steps taken; refuses to if a secret has slipped into the record."""
         self._close_sessions()
         self._refuse_leaks()
+        if self._own and all(step.outcome != "failed" for step in self._last_steps()):
+            self._own.succeed()
         return Summary(self.parameters, tuple(self._steps), planned=self._planned, events=tuple(self._told))
 
     def _repr_html_(self) -> str:
@@ -178,12 +200,18 @@ class Run:
         return repr(self._heading())
 
     def _heading(self) -> Heading:
-        return Heading(self.parameters, self.record)
+        return Heading(self.parameters, self.record, last=last_of(self._earlier, self.parameters.runbook))
 
     def _start(self, name: str, total: int) -> float:
         self.tell(StepStarted(step=name))
-        self._inside, self._line = name, ProgressLine(name, total=total)
+        self._inside, self._line = name, ProgressLine(name, total=total, usual=self._usual(name, total))
         return time.monotonic()
+
+    def _usual(self, name: str, total: int) -> float | None:
+        """How long the step takes as a rule; applying takes as long as there is much to change."""
+        parameters = self.parameters.model_dump(mode="json")
+        changes = total if name == "apply" else None
+        return expected_steps(self._earlier, self.parameters.runbook, parameters, changes=changes).get(name)
 
     def _end(self, name: str, started: float, error: BaseException | None) -> None:
         seconds = round(time.monotonic() - started, 3)
@@ -192,6 +220,8 @@ class Run:
         self.tell(StepFinished(step=name, seconds=seconds, failed=error is not None))
         if line:
             line.end(seconds, self._scrubbed(_first_line(error)) if error else "")
+        if error and self._own:
+            self._own.fail(error, self._scrubbed(_words(error)), name)
         if error:
             show_timeline(self._told)
             show_advice(advice_for(self.parameters.runbook, name), base=self._base())
@@ -237,6 +267,10 @@ class Run:
             hint = "delete the record, raise the secret's version, and deploy again; this should never happen"
             raise RunbookError(f"a secret stands in the record: {names}", hint=hint)
 
+    def _last_steps(self) -> Iterable[StepTaken]:
+        """Each step as it went the last time: a person may run a cell again."""
+        return {step.name: step for step in self._steps}.values()
+
     def _pass_over(self, name: str) -> NothingDone:
         self._steps.append(StepTaken(name, 0.0, "not done: dry run"))
         return NothingDone(name)
@@ -259,10 +293,13 @@ class Run:
 
 
 def _first_line(error: BaseException) -> str:
+    return _words(error).partition("\n")[0]
+
+
+def _words(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "stopped"
-    text = error.headline if isinstance(error, FedikitError) else f"{type(error).__name__}: {error}"
-    return text.partition("\n")[0]
+    return error.headline if isinstance(error, FedikitError) else f"{type(error).__name__}: {error}"
 
 
 def _show(value: Any) -> None:

@@ -1,14 +1,15 @@
 """What a runbook's cells show of the run itself: its heading, what a dry run left out, its summary."""
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fedikit.display.markup import shown, styled, table
 from fedikit.display.timeline import timeline_svg
 from fedikit.runbook.guidance import ASIDE
 from fedikit.runbook.parameters import RunbookParameters
+from fedikit.runbook.past import PastRun
 
 
 @dataclass(frozen=True)
@@ -26,18 +27,23 @@ class Heading:
 
     parameters: RunbookParameters
     record: Path | None
+    last: PastRun | None = None
+    """The run before this one, if it is known."""
 
     def __repr__(self) -> str:
         lines = [f"  {name} = {value}" for name, value in self._rows()]
         return "\n".join([f"{self.parameters.runbook}: {_mode(self.parameters)}", *lines])
 
     def _repr_html_(self) -> str:
-        head = f"<b>{html.escape(self.parameters.runbook)}</b>: {html.escape(_mode(self.parameters))}"
-        return head + _table(self._rows())
+        return shown(
+            styled(self.parameters.runbook, "bold"), f": {styled(_mode(self.parameters))}", _table(self._rows())
+        )
 
     def _rows(self) -> list[tuple[str, str]]:
         rows = [(name, str(value)) for name, value in self.parameters.model_dump(mode="json").items()]
-        return [*rows, ("record", self.record.name)] if self.record else rows
+        rows += [("record", self.record.name)] if self.record else []
+        call = f"runbook.last_run({self.parameters.runbook!r})"
+        return [*rows, ("the last run", f"{self.last.sentence}; {call} shows it")] if self.last else rows
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class NothingDone:
         return f"dry run: {self.step} was left out, nothing was changed"
 
     def _repr_html_(self) -> str:
-        return f"<i>{html.escape(repr(self))}</i>"
+        return shown(styled(repr(self)))
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ class Summary:
         return "\n".join([self._sentence(), *lines])
 
     def _repr_html_(self) -> str:
-        return f"<b>{html.escape(self._sentence())}</b>" + _table(self._rows()) + timeline_svg(self.events)
+        return shown(styled(self._sentence(), "bold"), _table(self._rows())) + timeline_svg(self.events)
 
     def _sentence(self) -> str:
         runbook = self.parameters.runbook
@@ -108,5 +114,4 @@ def _mode(parameters: RunbookParameters) -> str:
 
 
 def _table(rows: list[tuple[str, str]]) -> str:
-    cells = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in rows)
-    return f"<table>{cells}</table>"
+    return table([styled(name), styled(value)] for name, value in rows)

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from fedikit.errors import FedikitError
 from fedikit.model.value import Value
+from fedikit.runbook.record import writing
 
 
 class Work(Value):
@@ -57,7 +58,8 @@ def at_work(environment: Path, who: str, runbook: str) -> Iterator[int]:
         if not _takes(descriptor, fcntl.LOCK_EX):
             text = os.pread(descriptor, 1 << 16, 0).decode(errors="replace")
             raise EnvironmentBusy(str(_work_in(text, environment)), hint="wait for it to end, or stop it first")
-        _write(descriptor, Work(who=who, runbook=runbook, record="", since=datetime.now(UTC)))
+        with writing(_file_of(environment)):
+            _write(descriptor, Work(who=who, runbook=runbook, record="", since=datetime.now(UTC)))
         yield descriptor
     finally:
         os.close(descriptor)

@@ -152,6 +152,20 @@ def test_making_the_user_again_keeps_the_account(job: Task, host: Host) -> None:
     assert key.read_text() == '{"secret": "of this account"}'
 
 
+def test_what_snac_leaves_behind_its_keys_is_cut_off(job: Task, host: Host) -> None:
+    host.run(job.run)
+    pems = {name: f"-----BEGIN {name} KEY-----\nMIIB\n-----END {name} KEY-----\n" for name in ("PRIVATE", "PUBLIC")}
+    key = host.base / "user/test/key.json"
+    kept = json.dumps({"secret": pems["PRIVATE"] + "RDV\u0001", "public": pems["PUBLIC"] + "@@"})
+    key.write_bytes(kept.encode().replace(b"@@", b"\xc4@"))
+
+    assert host.run(job.check) == 1
+    assert host.run(job.run) == 0
+    assert host.run(job.check) == 0
+    assert json.loads(key.read_text()) == {"secret": pems["PRIVATE"], "public": pems["PUBLIC"]}
+    assert key.stat().st_mode & 0o007 == 0
+
+
 def test_a_half_made_user_is_made_anew(job: Task, host: Host) -> None:
     host.run(job.run)
     (host.base / "user/test/key.json").write_text("")

@@ -158,7 +158,7 @@ def test_what_was_chosen_before_can_be_chosen_again(provider: Provider) -> None:
         visitor.click("fk-again")
         assert visitor.control("notes-enable").value is False
         visitor.click("fk-look")
-        await visitor.sees("Notes will be removed from alice; its data stays there")
+        await visitor.sees("otes will be removed from alice; its data stays there")
 
     visit(provider, "alice", act)
 

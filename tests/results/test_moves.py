@@ -49,6 +49,7 @@ def after_of(waits: Waits) -> dict[str, tuple[str, ...]]:
 
 
 USUAL = deployed()
+BUCKETS = (*MEDIA_SERVERS, "peertube-private")
 MOVED = deployed(placement={"mastodon": "spare"})
 
 
@@ -89,7 +90,7 @@ def test_garage_on_another_host_begins_with_empty_buckets() -> None:
     new = deployed(policies={"bucket": {"means": "garage", "host": "spare"}})
 
     assert told(moves_of(plan_between(USUAL, new))) == {
-        *(("bucket", name, "objects", "spare") for name in MEDIA_SERVERS),
+        *(("bucket", name, "objects", "spare") for name in BUCKETS),
         ("directory", "/srv/garage-meta", "objects", "spare"),
         ("directory", "/srv/garage-data", "objects", "spare"),
     }
@@ -98,7 +99,7 @@ def test_garage_on_another_host_begins_with_empty_buckets() -> None:
 def test_buckets_that_go_to_a_provider_are_known_by_their_checks() -> None:
     moves = moves_of(plan_between(USUAL, deployed(policies={"bucket": S3})))
 
-    assert told(moves) == {("bucket", name, "objects", "https://s3.example.org") for name in MEDIA_SERVERS}
+    assert told(moves) == {("bucket", name, "objects", "https://s3.example.org") for name in BUCKETS}
     assert "at https://s3.example.org it begins with whatever is there" in str(moves[0])
 
 

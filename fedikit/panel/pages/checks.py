@@ -13,8 +13,8 @@ from fedikit.panel.amounts import age
 from fedikit.panel.order import Order
 from fedikit.panel.owners import spelt
 from fedikit.panel.pages.page import Page
-from fedikit.panel.pages.services import latest_verdict
-from fedikit.panel.widgets import Fold, Tone, bullets, button, column, heading, markup, notice, paragraph
+from fedikit.panel.pages.services import latest_verdict, newest
+from fedikit.panel.widgets import Fold, Tone, bullets, column, heading, markup, notice, paragraph
 from fedikit.panel.words import verdict_in_words
 from fedikit.results.verdict import Verdict
 from fedikit.secrets import secrets_of
@@ -32,15 +32,15 @@ class Checks(Page):
     name = "checks"
     title = "Checks"
 
-    def enter(self) -> None:
-        self.refresh()
+    def seen(self) -> object:
+        return (*self.desk.marks(), next(newest(self.desk, "verdict.json"), None))
 
     def refresh(self) -> None:
-        seen = latest_verdict(self.desk.runs())
+        seen = latest_verdict(self.desk)
         self.show(
             heading(self.text("Is all well?")),
             *(self._verdict(*seen) if seen else [paragraph(self.text("Nobody has looked yet."))]),
-            button(self.text("Look now"), self._look, "fk-verify", kind="main"),
+            self.button(self.text("Look now"), self._look, "fk-verify", kind="main"),
             *self._passwords(),
         )
 

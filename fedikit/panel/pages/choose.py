@@ -1,12 +1,18 @@
 """Choose: the configuration as a form. What is chosen is kept as a draft; only a run makes it the configuration."""
 
+from typing import Any
+
 from fedikit.environment.load import load_catalogue
 from fedikit.environment.schema import schema
-from fedikit.errors import FedikitError
+from fedikit.errors import ConfigurationError, FedikitError
 from fedikit.panel.form import Form
 from fedikit.panel.order import Order
 from fedikit.panel.pages.page import Page
-from fedikit.panel.widgets import button, heading, markup, notice, paragraph, row
+from fedikit.panel.widgets import close, column, heading, markup, notice, paragraph, row
+
+CHOSEN_ELSEWHERE = (
+    "Something else was chosen elsewhere, in another window or by your provider. Go on here, and this holds."
+)
 
 
 class Choose(Page):
@@ -17,12 +23,14 @@ class Choose(Page):
 
     def enter(self) -> None:
         if self.widget.children:
+            self.glance()
             return
+        self._seen = self.seen()
         try:
             described = schema(load_catalogue(), "configuration")
             self._form = Form(
                 described,
-                self.desk.draft(),
+                self._draft(),
                 text=self.text,
                 may_change=self.desk.may_change,
                 check=self.desk.mistakes,
@@ -31,22 +39,65 @@ class Choose(Page):
         except FedikitError as error:
             self.show(heading(self.text(self.title)), notice(error.text, "bad"))
             return
+        self._moved = column(classes=("fk-moved",))
         self._said = markup("", "fk-form-state")
-        self._look = button(self.text("See what would change"), self._send, "fk-look", kind="main")
-        self._back = button(self.text("Forget what I chose"), self._forget, "fk-forget")
+        self._look = self.button(self.text("See what would change"), self._send, "fk-look", kind="main")
+        self._back = self.button(self.text("Forget what I chose"), self._forget, "fk-forget")
         self._say()
         intro = self.text("Nothing changes until you have seen what would, and said yes.")
         self.show(
-            heading(self.text(self.title)), paragraph(intro), self._form.widget, self._said, row(self._look, self._back)
+            heading(self.text(self.title)),
+            paragraph(intro),
+            self._moved,
+            self._form.widget,
+            self._said,
+            row(self._look, self._back),
         )
 
     def start_over(self) -> None:
         """Shows the draft again, which another page has replaced."""
-        self.widget.children = ()
+        self.show()
+
+    def seen(self) -> object:
+        return self.desk.marks()
+
+    def refresh(self) -> None:
+        """Says so if something else was chosen elsewhere: in another window, or in the file."""
+        if self.widget.children:
+            is_another = self.desk.draft() != self._form.document
+            self._tell_moved(self.text(CHOSEN_ELSEWHERE) if is_another else "")
+
+    def _draft(self) -> dict[str, Any]:
+        """What was chosen last; where that cannot be read, what the file holds."""
+        try:
+            return self.desk.draft()
+        except ConfigurationError:
+            aside = self.desk.set_draft_aside()
+            words = "What you chose last cannot be read, and begins anew from what holds now. It is kept in {path}."
+            self.ways.say(self.text(words, path=aside))
+            return self.desk.saved()
+
+    def _tell_moved(self, words: str) -> None:
+        before = self._moved.children
+        theirs = self.button(self.text("Show that"), self._load, "fk-show-theirs") if words else None
+        self._moved.children = (notice(words, "warn"), theirs) if theirs else ()
+        for part in before:
+            close(part)
+
+    def _load(self) -> None:
+        self._form.load(self.desk.draft())
+        self._tell_moved("")
+        self._say()
 
     def _changed(self) -> None:
-        self.desk.keep_draft(self._form.document)
+        self.ways.attempt(self._keep)
         self._say()
+
+    def _keep(self) -> None:
+        self.desk.keep_draft(self._form.document)
+        self._seen = self.seen()
+        self._tell_moved("")
+        self.ways.say("")
 
     def _say(self) -> None:
         count = len(self._form.mistakes)
@@ -59,5 +110,4 @@ class Choose(Page):
 
     def _forget(self) -> None:
         self.desk.keep_draft(self.desk.saved())
-        self._form.load(self.desk.saved())
-        self._say()
+        self._load()

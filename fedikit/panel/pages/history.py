@@ -7,9 +7,8 @@ import ipywidgets as w
 
 from fedikit.display.timeline import durations_svg
 from fedikit.panel.desk import Earlier
-from fedikit.panel.pages.page import Page
-from fedikit.panel.widgets import Fold, button, column, heading, link, markup, paragraph, row
-from fedikit.panel.words import run_in_words
+from fedikit.panel.pages.page import Page, told
+from fedikit.panel.widgets import Fold, column, heading, link, markup, paragraph, row
 from fedikit.runbook.history import durations
 from fedikit.runbook.record import Record, RunStatus
 
@@ -23,8 +22,9 @@ class History(Page):
     name = "history"
     title = "History"
 
-    def enter(self) -> None:
-        self.refresh()
+    def seen(self) -> object:
+        newest = self.desk.newest_run()
+        return (newest.folder, newest.status, *self.desk.marks()) if newest else self.desk.marks()
 
     def refresh(self) -> None:
         records = self.desk.runs()[::-1]
@@ -39,7 +39,7 @@ class History(Page):
 
     def _run(self, record: Record) -> w.Widget:
         notebook = record.folder / f"{record.runbook}.ipynb"
-        parts: list[w.Widget] = [paragraph(run_in_words(record, text=self.text).sentence)]
+        parts: list[w.Widget] = [paragraph(told(record, self.text))]
         if record.status is not RunStatus.RUNNING and notebook.exists():
             parts.append(self._link(record))
         return column(*parts, classes=("fk-card", f"fk-run-{record.status}"))
@@ -65,7 +65,7 @@ class History(Page):
         words = self.text("Until {time}", time=f"{choice.until.astimezone():%Y-%m-%d %H:%M}")
         without = {key: value for key, value in choice.document.items() if key != "initialUser"}
         shown = json.dumps(without, indent=2, ensure_ascii=False)
-        again = button(self.text("Choose this again"), lambda: self._again(choice), "fk-again")
+        again = self.button(self.text("Choose this again"), lambda: self._again(choice), "fk-again")
         fold = Fold(self.text("What it was"), lambda: paragraph(shown, "fk-command"))
         return column(row(paragraph(words), again), fold.widget, classes=("fk-card",))
 

@@ -8,7 +8,7 @@ from fedikit.errors import FedikitError
 from fedikit.panel.order import Order
 from fedikit.panel.owners import spelt
 from fedikit.panel.pages.page import Page
-from fedikit.panel.widgets import button, column, heading, notice, paragraph
+from fedikit.panel.widgets import column, heading, notice, paragraph
 
 
 class Leave(Page):
@@ -17,8 +17,8 @@ class Leave(Page):
     name = "leave"
     title = "Undo"
 
-    def enter(self) -> None:
-        self.refresh()
+    def seen(self) -> object:
+        return self.desk.marks()
 
     def refresh(self) -> None:
         stays = self.text(
@@ -39,14 +39,14 @@ class Leave(Page):
         yield column(*[self._one(name) for name in theirs], classes=("fk-card",))
         if len(theirs) == len(enabled):
             words = self.text("Take everything away")
-            yield button(words, lambda: self._order("remove"), "fk-remove-all", kind="danger")
+            yield self.button(words, lambda: self._order("remove"), "fk-remove-all", kind="danger")
         if not (self.desk.operator and self.desk.operator.is_restricted):
             words = self.text("Go back to how machines were before the last change")
-            yield button(words, lambda: self._order("rollback"), "fk-rollback", kind="danger")
+            yield self.button(words, lambda: self._order("rollback"), "fk-rollback", kind="danger")
 
     def _one(self, name: str) -> w.Widget:
         label = self.text("Take {application} away", application=spelt(name))
-        return button(label, lambda: self._disable(name), f"fk-disable-{name}", kind="danger")
+        return self.button(label, lambda: self._disable(name), f"fk-disable-{name}", kind="danger")
 
     def _disable(self, name: str) -> None:
         saved = self.desk.saved()

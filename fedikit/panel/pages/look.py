@@ -1,19 +1,23 @@
 """Look: the plan in words, what would be lost first, and the button that has it done."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import ipywidgets as w
+from pydantic import ValidationError
 
 from fedikit.display.drawing import mimebundle
 from fedikit.panel.order import Order
-from fedikit.panel.pages.page import Page
+from fedikit.panel.pages.page import Page, told
 from fedikit.panel.runner import order_of
 from fedikit.panel.settings_changed import settings_chosen
-from fedikit.panel.widgets import Fold, bullets, button, column, heading, markup, notice, paragraph, row
-from fedikit.panel.words import PlanInWords, plan_in_words, run_in_words
+from fedikit.panel.widgets import Fold, bullets, column, heading, markup, notice, paragraph, row
+from fedikit.panel.words import PlanInWords, plan_in_words
 from fedikit.results.plan import Plan
 from fedikit.runbook.history import expected_seconds
 from fedikit.runbook.record import Record, RunStatus
+
+UNREADABLE_PLAN = "This plan cannot be read: it is damaged, or of another version. See again what would change."
 
 
 class Look(Page):
@@ -22,18 +26,12 @@ class Look(Page):
     name = "look"
     title = "Look"
 
-    _shown: tuple[str, RunStatus] | None = None
-
-    def enter(self) -> None:
-        self._shown = None
-        self.refresh()
+    def seen(self) -> object:
+        newest = self.desk.newest_run()
+        return (newest.folder, newest.status) if newest else None
 
     def refresh(self) -> None:
         record = self._newest()
-        key = (record.folder.name, record.status) if record else None
-        if key == self._shown and self.widget.children:
-            return
-        self._shown = key
         self.show(heading(self.text("What would change")), *(self._parts(record) if record else self._nothing()))
 
     def _newest(self) -> Record | None:
@@ -44,18 +42,23 @@ class Look(Page):
 
     def _nothing(self) -> Iterator[w.Widget]:
         yield paragraph(self.text("There is no plan to look at. Choose, and see what would change."))
-        yield button(self.text("Choose"), lambda: self.ways.go("choose"), "fk-to-choose", kind="main")
+        yield self.button(self.text("Choose"), lambda: self.ways.go("choose"), "fk-to-choose", kind="main")
+
+    def _again(self, order: Order | None) -> Iterator[w.Widget]:
+        if order:
+            yield self.button(self.text("Ask again"), lambda: self.ways.order(order), "fk-look-again", kind="main")
+        yield self.button(self.text("Choose"), lambda: self.ways.go("choose"), "fk-to-choose")
 
     def _parts(self, record: Record) -> Iterator[w.Widget]:
-        file = record.folder / "plan.json"
         if record.status is RunStatus.RUNNING:
             yield paragraph(self.text("The machines are being asked …"))
             return
-        if not file.exists():
-            yield notice(run_in_words(record, text=self.text).sentence, "bad")
-            yield from self._nothing()
+        plan = plan_of(record.folder)
+        if plan is None:
+            has_none = record.status is not RunStatus.SUCCEEDED
+            yield notice(told(record, self.text) if has_none else self.text(UNREADABLE_PLAN), "bad")
+            yield from self._again(order_of(record.folder))
             return
-        plan = Plan.model_validate_json(file.read_bytes())
         parameters = record.parameters
         seconds = expected_seconds(self.desk.runs(), record.runbook, {**parameters, "dry_run": False})
         order = order_of(record.folder)
@@ -72,13 +75,15 @@ class Look(Page):
         yield bullets([*words.changes, *words.kept], "fk-changes")
         yield paragraph(" ".join(f"{part[:1].upper()}{part[1:]}." for part in (words.rest, words.effort) if part))
         yield from self._deed(record, plan, bool(words.lost))
-        yield Fold(self.text("The exact plan"), lambda: markup(mimebundle(plan)["text/html"]), "fk-exact").widget
+        yield Fold(
+            self.text("The exact plan"), lambda: markup(mimebundle(plan)["text/html"], "fk-printed"), "fk-exact"
+        ).widget
         yield Fold(self.text("The command that does the same"), lambda: self._command(record, plan), "fk-same").widget
 
     def _deed(self, record: Record, plan: Plan, is_loss: bool) -> Iterator[w.Widget]:
         order = order_of(record.folder)
         if order is None or not plan.has_changes or plan.is_refused:
-            yield button(self.text("Choose"), lambda: self.ways.go("choose"), "fk-to-choose")
+            yield from self._again(order)
             return
         domain = str(self.desk.saved().get("domain", plan.deployment.name))
         typed = w.Text(description=self.text("Type {domain} to destroy it", domain=domain), continuous_update=True)
@@ -93,12 +98,12 @@ class Look(Page):
             else:
                 self.ways.order(wanted)
 
-        deed = button(label or self.text("Do it"), do, "fk-do", kind="danger" if is_loss else "main")
+        deed = self.button(label or self.text("Do it"), do, "fk-do", kind="danger" if is_loss else "main")
         if is_loss:
             deed.disabled = True
             typed.observe(lambda change: setattr(deed, "disabled", change["new"] != domain), "value")
             yield column(typed)
-        yield row(deed, button(self.text("Not now"), lambda: self.ways.go("choose"), "fk-not-now"))
+        yield row(deed, self.button(self.text("Not now"), lambda: self.ways.go("choose"), "fk-not-now"))
         yield from self._destroying(order, plan)
 
     def _destroying(self, order: Order, plan: Plan) -> Iterator[w.Widget]:
@@ -107,12 +112,20 @@ class Look(Page):
         if keeps and self.desk.may_purge and not order.purge:
             purging = order.model_copy(update={"purge": True})
             label = self.text("See what it would be to destroy that data, too")
-            yield button(label, lambda: self.ways.order(purging), "fk-purge")
+            yield self.button(label, lambda: self.ways.order(purging), "fk-purge")
 
     def _command(self, record: Record, plan: Plan) -> w.Widget:
         parameters = {**record.parameters, "dry_run": False, "agreed": plan.digest}
         words = " ".join(f"{name}={_word(value)}" for name, value in parameters.items() if value not in ([], "", None))
         return paragraph(f"fedikit run {record.runbook} {words}", "fk-command")
+
+
+def plan_of(record: Path) -> Plan | None:
+    """The plan that a run made; None if there is none, or it cannot be read."""
+    try:
+        return Plan.model_validate_json((record / "plan.json").read_bytes())
+    except (OSError, ValidationError):
+        return None
 
 
 def _word(value: object) -> str:

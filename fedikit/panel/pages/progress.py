@@ -1,20 +1,19 @@
 """Progress: the run that goes on, or went on last, for every visitor alike; it needs nobody to look."""
 
 import html
+import time
 from datetime import UTC, datetime
 
 import ipywidgets as w
 
 from fedikit.display.timeline import timeline_svg
-from fedikit.errors import FedikitError
 from fedikit.panel.amounts import duration
 from fedikit.panel.log import Log
-from fedikit.panel.pages.page import Page
+from fedikit.panel.pages.page import Page, told
 from fedikit.panel.runner import Runner, cancel, runner_of
-from fedikit.panel.widgets import button, heading, markup, paragraph, row
-from fedikit.panel.words import run_in_words
+from fedikit.panel.widgets import Fold, heading, markup, paragraph, plain, row
 from fedikit.runbook.history import remaining_seconds
-from fedikit.runbook.record import Record, RunStatus, read_record
+from fedikit.runbook.record import Record, RunStatus
 
 STEPS = {
     "pre-checks": "Reading what was chosen",
@@ -31,47 +30,58 @@ class Progress(Page):
     title = "Progress"
 
     _log: Log | None = None
+    _said: w.HTML | None = None
 
     def enter(self) -> None:
-        self._make()
-        self.refresh()
+        if self._said is None:
+            self._make()
+        super().enter()
+
+    def seen(self) -> object:
+        newest = self.desk.newest_run()
+        is_moving = newest and newest.status is RunStatus.RUNNING
+        return time.monotonic() if is_moving else newest and (newest.folder, newest.status)
 
     def refresh(self) -> None:
         records = self.desk.runs()
         if not records:
             self.show(heading(self.text(self.title)), paragraph(self.text("Nothing was done yet.")))
+            self._make()
             return
         if self._log is None or self._log.record != records[-1].folder:
             self._log = Log(records[-1].folder)
         self._log.read_on()
-        self._draw(read_record(self._log.record), self._log, records[:-1])
+        self._draw(records[-1], self._log, records[:-1])
 
     def _make(self) -> None:
-        """The parts, which stay while what they say changes, so that no focus is lost."""
+        """The parts, which stay while what they say changes, so that no focus is lost and no fold shuts."""
         self._said = markup("", "fk-run-state")
         self._bar = markup("", "fk-run-bar")
         self._picture = markup("", "fk-timeline")
+        self._picture.tabbable = True  # it may be wider than the page, and is moved by the keyboard, too
         self._lines = markup("", "fk-log")
-        self._cancel = button(self.text("Stop"), self._stop, "fk-cancel", kind="danger")
-        self._next = button(self.text("Go on"), lambda: self.ways.go("look"), "fk-next", kind="main")
+        self._folded = Fold(self.text("What happens"), self._log_shown, "fk-log-fold").widget
+        self._cancel = self.button(self.text("Stop"), self._stop, "fk-cancel", kind="danger")
+        self._next = self.button(self.text("Go on"), lambda: self.ways.go("look"), "fk-next", kind="main")
         self._buttons = row(self._cancel, self._next)
 
     def _draw(self, record: Record, log: Log, earlier: list[Record]) -> None:
         runner = runner_of(record.folder)
         runs = record.status is RunStatus.RUNNING
-        self._said.value = f'<p role="status">{html.escape(self._sentence(record, log, runner))}</p>'
+        assert self._said
+        self._said.value = f'<p role="status">{plain(self._sentence(record, log, runner))}</p>'
         self._bar.value = self._bar_of(record, log, earlier) if runs else ""
         self._picture.value = timeline_svg(log.events, text=self.text, now=datetime.now(UTC) if runs else None)
         self._lines.value = self._log_of(log)
         self._cancel.layout.display = "" if runs else "none"
         self._next.layout.display = "none" if runs or not _is_look(runner) else ""
         if not self.widget.children or self._said not in self.widget.children:
-            parts: list[w.Widget] = [self._said, self._bar, self._buttons, self._picture, self._lines]
+            parts: list[w.Widget] = [self._said, self._bar, self._buttons, self._picture, self._folded]
             self.show(heading(self.text(self.title)), *parts)
 
     def _sentence(self, record: Record, log: Log, runner: Runner | None) -> str:
         if record.status is not RunStatus.RUNNING:
-            return run_in_words(record, text=self.text).sentence
+            return told(record, self.text)
         if runner and runner.cancelled_by:
             return self.text("Stopping: what machines are at, they bring to its end.")
         who = runner.who if runner else self.text("Somebody")
@@ -82,25 +92,27 @@ class Progress(Page):
         now = datetime.now(UTC)
         left = remaining_seconds(record, earlier, now)
         begun = datetime.fromisoformat(log.events[0]["time"]) if log.events else now
-        elapsed = (now - begun).total_seconds()
+        elapsed = max(0.0, (now - begun).total_seconds())
         words = self.text("{time} so far", time=duration(elapsed, text=self.text))
+        named = f'aria-label="{html.escape(self.text(self.title))}"'
         if left is None:
-            return f"<progress></progress> <span>{html.escape(words)}</span>"
+            return f"<progress {named}></progress> <span>{html.escape(words)}</span>"
         words += ", " + self.text("{time} left or so", time=duration(left, text=self.text))
         share = elapsed / (elapsed + left) if elapsed + left else 1.0
-        return f'<progress max="1" value="{share:.3f}"></progress> <span>{html.escape(words)}</span>'
+        return f'<progress {named} max="1" value="{share:.3f}"></progress> <span>{html.escape(words)}</span>'
+
+    def _log_shown(self) -> w.Widget:
+        self._lines = markup(self._log_of(self._log) if self._log else "", "fk-log")
+        return self._lines
 
     def _log_of(self, log: Log) -> str:
-        title = self.text("What happens, as of {time}", time=f"{datetime.now():%H:%M:%S}")
-        lines = html.escape("\n".join(log.lines()))
-        return f"<details><summary>{html.escape(title)}</summary><pre>{lines}</pre></details>"
+        title = self.text("As of {time}", time=f"{datetime.now():%H:%M:%S}")
+        lines = "\n".join(map(plain, log.lines()))
+        return f"<p>{html.escape(title)}</p><pre>{lines}</pre>"
 
     def _stop(self) -> None:
         if self._log:
-            try:
-                cancel(self._log.record, self.desk.who or self.text("the provider"))
-            except FedikitError as error:
-                self._said.value = f'<p role="status">{html.escape(error.text)}</p>'
+            cancel(self._log.record, self.desk.who or self.text("the provider"))
         self.refresh()
 
 

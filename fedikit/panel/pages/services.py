@@ -2,21 +2,24 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import ipywidgets as w
+from pydantic import ValidationError
 
 from fedikit.errors import ConfigurationError, FedikitError
 from fedikit.model.check import NodeInfo, TlsIsValid
 from fedikit.model.configuration import Configuration
 from fedikit.model.deployment import Deployment
 from fedikit.panel.amounts import age, size
+from fedikit.panel.desk import Desk
 from fedikit.panel.owners import spelt
 from fedikit.panel.pages.page import Page
-from fedikit.panel.widgets import bullets, button, column, heading, link, notice, paragraph, row
+from fedikit.panel.widgets import bullets, column, heading, link, notice, paragraph, row
 from fedikit.results.check import CheckResult
 from fedikit.results.status import Status
 from fedikit.results.verdict import Verdict
-from fedikit.runbook.record import Record
+from fedikit.runbook.record import record_folders
 
 SIGN_UPS = {
     "open": "Everybody may sign up.",
@@ -31,8 +34,9 @@ class Services(Page):
     name = "services"
     title = "Your services"
 
-    def enter(self) -> None:
-        self.refresh()
+    def seen(self) -> object:
+        files = [next(newest(self.desk, name), None) for name in ("verdict.json", "status.json")]
+        return (*self.desk.marks(), *files)
 
     def refresh(self) -> None:
         try:
@@ -48,17 +52,17 @@ class Services(Page):
 
     def _nothing_yet(self, error: ConfigurationError) -> Iterator[w.Widget]:
         yield heading(self.text(self.title))
-        if self.desk.saved():
+        if self.desk.configuration.exists():
             yield notice(self.text("What was chosen has mistakes; the page “Choose” shows each where it is."), "warn")
             yield bullets([str(mistake) for mistake in error.mistakes])
         else:
             yield paragraph(self.text("Nothing is chosen yet."))
-        yield button(self.text("Choose"), lambda: self.ways.go("choose"), "fk-to-choose", kind="main")
+        yield self.button(self.text("Choose"), lambda: self.ways.go("choose"), "fk-to-choose", kind="main")
 
     def _cards(self, chosen: Configuration, deployment: Deployment) -> Iterator[w.Widget]:
         if not chosen.enabled():
             yield paragraph(self.text("No service is installed."))
-        seen = latest_verdict(self.desk.runs())
+        seen = latest_verdict(self.desk)
         for name in chosen.enabled():
             yield self._card(name, chosen, deployment, seen)
 
@@ -76,7 +80,7 @@ class Services(Page):
 
     def _room(self, name: str) -> Iterator[str]:
         """How full the disks of its hosts were when they were asked last."""
-        asked = latest_status(self.desk.runs())
+        asked = latest_status(self.desk)
         for host in self.desk.hosting.placement.get(name, ()):
             if asked and host in asked.hosts and (disk := asked.hosts[host].disk):
                 used, whole = size(disk.used, text=self.text), size(disk.size, text=self.text)
@@ -95,8 +99,8 @@ class Services(Page):
 
     def _foot(self) -> w.Widget:
         return row(
-            button(self.text("Choose"), lambda: self.ways.go("choose"), "fk-to-choose", kind="main"),
-            button(self.text("See whether all is well"), lambda: self.ways.go("checks"), "fk-to-checks"),
+            self.button(self.text("Choose"), lambda: self.ways.go("choose"), "fk-to-choose", kind="main"),
+            self.button(self.text("See whether all is well"), lambda: self.ways.go("checks"), "fk-to-checks"),
         )
 
 
@@ -104,22 +108,33 @@ def _failed(results: list[CheckResult]) -> list[CheckResult]:
     return [result for result in results if not result.passed]
 
 
-def latest_verdict(records: list[Record]) -> tuple[datetime, Verdict] | None:
-    """What the last checks saw, and when they ended."""
-    for record in reversed(records):
-        file = record.folder / "verdict.json"
-        if file.exists():
+def latest_verdict(desk: Desk) -> tuple[datetime, Verdict] | None:
+    """What the last checks saw whose verdict can be read, and when they ended."""
+    for file in newest(desk, "verdict.json"):
+        try:
             return datetime.fromtimestamp(file.stat().st_mtime, UTC), Verdict.model_validate_json(file.read_bytes())
+        except (OSError, ValidationError):
+            continue
     return None
 
 
-def latest_status(records: list[Record]) -> Status | None:
-    """What hosts said of themselves last."""
-    for record in reversed(records):
-        file = record.folder / "status.json"
-        if file.exists():
+def latest_status(desk: Desk) -> Status | None:
+    """What hosts said of themselves last, as far as it can be read."""
+    for file in newest(desk, "status.json"):
+        try:
             return Status.model_validate_json(file.read_bytes())
+        except (OSError, ValidationError):
+            continue
     return None
+
+
+def newest(desk: Desk, name: str) -> Iterator[Path]:
+    """The files of that name in all records, the newest first; none if records cannot be looked into."""
+    try:
+        folders = record_folders(desk.records)
+    except FedikitError:
+        return
+    yield from (file for folder in reversed(folders) if (file := folder / name).is_file())
 
 
 def address_of(application: str, deployment: Deployment) -> str:
