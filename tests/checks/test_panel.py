@@ -296,7 +296,7 @@ def test_the_history_has_it_all_with_the_record_of_each_run(alice: Panel) -> Non
     assert told.count("alice changed the services on") == 3
     assert told.count("alice looked at what would change on") == 3
     with alice.follow(".fk-record", "the record") as browser:
-        browser.see("main", "the record")
+        assert "/alice.json" in browser.read("body", "the record")
         browser.screenshot("19-record")
 
 
