@@ -38,9 +38,9 @@ class OwnRecord:
         """Begins one in the project's `runs`."""
         try:
             return cls(open_record(records_here(), parameters.runbook, parameters).absolute(), parameters)
-        except OSError as error:
+        except FedikitError as error:
             hint = "start JupyterLab in a folder where you may write"
-            raise RunbookError(f"{records_here()}: no record can be kept: {error.strerror}", hint=hint) from None
+            raise RunbookError(f"no record can be kept: {error.message}", hint=hint) from None
 
     def earlier(self) -> list[Record]:
         """The records of other runs, oldest first; none if one of them is another version's."""
