@@ -8,7 +8,7 @@ from fedikit.model import Deployment
 from fedikit.results.moves import SHARED_SERVERS, Move, Waits, handovers_of, moves_of, waiting_in_vain, waits_of
 from fedikit.results.plan import HostPlan, Plan, PlannedChange
 from tests.model.example import MEDIA_SERVERS, configuration, environment
-from tests.model.test_buckets import S3
+from tests.model.test_buckets import BUCKETS, S3
 
 
 def deployed(*applications: str, policies: Any = None, placement: Any = None, **more: Any) -> Deployment:
