@@ -314,6 +314,8 @@ def test_removal_leaves_every_machine_as_it_was(provider: Provider, alice: Panel
     assert "done in" in alice.end(seconds=LONGEST)
 
     alice.keep("22-removed")
+    alice.go("services")
+    alice.keep("23-services-afterwards")
     lab = provider.lab
     assert {name: changes(provider.before[name], picture_of(lab, name)) for name in TARGETS} == {
         name: [] for name in TARGETS
