@@ -23,6 +23,7 @@ class Mastodon(WebApplication[MastodonSettings]):
         handles = r.context.domain if s.short_handles else r.domain
         if s.short_handles:
             _lead_here(r, handles)
+            r.web_address(r.domain)
         database = r.postgresql(env="DB_HOST DB_PORT DB_NAME DB_USER DB_PASS", connections=s.connections)
         r.cache(env="REDIS_HOST REDIS_PORT REDIS_PASSWORD")
         _keep_media(r, r.bucket(public="media", max_gigabytes=s.max_media_gigabytes))

@@ -257,6 +257,10 @@ class Recipe:
         """
         self.known_by["handles"] = domain
 
+    def web_address(self, domain: str) -> None:
+        """Notes the domain in the addresses of posts and profiles, where the first site is another one's."""
+        self.known_by["web address"] = domain
+
     def check(self, check: Check) -> None:
         """Any other check."""
         self.checks.append(check)

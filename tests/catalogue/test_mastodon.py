@@ -248,7 +248,10 @@ def test_people_may_be_known_by_the_bare_domain() -> None:
 
 def test_that_people_are_known_by_the_bare_domain_is_noted_for_ever() -> None:
     assert deployment().hosts["mastodon"].domains == {"mastodon": "mastodon.fedi.test"}
-    assert deployment(shortHandles=True).hosts["mastodon"].domains == {"mastodon": "fedi.test"}
+    known = {"mastodon": "fedi.test", "mastodon's web address": "mastodon.fedi.test"}
+    assert deployment(shortHandles=True).hosts["mastodon"].domains == known
+    moved = deployment(shortHandles=True, subdomain="social").hosts["mastodon"].domains
+    assert moved == known | {"mastodon's web address": "social.fedi.test"}
 
 
 def test_another_service_may_sign_people_in() -> None:

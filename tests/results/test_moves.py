@@ -49,7 +49,6 @@ def after_of(waits: Waits) -> dict[str, tuple[str, ...]]:
 
 
 USUAL = deployed()
-BUCKETS = (*MEDIA_SERVERS, "peertube-private")
 MOVED = deployed(placement={"mastodon": "spare"})
 
 
