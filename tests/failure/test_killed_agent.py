@@ -1,4 +1,7 @@
-"""The agent is killed with SIGKILL at every step by which it changes a host; run again, the end is the same."""
+"""The agent is killed with SIGKILL at every step by which it changes a host; run again, the end is the same.
+
+Of the files of its own that it deletes when it leaves, at the first and the last in each folder.
+"""
 
 import re
 import time
