@@ -134,7 +134,7 @@ class HostState(Items):
     applications: tuple[str, ...] = ()
     """Which applications are placed there."""
     domains: dict[str, DomainName] = Field(default_factory=dict)
-    """By application, the domain that its users and posts are known by; also that of `NAME's handles` or `web address`."""
+    """By application, the domain that its users and posts are known by; also of `NAME's handles` or `web address`."""
     belongings: dict[ItemId, tuple[str, ...]] = Field(default_factory=dict)
     """By the id of an item, the applications for which it is there; also of what would be there for those that rest."""
     served_by: tuple[HostName, ...] = ()

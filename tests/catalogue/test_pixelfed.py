@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from fedikit.catalogue.pixelfed import Pixelfed, PixelfedSettings
+from fedikit.catalogue.pixelfed import Pixelfed
+from fedikit.catalogue.pixelfed_settings import PixelfedSettings
 from fedikit.errors import ConfigurationError
 from fedikit.model import (
     CommandHealth,
