@@ -98,16 +98,14 @@ class Panel:
         return self.state()
 
     def password(self, application: str) -> str:
-        """The password of an application's first user, as the page of checks tells it."""
-        self.go("checks")
+        """The password of an application's first user, as the page of checks tells it, which must be open."""
         self.browser.press(f".fk-password-{application}", "the fold of the password")
         password = self.browser.read(".fk-secret code", "the password")
         self.browser.press(f".fk-password-{application}", "the fold of the password")
         return password
 
     def record(self) -> str:
-        """The address of the newest run's record."""
-        self.go("history")
+        """The address of the newest run's record, on the page of the history, which must be open."""
         what = "the link to a record"
         return self.browser.wait(lambda: self.browser.see(".fk-record a", what).get_attribute("href"), what)
 
