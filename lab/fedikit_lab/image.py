@@ -13,6 +13,7 @@ from pathlib import Path
 
 from fedikit.events import StepFinished, StepStarted, Tell, Waiting, tell_nobody
 from fedikit_lab.bootstrap import bootstrap
+from fedikit_lab.freshness import is_behind
 from fedikit_lab.furnish import place_file, place_link
 from fedikit_lab.layout import MOMENT
 from fedikit_lab.lock import held_lock
@@ -98,13 +99,13 @@ def image_directory(codename: str = CODENAME, *, role: Role = USUAL) -> Path:
 
 
 def build_image(codename: str = CODENAME, *, role: Role = USUAL, tell: Tell = tell_nobody) -> Path:
-    """The directory of the base image; builds it when this recipe was never built here."""
+    """The directory of the base image; built if it never was here, or if Debian has newer packages than are in it."""
     directory = image_directory(codename, role=role)
-    if directory.is_dir():
+    if directory.is_dir() and not is_behind(directory, codename, tell=tell):
         return directory
     directory.parent.mkdir(parents=True, exist_ok=True)
     with held_lock(directory.parent / "build.lock", seconds=_BUILD_SECONDS):
-        if not directory.is_dir():
+        if not directory.is_dir() or is_behind(directory, codename, tell=tell):
             _build(directory, codename, role, tell)
     return directory
 
@@ -134,6 +135,8 @@ def _build(directory: Path, codename: str, role: Role, tell: Tell) -> None:
         if role.finish:
             role.finish(unfinished / "tree")
         _furnish(unfinished / "tree")
+        if directory.is_dir():
+            directory.rename(unfinished / "behind")
         (unfinished / "tree").rename(directory)
     finally:
         tell(StepFinished(step="lab image", seconds=time.monotonic() - started, failed=not directory.is_dir()))
