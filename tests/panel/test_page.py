@@ -101,7 +101,7 @@ def test_a_service_is_chosen_looked_at_and_deployed(provider: Provider) -> None:
         await deploy(visitor)
         assert provider.file("alice", "/etc/notes.txt").read_text() == "Notes of alice.example.org\n"
         visitor.click("fk-tab-services")
-        assert visitor.find("fk-service-notes")
+        assert visitor.find("fk-service-notes"), visitor.text()
 
     visit(provider, "alice", act)
 
@@ -145,6 +145,34 @@ def test_what_will_be_destroyed_takes_the_domain(provider: Provider) -> None:
         visitor.click("fk-do")
         await visitor.ends()
         assert not provider.file("alice", "/srv/notes").exists()
+
+    visit(provider, "alice", act)
+
+
+def test_once_all_is_taken_away_nothing_is_said_to_be_well(provider: Provider) -> None:
+    provider.hire("alice")
+
+    async def act(visitor: Visitor) -> None:
+        await deploy(visitor)
+        visitor.click("fk-tab-leave")
+        visitor.click("fk-remove-all")
+        await visitor.finds("fk-do")
+        visitor.click("fk-do")
+        await visitor.ends()
+        visitor.click("fk-home")
+        assert "Everything was taken away" in visitor.text()
+        assert not visitor.find("fk-service-notes")
+
+    visit(provider, "alice", act)
+
+
+def test_what_the_provider_has_no_host_for_is_not_offered(provider: Provider) -> None:
+    provider.hire("alice")
+
+    async def act(visitor: Visitor) -> None:
+        visitor.click("fk-tab-choose")
+        assert visitor.find("fk-application-notes")
+        assert not visitor.find("fk-application-mastodon")
 
     visit(provider, "alice", act)
 

@@ -48,7 +48,7 @@ class Checks(Page):
         self.ways.order(Order(place=self.desk.place, runbook="verify"))
 
     def _verdict(self, when: datetime, verdict: Verdict) -> Iterator[w.Widget]:
-        yield paragraph(self.text("As of {when}:", when=age(when, datetime.now(UTC), text=self.text)))
+        yield paragraph(self.text("Looked at {when}:", when=age(when, datetime.now(UTC), text=self.text)))
         said = verdict_in_words(verdict, text=self.text)
         yield notice(said.sentence, _tone(verdict), "fk-verdict")
         for words in said.applications:

@@ -1,15 +1,18 @@
 """Choose: the configuration as a form. What is chosen is kept as a draft; only a run makes it the configuration."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fedikit.environment.load import load_catalogue
-from fedikit.environment.schema import schema
+from fedikit.environment.schema import JsonSchema, schema
 from fedikit.errors import ConfigurationError, FedikitError
 from fedikit.panel.form import Form
 from fedikit.panel.order import Order
+from fedikit.panel.owners import spelt
 from fedikit.panel.pages.page import Page
 from fedikit.panel.widgets import close, column, heading, markup, notice, paragraph, row
 
+RESERVED = {"domain", "enable", "initialUser"}
 CHOSEN_ELSEWHERE = (
     "Something else was chosen elsewhere, in another window or by your provider. Go on here, and this holds."
 )
@@ -27,10 +30,10 @@ class Choose(Page):
             return
         self._seen = self.seen()
         try:
-            described = schema(load_catalogue(), "configuration")
+            draft = self._draft()
             self._form = Form(
-                described,
-                self._draft(),
+                self._described(draft),
+                draft,
                 text=self.text,
                 may_change=self.desk.may_change,
                 check=self.desk.mistakes,
@@ -53,6 +56,15 @@ class Choose(Page):
             self._said,
             row(self._look, self._back),
         )
+
+    def _described(self, draft: Mapping[str, Any]) -> JsonSchema:
+        """What can be chosen here: no applications that the provider has no host for, unless they are chosen."""
+        described = schema(load_catalogue(), "configuration")
+        offered = self.desk.hosting.placement.keys() | draft.keys() | RESERVED
+        parts = {name: part for name, part in described["properties"].items() if name in offered}
+        for name in parts.keys() - RESERVED:
+            parts[name] = {**parts[name], "title": spelt(name)}
+        return {**described, "properties": parts}
 
     def start_over(self) -> None:
         """Shows the draft again, which another page has replaced."""

@@ -98,7 +98,9 @@ class Look(Page):
             else:
                 self.ways.order(wanted)
 
-        deed = self.button(label or self.text("Do it"), do, "fk-do", kind="danger" if is_loss else "main")
+        deed = self.button(
+            label or self.text("Do it"), do, "fk-do", kind="danger" if is_loss or order.runbook == "remove" else "main"
+        )
         if is_loss:
             deed.disabled = True
             typed.observe(lambda change: setattr(deed, "disabled", change["new"] != domain), "value")

@@ -63,7 +63,8 @@ class Progress(Page):
         self._folded = Fold(self.text("What happens"), self._log_shown, "fk-log-fold").widget
         self._cancel = self.button(self.text("Stop"), self._stop, "fk-cancel", kind="danger")
         self._next = self.button(self.text("Go on"), lambda: self.ways.go("look"), "fk-next", kind="main")
-        self._buttons = row(self._cancel, self._next)
+        self._home = self.button(self.text("Your services"), lambda: self.ways.go("services"), "fk-home")
+        self._buttons = row(self._cancel, self._next, self._home)
 
     def _draw(self, record: Record, log: Log, earlier: list[Record]) -> None:
         runner = runner_of(record.folder)
@@ -75,6 +76,7 @@ class Progress(Page):
         self._lines.value = self._log_of(log)
         self._cancel.layout.display = "" if runs else "none"
         self._next.layout.display = "none" if runs or not _is_look(runner) else ""
+        self._home.layout.display = "none" if runs or _is_look(runner) else ""
         if not self.widget.children or self._said not in self.widget.children:
             parts: list[w.Widget] = [self._said, self._bar, self._buttons, self._picture, self._folded]
             self.show(heading(self.text(self.title)), *parts)

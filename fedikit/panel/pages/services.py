@@ -19,7 +19,7 @@ from fedikit.panel.widgets import bullets, column, heading, link, notice, paragr
 from fedikit.results.check import CheckResult
 from fedikit.results.status import Status
 from fedikit.results.verdict import Verdict
-from fedikit.runbook.record import record_folders
+from fedikit.runbook.record import RunStatus, record_folders
 
 SIGN_UPS = {
     "open": "Everybody may sign up.",
@@ -48,7 +48,7 @@ class Services(Page):
         except FedikitError as error:
             self.show(heading(self.text(self.title)), notice(error.text, "bad"))
             return
-        self.show(heading(self.text(self.title)), *self._cards(chosen, deployment), self._foot())
+        self.show(heading(self.text(self.title)), *self._shown(chosen, deployment), self._foot())
 
     def _nothing_yet(self, error: ConfigurationError) -> Iterator[w.Widget]:
         yield heading(self.text(self.title))
@@ -58,6 +58,13 @@ class Services(Page):
         else:
             yield paragraph(self.text("Nothing is chosen yet."))
         yield self.button(self.text("Choose"), lambda: self.ways.go("choose"), "fk-to-choose", kind="main")
+
+    def _shown(self, chosen: Configuration, deployment: Deployment) -> Iterator[w.Widget]:
+        """The services; nothing of them once everything was taken away, whatever is chosen."""
+        if is_taken_away(self.desk):
+            yield paragraph(self.text("Everything was taken away. What is chosen comes back when it is done again."))
+        else:
+            yield from self._cards(chosen, deployment)
 
     def _cards(self, chosen: Configuration, deployment: Deployment) -> Iterator[w.Widget]:
         if not chosen.enabled():
@@ -93,7 +100,7 @@ class Services(Page):
         when = age(seen[0], datetime.now(UTC), text=self.text)
         failed = _failed(results)
         if not failed:
-            return notice(self.text("Well, as of {when}.", when=when), "good", "fk-health")
+            return notice(self.text("Well when last looked at: {when}.", when=when), "good", "fk-health")
         words = self.text.plural("{n} check failed {when}.", "{n} checks failed {when}.", len(failed), when=when)
         return notice(words, "bad", "fk-health")
 
@@ -106,6 +113,16 @@ class Services(Page):
 
 def _failed(results: list[CheckResult]) -> list[CheckResult]:
     return [result for result in results if not result.passed]
+
+
+def is_taken_away(desk: Desk) -> bool:
+    """Whether the last run that changed hosts took everything away; not, where no record can be read."""
+    try:
+        records = desk.runs()
+    except FedikitError:
+        return False
+    changing = [record for record in records if (result := record.result) and result.dry_run is False]
+    return bool(changing) and changing[-1].runbook == "remove" and changing[-1].status is RunStatus.SUCCEEDED
 
 
 def latest_verdict(desk: Desk) -> tuple[datetime, Verdict] | None:
