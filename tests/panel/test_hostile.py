@@ -69,6 +69,7 @@ def fill_in(visitor: Visitor, words: str) -> int:
 
 def test_what_is_pasted_into_every_field_stays_text(provider: Provider) -> None:
     provider.hire("alice")
+    provider.desk("alice").keep_draft(provider.wanted("alice", mastodon={"enable": False}))
 
     async def act(visitor: Visitor) -> None:
         visitor.click("fk-tab-choose")
