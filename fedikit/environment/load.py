@@ -4,6 +4,7 @@ Whatever is wrong with a file is told at once, as one ConfigurationError.
 """
 
 import json
+from collections.abc import Callable
 from functools import cache, reduce
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -34,11 +35,15 @@ def load_configuration(path: str | Path, catalogue: Catalogue | None = None) -> 
     The catalogue is that of all installed applications if absent.
     """
     path = Path(path)
+    return as_configuration(read_document(path, _parser_of(path)), str(path), catalogue)
+
+
+def read_document(path: Path, parse: Callable[[str], Any]) -> Any:
+    """What a file says, as plain data. Raises ConfigurationError if it cannot be read or parsed."""
     try:
-        document = _document(path)
+        return parse(_text(path))
     except Malformed as malformed:
         raise ConfigurationError(str(path), malformed.mistakes) from None
-    return as_configuration(document, str(path), catalogue)
 
 
 def as_configuration(document: Any, source: str, catalogue: Catalogue | None = None) -> Configuration:
@@ -110,8 +115,11 @@ def _unfit(entry_point: EntryPoint, message: str) -> Malformed:
 
 
 def _document(path: Path) -> Any:
-    text = _text(path)
-    return parse_toml(text) if path.suffix == ".toml" else parse_json(text)
+    return _parser_of(path)(_text(path))
+
+
+def _parser_of(path: Path) -> Callable[[str], Any]:
+    return parse_toml if path.suffix == ".toml" else parse_json
 
 
 def _text(path: Path) -> str:

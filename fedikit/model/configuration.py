@@ -87,6 +87,11 @@ class Configuration(Chosen):
         return chosen if self.enable else {}
 
 
+def own_keys() -> frozenset[str]:
+    """The keys of a configuration that name no application."""
+    return frozenset(field.alias or name for name, field in Configuration.model_fields.items())
+
+
 def configuration_model(catalogue: Catalogue) -> type[Configuration]:
     """The type of the configurations in which these applications can be chosen.
 
@@ -119,10 +124,9 @@ def _field(name: str, application: Application[Any]) -> tuple[type[Settings], An
 
 def _misfits(name: str, application: Application[Any]) -> list[Mistake]:
     """Why an application cannot be offered."""
-    reserved = {field.alias for field in Configuration.model_fields.values()}
     needed = [key for key, field in application.settings.model_fields.items() if field.is_required()]
     return [
-        *([Mistake(name, "is a key of the configuration itself")] if name in reserved else []),
+        *([Mistake(name, "is a key of the configuration itself")] if name in own_keys() else []),
         *([Mistake(name, "should be small letters, digits and dashes")] if not _NAME.fullmatch(name) else []),
         *(Mistake(f"{name}.{key}", "needs a default: `enable` must be enough") for key in needed),
     ]

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from fedikit.environment.environment import Environment
-from fedikit.environment.load import as_configuration, load_configuration, load_environment
+from fedikit.environment.load import as_configuration, load_configuration, load_environment, read_document
 from fedikit.errors import ConfigurationError, FedikitError, Mistake
 from fedikit.model.configuration import Configuration
 from fedikit.model.deployment import Deployment
-from fedikit.model.document import Malformed, parse_json
+from fedikit.model.document import parse_json
 from fedikit.model.mistake import WHOLE
 from fedikit.model.value import Value, digest_of
 from fedikit.panel.operators import Operator, load_panel
@@ -305,15 +305,9 @@ def _earlier(file: Path) -> Earlier | None:
 
 
 def _document(file: Path) -> dict[str, Any]:
-    try:
-        document = parse_json(file.read_text("utf-8-sig"))
-    except Malformed as malformed:
-        raise ConfigurationError(str(file), malformed.mistakes) from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "is not UTF-8 text"
-        raise ConfigurationError(str(file), [Mistake("file", f"cannot be read: {reason.lower()}")]) from None
+    document = read_document(file, parse_json)
     if not isinstance(document, dict):
-        raise ConfigurationError(str(file), [Mistake("(all of it)", "must be a group of settings")])
+        raise ConfigurationError(str(file), [Mistake(WHOLE, "must be a group of settings")])
     return dict(document)
 
 

@@ -35,14 +35,6 @@ class Log:
         steps = [event["step"] for event in self.events if event["event"] == "StepStarted"]
         return str(steps[-1]) if steps else ""
 
-    @property
-    def now(self) -> str:
-        """What goes on just now; empty if that was not told."""
-        for event in reversed(self.events):
-            if line := live_line(event_of(event)):
-                return line
-        return ""
-
     def lines(self) -> list[str]:
         """The log: what began and what ended, each with its time here."""
         lines = [f"{_clock(event)}  {line}" for event in self.events if (line := _line(event))]

@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
+from fedikit.environment.load import read_document
 from fedikit.errors import ConfigurationError, Mistake
-from fedikit.model.document import Malformed, parse_toml
+from fedikit.model.configuration import own_keys
+from fedikit.model.document import parse_toml
 from fedikit.model.mistake import mistakes_in
 from fedikit.model.value import Line, Written
 
@@ -58,7 +60,7 @@ class Operator(Written):
     def may_change(self, path: str) -> bool:
         """Whether they may change the setting at a dotted path of the configuration, such as `pixelfed.title`."""
         head, _, rest = path.partition(".")
-        is_of_an_application = head not in ("domain", "enable", "initialUser")
+        is_of_an_application = head not in own_keys()
         if is_of_an_application and self.applications is not None and head not in self.applications:
             return False
         if self.settings is None or (is_of_an_application and rest == "enable"):
@@ -82,16 +84,11 @@ class PanelFile(Written):
 def load_panel(path: str | Path) -> PanelFile:
     """Reads `panel.toml`; paths in it come out absolute. Raises ConfigurationError with all mistakes."""
     path = Path(path)
+    document = read_document(path, parse_toml)
     try:
-        document = parse_toml(path.read_text("utf-8-sig"))
         panel = PanelFile.model_validate_json(json.dumps(document, default=str), strict=True)
-    except Malformed as malformed:
-        raise ConfigurationError(str(path), malformed.mistakes) from None
     except ValidationError as error:
         raise ConfigurationError(str(path), mistakes_in(error, document, known_keys=_known_keys)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "is not UTF-8 text"
-        raise ConfigurationError(str(path), [Mistake("file", f"cannot be read: {reason.lower()}")]) from None
     if strangers := list(_strangers(panel)):
         raise ConfigurationError(str(path), strangers)
     return _anchored(panel, path.parent.absolute())

@@ -46,13 +46,6 @@ def bullets(lines: Sequence[str], *classes: str) -> w.HTML:
     return markup(f"<ul>{items}</ul>", *classes)
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], *classes: str) -> w.HTML:
-    """A table of plain texts, with its column headings told to screen readers."""
-    top = "".join(f'<th scope="col">{plain(cell)}</th>' for cell in head)
-    body = "".join("<tr>" + "".join(f"<td>{plain(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return markup(f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>", "fk-table", *classes)
-
-
 def link(address: str, label: str, *classes: str) -> w.HTML:
     """A link that opens beside the panel, and does not tell the other page where it came from."""
     href = html.escape(address, quote=True)

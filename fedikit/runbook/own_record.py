@@ -43,9 +43,9 @@ class OwnRecord:
             raise RunbookError(f"no record can be kept: {error.message}", hint=hint) from None
 
     def earlier(self) -> list[Record]:
-        """The records of other runs, oldest first; none if one of them is another version's."""
+        """The records of other runs, oldest first; none if their folder cannot be looked into."""
         try:
-            return [record for record in list_records(self.folder.parent) if record.folder.name != self.folder.name]
+            return [record for record in list_records(self.folder.parent) if record.folder != self.folder]
         except FedikitError:
             return []
 

@@ -6,13 +6,13 @@ from typing import Any
 from fedikit.environment.load import load_catalogue
 from fedikit.environment.schema import JsonSchema, schema
 from fedikit.errors import ConfigurationError, FedikitError
+from fedikit.model.configuration import own_keys
 from fedikit.panel.form import Form
 from fedikit.panel.order import Order
 from fedikit.panel.owners import spelt
 from fedikit.panel.pages.page import Page
 from fedikit.panel.widgets import close, column, heading, markup, notice, paragraph, row
 
-RESERVED = {"domain", "enable", "initialUser"}
 CHOSEN_ELSEWHERE = (
     "Something else was chosen elsewhere, in another window or by your provider. Go on here, and this holds."
 )
@@ -60,9 +60,9 @@ class Choose(Page):
     def _described(self, draft: Mapping[str, Any]) -> JsonSchema:
         """What can be chosen here: no applications that the provider has no host for, unless they are chosen."""
         described = schema(load_catalogue(), "configuration")
-        offered = self.desk.hosting.placement.keys() | draft.keys() | RESERVED
+        offered = self.desk.hosting.placement.keys() | draft.keys() | own_keys()
         parts = {name: part for name, part in described["properties"].items() if name in offered}
-        for name in parts.keys() - RESERVED:
+        for name in parts.keys() - own_keys():
             parts[name] = {**parts[name], "title": spelt(name)}
         return {**described, "properties": parts}
 

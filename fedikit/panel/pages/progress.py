@@ -43,15 +43,16 @@ class Progress(Page):
         return time.monotonic() if is_moving else newest and (newest.folder, newest.status)
 
     def refresh(self) -> None:
-        records = self.desk.runs()
-        if not records:
+        newest = self.desk.newest_run()
+        if newest is None:
             self.show(heading(self.text(self.title)), paragraph(self.text("Nothing was done yet.")))
             self._make()
             return
-        if self._log is None or self._log.record != records[-1].folder:
-            self._log = Log(records[-1].folder)
+        if self._log is None or self._log.record != newest.folder:
+            self._log = Log(newest.folder)
+            self._earlier = [record for record in self.desk.runs() if record.folder != newest.folder]
         self._log.read_on()
-        self._draw(records[-1], self._log, records[:-1])
+        self._draw(newest, self._log)
 
     def _make(self) -> None:
         """The parts, which stay while what they say changes, so that no focus is lost and no fold shuts."""
@@ -66,12 +67,12 @@ class Progress(Page):
         self._home = self.button(self.text("Your services"), lambda: self.ways.go("services"), "fk-home")
         self._buttons = row(self._cancel, self._next, self._home)
 
-    def _draw(self, record: Record, log: Log, earlier: list[Record]) -> None:
+    def _draw(self, record: Record, log: Log) -> None:
         runner = runner_of(record.folder)
         runs = record.status is RunStatus.RUNNING
         assert self._said
         self._said.value = f'<p role="status">{plain(self._sentence(record, log, runner))}</p>'
-        self._bar.value = self._bar_of(record, log, earlier) if runs else ""
+        self._bar.value = self._bar_of(record, log) if runs else ""
         self._picture.value = timeline_svg(log.events, text=self.text, now=datetime.now(UTC) if runs else None)
         self._lines.value = self._log_of(log)
         self._cancel.layout.display = "" if runs else "none"
@@ -90,9 +91,9 @@ class Progress(Page):
         step = self.text(STEPS.get(log.at, "Beginning"))
         return self.text("{step} … ({who} began this; it goes on if you close the page.)", step=step, who=who)
 
-    def _bar_of(self, record: Record, log: Log, earlier: list[Record]) -> str:
+    def _bar_of(self, record: Record, log: Log) -> str:
         now = datetime.now(UTC)
-        left = remaining_seconds(record, earlier, now)
+        left = remaining_seconds(record, self._earlier, now)
         begun = datetime.fromisoformat(log.events[0]["time"]) if log.events else now
         elapsed = max(0.0, (now - begun).total_seconds())
         words = self.text("{time} so far", time=duration(elapsed, text=self.text))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import ipywidgets as w
 from pydantic import ValidationError
@@ -11,6 +12,7 @@ from fedikit.errors import ConfigurationError, FedikitError
 from fedikit.model.check import NodeInfo, TlsIsValid
 from fedikit.model.configuration import Configuration
 from fedikit.model.deployment import Deployment
+from fedikit.model.value import Value
 from fedikit.panel.amounts import age, size
 from fedikit.panel.desk import Desk
 from fedikit.panel.owners import spelt
@@ -21,6 +23,7 @@ from fedikit.results.status import Status
 from fedikit.results.verdict import Verdict
 from fedikit.runbook.record import RunStatus, record_folders
 
+ValueT = TypeVar("ValueT", bound=Value)
 SIGN_UPS = {
     "open": "Everybody may sign up.",
     "approved": "Who wants to sign up asks first, and you decide.",
@@ -127,19 +130,20 @@ def is_taken_away(desk: Desk) -> bool:
 
 def latest_verdict(desk: Desk) -> tuple[datetime, Verdict] | None:
     """What the last checks saw whose verdict can be read, and when they ended."""
-    for file in newest(desk, "verdict.json"):
-        try:
-            return datetime.fromtimestamp(file.stat().st_mtime, UTC), Verdict.model_validate_json(file.read_bytes())
-        except (OSError, ValidationError):
-            continue
-    return None
+    return _latest(desk, "verdict.json", Verdict)
 
 
 def latest_status(desk: Desk) -> Status | None:
     """What hosts said of themselves last, as far as it can be read."""
-    for file in newest(desk, "status.json"):
+    found = _latest(desk, "status.json", Status)
+    return found[1] if found else None
+
+
+def _latest(desk: Desk, name: str, kind: type[ValueT]) -> tuple[datetime, ValueT] | None:
+    """The newest file of that name that can be read, and when it was written."""
+    for file in newest(desk, name):
         try:
-            return Status.model_validate_json(file.read_bytes())
+            return datetime.fromtimestamp(file.stat().st_mtime, UTC), kind.model_validate_json(file.read_bytes())
         except (OSError, ValidationError):
             continue
     return None
