@@ -5,6 +5,7 @@ what is wanted is made, in its order; what leaves late, and packages that nobody
 written. Images leave late because what runs of them must be able to start again should the making fail.
 """
 
+import contextlib
 import os
 import time
 
@@ -15,6 +16,7 @@ from .kinds import by_kind, kind_of
 from .ledger import Ledger, Record, contents_of
 from .parting import Parting
 from .telling import tell_that_it_stays, told, words_of_what_stays
+from .trouble import Trouble
 
 
 class Convergence:
@@ -102,6 +104,16 @@ class Convergence:
     # What is wanted
 
     def _make_wanted(self) -> None:
+        made: list[Change] = []
+        try:
+            self._make_all(made)
+        except Trouble:
+            with contextlib.suppress(Trouble):  # the first is the one that is told
+                self._after_making(made)
+            raise
+        self._after_making(made)
+
+    def _make_all(self, made: list[Change]) -> None:
         kinds = dict(by_kind(self.batch.comparison.wanted))
         for change in self.batch.comparison.wanted:
             kind = kind_of(change.item)
@@ -109,6 +121,11 @@ class Convergence:
                 kind.prepare(self.batch, changes)
             if change.is_making:
                 self._make(change)
+                made.append(change)
+
+    def _after_making(self, made: list[Change]) -> None:
+        for kind, changes in by_kind(made):
+            kind.after_making(self.batch, changes)
 
     def _make(self, change: Change) -> None:
         kind = kind_of(change.item)

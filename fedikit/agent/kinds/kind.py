@@ -124,6 +124,9 @@ class Kind:
     def prepare(self, batch: "Batch", wanted: list[Change]) -> None:
         """Done before the first of the items that are wanted is made."""
 
+    def after_making(self, batch: "Batch", made: list[Change]) -> None:
+        """Done with those that are made, also should another fail."""
+
     def edited_file(self, change: Change) -> str:
         """The path of a file that somebody edited, and that may be kept as it is before it is made good."""
         return ""

@@ -13,7 +13,7 @@ from ..change import Change
 from ..eyes import ABSENT, Eyes, State
 from ..hands import Hands
 from ..ledger import Record
-from ..systemd import tell
+from ..systemd import reread, set_enabled, tell
 from ..trouble import Trouble
 from ..work import Work
 from .kind import Kind
@@ -43,18 +43,16 @@ class UnitKind(Kind):
         hands.look_afresh()
         state = self.observe(hands, item)
         if hands.is_unit_outdated(name):
-            hands.run(["systemctl", "daemon-reload"])
+            reread(hands)
             hands.look_afresh()
             state = self.observe(hands, item)
         if state == ABSENT:
             raise Trouble(
                 f"there is no unit {name} on this host", hint="list the package or file that brings it before it"
             )
-        if state["enabled"] != item["enabled"]:
-            hands.run(["systemctl", "--quiet", "enable" if item["enabled"] else "disable", name])
-        verb = _verb(item, state, work.done)
-        if verb:
+        if verb := _verb(item, state, work.done):
             tell(hands, verb, name)
+            work.told_at = time.monotonic()
         work.entry["done"] = item["fingerprint"]
 
     def remove(self, hands: Hands, item: Item, work: Work) -> str:
@@ -64,7 +62,7 @@ class UnitKind(Kind):
             return ""
         was_enabled, was_active = work.prior.get("enabled", False), work.prior.get("active", False)
         if state["enabled"] != was_enabled:
-            hands.run(["systemctl", "--quiet", "enable" if was_enabled else "disable", item["name"]])
+            hands.run(["systemctl", "--quiet", "--no-reload", "enable" if was_enabled else "disable", item["name"]])
         if not was_active:
             tell(hands, "stop", item["name"])
             with contextlib.suppress(Trouble):  # only a unit that failed can be told to forget it
@@ -86,11 +84,25 @@ class UnitKind(Kind):
         elif mended.intersection(unit["reload_on"]):
             entry["done"] = done.split(":")[0] + ":"
 
+    def after_making(self, batch: "Batch", made: list[Change]) -> None:
+        """Which of them start at boot, all at once: to enable a unit takes systemd longer than to start it."""
+        hands = batch.hands
+        hands.look_afresh()
+        hands.look_at_units([change.item["name"] for change in made])
+        for enabled in (True, False):
+            names = [
+                name
+                for change in made
+                if change.item["enabled"] == enabled != hands.unit(name := change.item["name"])["enabled"]
+            ]
+            if names:
+                set_enabled(hands, names, enabled=enabled)
+
     def finish(self, batch: "Batch", wanted: list[Change]) -> None:
         """Trouble if a unit that was just started has fallen over since; most that cannot run do so at once."""
         hands, items = batch.hands, [change.item for change in wanted if change.is_making]
         if any(item["active"] for item in items):
-            time.sleep(SETTLING_SECONDS)
+            time.sleep(max(0.0, SETTLING_SECONDS - (time.monotonic() - batch.work.told_at)))
         hands.look_afresh()
         hands.look_at_units([item["name"] for item in items])
         for item in items:
@@ -107,17 +119,17 @@ class UnitKind(Kind):
         return change.action == "restore"
 
     def after_leaving(self, batch: "Batch", left: list[Change]) -> None:
-        """Restarts units that ran before fedikit, now that their files are as they were, and systemd reads them."""
+        """Has systemd read what is left, and restarts units that ran before fedikit: their files are as they were."""
         returning = [change for change in left if change.action == "restore" and _prior(batch, change)["active"]]
-        if returning:
-            batch.hands.run(["systemctl", "daemon-reload"])
+        if any(change.action in ("delete", "restore") for change in left):
+            reread(batch.hands)
         for change in returning:
             tell(batch.hands, "restart", change.item["name"])
 
     def once_more(self, batch: "Batch", left: list[Change]) -> None:
         woken = [change for change in left if change.action == "restore"]
         if woken:
-            batch.hands.run(["systemctl", "daemon-reload"])
+            reread(batch.hands)
         for change in woken:
             wake(batch.hands, change.item["name"], _prior(batch, change))
 
