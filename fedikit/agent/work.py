@@ -23,8 +23,6 @@ class Work:
         self.purge = purge
         self.save = save
         self.entry: Record = {}
-        self.told_at = 0.0
-        """When a unit was last told to start, to stop or to reload, by the monotonic clock."""
 
     @property
     def prior(self) -> Record:

@@ -5,7 +5,6 @@ items that it answers to: so a restart that a killed agent still owed is made up
 """
 
 import contextlib
-import time
 from typing import TYPE_CHECKING, Any
 
 from ..bystander import wake
@@ -13,6 +12,7 @@ from ..change import Change
 from ..eyes import ABSENT, Eyes, State
 from ..hands import Hands
 from ..ledger import Record
+from ..settling import wait_until_settled
 from ..systemd import reread, set_enabled, tell
 from ..trouble import Trouble
 from ..work import Work
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ..batch import Batch
 
 Item = dict[str, Any]
-SETTLING_SECONDS = 0.5
 
 
 class UnitKind(Kind):
@@ -52,7 +51,6 @@ class UnitKind(Kind):
             )
         if verb := _verb(item, state, work.done):
             tell(hands, verb, name)
-            work.told_at = time.monotonic()
         work.entry["done"] = item["fingerprint"]
 
     def remove(self, hands: Hands, item: Item, work: Work) -> str:
@@ -101,8 +99,7 @@ class UnitKind(Kind):
     def finish(self, batch: "Batch", wanted: list[Change]) -> None:
         """Trouble if a unit that was just started has fallen over since; most that cannot run do so at once."""
         hands, items = batch.hands, [change.item for change in wanted if change.is_making]
-        if any(item["active"] for item in items):
-            time.sleep(max(0.0, SETTLING_SECONDS - (time.monotonic() - batch.work.told_at)))
+        wait_until_settled(hands, [item["name"] for item in items if item["active"]])
         hands.look_afresh()
         hands.look_at_units([item["name"] for item in items])
         for item in items:
