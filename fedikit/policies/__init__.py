@@ -11,6 +11,7 @@ from fedikit.policies.port import PortPolicy
 from fedikit.policies.web import WebPolicy
 
 __all__ = [
-    "BucketPolicy", "CachePolicy", "ContainerPolicy", "FirewallPolicy", "GaragePolicy", "ItemsPolicy", "LoginShellPolicy", "MailPolicy",
-    "MariaPolicy", "PortPolicy", "PostgresPolicy", "S3Policy", "ServicePolicy", "WebPolicy",
+    "BucketPolicy", "CachePolicy", "ContainerPolicy", "FirewallPolicy", "GaragePolicy", "ItemsPolicy",
+    "LoginShellPolicy", "MailPolicy", "MariaPolicy", "PortPolicy", "PostgresPolicy", "S3Policy", "ServicePolicy",
+    "WebPolicy",
 ]  # fmt: skip

@@ -120,7 +120,9 @@ def _provision(server: str, place: Place, items: tuple[Item, ...], facts: dict[s
     if server == place.host:
         return Provision(items=items, facts={"host": "127.0.0.1", **facts})
     asks = (Ask(host=server, request=HostItems(items=items), first=True),)
-    opens = (Opening(host=server, port=int(facts["port"]), clients=(place.host,), what=f"{place.application}'s database"),)
+    opens = (
+        Opening(host=server, port=int(facts["port"]), clients=(place.host,), what=f"{place.application}'s database"),
+    )
     return Provision(items=(), asks=asks, opens=opens, facts={"host": _address(server, place), **facts})
 
 

@@ -81,7 +81,10 @@ class FirewallPolicy(Written):
         rules = [
             Rule("tcp", ssh_port, self.ssh_from or None, "SSH"),
             *_needed(openings, hosts),
-            *(Rule(one.protocol, one.port, one.sources or None, "policies.firewall.open") for one in self._open_on(host)),
+            *(
+                Rule(one.protocol, one.port, one.sources or None, "policies.firewall.open")
+                for one in self._open_on(host)
+            ),
         ]
         firewall = Firewall(
             rules=ruleset(rules),
@@ -112,9 +115,7 @@ def _needed(openings: Sequence[Opening], hosts: Mapping[HostName, Connection]) -
 def _addresses(client: str, opening: Opening, hosts: Mapping[HostName, Connection]) -> tuple[str, ...]:
     """By which a host's packets may come."""
     connection = hosts[client]
-    known = dict.fromkeys(
-        text for text in (connection.address, *connection.public_addresses) if is_ip_address(text)
-    )
+    known = dict.fromkeys(text for text in (connection.address, *connection.public_addresses) if is_ip_address(text))
     if not known:
         raise CannotFulfil(
             f"hosts.{client}.address",

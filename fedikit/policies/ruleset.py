@@ -69,7 +69,9 @@ def _lines(rule: Rule) -> Iterator[str]:
 
 def _lies_in_another(network: _Network, others: Sequence[_Network]) -> bool:
     """nft takes no two that overlap."""
-    return any(network != other and network.prefixlen >= other.prefixlen and network.overlaps(other) for other in others)
+    return any(
+        network != other and network.prefixlen >= other.prefixlen and network.overlaps(other) for other in others
+    )
 
 
 def _spelt(network: _Network) -> str:

@@ -12,7 +12,8 @@ from fedikit.model.item import Package
 from tests.model.example import MEDIA_SERVERS, Data, configuration, environment, ids, only, probing, refusal
 
 FIREWALL: Data = {"firewall": {}}
-SERVICE = SystemService(packages=("hello",), unit="hello.service", open=(OpenPort(port=5222), OpenPort(port=3478, protocol="udp")))  # fmt: skip
+DOORS = (OpenPort(port=5222), OpenPort(port=3478, protocol="udp"))
+SERVICE = SystemService(packages=("hello",), unit="hello.service", open=DOORS)
 
 
 def firewall(state: HostState) -> Firewall:
