@@ -4,9 +4,8 @@
     /run/fedikit-firewall/TOKEN.confirmed   the same, once the deployer came anew
     /run/fedikit-firewall/TOKEN.undone      the same, while they are being put back
 
-Who renames the pending file decides: the deployer's new contact, the agent at its deadline, or, should the agent be
-gone, a timer of systemd's. One of them does. All of it is forgotten when the host starts: then only rules are loaded that
-were confirmed.
+Who renames the pending file decides, and only one can: the deployer's new contact, the agent at its deadline, or,
+should it be gone, a timer of systemd's. All is forgotten when the host starts: then only confirmed rules are loaded.
 """
 
 import contextlib

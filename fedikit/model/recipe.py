@@ -169,8 +169,8 @@ class Recipe:
         """A container that always runs.
 
         `live`: a path at its port, or a command, by which it counts as started. `ready`: a path at its port that says
-        when it does its work, which may take long. `also_at`: further ports at which it listens. `open_at`: those of its
-        ports that are for everybody. Further options are those of `Container`.
+        when it does its work, which may take long. `also_at`: further ports at which it listens. `open_at`: those that
+        are for everybody. Further options are those of `Container`.
         """
         return self._add(
             Container(

@@ -26,9 +26,10 @@ LISTENERS: list[Item] = [
     for item in (
         File(
             path=f"/etc/systemd/system/listener-{port}.service",
-            content=f"[Service]\nExecStart=/usr/bin/python3 -m http.server --directory /etc/skel {port}\n",
+            content=f"[Service]\nExecStart=/usr/bin/python3 -m http.server --directory /etc/skel {port}\n"
+            "[Install]\nWantedBy=multi-user.target\n",
         ),
-        Unit(name=f"listener-{port}.service", enabled=False),
+        Unit(name=f"listener-{port}.service"),
     )
 ]
 
