@@ -73,7 +73,7 @@ class Session:
 
     def ask(self, request: dict[str, Any], answer: type[M]) -> M:
         """Sends the request and returns the agent's answer, which is of that kind; raises a HostError."""
-        self._deployment = request["deployment"]
+        self._deployment = request.get("deployment", "")
         root = {"root": self._root} if self._root else {}
         message = pack(request | root | {"agent": bootstrap.fingerprint()})
         self._write([b"%s " % bootstrap.fingerprint().encode(), message])

@@ -13,10 +13,9 @@ import pytest
 
 import fedikit.remote.session
 from fedikit.errors import ConnectionFailed, FedikitError, HostError
-from fedikit.model import Directory, File, Firewall, Unit
+from fedikit.model import Directory, File, Firewall, Job
 from fedikit.model.host import Connection
 from fedikit.model.item import Item
-from fedikit.policies.firewall import UNIT
 from fedikit.policies.ruleset import KEPT, Rule, ruleset
 from fedikit.remote.contact import Contact
 from fedikit.remote.messages import Confirmed, Unconfirmed
@@ -27,10 +26,6 @@ from tests.remote.conftest import Stage, Staged, tree_of
 from tests.remote.nftables import furnish
 
 ELSEWHERE = "203.0.113.0/24"
-BOOT: list[Item] = [
-    File(path=f"/etc/systemd/system/{UNIT}", content="[Service]\nExecStart=/usr/sbin/nft\n"),
-    Unit(name=UNIT),
-]
 
 
 def firewall(*rules: Rule, seconds: int = 1, ssh_from: tuple[str, ...] | None = None) -> Firewall:
@@ -273,6 +268,18 @@ def test_another_firewall_is_refused_in_words(stage: Stage, path: str, text: str
         f"{rival} closes ports here too, and a packet must pass both: take that out of force, "
         "or leave this host out of policies.firewall.hosts"
     ]
+
+
+def test_another_firewall_that_is_seen_only_once_nft_is_there_is_refused_before_anything_is_loaded(
+    stage: Stage,
+) -> None:
+    nft, hidden = stage["one"].path("/usr/bin/nft"), stage["one"].path("/usr/bin/nft.hidden")
+    stage["one"].path("/run/chain.json").write_text(json.dumps({"chain": CHAIN}))
+    stage["one"].program("bring-nft", '#!/bin/sh\n[ -e "${0%/*}/nft" ] || /bin/mv "${0%/*}/nft.hidden" "${0%/*}/nft"\n')
+    nft.rename(hidden)
+    report = stage.apply(one=[Job(name="nft", run=("/usr/bin/bring-nft",)), *items(OPEN)])
+    assert "nftables' chain input of table inet filter closes ports here too" in report.hosts["one"].error
+    assert table(stage) == ""
 
 
 @pytest.mark.parametrize("chain", [{**CHAIN, "policy": "accept"}, {**CHAIN, "hook": "forward"}, {"name": "plain"}])
