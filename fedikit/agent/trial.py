@@ -23,6 +23,7 @@ FOLDER = "/run/fedikit-firewall"
 PENDING, CONFIRMED, UNDONE = ".pending", ".confirmed", ".undone"
 LOOK_SECONDS = 0.1
 UNDOING_SECONDS = 30
+"""How long the timer may take to put rules back."""
 # What the timer runs: it needs no Python, and no agent.
 UNDO = """\
 mv "$1.pending" "$1.undone" 2>/dev/null || exit 0
@@ -89,6 +90,8 @@ def undo(hands: Hands, trial: Trial) -> bool:
     deadline = time.monotonic() + UNDOING_SECONDS
     while os.path.exists(trial.path + UNDONE) and time.monotonic() < deadline:  # the timer is at it
         time.sleep(LOOK_SECONDS)
+    if os.path.exists(trial.path + UNDONE):  # who was at it is gone
+        _put_back(hands, trial)
     return True
 
 
@@ -96,8 +99,7 @@ def end(hands: Hands, trial: Trial) -> None:
     """What was decided is done: nothing of the trial is left."""
     with contextlib.suppress(Trouble):  # it is gone already if it has run
         hands.run(["systemctl", "stop", f"{trial.timer}.timer"])
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(trial.path + CONFIRMED)
+    _forget(trial.path + CONFIRMED)
     with contextlib.suppress(OSError):
         os.rmdir(os.path.dirname(trial.path))
 
@@ -117,4 +119,9 @@ def _put_back(hands: Hands, trial: Trial) -> None:
         hands.run(["nft", "-f", trial.path + UNDONE])
     except Trouble:
         nftables.delete(hands)  # open is better than cut off
-    os.unlink(trial.path + UNDONE)
+    _forget(trial.path + UNDONE)
+
+
+def _forget(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)

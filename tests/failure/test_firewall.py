@@ -33,6 +33,12 @@ LISTENERS: list[Item] = [
     )
 ]
 
+OPENED = [
+    {"port": 9, "from": ["10.0.0.0/8", "10.1.0.0/16", "2001:db8::/32", "2001:db8::1/128", "2001:db9::1/128"]},
+    {"port": 9, "protocol": "udp", "hosts": ["one"]},
+]
+"""All forms in which rules are written; some networks lie in others."""
+
 
 def wall(scene: Scene, port: int = OPEN, **policy: Any) -> list[Item]:
     """The firewall of machine one, where machine two reaches a port."""
@@ -102,7 +108,7 @@ def test_a_firewall_from_its_first_rules_to_its_removal(lab: Lab) -> None:
     assert scene.plan(one=walled).hosts["one"].changes == ()
 
     # Going back takes other rules into force, and a removal leaves none, and no unit
-    assert scene.apply(one=wall(scene, CLOSED)).succeeded
+    assert scene.apply(one=wall(scene, CLOSED, ssh_from=["0.0.0.0/0", "::/0"], open=OPENED)).succeeded
     assert is_open(client, machine, CLOSED)
     assert apply_plan(make_rollback(scene.environment)).succeeded
     assert machine.succeed("nft list ruleset") == rules
