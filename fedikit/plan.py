@@ -181,7 +181,7 @@ class _Planning:
             last_run=answer.last_run.run if answer.last_run else "",
             unfinished=answer.unfinished,
             refused=asked.refused,
-            note=_note(answer),
+            note="; ".join(words for words in (_note(answer), *answer.concerns) if words),
         )
 
     def _planned(self, change: Change, payload: Payload) -> PlannedChange:

@@ -70,7 +70,7 @@ def _judge_wanted(eyes: Eyes, wish: Wish, item: Item, ledger: Ledger, others: di
     kind, entry = kind_of(item), ledger.entries.get(item["id"])
     state = kind.observe(eyes, item)
     if item["id"] in others and not kind.may_be_shared:
-        return Change(item, "blocked", [f"belongs to the deployment {others[item['id']]}"], state)
+        return Change(item, "blocked", [kind.held_by(others[item["id"]])], state)
     if conflict := kind.conflict(item, state):
         return Change(item, "blocked", [conflict], state)
     done = (entry or {}).get("done") or ""

@@ -110,6 +110,12 @@ class Contact:
             ledger.note({"time": now(), "who": self.request["who"], "note": self.request["note"]})
             self.channel.send({"event": "noted"})
             return 0
+        if self.request["op"] == "confirm":
+            from .trial import confirm  # seldom needed
+
+            confirm(self.eyes, self.request["token"])
+            self.channel.send({"event": "confirmed"})
+            return 0
         target = self._target(ledger)
         wish = self._wish(ledger, target)
         self.eyes.say_alive = lambda: self.channel.send({"event": "alive"})
@@ -162,7 +168,14 @@ class Contact:
             answer |= {"target": target, "images": [_told(item) for item in wish.items if "layers" in item]}
         if comparison.changes:
             answer |= self._needs(comparison, ledger, target)
+            answer |= {"concerns": words} if (words := self._concerns(wish, ledger)) else {}
         return answer
+
+    def _concerns(self, wish: Wish, ledger: Ledger) -> list[str]:
+        """What other deployments here have that this one should know of."""
+        ours = {item["id"] for item in wish.items}
+        theirs = ((name, item) for name, item in Others(self.eyes, ledger).items() if item["id"] not in ours)
+        return list(dict.fromkeys(words for name, item in theirs if (words := kind_of(item).concerns(name))))
 
     def _is_unfinished(self, ledger: Ledger) -> bool:
         """Whether an earlier run is still owed its end: the record of it, or that the record goes."""
@@ -240,7 +253,7 @@ class Contact:
             self._refuse_if_moved(order, comparison)
             blobs = self._blobs()
             self._take_in(order["blobs"], blobs, comparison)
-            work = Work(blobs, order["secrets"], wish.purge, ledger.save)
+            work = Work(blobs, order["secrets"], wish.purge, ledger.save, self.channel.send)
             others = Others(hands, ledger)
             batch = Batch(hands, wish, comparison, ledger, work, others, order["debs"], self.channel.send)
             return self._in_a_session_of_its_own(lambda: self._converge(batch, order))

@@ -64,6 +64,7 @@ class Peertube(WebApplication[PeertubeSettings]):
             "",
             port=port,
             also_at=streams,
+            open_at=streams,
             live="/api/v1/ping",
             user="999:999",
             volumes=(r.volume("data", "/data", owner=999), r.volume("config", "/config", owner=999)),

@@ -7,7 +7,7 @@ from fedikit.model.check import Check
 from fedikit.model.deployment import cycle_of
 from fedikit.model.host import DnsRecord
 from fedikit.model.item import Item, SecretRef, secrets_in
-from fedikit.model.policy import Ask, Place, Provision, Share
+from fedikit.model.policy import Ask, Opening, Place, Provision, Share
 
 _JOINED = {"user": ("groups", "authorized_keys"), "unit": ("restart_on", "reload_on"), "cluster": ("members",)}
 _STAYING = ("cluster",)
@@ -33,6 +33,7 @@ class Draft:
         self._led_by: dict[str, tuple[str, str]] = {}
         self._listening: dict[tuple[str, int], str] = {}
         self._shares: dict[tuple[str, str], list[tuple[str, Share]]] = {}
+        self._opens: dict[str, dict[Opening, None]] = {host: {} for host in self.applications}
 
     def items(self, host: str) -> tuple[Item, ...]:
         """What is wanted on a host so far, in the order in which it is made."""
@@ -67,11 +68,21 @@ class Draft:
             self._want(place, item)
         for port, listener in provision.ports.items():
             self._take(place, port, listener)
+        for opening in provision.opens:
+            self._opens[opening.host][opening] = None
         for share in provision.shares:
             self._shares.setdefault((share.host, share.what), []).append((place.application, share))
         for record in provision.dns:
             self._lead(place, record)
         self.checks += provision.checks
+
+    def openings(self, host: str) -> tuple[Opening, ...]:
+        """The ports of a host that must be reached from elsewhere for what is wanted so far."""
+        return tuple(self._opens[host])
+
+    def guard(self, host: str, items: Iterable[Item]) -> None:
+        """Puts items that are no application's before all that is wanted on a host."""
+        self._items[host] = {item.id: item for item in items} | self._items[host]
 
     def note(self, path: str, message: str) -> None:
         """Notes a mistake; the same one only once."""

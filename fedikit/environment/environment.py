@@ -24,12 +24,13 @@ from fedikit.policies.bucket import BucketPolicy, GaragePolicy
 from fedikit.policies.cache import CachePolicy
 from fedikit.policies.container import ContainerPolicy
 from fedikit.policies.database import MariaPolicy, PostgresPolicy
+from fedikit.policies.firewall import FirewallPolicy
 from fedikit.policies.mail import MailPolicy
 from fedikit.policies.port import PortPolicy
 from fedikit.policies.web import WebPolicy
 
-_ON_A_HOST = ("postgresql", "mariadb", "bucket")
-"""Policies that may name a host for what all share."""
+_ON_A_HOST = ("postgresql", "mariadb", "bucket", "firewall")
+"""Policies that may name hosts."""
 
 
 class Policies(Written):
@@ -57,6 +58,8 @@ class Policies(Written):
     """Which ports what applications bring listens at."""
     mail: MailPolicy = Field(MailPolicy(), title="Mail")
     """How mail is sent."""
+    firewall: FirewallPolicy | None = Field(None, title="Firewall")
+    """What of hosts can be reached. If absent, fedikit sets up no firewall."""
 
     def policy_for(self, request: Request) -> Policy[Any] | None:
         """The policy that answers requests of this kind."""
@@ -120,6 +123,7 @@ class Environment(Written):
             self._add(application, configuration, draft)
         self._note_misplaced_versions(configuration, draft)
         draft.note_what_is_too_much()
+        self._guard(draft)
         if cycle := cycle_of({name: (*host.after, *draft.needs[name]) for name, host in self.hosts.items()}):
             draft.note("hosts", f"would wait for each other: {' before '.join(cycle)}")
         else:
@@ -129,6 +133,17 @@ class Environment(Written):
         if draft.mistakes:
             raise ConfigurationError(f"environment {self.name}", sorted(draft.mistakes))
         return self._deployment(draft, self._at_rest(configuration)).with_given(configuration.given)
+
+    def _guard(self, draft: Draft) -> None:
+        """Closes what nobody is to reach, where all that must be open is known."""
+        firewall = self.policies.firewall
+        if firewall is None:
+            return
+        for host in filter(firewall.guards, self.hosts):
+            try:
+                draft.guard(host, firewall.items(host, draft.openings(host), self.hosts))
+            except CannotFulfil as unfit:
+                draft.mistakes.update(unfit.mistakes)
 
     def _at_rest(self, configuration: Configuration) -> Draft:
         """What would be there for the applications that are not enabled: it says whose is what leaves."""
@@ -240,6 +255,10 @@ def broken_references(data: Any) -> list[Mistake]:
         for kind in _ON_A_HOST
         for field in ("host", "hosts")
     }
+    served |= {
+        f"policies.firewall.open.{number}.hosts": _names(_group(opened).get("hosts"))
+        for number, opened in enumerate(_list(_group(policies.get("firewall")).get("open")))
+    }
     unknown = [
         Mistake(path, f'names "{name}", which is no host{did_you_mean(name, list(hosts))}')
         for path, names in (after | placed | served).items()
@@ -257,6 +276,10 @@ def _waiting_in_circles(hosts: Mapping[str, Any]) -> list[Mistake]:
 def _group(data: Any, key: str | None = None) -> Mapping[str, Any]:
     part = data.get(key) if key and isinstance(data, Mapping) else data
     return part if isinstance(part, Mapping) else {}
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
 
 
 def _names(value: Any) -> list[str]:

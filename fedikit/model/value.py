@@ -123,6 +123,7 @@ AbsolutePath = Annotated[
 ]
 Mode = Annotated[str, Field(pattern=r"^[0-7]{4}$", description="Permission bits as four octal digits.")]
 Port = Annotated[int, Field(ge=1, le=65535)]
+Protocol = Literal["tcp", "udp"]
 AccountName = Annotated[
     str,
     Field(

@@ -320,5 +320,6 @@ class _Teller:
             "database": "the database {name}",
             "bucket": "the media store {name}",
             "cluster": "the media store {name}",
+            "firewall": "the firewall",
         }
         return self.text(words.get(kind, "{name}"), name=class_of(identity).plain_name(name))

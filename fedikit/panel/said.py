@@ -62,6 +62,16 @@ _HOSTS = (
     "the last apply ({run}) failed at {item}: {message}",
     "not part of the last change",
     "belongs to the deployment {name}",
+    "belongs to the deployment {name}: let that one's environment open what this one needs "
+    "(policies.firewall.open), and leave this host out of policies.firewall.hosts here",
+    "the deployment {name} has a firewall here: from elsewhere only that is reached which "
+    "policies.firewall of its environment opens",
+    "closes port {port} ({protocol}), where {program} listens",
+    "SSH listens at {port} here, and is let in at {n}",
+    "{rival} closes ports here too, and a packet must pass both: take that out of force, or leave this "
+    "host out of policies.firewall.hosts",
+    "the deployer did not reach this host by a new connection within {n} s of the change, so the rules "
+    "from before are back in force",
     "{host} cannot be reached",
     "is the machine up?",
     "wanted {wanted}, saw {seen}",

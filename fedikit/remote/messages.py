@@ -118,6 +118,7 @@ class Answer(Message):
     kept: Annotated[tuple[Id, ...], Field(max_length=MOST_PARTS)]
     last_run: Run | None
     busy: Line = ""
+    concerns: Annotated[tuple[Words, ...], Field(max_length=1000)] = ()
     identity: Annotated[dict[Line, Line], Field(max_length=1000)] = Field(default_factory=dict)
     target: Count | None = None
     images: Annotated[tuple[ImageBuild, ...], Field(max_length=MOST_PARTS)] = ()
@@ -185,6 +186,20 @@ class Noted(Message):
     event: Literal["noted"]
 
 
+class Unconfirmed(Message):
+    """A change that is undone after so many seconds, unless the deployer comes anew and confirms it by its token."""
+
+    event: Literal["unconfirmed"]
+    token: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    seconds: Annotated[int, Field(ge=1, le=600)]
+
+
+class Confirmed(Message):
+    """The change stays."""
+
+    event: Literal["confirmed"]
+
+
 class Generation(Message):
     """A wanted state that was reached."""
 
@@ -228,14 +243,14 @@ class Status(Message):
     architecture: Architecture | Literal[""]
 
 
-Said = Answer | ItemEvent | Done | Trouble | Alive | Noted | Status
+Said = Answer | ItemEvent | Done | Trouble | Alive | Noted | Unconfirmed | Confirmed | Status
 _DOOR: TypeAdapter[Said] = TypeAdapter(
     Annotated[Said, Field(discriminator="event")], config=ConfigDict(defer_build=True)
 )
 _BEGINNING = re.compile(rb'\{"event":"(\w+)"')
 _BY_EVENT: dict[bytes, type[Message]] = {
     b"answer": Answer, b"item": ItemEvent, b"done": Done, b"trouble": Trouble, b"alive": Alive, b"noted": Noted,
-    b"status": Status,
+    b"unconfirmed": Unconfirmed, b"confirmed": Confirmed, b"status": Status,
 }  # fmt: skip
 """As agents write them, the kind comes first: so only the model that is needed is built. The others do as well."""
 
@@ -265,6 +280,19 @@ def _first_of(error: ValidationError, kind: type[Message] | None) -> str:
 
 _OUR_NAMES = {
     name
-    for message in (Answer, Change, Run, KeptDeb, ImageBuild, ItemEvent, Done, Trouble, Generation, Note, Status)
+    for message in (
+        Answer,
+        Change,
+        Run,
+        KeptDeb,
+        ImageBuild,
+        ItemEvent,
+        Done,
+        Trouble,
+        Unconfirmed,
+        Generation,
+        Note,
+        Status,
+    )
     for name in [*message.model_fields, message.__name__.lower()]
 }

@@ -16,7 +16,17 @@ from fedikit.model.host import Connection, DirectoryHost
 from fedikit.remote import bootstrap
 from fedikit.remote.contact import Contact, explain_end
 from fedikit.remote.lines import Lines, TooLong
-from fedikit.remote.messages import MISTRUST, Alive, Done, ItemEvent, Message, Trouble, read_message
+from fedikit.remote.messages import (
+    MISTRUST,
+    Alive,
+    Confirmed,
+    Done,
+    ItemEvent,
+    Message,
+    Trouble,
+    Unconfirmed,
+    read_message,
+)
 from fedikit.remote.transport import open_contact
 
 M = TypeVar("M", bound=Message)
@@ -33,6 +43,8 @@ MOST_LOOKS = 10_000
 """How often an agent may say that it is still looking."""
 OPERATOR = "FEDIKIT_OPERATOR"
 """The variable that names whom this user works for."""
+AGAIN_SECONDS = 0.5
+"""How long is waited before a host is tried to be reached anew once more."""
 LOOK = "see what it does: fedikit status"
 
 
@@ -41,6 +53,8 @@ class Session:
 
     def __init__(self, host: str, connection: Connection) -> None:
         self.host = host
+        self._connection = connection
+        self._deployment = ""
         self._root = os.path.abspath(connection.path) if isinstance(connection, DirectoryHost) else ""
         self._patience = connection.patience
         self._contact: Contact = open_contact(host, connection)
@@ -59,6 +73,7 @@ class Session:
 
     def ask(self, request: dict[str, Any], answer: type[M]) -> M:
         """Sends the request and returns the agent's answer, which is of that kind; raises a HostError."""
+        self._deployment = request.get("deployment", "")
         root = {"root": self._root} if self._root else {}
         message = pack(request | root | {"agent": bootstrap.fingerprint()})
         self._write([b"%s " % bootstrap.fingerprint().encode(), message])
@@ -82,9 +97,10 @@ class Session:
     def follow(self, hear: Callable[[ItemEvent], None]) -> Done:
         """Hands on the agent's events until it is done; returns its last one, raises a HostError.
 
-        An agent may be alive without an event for as long as its command may take, which it tells.
+        An agent may be alive without an event for as long as its command may take, which it tells. Once, it may
+        ask to be reached by a new connection.
         """
-        quiet_since, longest = time.monotonic(), LONGEST_ITEM_SECONDS
+        quiet_since, longest, is_asked_anew = time.monotonic(), LONGEST_ITEM_SECONDS, False
         for _ in range(MOST_MESSAGES):
             match self._understand(self._line(), Message):
                 case Done() as done:
@@ -98,11 +114,27 @@ class Session:
                         quiet_since, longest = time.monotonic(), max(LONGEST_ITEM_SECONDS, alive.longest)
                     if time.monotonic() - quiet_since > longest + self._patience:
                         raise AgentFailed(self.host, f"no step ended within {longest:.0f} s; {GOES_ON}", hint=LOOK)
+                case Unconfirmed() as change if not is_asked_anew:
+                    self._if_lost, is_asked_anew = GOES_ON, True
+                    self._confirm(change)
                 case other:
                     raise self._out_of_turn(other)
         raise AgentFailed(self.host, f"the agent does not come to an end; {GOES_ON}", hint=LOOK)
 
     # Inside
+
+    def _confirm(self, change: Unconfirmed) -> None:
+        """Tells the host by a new connection that it can still be reached; else it undoes the change by itself."""
+        deadline = time.monotonic() + change.seconds
+        while time.monotonic() < deadline:
+            try:
+                with Session(self.host, self._connection) as anew:
+                    anew.ask({"op": "confirm", "deployment": self._deployment, "token": change.token}, Confirmed)
+                return
+            except ConnectionFailed:
+                time.sleep(AGAIN_SECONDS)
+            except HostError:
+                return  # it is too late, or not to be trusted: what the agent says next tells what became of it
 
     def _answer(self, line: bytes, kind: type[M]) -> M:
         """What the agent answers; it may say before that it is still looking."""

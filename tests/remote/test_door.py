@@ -47,6 +47,8 @@ EVENTS = [
     {"event": "item", "phase": "end", "id": ITEM.id, "action": "create", "seconds": 0.1, "failed": False},
     {"event": "alive"},
     {"event": "noted"},
+    {"event": "unconfirmed", "token": "0" * 32, "seconds": 60},
+    {"event": "confirmed"},
     {"event": "done", "generation": 1, "seconds": 0.2},
     {"event": "trouble", "code": "failed", "message": "m", "tail": "t", "hint": "h", "item": "file:/x"},
     ANSWER,
@@ -248,6 +250,25 @@ def test_a_flood_of_events_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) -> N
         speaking.ask({"op": "plan"}, Answer)
         with pytest.raises(AgentFailed, match="does not come to an end"):
             speaking.follow(lambda _: None)
+
+
+def test_a_host_is_reached_anew_at_most_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    reached: list[str] = []
+    unconfirmed = json.dumps({"event": "unconfirmed", "token": "0" * 32, "seconds": 60}) + "\n"
+    saying(monkeypatch, f"{json.dumps(ANSWER)}\n{2 * unconfirmed}".encode())
+    monkeypatch.setattr(Session, "_confirm", lambda _, change: reached.append(change.token))
+    with Session("bad", DirectoryHost(path="/nowhere")) as speaking:
+        speaking.ask({"op": "plan"}, Answer)
+        with pytest.raises(AgentFailed, match="spoke out of turn: Unconfirmed"):
+            speaking.follow(lambda _: None)
+    assert reached == ["0" * 32]
+
+
+@pytest.mark.parametrize("odd", [{"token": "../x"}, {"token": "0" * 31}, {"seconds": 0}, {"seconds": 10**6}])
+def test_an_odd_wish_to_be_reached_anew_is_refused(odd: dict[str, Any]) -> None:
+    wish = {"event": "unconfirmed", "token": "0" * 32, "seconds": 60}
+    with pytest.raises(AgentFailed, match=r"spoke nonsense: unconfirmed\."):
+        read_message("bad", json.dumps(wish | odd).encode())
 
 
 def test_a_dpkg_status_that_unpacks_without_end_is_refused(one: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
