@@ -27,9 +27,11 @@ def judge_ports(host: str, state: HostState, wanted: list[int], facts: Facts) ->
     ours = {item.id.partition(":")[2] for item in state.items}
     foreign = [each for each in facts.listeners if each.port in wanted and not _is_ours(each, ours)]
     for port in sorted({each.port for each in foreign}):
-        names = sorted({each.unit or each.program or "a program unknown" for each in foreign if each.port == port})
+        there = [each for each in foreign if each.port == port]
+        names = sorted({each.unit or each.program or "a program unknown" for each in there})
         stop = f"systemctl disable --now {names[0]}" if names[0].endswith(".service") else "end it, or move it"
-        words = f"{', '.join(names)} listens at {port}, which is not of this deployment"
+        reach = ", for the host alone," if all(each.is_local for each in there) else ""
+        words = f"{', '.join(names)} listens at {port}{reach} and is not of this deployment"
         yield Finding(host=host, matter="ports", state="obstacle", seen=words, remedy=f"on {host}: {stop}")
     if wanted and not foreign:
         yield Finding(host=host, matter="ports", state="well", seen=f"{', '.join(map(str, wanted))} are free or ours")

@@ -151,6 +151,14 @@ def test_who_listens_there_and_is_not_of_the_deployment_stands_in_the_way(
     assert told in found.seen
 
 
+def test_who_listens_for_the_host_alone_stands_in_the_way_too() -> None:
+    deployment = deployment_with_site()
+    listener = {"protocol": "tcp", "port": 80, "is_local": True, "program": "nginx", "unit": ""}
+    facts = Facts.model_validate(WELL | {"listeners": [listener]}, strict=False)
+    (found,) = judge_ports("one", deployment.hosts["one"], [80], facts)
+    assert "nginx listens at 80, for the host alone, and is not of this deployment" in found.seen
+
+
 # All together
 
 
