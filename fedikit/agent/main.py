@@ -106,6 +106,11 @@ class Contact:
         if self.request["op"] == "status":
             self.channel.send(self._status(ledger))
             return 0
+        if self.request["op"] == "facts":
+            from .facts import facts_of  # not needed to plan
+
+            self.channel.send(facts_of(self.eyes, self.request))
+            return 0
         if self.request["op"] == "note":
             ledger.note({"time": now(), "who": self.request["who"], "note": self.request["note"]})
             self.channel.send({"event": "noted"})

@@ -18,6 +18,7 @@ class Gotosocial(WebApplication[GotosocialSettings]):
     """A small social network server, made for few people, that apps for Mastodon work with."""
 
     name = "gotosocial"
+    memory_megabytes = 1000
     image = "docker.io/superseriousbusiness/gotosocial:0.22.2"
     limits = Limits(password_bytes=72, password_bits=60, email=r"[^.@]+(\.[^.@]+)*@.*", email_words="have dots apart")
 

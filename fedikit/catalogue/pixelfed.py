@@ -19,6 +19,7 @@ class Pixelfed(WebApplication[PixelfedSettings]):
     """A picture server: people share photographs, others follow them from anywhere in the fediverse."""
 
     name = "pixelfed"
+    memory_megabytes = 2000
     image = "ghcr.io/pixelfed/pixelfed:v0.14.4"
     limits = Limits(
         username=USERNAME, username_words=USERNAME_WORDS, reserved=RESERVED, display_name=30, password_bytes=72

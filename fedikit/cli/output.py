@@ -36,6 +36,11 @@ def present(value: BaseModel, *, as_json: bool) -> None:
     Console(soft_wrap=True, highlight=False).print(draw(value))
 
 
+def is_attended() -> bool:
+    """Whether there is somebody to ask."""
+    return sys.stdin.isatty()
+
+
 def finish(succeeded: bool) -> NoReturn:
     """Ends the process at once: to take apart first all that was imported would only make somebody wait."""
     sys.stdout.flush()

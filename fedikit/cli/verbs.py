@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fedikit.cli.doctor import say_what_stands_in_the_way
 from fedikit.cli.options import deployment_of, environment_of, options
 from fedikit.cli.output import finish, get_ready_to_present, listener, present
 
@@ -125,6 +126,8 @@ def act(deployment: "Deployment", make: "Callable[[Sessions, Tell], Plan]", *, y
             if as_json:
                 present(plan, as_json=True)
             finish(not plan.has_errors)
+        if plan.purpose == "apply":
+            say_what_stands_in_the_way(plan)
         if not yes and not confirmed(plan):
             click.echo("Nothing was changed.", err=True)
             sys.exit(1)

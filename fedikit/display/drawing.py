@@ -14,12 +14,15 @@ from fedikit.display.markup import shown
 
 NOTEBOOK_WIDTH = 112
 
-DRAWN_BY = {"Plan": "plans", "Report": "outcomes", "Status": "outcomes", "Verdict": "outcomes"}
+DRAWN_BY = {
+    "Plan": "plans", "Report": "outcomes", "Status": "outcomes", "Verdict": "outcomes", "Diagnosis": "findings",
+    "NamesFound": "findings", "DnsPlan": "findings",
+}  # fmt: skip
 """The module of this room that draws a result, by the name of its kind: it is imported when there is one."""
 
 
 def draw(value: object) -> RenderableType:
-    """The drawing of a plan, report, verdict or status."""
+    """The drawing of a result."""
     return Group(*_drawer("draw", value)(value))
 
 

@@ -11,6 +11,7 @@ from fedikit.environment.rotation import misplaced_versions, rotated, rotated_ch
 from fedikit.errors import ConfigurationError, Mistake
 from fedikit.model.configuration import Configuration
 from fedikit.model.deployment import Deployment, Network, PackageSources, Parallel, Secrets, cycle_of
+from fedikit.model.dns import DnsServer
 from fedikit.model.function import TypedFunction
 from fedikit.model.host import Connection, HostNames, HostState
 from fedikit.model.mistake import did_you_mean
@@ -89,6 +90,8 @@ class Environment(Written):
     """Where each application runs: a host, or a list of hosts."""
     network: Network = Field(Network(), title="Network")
     """How the deployer's checks find their way here."""
+    dns: DnsServer | None = Field(None, title="DNS updates")
+    """The server that takes the names of deployments; fedikit changes no DNS if absent."""
     secrets: Secrets = Field(Secrets(), title="Secrets")
     """Where the secrets of this environment come from."""
     packages: PackageSources = Field(PackageSources(), title="Packages")

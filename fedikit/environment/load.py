@@ -185,7 +185,10 @@ def _anchored(environment: Environment, directory: Path) -> Environment:
     secrets = environment.secrets
     given = {name: _anchored_reference(reference, directory) for name, reference in secrets.given.items()}
     anchored = {"master_key": _anchored_reference(secrets.master_key, directory), "given": given}
-    return environment.model_copy(update={"hosts": hosts, "secrets": secrets.model_copy(update=anchored)})
+    update: dict[str, Any] = {"hosts": hosts, "secrets": secrets.model_copy(update=anchored)}
+    if dns := environment.dns:
+        update["dns"] = dns.model_copy(update={"key": _anchored_reference(dns.key, directory)})
+    return environment.model_copy(update=update)
 
 
 def _anchored_reference(reference: str, directory: Path) -> str:

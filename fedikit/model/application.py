@@ -48,6 +48,8 @@ class Application(ABC, Generic[SettingsT]):
     settings: ClassVar[type[Settings]]
     limits: ClassVar[Limits] = Limits()
     """What it does not take of the initial user."""
+    memory_megabytes: ClassVar[int] = 0
+    """How much memory its host should have for it, by upstream's word or as measured; 0 where that is not known."""
 
     def __init_subclass__(cls) -> None:
         for base in getattr(cls, "__orig_bases__", ()):

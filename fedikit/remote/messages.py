@@ -31,6 +31,7 @@ Text = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(visible)]
 """Several lines, such as a file's."""
 Words = Annotated[str, Field(max_length=LONGEST_WORDS), AfterValidator(visible)]
 Line = Annotated[str, Field(max_length=LONGEST_WORDS), AfterValidator(_visible_line)]
+ShortLine = Annotated[str, Field(max_length=300), AfterValidator(_visible_line)]
 Id = Annotated[
     str,
     Field(
@@ -243,14 +244,65 @@ class Status(Message):
     architecture: Architecture | Literal[""]
 
 
-Said = Answer | ItemEvent | Done | Trouble | Alive | Noted | Unconfirmed | Confirmed | Status
+class Memory(Message):
+    """The host's memory, in bytes; nothing where its kernel does not tell."""
+
+    total: Size = 0
+    available: Size = 0
+    swap: Size = 0
+
+
+class DiskAt(Message):
+    """The disk that a path is on."""
+
+    device: Annotated[int, Field(ge=0, lt=1 << 64)]
+    size: Annotated[int, Field(ge=0, le=1 << 60)]
+    free: Annotated[int, Field(ge=0, le=1 << 60)]
+    inodes: Annotated[int, Field(ge=0, lt=1 << 64)]
+    free_inodes: Annotated[int, Field(ge=0, lt=1 << 64)]
+
+
+class Listener(Message):
+    """A program that listens at a port."""
+
+    protocol: Literal["tcp", "udp"]
+    port: Annotated[int, Field(ge=1, le=65535)]
+    is_local: bool
+    program: ShortLine
+    unit: ShortLine
+
+
+class Facts(Message):
+    """What the host has."""
+
+    event: Literal["facts"]
+    codename: Codename | Literal[""]
+    architecture: Architecture | Literal[""]
+    python: Annotated[str, Field(pattern=r"^[0-9.]{1,20}$")]
+    is_root: bool
+    clock: Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)]
+    is_clock_synchronized: bool | None
+    memory: Memory
+    disks: Annotated[dict[Line, DiskAt], Field(max_length=100)]
+    listeners: Annotated[tuple[Listener, ...], Field(max_length=200)]
+    systemd: ShortLine
+    failed_units: Annotated[tuple[ShortLine, ...], Field(max_length=20)]
+    kernel: ShortLine
+    has_cgroup2: bool
+    has_overlayfs: bool
+    unfinished_packages: Annotated[tuple[ShortLine, ...], Field(max_length=20)]
+    dpkg_journal: Count
+    resolves: bool | None
+
+
+Said = Answer | ItemEvent | Done | Trouble | Alive | Noted | Unconfirmed | Confirmed | Status | Facts
 _DOOR: TypeAdapter[Said] = TypeAdapter(
     Annotated[Said, Field(discriminator="event")], config=ConfigDict(defer_build=True)
 )
 _BEGINNING = re.compile(rb'\{"event":"(\w+)"')
 _BY_EVENT: dict[bytes, type[Message]] = {
     b"answer": Answer, b"item": ItemEvent, b"done": Done, b"trouble": Trouble, b"alive": Alive, b"noted": Noted,
-    b"unconfirmed": Unconfirmed, b"confirmed": Confirmed, b"status": Status,
+    b"unconfirmed": Unconfirmed, b"confirmed": Confirmed, b"status": Status, b"facts": Facts,
 }  # fmt: skip
 """As agents write them, the kind comes first: so only the model that is needed is built. The others do as well."""
 
@@ -281,18 +333,8 @@ def _first_of(error: ValidationError, kind: type[Message] | None) -> str:
 _OUR_NAMES = {
     name
     for message in (
-        Answer,
-        Change,
-        Run,
-        KeptDeb,
-        ImageBuild,
-        ItemEvent,
-        Done,
-        Trouble,
-        Unconfirmed,
-        Generation,
-        Note,
-        Status,
+        Answer, Change, Run, KeptDeb, ImageBuild, ItemEvent, Done, Trouble, Unconfirmed, Generation, Note, Status, Facts,
+        Memory, DiskAt, Listener,
     )
     for name in [*message.model_fields, message.__name__.lower()]
-}
+}  # fmt: skip

@@ -62,6 +62,12 @@ Agreed = Annotated[
         description="The digest of the plan that was looked at: any other is refused. Any will do if empty.",
     ),
 ]
+Obstacles = Annotated[
+    Literal["say", "stop"],
+    Field(
+        description="If something stands in the way, such as a name that leads elsewhere: say it, or stop before it."
+    ),
+]
 DryRun = Annotated[bool, Field(description="Stop after the plan and change nothing.")]
 
 SAMPLE_CONFIGURATION = "configuration.sample.json"
@@ -80,6 +86,7 @@ class DeployParameters(RunbookParameters):
     purge: Purge = False
     drift: Drift = "restore"
     consent: Consent = ()
+    obstacles: Obstacles = "say"
     agreed: Agreed = ""
     dry_run: DryRun = True
 

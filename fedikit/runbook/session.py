@@ -172,6 +172,18 @@ class Run:
         hint = "leave the others alone with limit=…, or mend what is said above"
         self._require(not asked.has_errors, asked, "not every host can be worked on", hint=hint)
 
+    def foresee(self, plan: "fedikit.Plan") -> None:
+        """Says what would make the plan fail, before anything is done; stops there if the parameters say so."""
+        from fedikit.doctor.examine import foresee  # needed only where something would change
+
+        diagnosis = foresee(plan)
+        if diagnosis.is_clear:
+            return
+        if getattr(self.parameters, "obstacles", "say") == "stop" and not self.is_dry_run:
+            self._close_sessions()
+            self._require(False, diagnosis, "something stands in the way", hint="mend it, or go on: obstacles = 'say'")
+        _show(diagnosis)
+
     def require_confirmed(self, environment: "Environment") -> None:
         """Makes sure that who wants to purge named the environment."""
         purge, confirm = getattr(self.parameters, "purge", False), getattr(self.parameters, "confirm", "")

@@ -42,6 +42,14 @@ STATUS = {
     "neighbours": [], "disk": {"size": 1000, "free": 500},
     "python": "3.13.5", "codename": "trixie", "architecture": "amd64",
 }  # fmt: skip
+FACTS = {
+    "event": "facts", "codename": "trixie", "architecture": "amd64", "python": "3.13.5", "is_root": True,
+    "clock": 1.7e9, "is_clock_synchronized": None, "memory": {"total": 4, "available": 2, "swap": 0},
+    "disks": {"/": {"device": 1, "size": 10, "free": 5, "inodes": 0, "free_inodes": 0}},
+    "listeners": [{"protocol": "tcp", "port": 80, "is_local": False, "program": "nginx", "unit": "nginx.service"}],
+    "systemd": "running", "failed_units": [], "kernel": "6.12.0", "has_cgroup2": True, "has_overlayfs": True,
+    "unfinished_packages": [], "dpkg_journal": 0, "resolves": None,
+}  # fmt: skip
 EVENTS = [
     {"event": "item", "phase": "start", "id": ITEM.id, "action": "create"},
     {"event": "item", "phase": "end", "id": ITEM.id, "action": "create", "seconds": 0.1, "failed": False},
@@ -53,6 +61,7 @@ EVENTS = [
     {"event": "trouble", "code": "failed", "message": "m", "tail": "t", "hint": "h", "item": "file:/x"},
     ANSWER,
     STATUS,
+    FACTS,
 ]
 
 

@@ -1,6 +1,7 @@
 """What the cells of a runbook may do, when, and what they are told."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ import fedikit
 from fedikit.errors import FedikitError
 from fedikit.events import HostFinished, StepFinished, StepStarted
 from fedikit.model.deployment import Deployment
+from fedikit.model.host import DnsRecord, HostState
+from fedikit.model.item import File
+from fedikit.remote.directory import DirectoryMachine
 from fedikit.results.plan import HostPlan, Plan
 from fedikit.results.report import HostReport, Report
 from fedikit.results.verdict import Verdict
@@ -188,3 +192,32 @@ def test_a_step_that_failed_shows_what_its_hosts_did(run: Run, monkeypatch: pyte
     with pytest.raises(StepFailed), run.step("apply"):
         raise FedikitError("not every host was brought to its wanted state")
     assert any("<svg" in bundle["text/html"] for bundle in shown)
+
+
+# What stands in the way
+
+
+def would_make_a_name(folder: Path) -> Plan:
+    """A plan for a host in a directory, whose name leads nowhere."""
+    machine = DirectoryMachine.at(folder / "machine")
+    state = HostState(connection=machine.connection, items=(File(path="/etc/a", content="a\n"),))
+    record = DnsRecord(name="nowhere.invalid", type="A", address="127.0.0.1")
+    return fedikit.make_plan(Deployment(name="home", hosts={"one": state}, dns=(record,)))
+
+
+@pytest.mark.parametrize(
+    ("obstacles", "dry_run", "stops"),
+    [("say", False, False), ("stop", False, True), ("stop", True, False)],
+)
+def test_what_stands_in_the_way_is_said_and_stops_the_run_if_told_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], obstacles: Any, dry_run: bool, stops: bool
+) -> None:
+    run = Run(DeployParameters(dry_run=dry_run, obstacles=obstacles), record=tmp_path)
+    with pytest.raises(StepFailed, match="something stands in the way") if stops else nullcontext(), run.step("plan"):
+        run.foresee(would_make_a_name(tmp_path))
+    assert "nowhere.invalid. 3600 IN A 127.0.0.1" in capsys.readouterr().out
+
+
+def test_where_nothing_would_change_nothing_is_said(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    run.foresee(PLAN)
+    assert capsys.readouterr().out == ""
