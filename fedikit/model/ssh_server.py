@@ -81,11 +81,6 @@ class SshServer(Written):
         address = f"[{self.address}]" if ":" in self.address else self.address
         return f"{self.user}@{address}:{self.port}"
 
-    @property
-    def first_hop(self) -> "SshServer":
-        """Where a connection to it begins."""
-        return self.jump.first_hop if isinstance(self.jump, SshServer) else self
-
 
 class JumpHost(SshServer):
     """A machine that SSH goes over, and where nothing is done."""

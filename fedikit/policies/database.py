@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from fedikit.model.host import is_ip_address
+from fedikit.model.ssh_server import is_ip_address
 from fedikit.model.item import Database, Directory, File, Item, Package, SecretRef, SecretText, Unit
 from fedikit.model.policy import Ask, CannotFulfil, Place, Policy, Provision, Share
 from fedikit.model.request import HostItems

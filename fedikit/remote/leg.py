@@ -38,6 +38,11 @@ class Leg:
                 hint = "only an environment knows hosts by their names: give its address and host_key"
                 raise self.fails(f"is behind {name}, and nothing else is known of that", hint=hint)
 
+    @property
+    def first(self) -> "Leg":
+        """The one by which the way begins."""
+        return self.before.first if self.before else self
+
     def key(self, name: str) -> str:
         """Where the environment says something of it."""
         return f"hosts.{self.host}.{'jump: ' if self.is_jump else ''}{name} in the environment"

@@ -83,6 +83,7 @@ class Run(Message):
     item: Line = ""
     message: Words = ""
     target: Count | None = None
+    unit: Line = ""
 
 
 class KeptDeb(Message):
@@ -159,6 +160,7 @@ class Done(Message):
     event: Literal["done"]
     generation: Count
     seconds: Seconds
+    unit: Line = ""
 
 
 class Trouble(Message):

@@ -132,9 +132,6 @@ class Session:
         """The next line of the agent's; the host is given its time, and no more."""
         if self._greeting is None:
             self._greeting = self._greeted()
-            if not self._greeting.has_ended:
-                refuse_unfit(self.host, line := self._line())
-                return line
         try:
             return self._lines.next(self._patience)
         except TimeoutError:
@@ -164,6 +161,7 @@ class Session:
     def _understand(self, line: bytes, kind: type[M]) -> M:
         if not line.endswith(b"\n"):
             raise self._end()
+        refuse_unfit(self.host, line)
         message = read_message(self.host, line)
         if isinstance(message, Trouble):
             raise as_error(self.host, message)

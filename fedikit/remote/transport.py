@@ -18,7 +18,7 @@ def open_contact(host: str, connection: Connection) -> Contact:
 
             return ProcessContact(host, *agent_in(connection.path))
         case Ssh():
-            line = Leg(host, connection.first_hop).dial()  # first, so that the host gets ready meanwhile
+            line = Leg(host, connection).first.dial()  # first, so that the host gets ready meanwhile
             from fedikit.remote.ssh import SshContact  # slow to import, and not needed for this machine alone
 
             return SshContact(host, connection, line)

@@ -15,15 +15,15 @@ import paramiko
 from fedikit.model.host import Ssh
 
 
-class Server(paramiko.ServerInterface):
+class Server:
     """One that lets everybody in who has a key, and runs commands; with options for what shall be odd about it.
 
     shell       the words before a command: those of the user's login shell
     forwards    whether it leads on to other servers
     allowed     the ways to log in that it offers
     banner      what it says before anybody is let in
-    further     what it wants besides the key
-    takes       how many keys may be offered
+    further     whether it wants more than the key
+    takes       whether it takes keys at all
     """
 
     def __init__(
@@ -37,11 +37,7 @@ class Server(paramiko.ServerInterface):
         self.led_to: list[tuple[str, int]] = []
         self.agents_asked = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
-
-    @property
-    def port(self) -> int:
-        port: int = self._listener.getsockname()[1]
-        return port
+        self.port: int = self._listener.getsockname()[1]
 
     @property
     def host_key(self) -> str:
@@ -57,6 +53,8 @@ class Server(paramiko.ServerInterface):
         return self
 
     def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def _listen(self) -> None:
@@ -72,72 +70,71 @@ class Server(paramiko.ServerInterface):
         transport = self.transport(line)
         transport.add_server_key(self.key)
         with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
-            transport.start_server(server=self)
+            transport.start_server(server=_Login(self, transport))
 
-    # What Paramiko asks
+
+class _Login(paramiko.ServerInterface):
+    """One connection to it: what Paramiko asks about that."""
+
+    def __init__(self, server: Server, transport: paramiko.Transport) -> None:
+        self._server, self._transport = server, transport
 
     def get_banner(self) -> tuple[str, str]:
-        return self.banner, "en"
+        return self._server.banner, "en"
 
     def get_allowed_auths(self, username: str) -> str:
-        return self.allowed
+        return self._server.allowed
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
-        if not self.takes:
+        if not self._server.takes:
             return paramiko.common.AUTH_FAILED
-        return paramiko.common.AUTH_PARTIALLY_SUCCESSFUL if self.further else paramiko.common.AUTH_SUCCESSFUL
+        return paramiko.common.AUTH_PARTIALLY_SUCCESSFUL if self._server.further else paramiko.common.AUTH_SUCCESSFUL
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
         return paramiko.common.OPEN_SUCCEEDED
 
     def check_channel_forward_agent_request(self, channel: paramiko.Channel) -> bool:
-        self.agents_asked += 1
+        self._server.agents_asked += 1
         return False
 
     def check_channel_pty_request(self, *_: object) -> bool:
         return True
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
-        self.commands.append(command.decode())
-        threading.Thread(target=self._run, args=(channel, command.decode()), daemon=True).start()
+        self._server.commands.append(command.decode())
+        run = (channel, [*self._server.shell, command.decode()])
+        threading.Thread(target=_run, args=run, daemon=True).start()
         return True
 
     def check_channel_direct_tcpip_request(self, chanid: int, origin: Any, destination: tuple[str, int]) -> int:
-        self.led_to.append(destination)
-        return (
-            paramiko.common.OPEN_SUCCEEDED
-            if self.forwards and self._lead_on(chanid, destination)
-            else paramiko.common.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
-            if not self.forwards
-            else paramiko.common.OPEN_FAILED_CONNECT_FAILED
-        )
-
-    def _lead_on(self, chanid: int, destination: tuple[str, int]) -> bool:
+        self._server.led_to.append(destination)
+        if not self._server.forwards:
+            return paramiko.common.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
         try:
             line = socket.create_connection(destination, timeout=5)
         except OSError:
-            return False
-        (transport,) = [each for each in threading.enumerate() if each is threading.current_thread()]
-        threading.Thread(target=_join, args=(transport, chanid, line), daemon=True).start()
-        return True
+            return paramiko.common.OPEN_FAILED_CONNECT_FAILED
+        threading.Thread(target=_join, args=(self._transport, line), daemon=True).start()
+        return paramiko.common.OPEN_SUCCEEDED
 
-    def _run(self, channel: paramiko.Channel, command: str) -> None:
-        process = subprocess.Popen(
-            [*self.shell, command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
-        )
+
+def _run(channel: paramiko.Channel, command: list[str]) -> None:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+    ) as process:
         assert process.stdin
         assert process.stdout
         assert process.stderr
-        threading.Thread(
-            target=_pump, args=(channel.recv, process.stdin.write, process.stdin.close), daemon=True
-        ).start()
-        errors = threading.Thread(target=_pump, args=(process.stderr.read, channel.sendall_stderr, lambda: None))
+        given = (channel.recv, process.stdin.write, process.stdin.close)
+        threading.Thread(target=_pump, args=given, daemon=True).start()
+        errors = threading.Thread(target=_pump, args=(process.stderr.read, channel.sendall_stderr, None), daemon=True)
         errors.start()
-        _pump(process.stdout.read, channel.sendall, lambda: None)
+        _pump(process.stdout.read, channel.sendall, None)
         errors.join()
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, EOFError):
             channel.send_exit_status(process.wait())
             channel.close()
+        process.kill()
 
 
 def _pump(read: Any, write: Any, end: Any) -> None:
@@ -145,14 +142,17 @@ def _pump(read: Any, write: Any, end: Any) -> None:
         while piece := read(65536):
             write(piece)
     with contextlib.suppress(OSError):
-        end()
+        if end:
+            end()
 
 
-def _join(transport: Any, chanid: int, line: socket.socket) -> None:
+def _join(transport: paramiko.Transport, line: socket.socket) -> None:
     channel = transport.accept(5)
+    assert channel
     line.settimeout(None)
     threading.Thread(target=_pump, args=(channel.recv, line.sendall, line.close), daemon=True).start()
     _pump(line.recv, channel.sendall, channel.close)
+    line.close()
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 import socket
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +27,9 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(autouse=True)
-def no_keys_of_who_tests(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def no_keys_of_who_tests(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    yield
 
 
 def ask(ssh: Ssh) -> Status:
@@ -209,7 +207,7 @@ def test_another_system_without_python_is_told_by_its_name(key: str, bare: Path)
 )
 def test_a_python_that_will_not_do_is_told_in_one_line(key: str, bare: Path, python: str, said: str) -> None:
     """As the agent would find it: the same program, before which something is made so."""
-    program(bare, "python3", f"""exec /usr/bin/python3 -I -S -c "{python}; $5" "$6" """)
+    program(bare, "python3", f"""exec /usr/bin/python3 -I -S -c "{python}; $4" "$5" """)
     with with_path(bare) as server:
         words = told(server.reached(identity_file=key))
     assert said in words
@@ -231,7 +229,7 @@ def test_each_way_of_not_becoming_root_has_its_words(key: str, bare: Path, sudo:
         program(bare, "sudo", sudo)
     with with_path(bare) as server:
         words = told(server.reached(identity_file=key, user="hop"))
-    assert f"no way to become root: " in words
+    assert "no way to become root: " in words
     assert said in words
     assert hint in words
 
