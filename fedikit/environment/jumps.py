@@ -13,7 +13,7 @@ ServerT = TypeVar("ServerT", bound=SshServer)
 
 
 def jump_mistakes(hosts: Mapping[str, Any]) -> list[Mistake]:
-    """Jump hosts that do not exist or are not reached over SSH, and those that go in circles; `hosts` may be malformed."""
+    """Jump hosts that are not there or not reached over SSH, and those in circles; `hosts` may be malformed."""
     named = {name: list(_named(f"hosts.{name}", host)) for name, host in hosts.items()}
     mistakes = [
         Mistake(path, problem) for jumps in named.values() for path, jump in jumps if (problem := _problem(jump, hosts))

@@ -10,8 +10,8 @@ from pathlib import Path
 
 # All that a login shell has to take: one line without anything that is special to any of them within such quotes.
 LOAD = 'import os;r=os.fdopen(os.dup(0),"rb");exec(r.read({size}))'
-# Says that it is there, after whatever a login printed; reads "HASH LENGTH", the request, and, only if the host does not
-# keep this agent yet, asks for its archive. Whatever Python there is has to understand it, to say that it is too old.
+# Says that it is there, after whatever a login printed; reads "HASH LENGTH", the request, and, only if the host does
+# not keep this agent yet, asks for its archive. Whatever Python there is must understand it, to say that it is too old.
 BOOT = """\
 import os,sys
 os.dup2(os.open("/dev/null",0),0)

@@ -1,4 +1,4 @@
-"""Connections over SSH by Fabric, strictly: only the host keys that the environment names, every wait with a deadline."""
+"""Connections over SSH by Fabric, strictly: only host keys that the environment names, every wait with a deadline."""
 
 import contextlib
 import logging

@@ -10,6 +10,10 @@ Lack = Literal["", "shell", "python3", "sudo", "sudo command", "terminal"]
 without a terminal."""
 
 
+KILLED = 128 + 9
+"""What a shell says of a command that was killed."""
+
+
 class End(NamedTuple):
     """How a contact ended."""
 
@@ -60,8 +64,9 @@ def explain_end(host: str, end: End, *, if_lost: str, printed: str = "") -> Agen
     if end.status is None:
         lost = f"the connection was lost; {if_lost}" + (f"; it said last: {tail}" if tail else "")
         return ConnectionFailed(host, lost, hint="see the host's state: fedikit status")
-    if end.status < 0:
-        return AgentFailed(host, "the agent was killed", hint="do the same again")
+    if end.status < 0 or end.status == KILLED:
+        hint = "see what it does: fedikit status; then do the same again"
+        return AgentFailed(host, f"the agent was killed; {if_lost}", hint=hint)
     if end.lacks:
         return ConnectionFailed(host, _without(end, tail), hint="" if end.system else _HINTS[end.lacks])
     return AgentFailed(host, f"the agent ended with exit status {end.status}: {tail or 'it said nothing'}")

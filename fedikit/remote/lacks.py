@@ -1,6 +1,6 @@
 """What a host lacks of what it takes to start an agent: asked over the connection on which none started.
 
-Told by exit statuses, and by one word that only a shell can print; whatever the host's language, and whatever its shell.
+Told by exit statuses, and by one word that only a shell can print, whatever the host's language and its shell.
 """
 
 import contextlib

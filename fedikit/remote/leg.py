@@ -1,4 +1,4 @@
-"""A leg of the way to a host: one SSH server, the host itself or a jump host before it, and how failing there is told."""
+"""A leg of the way to a host: one SSH server, the host itself or a jump host before it, and how it is told to fail."""
 
 import errno
 import socket

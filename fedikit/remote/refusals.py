@@ -1,4 +1,7 @@
-"""Why an SSH server did not let us in: what the libraries raise, in our words. Told apart by kinds and stages, not by text."""
+"""Why an SSH server did not let us in: what the libraries raise, in our words.
+
+Told apart by their kinds, and by the stage that a connection had come to; never by text.
+"""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -79,8 +82,9 @@ def _no_server(leg: Leg, transport: Transport, error: Exception) -> ConnectionFa
         return leg.unreachable(words)
     if transport.remote_version:
         return leg.fails(f"cannot be reached: it agrees on no keys with us: {error}", hint=_LOG)
+    seconds = f"within {leg.server.connect_seconds} s"
     return leg.fails(
-        f"cannot be reached: what answers there did not say within {leg.server.connect_seconds} s that it is an SSH server",
+        f"cannot be reached: what answers there did not say {seconds} that it is an SSH server",
         hint=f"see {leg.key('port')}; if it is that slow, give it more time: {leg.key('connect_seconds')}",
     )
 
@@ -111,5 +115,6 @@ def _reason(leg: Leg, transport: Transport, error: Exception) -> tuple[str, str]
 
 def _why_it_ended(leg: Leg, transport: Transport) -> str:
     if transport.tries > 1 and not leg.server.identity_file:
-        return f"{transport.tries} keys were offered: name the one that it takes, then only that is: {leg.key('identity_file')}"
+        key = leg.key("identity_file")
+        return f"{transport.tries} keys were offered: name the one that it takes, then only that is: {key}"
     return _LOG

@@ -8,7 +8,7 @@ from typing import Any
 import paramiko
 import pytest
 
-from fedikit.errors import ConnectionFailed, HostError, HostKeyRefused
+from fedikit.errors import HostError, HostKeyRefused
 from fedikit.model.host import Ssh
 from fedikit.model.ssh_server import JumpHost
 from fedikit.remote.messages import Status
