@@ -8,12 +8,11 @@ import os
 import socket
 import time
 
+from .dbus import Writer, call
+
 BOOTED = "/run/systemd/system"
-PRIVATE = "/run/systemd/private"
-"""Where root speaks with systemd itself: there need not be a D-Bus besides."""
 JOURNAL = "/run/systemd/journal/socket"
 CONTROL_GROUP = "/proc/self/cgroup"
-MANAGER = ("org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
 MOVING_SECONDS = 5.0
 LOOK_SECONDS = 0.001
 
@@ -30,44 +29,25 @@ def enter(deployment: str) -> str:
 
 def _start(name: str, description: str) -> bool:
     """Whether systemd took it: not if a scope of that name holds what an earlier run left at work."""
-    import subprocess  # what is about to change needs it anyway
-
-    properties = [
-        "3",
-        "PIDs",
-        "au",
-        "1",
-        str(os.getpid()),
-        "Slice",
-        "s",
-        "system.slice",
-        "Description",
-        "s",
-        description,
-    ]
-    command = [
-        "busctl",
-        f"--address=unix:path={PRIVATE}",
-        "--quiet",
-        "call",
-        *MANAGER,
-        "StartTransientUnit",
-        "ssa(sv)a(sa(sv))",
-        name,
-        "fail",
-    ]
+    body = Writer()
+    body.text(name)
+    body.text("fail")
+    body.array(8, lambda: _write_properties(body, description))
+    body.array(8, lambda: None)  # other units that it would bring along
     try:
-        done = subprocess.run(
-            [*command, *properties, "0"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=MOVING_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        return call("StartTransientUnit", "ssa(sv)a(sa(sv))", bytes(body.data))
+    except OSError:
         return False
-    return done.returncode == 0
+
+
+def _write_properties(body: Writer, description: str) -> None:
+    body.align(8)
+    body.text("PIDs")
+    body.variant("au", lambda: body.array(4, lambda: body.number(os.getpid())))
+    for name, text in (("Slice", "system.slice"), ("Description", description)):
+        body.align(8)
+        body.text(name)
+        body.variant("s", lambda text=text: body.text(text))  # type: ignore[misc]
 
 
 def _is_in(name: str) -> bool:
