@@ -64,9 +64,11 @@ def _refuse_what_is_open_to_others(leg: Leg, path: Path) -> None:
 def _from_agent(leg: Leg, path: Path, text: bytes) -> paramiko.PKey:
     """The same key, if the SSH agent has it: it needs no passphrase there."""
     public = _public_part(path, text)
-    for key in paramiko.Agent().get_keys():
+    agent = paramiko.Agent()
+    for key in agent.get_keys():
         if public and key.asbytes() == public:
             return key
+    agent.close()
     hint = f"let the SSH agent hold it: ssh-add {path}"
     raise _unusable(leg, f"{path} has a passphrase, and the SSH agent does not hold it", hint)
 

@@ -57,7 +57,7 @@ def test_openssh_refuses_another_key_on_either_leg(key: str, which: str) -> None
 
 @pytest.mark.parametrize("connection", [DirectoryHost(path="/srv/one"), Local()])
 def test_where_nobody_can_log_in_it_is_said_in_words(connection: DirectoryHost | Local) -> None:
-    with pytest.raises(HostError, match="is a directory|is this very machine"), ssh_command("one", connection):
+    with pytest.raises(HostError, match=r"is a directory|is this very machine"), ssh_command("one", connection):
         pass
 
 
@@ -110,7 +110,7 @@ def test_journals_of_several_hosts_come_line_by_line_and_harm_no_terminal(
         ssh = server.reached(identity_file=key)
         hosts = {name: state.model_copy(update={"connection": ssh}) for name, state in deployment.hosts.items()}
         reached = deployment.model_copy(update={"hosts": hosts})
-        units = {name: ("app.service",) for name in hosts}
+        units = dict.fromkeys(hosts, ("app.service",))
         lines = list(read_journals(reached, units, Wanted(lines=7, since="-1h", follow=True)))
     for name in hosts:
         first, second = [line for host, line in lines if host == name]
