@@ -70,9 +70,9 @@ def _answer_in(said: BinaryIO) -> int:
         head = said.read(HEAD.size)
         if len(head) < HEAD.size:
             break
-        _, kind, _, _, body, _, fields = HEAD.unpack(head)
-        if kind in (ANSWER, REFUSAL):
-            return int(kind)
+        _, form, _, _, body, _, fields = HEAD.unpack(head)
+        if form in (ANSWER, REFUSAL):
+            return int(form)
         said.read(fields + -fields % 8 + body)
     return REFUSAL
 

@@ -76,7 +76,7 @@ class Leg:
             case ConnectionRefusedError():
                 return (
                     f"nothing answers there: {reason}",
-                    f"does its SSH server run, and at that port? See {self.key('port')}",
+                    f"is the machine up? Does its SSH server run, and at that port: {self.key('port')}",
                 )
             case TimeoutError():
                 return (
