@@ -24,11 +24,11 @@ def jump_mistakes(hosts: Mapping[str, Any]) -> list[Mistake]:
 
 
 def _named(path: str, host: Any) -> Iterator[tuple[str, str]]:
-    """The jump host that is given by its name, after those that are given as tables, with its path."""
+    """The jump host that is given by its name, with its path; those before it are given as tables."""
     while isinstance(host, Mapping):
         path, host = f"{path}.jump", host.get("jump")
-    if isinstance(host, str):
-        yield path, host
+        if isinstance(host, str):
+            yield path, host
 
 
 def _problem(jump: str, hosts: Mapping[str, Any]) -> str:
