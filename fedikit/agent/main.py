@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from .blobs import Blobs
 from .change import Change, Comparison, Wish
@@ -102,6 +102,7 @@ class Contact:
         self.eyes = Eyes(self.root, bytes.fromhex(request.get("seal", "")))
 
     def serve(self) -> int:
+        self._refuse_strange_systems()
         ledger = Ledger(self.home, self.request["deployment"])
         if self.request["op"] == "status":
             self.channel.send(self._status(ledger))
@@ -131,6 +132,15 @@ class Contact:
         return self._obey(self.channel.receive(), wish)
 
     # What is asked for
+
+    def _refuse_strange_systems(self) -> None:
+        """Before anything else; what is there can be looked at and taken away, whatever became of the system."""
+        if self.request["op"] not in ("plan", "rollback") or self.request.get("forget"):
+            return
+        from .distribution import strange_system
+
+        if system := strange_system(self.eyes.read("/etc/os-release")):
+            raise Trouble(f"is {system}: not supported, Debian 12 and 13 are")
 
     def _target(self, ledger: Ledger) -> int | None:
         """The generation to go back to, if that is what is asked."""
@@ -261,7 +271,7 @@ class Contact:
             work = Work(blobs, order["secrets"], wish.purge, ledger.save, self.channel.send)
             others = Others(hands, ledger)
             batch = Batch(hands, wish, comparison, ledger, work, others, order["debs"], self.channel.send)
-            return self._in_a_session_of_its_own(lambda: self._converge(batch, order))
+            return self._in_a_session_of_its_own(lambda unit: self._converge(batch, order, unit))
 
     def _noting(self, held: Lock) -> Callable[[int, str, float], None]:
         """Notes each command in the lock, and tells the deployer of those that may take long."""
@@ -309,8 +319,8 @@ class Contact:
             signal.alarm(PATIENCE_SECONDS)
             yield piece
 
-    def _in_a_session_of_its_own(self, work: Any) -> int:
-        """Forks, so that neither a dropped connection nor the end of a terminal cuts the work in half."""
+    def _in_a_session_of_its_own(self, work: Callable[[str], int]) -> int:
+        """Forks, so that neither a dropped connection nor the end of a login cuts the work in half."""
         signal.alarm(0)
         child = os.fork()
         if child:
@@ -320,7 +330,7 @@ class Contact:
         self.channel.show_life(ALIVE_SECONDS)
         status = 1
         try:
-            status = work()
+            status = work(self._in_a_unit_of_its_own())
         except BaseException as error:
             self.channel.send(as_event(Trouble(f"the agent failed: {type(error).__name__}", code="agent")))
             raise
@@ -328,18 +338,28 @@ class Contact:
             sys.stderr.flush()
             os._exit(status)
 
-    def _converge(self, batch: "Batch", order: Record) -> int:
+    def _in_a_unit_of_its_own(self) -> str:
+        """The name of the unit that the work is done in; nothing where there is no systemd."""
+        if self.root != "/":
+            return ""
+        from .own_unit import enter  # needs what is slow to import
+
+        return enter(self.request["deployment"])
+
+    def _converge(self, batch: "Batch", order: Record, unit: str) -> int:
         from .confidential import secrets_known  # not needed to plan
         from .converge import Convergence
 
         start, ledger = time.monotonic(), batch.ledger
         items = [*batch.wish.items, *(item for entry in ledger.entries.values() for item in former_items(entry))]
         secrets = secrets_known(batch.hands, items, order["secrets"])
-        run = {"run": order["run"], "who": order["who"], "time": now(), **order["aim"]}
+        run = {"run": order["run"], "who": order["who"], "time": now(), **order["aim"], "unit": unit}
         try:
             ledger.note_run({**run, "state": "running"})
             self._keep_agent()
-            Convergence(batch).run({**run, "note": order["note"], "identity": ledger.identity})
+            Convergence(batch._replace(tell=self._telling(unit))).run(
+                {**run, "note": order["note"], "identity": ledger.identity}
+            )
             ledger.note_run({**run, "state": "done"})
             generation = 0 if self._forget_if_asked(ledger) else ledger.generation
         except Exception as error:
@@ -347,8 +367,23 @@ class Contact:
             self._note_failure(ledger, run, trouble)
             self.channel.send(as_event(trouble))
             return 1
-        self.channel.send({"event": "done", "generation": generation, "seconds": round(time.monotonic() - start, 3)})
+        self.channel.send(
+            {"event": "done", "generation": generation, "seconds": round(time.monotonic() - start, 3), "unit": unit}
+        )
         return 0
+
+    def _telling(self, unit: str) -> Callable[[Record], None]:
+        """Tells the deployer what is done, and the journal of the unit, where there is one."""
+        if not unit:
+            return self.channel.send
+        from .own_unit import write_journal
+
+        def tell(event: Record) -> None:
+            self.channel.send(event)
+            if event.get("phase") == "end":
+                write_journal(f"{event['action']} {event['id']}{' failed' if event.get('failed') else ''}")
+
+        return tell
 
     def _note_failure(self, ledger: Ledger, run: Record, trouble: Trouble) -> None:
         """A full disk may be the trouble itself: then the report is all that is left."""

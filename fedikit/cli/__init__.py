@@ -10,6 +10,7 @@ Exit status: 0 all well; 1 something failed, the report says what; 2 a mistake i
     host      those on hosts in the provider's file
     doctor    what stands in the way
     dns       the names that lead to the hosts
+    reach     those that reach what runs on hosts
     secret    those on secrets
     store     those on images in the store
     plugins   those that other distributions bring, such as the lab
@@ -33,6 +34,8 @@ FOUND_IN = {
     "doctor": "fedikit.cli.doctor",
     "host": "fedikit.cli.host",
     "init": "fedikit.cli.first",
+    "logs": "fedikit.cli.reach",
+    "ssh": "fedikit.cli.reach",
     "secret": "fedikit.cli.secret",
     "store": "fedikit.cli.store",
     "panel": "fedikit.panel.cli",

@@ -118,6 +118,12 @@ def draw_status(status: Status) -> Iterator[Text]:
             yield Text(f"    {note.time}  {note.who} {note.note}", style="dim")
 
 
+def _sheltered(unit: str) -> str:
+    return (
+        f"last changed in {unit}" if unit else "last changed in no unit of its own: the end of a login could end that"
+    )
+
+
 def _host_status(host: HostStatus) -> Iterable[str | tuple[str, str]]:
     if host.error:
         return [(host.error, "bold red")]
@@ -130,6 +136,8 @@ def _host_status(host: HostStatus) -> Iterable[str | tuple[str, str]]:
     elif host.last_run and host.last_run.state != "done":
         ended = "was interrupted" if host.last_run.state == "running" else f"failed at {host.last_run.item}"
         parts.append((f"  the last run {host.last_run.run} {ended} {host.last_run.message}", "yellow"))
+    if host.last_run:
+        parts.append((f"  {_sheltered(host.last_run.unit)}", "dim"))
     if host.disk:
         parts.append((f"  {host.disk.free / 1e9:.1f} of {host.disk.size / 1e9:.1f} GB free for data", "dim"))
     if host.neighbours:

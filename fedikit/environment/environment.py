@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, model_validator
 
 from fedikit.environment.draft import Draft
+from fedikit.environment.jumps import jump_mistakes, with_jump_hosts
 from fedikit.environment.rotation import misplaced_versions, rotated, rotated_check
 from fedikit.errors import ConfigurationError, Mistake
 from fedikit.model.configuration import Configuration
@@ -232,7 +233,7 @@ class Environment(Written):
         applications = tuple(draft.applications[host])
         items = tuple(rotated(item, self.secrets.versions) for item in draft.items(host))
         return HostState(
-            connection=self.hosts[host],
+            connection=with_jump_hosts(self.hosts[host], self.hosts),
             items=items,
             applications=applications,
             domains=draft.domains[host],
@@ -268,7 +269,7 @@ def broken_references(data: Any) -> list[Mistake]:
         for name in names
         if name not in hosts
     ]
-    return unknown + _waiting_in_circles(hosts)
+    return unknown + _waiting_in_circles(hosts) + jump_mistakes(hosts)
 
 
 def _waiting_in_circles(hosts: Mapping[str, Any]) -> list[Mistake]:

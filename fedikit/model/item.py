@@ -127,6 +127,11 @@ class BaseItem(Value):
         return ""
 
     @property
+    def unit(self) -> str:
+        """The unit of systemd's that it is, which has a journal."""
+        return ""
+
+    @property
     def image(self) -> tuple[str, str | None] | None:
         """The container image that it is: its reference, and its digest if that is fixed."""
         return None
@@ -245,6 +250,10 @@ class Unit(BaseItem):
     @property
     def id(self) -> str:
         return f"unit:{self.name}"
+
+    @property
+    def unit(self) -> str:
+        return self.name
 
     @property
     def watched(self) -> tuple[str, ...]:

@@ -84,6 +84,7 @@ class Run(Message):
     item: Line = ""
     message: Words = ""
     target: Count | None = None
+    unit: Line = ""
 
 
 class KeptDeb(Message):
@@ -161,6 +162,7 @@ class Done(Message):
     event: Literal["done"]
     generation: Count
     seconds: Seconds
+    unit: Line = ""
 
 
 class Trouble(Message):

@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 
 from fedikit.agent.channel import pack
 from fedikit.errors import AgentFailed, ConnectionFailed, HostBusy, HostError, ItemFailed, StalePlan
-from fedikit.model.host import Connection, DirectoryHost
+from fedikit.model.host import Connection, DirectoryHost, Ssh
 from fedikit.remote import bootstrap
 from fedikit.remote.contact import Contact, explain_end
+from fedikit.remote.greeting import Greeting, await_agent, refuse_unfit
 from fedikit.remote.lines import Lines, TooLong
 from fedikit.remote.messages import (
     MISTRUST,
@@ -57,8 +58,10 @@ class Session:
         self._deployment = ""
         self._root = os.path.abspath(connection.path) if isinstance(connection, DirectoryHost) else ""
         self._patience = connection.patience
+        self._login_seconds = connection.login_seconds if isinstance(connection, Ssh) else connection.patience
         self._contact: Contact = open_contact(host, connection)
         self._lines = Lines(self._contact.read)
+        self._greeting: Greeting | None = None
         self._answered_at = 0.0
         self._if_lost = UNTOUCHED
 
@@ -76,7 +79,7 @@ class Session:
         self._deployment = request.get("deployment", "")
         root = {"root": self._root} if self._root else {}
         message = pack(request | root | {"agent": bootstrap.fingerprint()})
-        self._write([b"%s " % bootstrap.fingerprint().encode(), message])
+        self._write([bootstrap.program(), b"%s " % bootstrap.fingerprint().encode(), message])
         line = self._line()
         if line == bootstrap.ASKS_FOR_AGENT:
             self._write([b"%d\n" % len(bootstrap.archive()), bootstrap.archive()])
@@ -158,7 +161,9 @@ class Session:
             raise self._end() from error
 
     def _line(self) -> bytes:
-        """The next line; the host is given its time, and no more."""
+        """The next line of the agent's; the host is given its time, and no more."""
+        if self._greeting is None:
+            self._greeting = self._greeted()
         try:
             return self._lines.next(self._patience)
         except TimeoutError:
@@ -170,12 +175,25 @@ class Session:
         except TooLong:
             raise AgentFailed(self.host, "the agent spoke a line without an end", hint=MISTRUST) from None
 
+    def _greeted(self) -> Greeting:
+        try:
+            return await_agent(self.host, self._lines.next, self._login_seconds)
+        except TimeoutError:
+            raise ConnectionFailed(
+                self.host,
+                f"let us in, but no agent started within {self._login_seconds} s; {UNTOUCHED}",
+                hint="does a start file of the login user's shell wait for something? "
+                f"If it is that slow, give it more time: hosts.{self.host}.login_seconds in the environment",
+            ) from None
+
     def _end(self) -> HostError:
-        return explain_end(self.host, self._contact.end(), if_lost=self._if_lost)
+        printed = self._greeting.last_words if self._greeting and self._greeting.has_ended else ""
+        return explain_end(self.host, self._contact.end(), if_lost=self._if_lost, printed=printed)
 
     def _understand(self, line: bytes, kind: type[M]) -> M:
         if not line.endswith(b"\n"):
             raise self._end()
+        refuse_unfit(self.host, line)
         message = read_message(self.host, line)
         if isinstance(message, Trouble):
             raise as_error(self.host, message)

@@ -19,7 +19,7 @@ from fedikit.model.deployment import Deployment
 from fedikit.model.host import DirectoryHost, HostState
 from fedikit.model.item import File
 from fedikit.plan import make_plan
-from fedikit.remote import lines, messages, session
+from fedikit.remote import bootstrap, lines, messages, session
 from fedikit.remote.contact import End
 from fedikit.remote.messages import Answer, Done, ItemEvent, Message, read_message, visible
 from fedikit.remote.session import Session
@@ -69,7 +69,7 @@ class Babbling:
     """A contact that says what it was told to, whatever it is asked."""
 
     def __init__(self, said: bytes) -> None:
-        self._said = said
+        self._said = bootstrap.MARK + said
 
     def write(self, data: bytes) -> None:
         """Takes everything."""
