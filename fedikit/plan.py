@@ -209,6 +209,8 @@ def _note(answer: Answer) -> str:
         return f"the last apply ({last.run}) was interrupted; applying again completes it"
     if last and last.state == "failed":
         return f"the last apply ({last.run}) failed at {last.item}: {last.message}"
+    if answer.owners:
+        return f"if this environment was called {answer.owners[0]} before: fedikit rename {answer.owners[0]}"
     return ""
 
 

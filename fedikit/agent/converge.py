@@ -144,6 +144,7 @@ class Convergence:
         if newest["items"] != self.wish.items:
             self.ledger.add_generation(self.wish.items, about)
         self.ledger.save()
+        self.batch.others.hand_over(self.ledger)
         self.work.blobs.keep_only(self._contents_in_use())
 
     def _put_entries_in_order(self) -> None:

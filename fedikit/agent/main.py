@@ -110,6 +110,9 @@ class Contact:
             ledger.note({"time": now(), "who": self.request["who"], "note": self.request["note"]})
             self.channel.send({"event": "noted"})
             return 0
+        if self.request["op"] == "rename":
+            self.channel.send(self._renamed(ledger.deployment))
+            return 0
         target = self._target(ledger)
         wish = self._wish(ledger, target)
         self.eyes.say_alive = lambda: self.channel.send({"event": "alive"})
@@ -154,15 +157,27 @@ class Contact:
             "kept": [id for id, entry in ledger.entries.items() if entry["state"] == "kept"],
             "last_run": ledger.last_run(),
         }
-        if ledger.identity and ledger.has_data():
-            answer["identity"] = ledger.identity
+        if identity := self._identity_of_data(comparison, ledger):
+            answer["identity"] = identity
         if holder := lock_holder(self.home):
             answer["busy"] = describe(holder)
+        if comparison.blocked:
+            owners = Others(self.eyes, ledger).at_work()
+            answer["owners"] = sorted({owners[change.id] for change in comparison.blocked if change.id in owners})
         if target is not None:
             answer |= {"target": target, "images": [_told(item) for item in wish.items if "layers" in item]}
         if comparison.changes:
             answer |= self._needs(comparison, ledger, target)
         return answer
+
+    def _identity_of_data(self, comparison: Comparison, ledger: Ledger) -> Record:
+        """What the data here is known by: this deployment's, and that which it would take over from others."""
+        keepers = Others(self.eyes, ledger).keepers()
+        taken = [c.id for c in comparison.making if c.id in keepers and keepers[c.id].bears_data(c.id)]
+        known: Record = {}
+        for id in taken:
+            known |= keepers[id].identity
+        return known | (ledger.identity if ledger.has_data() else {})
 
     def _is_unfinished(self, ledger: Ledger) -> bool:
         """Whether an earlier run is still owed its end: the record of it, or that the record goes."""
@@ -201,6 +216,23 @@ class Contact:
         for kind, changes in by_kind(making):
             needs |= kind.asks(self.eyes, changes, ledger, target)
         return needs
+
+    def _renamed(self, name: str) -> Record:
+        """How far a deployment is on its way to another name, once that is done which the request asks for."""
+        from .renaming import rename, state_of  # seldom needed
+
+        former = self.request["former"]
+        if about := self.request.get("about"):
+            rename(self.home, former, name, {**about, "time": now()})
+        state = state_of(self.home, former, name)
+        present = Ledger(self.home, former if state == "ready" else name)
+        holder = lock_holder(self.home)
+        return {
+            "event": "renamed",
+            "state": state,
+            "items": len(present.entries),
+            "busy": describe(holder) if holder else "",
+        }
 
     def _status(self, ledger: Ledger) -> Record:
         from .disk_space import disk_of_data  # not needed to plan

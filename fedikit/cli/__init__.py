@@ -6,6 +6,7 @@ Exit status: 0 all well; 1 something failed, the report says what; 2 a mistake i
     given     what the verbs share of options, and what these name
     printed   what they print, and how they end
     verbs     those on a deployment
+    renaming  that for a new name of an environment
     secret    those on secrets
     store     those on images in the store
     plugins   those that other distributions bring, such as the lab
@@ -25,6 +26,7 @@ COLLECT_AFTER = 100_000
 VERBS = ("apply", "lock", "plan", "remove", "rollback", "schema", "status", "verify")
 FOUND_IN = {
     **dict.fromkeys(VERBS, "fedikit.cli.verbs"),
+    "rename": "fedikit.cli.renaming",
     "secret": "fedikit.cli.secret",
     "store": "fedikit.cli.store",
     "panel": "fedikit.panel.cli",

@@ -119,6 +119,8 @@ class Answer(Message):
     last_run: Run | None
     busy: Line = ""
     identity: Annotated[dict[Line, Line], Field(max_length=1000)] = Field(default_factory=dict)
+    owners: Annotated[tuple[DeploymentName, ...], Field(max_length=1000)] = ()
+    """The other deployments whose things are in the way."""
     target: Count | None = None
     images: Annotated[tuple[ImageBuild, ...], Field(max_length=MOST_PARTS)] = ()
     contents: Annotated[tuple[Sha256, ...], Field(max_length=MOST_PARTS)] = ()
@@ -185,6 +187,15 @@ class Noted(Message):
     event: Literal["noted"]
 
 
+class Renamed(Message):
+    """How far a deployment is on its way to another name."""
+
+    event: Literal["renamed"]
+    state: Literal["ready", "done", "nothing", "both"]
+    items: Count
+    busy: Line
+
+
 class Generation(Message):
     """A wanted state that was reached."""
 
@@ -228,14 +239,14 @@ class Status(Message):
     architecture: Architecture | Literal[""]
 
 
-Said = Answer | ItemEvent | Done | Trouble | Alive | Noted | Status
+Said = Answer | ItemEvent | Done | Trouble | Alive | Noted | Renamed | Status
 _DOOR: TypeAdapter[Said] = TypeAdapter(
     Annotated[Said, Field(discriminator="event")], config=ConfigDict(defer_build=True)
 )
 _BEGINNING = re.compile(rb'\{"event":"(\w+)"')
 _BY_EVENT: dict[bytes, type[Message]] = {
     b"answer": Answer, b"item": ItemEvent, b"done": Done, b"trouble": Trouble, b"alive": Alive, b"noted": Noted,
-    b"status": Status,
+    b"renamed": Renamed, b"status": Status,
 }  # fmt: skip
 """As agents write them, the kind comes first: so only the model that is needed is built. The others do as well."""
 
