@@ -181,6 +181,7 @@ class _Planning:
             last_run=answer.last_run.run if answer.last_run else "",
             unfinished=answer.unfinished,
             refused=asked.refused,
+            people=asked.people,
             note=_note(answer),
         )
 

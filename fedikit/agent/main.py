@@ -157,8 +157,9 @@ class Contact:
             "kept": [id for id, entry in ledger.entries.items() if entry["state"] == "kept"],
             "last_run": ledger.last_run(),
         }
-        if identity := self._identity_of_data(comparison, ledger):
-            answer["identity"] = identity
+        former = self._identity_taken_over(comparison, ledger)
+        if identity := former | ledger.identity:
+            answer |= {"identity": identity, "has_data": bool(former) or ledger.has_data()}
         if holder := lock_holder(self.home):
             answer["busy"] = describe(holder)
         if comparison.blocked:
@@ -170,14 +171,14 @@ class Contact:
             answer |= self._needs(comparison, ledger, target)
         return answer
 
-    def _identity_of_data(self, comparison: Comparison, ledger: Ledger) -> Record:
-        """What the data here is known by: this deployment's, and that which it would take over from others."""
+    def _identity_taken_over(self, comparison: Comparison, ledger: Ledger) -> Record:
+        """What data is known by that would be taken over from other deployments."""
         keepers = Others(self.eyes, ledger).keepers()
-        taken = [c.id for c in comparison.making if c.id in keepers and keepers[c.id].bears_data(c.id)]
-        known: Record = {}
-        for id in taken:
-            known |= keepers[id].identity
-        return known | (ledger.identity if ledger.has_data() else {})
+        identity: Record = {}
+        for change in comparison.making:
+            if change.id in keepers and keepers[change.id].bears_data(change.id):
+                identity |= keepers[change.id].identity
+        return identity
 
     def _is_unfinished(self, ledger: Ledger) -> bool:
         """Whether an earlier run is still owed its end: the record of it, or that the record goes."""

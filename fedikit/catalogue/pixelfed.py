@@ -21,7 +21,12 @@ class Pixelfed(WebApplication[PixelfedSettings]):
     name = "pixelfed"
     image = "ghcr.io/pixelfed/pixelfed:v0.14.4"
     limits = Limits(
-        username=USERNAME, username_words=USERNAME_WORDS, reserved=RESERVED, display_name=30, password_bytes=72
+        rights="an administrator",
+        username=USERNAME,
+        username_words=USERNAME_WORDS,
+        reserved=RESERVED,
+        display_name=30,
+        password_bytes=72,
     )
 
     def recipe(self, r: Recipe, s: PixelfedSettings) -> None:

@@ -119,6 +119,8 @@ class Answer(Message):
     last_run: Run | None
     busy: Line = ""
     identity: Annotated[dict[Line, Line], Field(max_length=1000)] = Field(default_factory=dict)
+    has_data: bool = False
+    """Whether people's data is there, which knows the deployment by this identity."""
     owners: Annotated[tuple[DeploymentName, ...], Field(max_length=1000)] = ()
     """The other deployments whose things are in the way."""
     target: Count | None = None
