@@ -14,6 +14,8 @@ _MISTAKES = (
     "is nested too deeply",
     "is not known",
     'is not known; did you mean "{name}"?',
+    '{what}; did you mean "{name}"?',
+    "is too long by {n} characters: servers keep files by the names of {application}",
     "is not known; known here: {names}",
     "is not for this type",
     "is there more than once",
