@@ -27,6 +27,7 @@ from fedikit.runbook.guidance import (
     StepStopped,
     advice_for,
     show_advice,
+    show_note,
 )
 from fedikit.runbook.history import expected_steps
 from fedikit.runbook.own_record import OwnRecord
@@ -284,8 +285,12 @@ class Run:
             raise FedikitError(message, hint=hint)
 
     def _keep(self, name: str, text: str) -> None:
+        """Into the record; a full disk costs that, but not the run."""
         if self.record:
-            write_whole(self.record / name, self._scrubbed(text))
+            try:
+                write_whole(self.record / name, self._scrubbed(text))
+            except FedikitError as error:
+                show_note(f"{error.message}; the run goes on")
 
     def _scrubbed(self, text: str) -> str:
         return scrub(text, self._hidden) if self._hidden else text

@@ -1,6 +1,7 @@
 """What the cells of a runbook may do, when, and what they are told."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +189,14 @@ def test_a_step_that_failed_shows_what_its_hosts_did(run: Run, monkeypatch: pyte
     with pytest.raises(StepFailed), run.step("apply"):
         raise FedikitError("not every host was brought to its wanted state")
     assert any("<svg" in bundle["text/html"] for bundle in shown)
+
+
+def test_a_record_that_cannot_be_written_costs_the_record_and_not_the_run(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run.record
+    shutil.rmtree(run.record)
+    with run.step("plan"):
+        run.require_answers(PLAN)
+    assert run.apply(PLAN)
+    assert "report.json cannot be written" in capsys.readouterr().out
