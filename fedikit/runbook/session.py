@@ -74,6 +74,7 @@ class Run:
         self._sessions: Sessions | None = None
         self._steps: list[StepTaken] = []
         self._planned = ""
+        self._silent: tuple[str, ...] = ()
         self._told: list[dict[str, Any]] = []
 
     @property
@@ -162,7 +163,8 @@ class Run:
             verdict = fedikit.verify_deployment(deployment, limit=limit, tell=self.tell)
             self._keep("checks.xml", verdict.junit())
             self._keep("verdict.json", verdict.model_dump_json(indent=1))
-            self._require(verdict.passed, verdict, "not every check passed")
+            self._require(verdict.passed, verdict, self._with_silent("not every check passed"))
+            self._require(not self._silent, verdict, self._with_silent("every check passed"))
         return verdict
 
     def require_answers(self, asked: "fedikit.Plan | fedikit.Status") -> None:
@@ -173,6 +175,11 @@ class Run:
         hint = "leave the others alone with limit=…, or mend what is said above"
         self._require(not asked.has_errors, asked, "not every host can be worked on", hint=hint)
 
+    def note_answers(self, asked: "fedikit.Status") -> None:
+        """Notes which hosts do not answer: the others are checked nevertheless, and the run fails in the end."""
+        self._keep_answers(asked)
+        self._silent = tuple(name for name, host in asked.hosts.items() if host.error)
+
     def require_confirmed(self, environment: "Environment") -> None:
         """Makes sure that who wants to purge named the environment."""
         purge, confirm = getattr(self.parameters, "purge", False), getattr(self.parameters, "confirm", "")
@@ -180,6 +187,19 @@ class Run:
             return
         message = f"to purge takes the environment's name: confirm = {environment.name!r}"
         raise ConfigurationError(self.parameters.runbook, [Mistake("confirm", message)])
+
+    def require_back(self, plan: "fedikit.Plan", present: "fedikit.Status") -> None:
+        """Makes sure that each host that was to go back says of its last run that it came to where it was going."""
+        if self.is_dry_run:
+            return
+        going = {name: host.target for name, host in plan.hosts.items() if host.is_changeable}
+        ended = {name: host.last_run for name, host in present.hosts.items()}
+        away = [
+            name
+            for name, target in going.items()
+            if (last := ended.get(name)) is None or (last.state, last.target) != ("done", target)
+        ]
+        self._require(not away, present, f"not back where they were going: {', '.join(away)}")
 
     def require_done(self, plan: "fedikit.Plan") -> None:
         """Makes sure that a plan made after applying has nothing left to do."""
@@ -278,6 +298,9 @@ class Run:
     def _pass_over(self, name: str) -> NothingDone:
         self._steps.append(StepTaken(name, 0.0, "not done: dry run"))
         return NothingDone(name)
+
+    def _with_silent(self, words: str) -> str:
+        return f"{words}, but no answer came from {', '.join(self._silent)}" if self._silent else words
 
     def _require(self, holds: bool, seen: Any, message: str, *, hint: str = "") -> None:
         if not holds:

@@ -128,7 +128,9 @@ def test_a_kernel_that_dies_before_it_is_ready_is_told_in_one_line(
     assert "\n" not in result.reason
 
 
-@pytest.mark.parametrize(("name", "ended"), [("ok", "all cells succeeded"), ("fails", "apply failed: the disk is full")])
+@pytest.mark.parametrize(
+    ("name", "ended"), [("ok", "all cells succeeded"), ("fails", "apply failed: the disk is full")]
+)
 def test_a_record_that_is_taken_away_meanwhile_does_not_hide_how_the_run_ended(
     run: Run, tmp_path: Path, name: str, ended: str
 ) -> None:
