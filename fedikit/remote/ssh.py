@@ -2,6 +2,8 @@
 
 import contextlib
 import logging
+import os
+import pwd
 import socket
 import threading
 import time
@@ -129,6 +131,7 @@ def connect(host: str, ssh: Ssh, line: socket.socket | None = None) -> fabric.Co
     if ssh.identity_file and not Path(ssh.identity_file).expanduser().is_file():
         hint = f"see hosts.{host}.identity_file in the environment"
         raise ConnectionFailed(host, f"the private key {ssh.identity_file} is not there", hint=hint)
+    _have_a_name()
     connection = fabric.Connection(
         ssh.address,
         user=ssh.user,
@@ -142,6 +145,14 @@ def connect(host: str, ssh: Ssh, line: socket.socket | None = None) -> fabric.Co
         connection.open()
     _be_prompt(connection.transport)
     return connection
+
+
+def _have_a_name() -> None:
+    """Fabric asks who works here, and with Python 3.13 fails where the system has no name for this user."""
+    try:
+        pwd.getpwuid(os.getuid())
+    except KeyError:
+        os.environ.setdefault("LOGNAME", str(os.getuid()))
 
 
 def _how_to_log_in(ssh: Ssh) -> dict[str, object]:
