@@ -126,11 +126,11 @@ def _file_names(path: str) -> str:
 
 AbsolutePath = Annotated[
     str,
-    AfterValidator(_file_names),
     Field(
         pattern=rf"^(/([^/.{_UNSEEN}]|\.[^/.{_UNSEEN}]|\.\.[^/{_UNSEEN}])[^/{_UNSEEN}]*)+$",
         description="An absolute path without '.', '..' or doubled slashes.",
     ),
+    AfterValidator(_file_names),
 ]
 Mode = Annotated[str, Field(pattern=r"^[0-7]{4}$", description="Permission bits as four octal digits.")]
 Port = Annotated[int, Field(ge=1, le=65535)]
