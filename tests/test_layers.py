@@ -26,7 +26,7 @@ ROWS: list[set[str]] = [
     {"results"},
     {"remote"},
     {"plan", "status", "disclosure", "verify", "setup"},
-    {"apply", "lock", "dns"},
+    {"apply", "lock", "dns", "renaming"},
     {"display", "doctor"},
     {"runbook"},
     {"panel"},

@@ -6,6 +6,7 @@ written. Images leave late because what runs of them must be able to start again
 """
 
 import contextlib
+import hashlib
 import os
 import time
 
@@ -144,7 +145,7 @@ class Convergence:
         """Keeps what somebody wrote into a file of ours. Returns where."""
         if not path:
             return ""
-        name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + path.replace("/", "_")
+        name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + _as_one_name(path)
         folder = os.path.join(self.ledger.directory, "edited")
         os.makedirs(folder, mode=0o700, exist_ok=True)
         self.hands.copy(path, os.path.join(folder, name))
@@ -161,6 +162,7 @@ class Convergence:
         if newest["items"] != self.wish.items:
             self.ledger.add_generation(self.wish.items, about)
         self.ledger.save()
+        self.batch.others.hand_over(self.ledger)
         self.work.blobs.keep_only(self._contents_in_use())
 
     def _put_entries_in_order(self) -> None:
@@ -174,3 +176,10 @@ class Convergence:
         home = self.ledger.home
         names = os.listdir(os.path.join(home, "deployments"))
         return set().union(*(contents_of(Ledger(home, name)) for name in names))
+
+
+def _as_one_name(path: str) -> str:
+    """The path as a file's name; of one that is too long for that its end, and what tells it from others."""
+    name = path.replace("/", "_")
+    digest = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:8]
+    return name if len(os.fsencode(name)) <= 200 else f"_{digest}…{name[-150:]}"

@@ -84,7 +84,10 @@ class Ledger:
 
     def has_data(self) -> bool:
         """Whether something is here in which people's data is."""
-        return any(entry["item"].get("data") for entry in self.entries.values())
+        return any(map(self.bears_data, self.entries))
+
+    def bears_data(self, identity: str) -> bool:
+        return bool(self.entries[identity]["item"].get("data"))
 
     # Generations
 
@@ -176,6 +179,11 @@ def _set_agent_aside(home: str) -> None:
         os.rename(place, aside)
 
 
+def is_deployed(home: str, deployment: str) -> bool:
+    """Whether there is a record of that name."""
+    return os.path.isdir(os.path.join(home, "deployments", deployment))
+
+
 def neighbours(home: str, deployment: str) -> list[str]:
     """The other deployments on this host."""
     directory = os.path.join(home, "deployments")
@@ -203,10 +211,10 @@ def write_record(path: str, record: Record) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.rename(draft, path)
-    _flush_folder(os.path.dirname(path))
+    flush_folder(os.path.dirname(path))
 
 
-def _flush_folder(path: str) -> None:
+def flush_folder(path: str) -> None:
     """So that after a power cut a name stands for the newest file, not for the one before."""
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -104,23 +104,8 @@ class Contact:
     def serve(self) -> int:
         self._refuse_strange_systems()
         ledger = Ledger(self.home, self.request["deployment"])
-        if self.request["op"] == "status":
-            self.channel.send(self._status(ledger))
-            return 0
-        if self.request["op"] == "facts":
-            from .facts import facts_of  # not needed to plan
-
-            self.channel.send(facts_of(self.eyes, self.request))
-            return 0
-        if self.request["op"] == "note":
-            ledger.note({"time": now(), "who": self.request["who"], "note": self.request["note"]})
-            self.channel.send({"event": "noted"})
-            return 0
-        if self.request["op"] == "confirm":
-            from .trial import confirm  # seldom needed
-
-            confirm(self.eyes, self.request["token"])
-            self.channel.send({"event": "confirmed"})
+        if answer := self._at_once(ledger):
+            self.channel.send(answer)
             return 0
         target = self._target(ledger)
         wish = self._wish(ledger, target)
@@ -132,6 +117,27 @@ class Contact:
         return self._obey(self.channel.receive(), wish)
 
     # What is asked for
+
+    def _at_once(self, ledger: Ledger) -> Record | None:
+        """The answer to what is no plan; what it needs is not needed to plan."""
+        match self.request["op"]:
+            case "status":
+                return self._status(ledger)
+            case "facts":
+                from .facts import facts_of
+
+                return facts_of(self.eyes, self.request)
+            case "note":
+                ledger.note({"time": now(), "who": self.request["who"], "note": self.request["note"]})
+                return {"event": "noted"}
+            case "confirm":
+                from .trial import confirm
+
+                confirm(self.eyes, self.request["token"])
+                return {"event": "confirmed"}
+            case "rename":
+                return self._renamed(ledger.deployment)
+        return None
 
     def _refuse_strange_systems(self) -> None:
         """Before anything else; what is there can be looked at and taken away, whatever became of the system."""
@@ -175,10 +181,14 @@ class Contact:
             "kept": [id for id, entry in ledger.entries.items() if entry["state"] == "kept"],
             "last_run": ledger.last_run(),
         }
-        if ledger.identity and ledger.has_data():
-            answer["identity"] = ledger.identity
+        former = self._identity_taken_over(comparison, ledger)
+        if identity := former | ledger.identity:
+            answer |= {"identity": identity, "has_data": bool(former) or ledger.has_data()}
         if holder := lock_holder(self.home):
             answer["busy"] = describe(holder)
+        if comparison.blocked:
+            owners = Others(self.eyes, ledger).at_work()
+            answer["owners"] = sorted({owners[change.id] for change in comparison.blocked if change.id in owners})
         if target is not None:
             answer |= {"target": target, "images": [_told(item) for item in wish.items if "layers" in item]}
         if comparison.changes:
@@ -191,6 +201,15 @@ class Contact:
         ours = {item["id"] for item in wish.items}
         theirs = ((name, item) for name, item in Others(self.eyes, ledger).items() if item["id"] not in ours)
         return list(dict.fromkeys(words for name, item in theirs if (words := kind_of(item).concerns(name))))
+
+    def _identity_taken_over(self, comparison: Comparison, ledger: Ledger) -> Record:
+        """What data is known by that would be taken over from other deployments."""
+        keepers = Others(self.eyes, ledger).keepers()
+        identity: Record = {}
+        for change in comparison.making:
+            if change.id in keepers and keepers[change.id].bears_data(change.id):
+                identity |= keepers[change.id].identity
+        return identity
 
     def _is_unfinished(self, ledger: Ledger) -> bool:
         """Whether an earlier run is still owed its end: the record of it, or that the record goes."""
@@ -229,6 +248,23 @@ class Contact:
         for kind, changes in by_kind(making):
             needs |= kind.asks(self.eyes, changes, ledger, target)
         return needs
+
+    def _renamed(self, name: str) -> Record:
+        """How far a deployment is on its way to another name, once that is done which the request asks for."""
+        from .renaming import rename, state_of  # seldom needed
+
+        former = self.request["former"]
+        if about := self.request.get("about"):
+            rename(self.home, former, name, {**about, "time": now()})
+        state = state_of(self.home, former, name)
+        present = Ledger(self.home, former if state == "ready" else name)
+        holder = lock_holder(self.home)
+        return {
+            "event": "renamed",
+            "state": state,
+            "items": len(present.entries),
+            "busy": describe(holder) if holder else "",
+        }
 
     def _status(self, ledger: Ledger) -> Record:
         from .disk_space import disk_of_data  # not needed to plan

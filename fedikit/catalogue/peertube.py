@@ -13,7 +13,7 @@ class Peertube(WebApplication[PeertubeSettings]):
 
     name = "peertube"
     image = "docker.io/chocobozzz/peertube:v8.3.1"
-    limits = Limits(reserved=("peertube",), password_bytes=50)
+    limits = Limits(rights="an administrator", reserved=("peertube",), password_bytes=50)
 
     def recipe(self, r: Recipe, s: PeertubeSettings) -> None:
         database = r.postgresql(

@@ -11,6 +11,7 @@ Exit status: 0 all well; 1 something failed, the report says what; 2 a mistake i
     doctor    what stands in the way
     dns       the names that lead to the hosts
     reach     those that reach what runs on hosts
+    renaming  that for a new name of an environment
     secret    those on secrets
     store     those on images in the store
     plugins   those that other distributions bring, such as the lab
@@ -36,6 +37,7 @@ FOUND_IN = {
     "init": "fedikit.cli.first",
     "logs": "fedikit.cli.reach",
     "ssh": "fedikit.cli.reach",
+    "rename": "fedikit.cli.renaming",
     "secret": "fedikit.cli.secret",
     "store": "fedikit.cli.store",
     "panel": "fedikit.panel.cli",

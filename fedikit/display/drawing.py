@@ -15,9 +15,15 @@ from fedikit.display.markup import shown
 NOTEBOOK_WIDTH = 112
 
 DRAWN_BY = {
-    "Plan": "plans", "Report": "outcomes", "Status": "outcomes", "Verdict": "outcomes", "Diagnosis": "findings",
-    "NamesFound": "findings", "DnsPlan": "findings",
-}  # fmt: skip
+    "Diagnosis": "findings",
+    "DnsPlan": "findings",
+    "NamesFound": "findings",
+    "Plan": "plans",
+    "Renaming": "renaming",
+    "Report": "outcomes",
+    "Status": "outcomes",
+    "Verdict": "outcomes",
+}
 """The module of this room that draws a result, by the name of its kind: it is imported when there is one."""
 
 

@@ -5,6 +5,8 @@ By name, so that nothing is imported until there is something to draw.
 
 from typing import TYPE_CHECKING, Any
 
+from fedikit.display.unknown_names import explain_names
+
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -18,6 +20,7 @@ def register(shell: "InteractiveShell") -> None:
     formatter = shell.display_formatter.mimebundle_formatter
     for module, name in DRAWN.items():
         formatter.for_type_by_name(f"fedikit.results.{module}", name, _mimebundle)
+    explain_names(shell)
 
 
 def _mimebundle(value: object, include: Any = None, exclude: Any = None) -> dict[str, str]:

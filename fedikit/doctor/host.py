@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from fedikit.model.host import DirectoryHost, HostState, Ssh, is_ip_address
+from fedikit.model.host import DirectoryHost, HostState, Ssh
+from fedikit.model.ssh_server import is_ip_address
 from fedikit.remote.messages import DiskAt, Facts
 from fedikit.results.diagnosis import Finding
 

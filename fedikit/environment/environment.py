@@ -174,11 +174,13 @@ class Environment(Written):
         requests = application.typed_requests(configuration.context)(settings)
         further = application.known_by(settings, configuration.context)
         known_by = _known_by(name, requests) | {f"{name}'s {what}": domain for what, domain in further.items()}
+        accounts = application.accounts(configuration.context)
         for request in requests.values():  # also where it is placed on no host, so that all mistakes come at once
             self._answering(request, name, draft)
         for host in self.placement.get(name, ()):
             draft.applications[host].append(name)
             draft.domains[host] |= known_by
+            draft.accounts[host] |= accounts
             self._fulfil_all(requests, Place(application=name, host=host, hosts=self.hosts), draft)
         draft.checks += application.typed_checks(configuration.context)(settings)
 
@@ -237,6 +239,7 @@ class Environment(Written):
             items=items,
             applications=applications,
             domains=draft.domains[host],
+            accounts=draft.accounts[host],
             belongings=at_rest.wanted_by(host) | draft.wanted_by(host),
             served_by=tuple(served_by),
         )

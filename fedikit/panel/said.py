@@ -14,6 +14,8 @@ _MISTAKES = (
     "is nested too deeply",
     "is not known",
     'is not known; did you mean "{name}"?',
+    '{what}; did you mean "{name}"?',
+    "is too long by {n} characters: servers keep files by the names of {application}",
     "is not known; known here: {names}",
     "is not for this type",
     "is there more than once",
@@ -105,6 +107,21 @@ FORMS = dict.fromkeys(_MISTAKES + _HOSTS + _ORDERS) | {
     "{again}, and that cannot be told to them. If it is meant: --consent {consent}": (
         "The address of {application} would change from {had} to {wanted}: other servers know its users and posts by "
         "the old one, and that cannot be told to them. Take the old address back, or agree to the new one"
+    ),
+    "the initial user of {application} would change from {had} to {wanted} with the same address, {address}, and "
+    "no two can have one: give {again} another. If {user} has another address there by now: --consent {consent}": (
+        "The initial user of {application} would change from {had} to {wanted}, with the same address. Give {wanted} "
+        "another one, or keep the name"
+    ),
+    "the address of {user} would change from {had} to {wanted}, and only {application} itself can change it: let "
+    "{again} do it there first, then: --consent {consent}": (
+        "The address of {user} would change from {had} to {wanted}, and only {application} itself can change it: let "
+        "{user} do it there first, then agree"
+    ),
+    "the initial user of {application} becomes {wanted}, {rights} too: {had} stays {again}, with the password as it "
+    "was. If {user} is not to be: change that in {place} itself": (
+        "The initial user of {application} becomes {wanted}. {had} stays too, with the same rights and password: "
+        "change that in {application} itself"
     ),
     "the permanent secret {name} would change, and what it encrypts would be lost. Give back the one that was there": (
         "A key that data depends on would change: {name}. Ask your provider to give back the one that was there"

@@ -8,9 +8,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from fedikit.model.host import Connection, HostNames, Ssh, is_ip_address
+from fedikit.model.host import Connection, HostNames, Ssh
 from fedikit.model.item import Directory, File, Firewall, Item, Package, Unit
 from fedikit.model.policy import CannotFulfil, Opening
+from fedikit.model.ssh_server import is_ip_address
 from fedikit.model.value import HostName, IpNetwork, Port, Protocol, Written
 from fedikit.policies.quadlet import FOLDER
 from fedikit.policies.ruleset import KEPT, Rule, ruleset

@@ -2,6 +2,8 @@
 
 import contextlib
 import logging
+import os
+import pwd
 import socket
 from base64 import b64decode
 from typing import Any
@@ -53,6 +55,7 @@ def _over(leg: Leg, line: socket.socket | None) -> Connection:
 
 def _opened(leg: Leg, key: paramiko.PKey | None, before: Connection | None, line: socket.socket | None) -> Connection:
     server, made = leg.server, list[Transport]()
+    _have_a_name()
 
     def transport(*args: Any, **options: Any) -> Transport:
         made.append(Transport(*args, **options))
@@ -78,6 +81,14 @@ def _opened(leg: Leg, key: paramiko.PKey | None, before: Connection | None, line
         raise
     _be_prompt(connection.transport)
     return connection
+
+
+def _have_a_name() -> None:
+    """Fabric asks who works here, and with Python 3.13 fails where the system has no name for this user."""
+    try:
+        pwd.getpwuid(os.getuid())
+    except KeyError:
+        os.environ.setdefault("LOGNAME", str(os.getuid()))
 
 
 def _how_to_log_in(server: SshServer, key: paramiko.PKey | None) -> dict[str, object]:

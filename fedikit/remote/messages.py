@@ -122,6 +122,10 @@ class Answer(Message):
     busy: Line = ""
     concerns: Annotated[tuple[Words, ...], Field(max_length=1000)] = ()
     identity: Annotated[dict[Line, Line], Field(max_length=1000)] = Field(default_factory=dict)
+    has_data: bool = False
+    """Whether people's data is there, which knows the deployment by this identity."""
+    owners: Annotated[tuple[DeploymentName, ...], Field(max_length=1000)] = ()
+    """The other deployments whose things are in the way."""
     target: Count | None = None
     images: Annotated[tuple[ImageBuild, ...], Field(max_length=MOST_PARTS)] = ()
     contents: Annotated[tuple[Sha256, ...], Field(max_length=MOST_PARTS)] = ()
@@ -201,6 +205,15 @@ class Confirmed(Message):
     """The change stays."""
 
     event: Literal["confirmed"]
+
+
+class Renamed(Message):
+    """How far a deployment is on its way to another name."""
+
+    event: Literal["renamed"]
+    state: Literal["ready", "done", "nothing", "both"]
+    items: Count
+    busy: Line
 
 
 class Generation(Message):
@@ -297,14 +310,14 @@ class Facts(Message):
     resolves: bool | None
 
 
-Said = Answer | ItemEvent | Done | Trouble | Alive | Noted | Unconfirmed | Confirmed | Status | Facts
+Said = Answer | ItemEvent | Done | Trouble | Alive | Noted | Unconfirmed | Confirmed | Renamed | Status | Facts
 _DOOR: TypeAdapter[Said] = TypeAdapter(
     Annotated[Said, Field(discriminator="event")], config=ConfigDict(defer_build=True)
 )
 _BEGINNING = re.compile(rb'\{"event":"(\w+)"')
 _BY_EVENT: dict[bytes, type[Message]] = {
     b"answer": Answer, b"item": ItemEvent, b"done": Done, b"trouble": Trouble, b"alive": Alive, b"noted": Noted,
-    b"unconfirmed": Unconfirmed, b"confirmed": Confirmed, b"status": Status, b"facts": Facts,
+    b"unconfirmed": Unconfirmed, b"confirmed": Confirmed, b"renamed": Renamed, b"status": Status, b"facts": Facts,
 }  # fmt: skip
 """As agents write them, the kind comes first: so only the model that is needed is built. The others do as well."""
 
@@ -335,8 +348,8 @@ def _first_of(error: ValidationError, kind: type[Message] | None) -> str:
 _OUR_NAMES = {
     name
     for message in (
-        Answer, Change, Run, KeptDeb, ImageBuild, ItemEvent, Done, Trouble, Unconfirmed, Generation, Note, Status, Facts,
-        Memory, DiskAt, Listener,
+        Answer, Change, Run, KeptDeb, ImageBuild, ItemEvent, Done, Trouble, Unconfirmed, Generation, Note, Status,
+        Facts, Memory, DiskAt, Listener, Renamed,
     )
     for name in [*message.model_fields, message.__name__.lower()]
 }  # fmt: skip

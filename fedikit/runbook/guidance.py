@@ -48,6 +48,14 @@ def show_advice(sentence: str, *, base: str = "") -> None:
     display(bundle, raw=True, metadata=ASIDE)  # type: ignore[no-untyped-call]
 
 
+def show_note(sentence: str) -> None:
+    """Shows something that the person should know, though the work goes on."""
+    from IPython.display import display
+
+    bundle = {"text/plain": f"note: {sentence}", "text/html": f"<b>note:</b> {html.escape(sentence)}"}
+    display(bundle, raw=True)  # type: ignore[no-untyped-call]
+
+
 class RunbookError(FedikitError):
     """Something a cell of a runbook says to the person before it: without a traceback."""
 

@@ -99,6 +99,7 @@ class VerifyParameters(RunbookParameters):
 
     configuration: ConfigurationPath = SAMPLE_CONFIGURATION
     environment: EnvironmentPath = LAB_ENVIRONMENT
+    limit: Limit = ()
 
 
 class RemoveParameters(RunbookParameters):

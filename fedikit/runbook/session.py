@@ -27,6 +27,7 @@ from fedikit.runbook.guidance import (
     StepStopped,
     advice_for,
     show_advice,
+    show_note,
 )
 from fedikit.runbook.history import expected_steps
 from fedikit.runbook.own_record import OwnRecord
@@ -73,6 +74,7 @@ class Run:
         self._sessions: Sessions | None = None
         self._steps: list[StepTaken] = []
         self._planned = ""
+        self._silent: tuple[str, ...] = ()
         self._told: list[dict[str, Any]] = []
 
     @property
@@ -161,7 +163,8 @@ class Run:
             verdict = fedikit.verify_deployment(deployment, limit=limit, tell=self.tell)
             self._keep("checks.xml", verdict.junit())
             self._keep("verdict.json", verdict.model_dump_json(indent=1))
-            self._require(verdict.passed, verdict, "not every check passed")
+            self._require(verdict.passed, verdict, self._with_silent("not every check passed"))
+            self._require(not self._silent, verdict, self._with_silent("every check passed"))
         return verdict
 
     def require_answers(self, asked: "fedikit.Plan | fedikit.Status") -> None:
@@ -184,6 +187,11 @@ class Run:
             self._require(False, diagnosis, "something stands in the way", hint="mend it, or go on: obstacles = 'say'")
         _show(diagnosis)
 
+    def note_answers(self, asked: "fedikit.Status") -> None:
+        """Notes which hosts do not answer: the others are checked nevertheless, and the run fails in the end."""
+        self._keep_answers(asked)
+        self._silent = tuple(name for name, host in asked.hosts.items() if host.error)
+
     def require_confirmed(self, environment: "Environment") -> None:
         """Makes sure that who wants to purge named the environment."""
         purge, confirm = getattr(self.parameters, "purge", False), getattr(self.parameters, "confirm", "")
@@ -191,6 +199,19 @@ class Run:
             return
         message = f"to purge takes the environment's name: confirm = {environment.name!r}"
         raise ConfigurationError(self.parameters.runbook, [Mistake("confirm", message)])
+
+    def require_back(self, plan: "fedikit.Plan", present: "fedikit.Status") -> None:
+        """Makes sure that each host that was to go back says of its last run that it came to where it was going."""
+        if self.is_dry_run:
+            return
+        going = {name: host.target for name, host in plan.hosts.items() if host.is_changeable}
+        ended = {name: host.last_run for name, host in present.hosts.items()}
+        away = [
+            name
+            for name, target in going.items()
+            if (last := ended.get(name)) is None or (last.state, last.target) != ("done", target)
+        ]
+        self._require(not away, present, f"not back where they were going: {', '.join(away)}")
 
     def require_done(self, plan: "fedikit.Plan") -> None:
         """Makes sure that a plan made after applying has nothing left to do."""
@@ -290,14 +311,21 @@ class Run:
         self._steps.append(StepTaken(name, 0.0, "not done: dry run"))
         return NothingDone(name)
 
+    def _with_silent(self, words: str) -> str:
+        return f"{words}, but no answer came from {', '.join(self._silent)}" if self._silent else words
+
     def _require(self, holds: bool, seen: Any, message: str, *, hint: str = "") -> None:
         if not holds:
             _show(seen)
             raise FedikitError(message, hint=hint)
 
     def _keep(self, name: str, text: str) -> None:
+        """Into the record; a full disk costs that, but not the run."""
         if self.record:
-            write_whole(self.record / name, self._scrubbed(text))
+            try:
+                write_whole(self.record / name, self._scrubbed(text))
+            except FedikitError as error:
+                show_note(f"{error.message}; the run goes on")
 
     def _scrubbed(self, text: str) -> str:
         return scrub(text, self._hidden) if self._hidden else text

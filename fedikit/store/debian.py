@@ -61,6 +61,7 @@ def resolve(
     if not lacking:
         return ()
     refuse_pieces(lacking, status, ours)
+    store.require_room()
     status = without_half_done(status, ours)
     lists = current_lists(codename, architecture, store=store, tell=tell)
     memory = store.directory / "resolved" / f"{_digest(lists.version, lacking, status)}.json"
