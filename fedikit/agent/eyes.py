@@ -5,13 +5,14 @@ import select
 from collections.abc import Callable
 from contextlib import suppress
 
-from .sight import ABSENT, BARRED, Sight, State, barred
+from .sight import ABSENT, BARRED, NUMBER, Sight, State, barred, row_of
 from .trouble import Trouble
 
 __all__ = ["ABSENT", "BARRED", "Eyes", "State", "as_user", "barred"]
 GONE = ("not-installed", "config-files")
 """What dpkg calls packages that are not there."""
 ASK_SECONDS = 30
+GETENT = "/usr/bin/getent"
 UNIT_PROPERTIES = ("Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "CanReload", "NeedDaemonReload")
 FALLEN_OVER = "auto-restart"
 """The sub-state of a unit that fell over, and that systemd will start once more: active, by its state."""
@@ -29,8 +30,29 @@ class Eyes(Sight):
         super().look_afresh()
         self._dpkg_status: bytes | None = None
         self._units: dict[str, dict[str, str]] = {}
+        self._told_of: dict[tuple[str, str], list[str]] = {}
         self.silent: dict[str, Exception] = {}
         """Servers on this host that were asked and did not answer, by their address, and what that comes to."""
+
+    # Accounts
+
+    def account(self, database: str, name: str) -> list[str]:
+        """The fields of a user or group, also of one that a name service knows (NSS); none if there is none."""
+        return self.accounts(database).get(name) or self._told_by_name_service(database, name)
+
+    def number_of(self, database: str, name: str) -> int | None:
+        row = self.account(database, name)
+        return int(row[NUMBER]) if row else None
+
+    def _told_by_name_service(self, database: str, name: str) -> list[str]:
+        """It may know names by others, so only an answer to the very name counts."""
+        if (database, name) not in self._told_of:
+            answer = ""
+            with suppress(Trouble):
+                answer = self.ask([GETENT, "--", database, name])
+            row = row_of(answer.partition("\n")[0], database)
+            self._told_of[database, name] = row if row and row[0] == name else []
+        return self._told_of[database, name]
 
     # Packages
 
