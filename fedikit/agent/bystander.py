@@ -9,12 +9,12 @@ Noted before the package is installed, in the ledger's `bystanders`:
 
 import contextlib
 import os
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from .blobs import Blobs
 from .control import Control, accounts_taken, control_of, files_taken, trees_taken
+from .dpkg_status import paragraph
 from .eyes import ABSENT, Eyes, State
 from .hands import Hands
 from .paths import brought_to_safety, put_back
@@ -73,8 +73,17 @@ def has_content(eyes: Eyes, path: str) -> bool:
 
 def has_remains(eyes: Eyes, name: str) -> bool:
     """Whether a package was removed, and its configuration is still there."""
-    remains = rb"\nPackage: %s\nStatus: \S+ \S+ config-files\n" % re.escape(name.encode())
-    return bool(re.search(remains, eyes.dpkg_status))
+    return paragraph(eyes.dpkg_status, name).get("Status", "").endswith(" config-files")
+
+
+def info_file(eyes: Eyes, name: str, kind: str) -> bytes:
+    """What dpkg keeps of a package, such as its `postrm`; empty if it keeps none.
+
+    Of one that may be there for several architectures, the file bears its architecture too.
+    """
+    architecture = paragraph(eyes.dpkg_status, name).get("Architecture", "")
+    paths = [f"{LISTS}/{spelling}.{kind}" for spelling in (name, f"{name}:{architecture}")]
+    return next((eyes.read(path) for path in paths if eyes.exists(path)), b"")
 
 
 def owned(eyes: Eyes, paths: Iterable[str]) -> set[str]:
@@ -83,7 +92,7 @@ def owned(eyes: Eyes, paths: Iterable[str]) -> set[str]:
     found: set[bytes] = set()
     for name in eyes.names(LISTS) if sought else ():
         if name.endswith(".list"):
-            found |= sought & {_merged_bytes(line) for line in eyes.read(f"{LISTS}/{name}").splitlines()}
+            found |= sought & {_merged_bytes(line) for line in eyes.read(f"{LISTS}/{name}").split(b"\n")}
     return {path for path in paths if _merged(path).encode() in found}
 
 
@@ -126,7 +135,7 @@ def renewed(hands: Hands, bystanders: dict[str, State], blobs: Blobs) -> dict[st
 
 def _conffiles(eyes: Eyes) -> set[str]:
     """Those of the paths that are configuration files, to dpkg: what lies there may be anybody's."""
-    lines = eyes.dpkg_status.decode(errors="replace").splitlines()
+    lines = eyes.dpkg_status.decode(errors="surrogateescape").split("\n")
     return {line.split()[0] for line in lines if line.startswith(" /")}
 
 

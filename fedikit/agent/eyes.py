@@ -5,12 +5,11 @@ import select
 from collections.abc import Callable
 from contextlib import suppress
 
+from .dpkg_status import GONE, paragraph, with_update
 from .sight import ABSENT, BARRED, NUMBER, Sight, State, barred, row_of
 from .trouble import Trouble
 
 __all__ = ["ABSENT", "BARRED", "Eyes", "State", "as_user", "barred"]
-GONE = ("not-installed", "config-files")
-"""What dpkg calls packages that are not there."""
 ASK_SECONDS = 30
 GETENT = "/usr/bin/getent"
 UNIT_PROPERTIES = ("Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "CanReload", "NeedDaemonReload")
@@ -63,7 +62,7 @@ class Eyes(Sight):
             path = "/var/lib/dpkg/status"
             status = b"\n" + self.read(path) if self.exists(path) else b"\n"
             for update in self.dpkg_updates():
-                status = _with_update(status, self.read(update))
+                status = with_update(status, self.read(update))
             self._dpkg_status = status
         return self._dpkg_status
 
@@ -74,16 +73,8 @@ class Eyes(Sight):
 
     def package(self, name: str) -> State:
         """`installed` and `version` of a package; `unfinished` where dpkg was cut short."""
-        start = self.dpkg_status.find(f"\nPackage: {name}\n".encode())
-        if start < 0:
-            return {"installed": False}
-        end = self.dpkg_status.find(b"\n\n", start)
-        fields = dict(
-            line.split(": ", 1)
-            for line in self.dpkg_status[start:end].decode(errors="surrogateescape").split("\n")
-            if ": " in line
-        )
-        condition = fields["Status"].split()[2]
+        fields = paragraph(self.dpkg_status, name)
+        condition = fields.get("Status", GONE[0]).split()[-1]
         if condition == "installed":
             return {"installed": True, "version": fields["Version"]}
         return {"installed": False} | ({} if condition in GONE else {"unfinished": True})
@@ -171,16 +162,6 @@ def _has_ended(process: int, seconds: int) -> bool:
     os.waitpid(process, 0)
     os.close(end)
     return in_time
-
-
-def _with_update(status: bytes, update: bytes) -> bytes:
-    """The status with one package's paragraph replaced, or added."""
-    name = next((line for line in update.splitlines() if line.startswith(b"Package: ")), b"")
-    start = status.find(b"\n" + name + b"\n")
-    if name and start >= 0:
-        end = status.find(b"\n\n", start)
-        status = status[:start] + (status[end + 1 :] if end >= 0 else b"\n")
-    return status.rstrip() + b"\n\n" + update.strip() + b"\n\n"
 
 
 def as_user(command: list[str], user: str) -> list[str]:
