@@ -8,13 +8,11 @@ from contextlib import suppress
 from .dpkg_status import GONE, paragraph, with_update
 from .sight import ABSENT, BARRED, NUMBER, Sight, State, barred, row_of
 from .trouble import Trouble
+from .unit_state import PROPERTIES, state_of
 
 __all__ = ["ABSENT", "BARRED", "Eyes", "State", "as_user", "barred"]
 ASK_SECONDS = 30
 GETENT = "/usr/bin/getent"
-UNIT_PROPERTIES = ("Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "CanReload", "NeedDaemonReload")
-FALLEN_OVER = "auto-restart"
-"""The sub-state of a unit that fell over, and that systemd will start once more: active, by its state."""
 
 
 class Eyes(Sight):
@@ -85,24 +83,16 @@ class Eyes(Sight):
         """Reads all units in one go."""
         if not names:
             return
-        command = ["systemctl", "show", "--property", ",".join(UNIT_PROPERTIES), "--", *names]
+        command = ["systemctl", "show", "--property", ",".join(PROPERTIES), "--", *names]
         blocks = self.ask(command).strip("\n").split("\n\n")
         for name, block in zip(names, blocks, strict=True):
-            self._units[name] = dict(line.split("=", 1) for line in block.splitlines())
+            self._units[name] = dict(line.split("=", 1) for line in block.split("\n") if "=" in line)
 
     def unit(self, name: str) -> State:
+        """What `unit_state.state_of` says of it."""
         if name not in self._units:
             self.look_at_units([name])
-        shown = self._units[name]
-        return {
-            "exists": shown["LoadState"] not in ("not-found", "masked"),
-            "active": shown["ActiveState"] in ("active", "reloading", "activating")
-            and shown["SubState"] != FALLEN_OVER,
-            "enabled": shown["UnitFileState"]
-            in ("enabled", "enabled-runtime", "static", "generated", "alias", "indirect"),
-            "can_reload": shown["CanReload"] == "yes",
-            "condition": shown["ActiveState"],
-        }
+        return state_of(self._units[name])
 
     def is_unit_outdated(self, name: str) -> bool:
         """Whether systemd has another file of the unit in mind than the one on the disk; it looked it up before."""
