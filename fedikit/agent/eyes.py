@@ -12,6 +12,7 @@ from .unit_state import PROPERTIES, state_of
 
 __all__ = ["ABSENT", "BARRED", "Eyes", "State", "as_user", "barred"]
 ASK_SECONDS = 30
+COMPLAINT_LENGTH = 300
 GETENT = "/usr/bin/getent"
 
 
@@ -106,11 +107,19 @@ class Eyes(Sight):
 
     def ask(self, command: list[str]) -> str:
         """What the command prints. Without `subprocess`: to import it takes longer than to look at the host."""
+        return self._said(command, (os.POSIX_SPAWN_OPEN, 2, "/dev/null", os.O_WRONLY, 0))
+
+    def complaint(self, command: list[str]) -> str:
+        """The last line that a command says, of what it prints and what it complains of."""
+        lines = self._said(command, (os.POSIX_SPAWN_DUP2, 1, 2)).strip().split("\n")
+        return "".join(sign for sign in lines[-1] if sign.isprintable())[:COMPLAINT_LENGTH]
+
+    def _said(self, command: list[str], errors: tuple[int, ...] | tuple[int, int, str, int, int]) -> str:
         command = self.own_command(command)
         with open(os.memfd_create("answer"), "r+b") as answer:
             redirections = [
                 (os.POSIX_SPAWN_DUP2, answer.fileno(), 1),
-                (os.POSIX_SPAWN_OPEN, 2, "/dev/null", os.O_WRONLY, 0),
+                errors,
             ]
             try:
                 process = os.posix_spawnp(command[0], command, os.environ, file_actions=redirections)
