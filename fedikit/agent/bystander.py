@@ -8,6 +8,7 @@ Noted before the package is installed, in the ledger's `bystanders`:
 """
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -128,15 +129,22 @@ def unpurged(bystanders: dict[str, State]) -> dict[str, str]:
 def renewed(hands: Hands, bystanders: dict[str, State], blobs: Blobs) -> dict[str, State]:
     """The files as they are now, unless they belong to a package: somebody may have edited them meanwhile."""
     paths = [path for path, state in bystanders.items() if state["type"] == "file" and hands.exists(path)]
-    taken = owned(hands, paths) - _conffiles(hands)
+    taken = owned(hands, paths) - _conffiles(hands).keys()
     states = {path: brought_to_safety(hands, path, blobs) for path in paths if path not in taken}
     return {path: state for path, state in states.items() if state["type"] == "file"}
 
 
-def _conffiles(eyes: Eyes) -> set[str]:
-    """Those of the paths that are configuration files, to dpkg: what lies there may be anybody's."""
+def _conffiles(eyes: Eyes) -> dict[str, str]:
+    """The configuration files of packages, with the MD5 as each was brought: what lies there may be anybody's."""
     lines = eyes.dpkg_status.decode(errors="surrogateescape").split("\n")
-    return {line.split()[0] for line in lines if line.startswith(" /")}
+    rows = [line.split() for line in lines if line.startswith(" /")]
+    return {row[0]: row[1] for row in rows if len(row) > 1}
+
+
+def is_as_packaged(eyes: Eyes, path: str) -> bool:
+    """Whether a package's configuration file is as the package brought it."""
+    brought = _conffiles(eyes).get(path)
+    return bool(brought) and hashlib.md5(eyes.read(path), usedforsecurity=False).hexdigest() == brought
 
 
 def bring_back(hands: Hands, bystanders: dict[str, State], blobs: Blobs) -> None:
