@@ -12,6 +12,8 @@ FALLEN_OVER = "auto-restart"
 """The sub-state of a unit that fell over, and that systemd will start once more: active, by its state."""
 STEADY_SECONDS = 10
 """How long a unit that systemd had to start again must be up to be taken for running."""
+SEVERAL = 2
+"""From how many starts by systemd on a unit counts as one that does not stay up."""
 ENABLED = ("enabled", "enabled-runtime", "static", "generated", "transient", "alias", "indirect")
 FIXED = ("static", "generated", "transient")
 """Units of which nobody can say whether they start at boot but what made them."""
@@ -61,7 +63,7 @@ def _fallen(shown: dict[str, str]) -> str:
     why = f" ({result})" if result not in ("", "success") else ""
     if shown["ActiveState"] == "failed":
         return f"it failed{why}"
-    is_again = _number(shown, "NRestarts") > 0 and not _is_steady(shown)
+    is_again = _number(shown, "NRestarts") >= SEVERAL and not _is_steady(shown)
     return f"it falls over again and again{why}" if shown["SubState"] == FALLEN_OVER or is_again else ""
 
 

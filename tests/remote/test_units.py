@@ -125,6 +125,7 @@ def test_who_has_the_port_that_a_unit_needs_is_named(stage: Stage) -> None:
         ({"NRestarts": "3"}, True),
         ({"NRestarts": "3", "StateChangeTimestampMonotonic": "now"}, False),
         ({"StateChangeTimestampMonotonic": "now"}, True),
+        ({"NRestarts": "1", "StateChangeTimestampMonotonic": "now"}, True),
         ({"ActiveState": "activating", "SubState": "auto-restart"}, False),
         ({"ActiveState": "activating", "SubState": "start"}, True),
         ({"ActiveState": "failed", "SubState": "failed"}, False),
