@@ -94,8 +94,8 @@ def holder_of_locks(eyes: Eyes) -> str:
 def _holder_of(eyes: Eyes, path: str) -> str:
     with suppress(FileNotFoundError, NotADirectoryError), _opened(eyes, path) as descriptor:
         asked = struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-        kind, _, _, _, process = struct.unpack(FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))
-        return "" if kind == fcntl.F_UNLCK else name_of_process(process)
+        held, _, _, _, process = struct.unpack(FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))
+        return "" if held == fcntl.F_UNLCK else name_of_process(process)
     return ""
 
 
