@@ -50,7 +50,7 @@ def _leaving(eyes: Eyes, departure: "Departure", entry: Record) -> Change | None
 def with_owed(wanted: list[Change]) -> list[Change]:
     """Items that hold, and that others are made for them to take up, are worked on too."""
     mended = mended_items(wanted)
-    owed = [kind_of(c.item).owed(c.item, mended) if c.action == "same" else [] for c in wanted]
+    owed = [kind_of(c.item).owed(c.item, mended) if c.action in ("same", "adopt") else [] for c in wanted]
     return [
         Change(change.item, "update", reasons, change.state) if reasons else change
         for change, reasons in zip(wanted, owed, strict=True)

@@ -32,9 +32,23 @@ def tell(hands: Hands, verb: str, name: str) -> None:
         hands.run(["systemctl", verb, name], seconds=seconds)
     except Trouble as trouble:
         ended = f"did not end within {seconds} s" if isinstance(trouble.__cause__, Overdue) else "failed"
-        raise Trouble(
-            f"{verb} of {name} {ended}", tail=hands.journal_of(name) or trouble.tail, hint=f"journalctl --unit {name}"
-        ) from trouble
+        raise _fallen(hands, name, f"{verb} of {name} {ended}", trouble.tail) from trouble
+
+
+def require_up(hands: Hands, name: str) -> None:
+    """Trouble, with why and the last lines of its journal, if a unit that was started is not up any more."""
+    state = hands.unit(name)
+    if not state["active"]:
+        why = f": {state['fallen']}" if state["fallen"] else ""
+        raise _fallen(hands, name, f"did not stay up: {state['condition']}{why}")
+
+
+def _fallen(hands: Hands, name: str, words: str, tail: str = "") -> Trouble:
+    from .ports import taken_ports  # seldom needed
+
+    journal = hands.journal_of(name)
+    taken = taken_ports(journal, name)
+    return Trouble(f"{words}; {taken}" if taken else words, tail=journal or tail, hint=f"journalctl --unit {name}")
 
 
 def patience(eyes: Eyes, verb: str, name: str) -> int:

@@ -5,6 +5,7 @@ items that it answers to: so a restart that a killed agent still owed is made up
 """
 
 import contextlib
+import time
 from typing import TYPE_CHECKING, Any
 
 from ..bystander import wake
@@ -13,8 +14,9 @@ from ..eyes import ABSENT, Eyes, State
 from ..hands import Hands
 from ..ledger import Record
 from ..settling import wait_until_settled
-from ..systemd import reread, set_enabled, tell
+from ..systemd import require_up, reread, set_enabled, tell
 from ..trouble import Trouble
+from ..unit_state import STEADY_SECONDS
 from ..work import Work
 from .kind import Kind
 
@@ -22,19 +24,40 @@ if TYPE_CHECKING:
     from ..batch import Batch
 
 Item = dict[str, Any]
+LOOK_SECONDS = 0.5
+MARGIN_SECONDS = 5
+OWED = "owed"
+"""What stands in the place of what was done where that counts no more."""
+MASKED_BY_PACKAGES = "/var/lib/systemd/deb-systemd-helper-masked"
+"""Debian's packages mask their units when they leave, until they come again, and note that here."""
 
 
 class UnitKind(Kind):
     def observe(self, eyes: Eyes, item: Item) -> State:
         state = eyes.unit(item["name"])
+        if state["masked"] and not eyes.exists(f"{MASKED_BY_PACKAGES}/{item['name']}"):
+            return {**ABSENT, "installed": False, "masked": state["masked"], "active": state["active"]}
         return {"type": "unit", **state} if state["exists"] else ABSENT
+
+    def conflict(self, item: Item, state: State) -> str:
+        is_held = not item["enabled"] and not item["active"]
+        return f"is masked: {state['masked']} lets it run" if state.get("masked") and not is_held else ""
 
     def differences(self, item: Item, state: State, done: str) -> list[str]:
         if state == ABSENT:
             return ["absent"]
-        enabled = [] if state["enabled"] == item["enabled"] else [_change(state["enabled"], "enabled", "disabled")]
+        if state["type"] == "absent":
+            return ["active → inactive"] if state["active"] else []  # masked, and not to run
+        is_as_wanted = state["is_fixed"] or state["enabled"] == item["enabled"]
+        enabled = [] if is_as_wanted else [_change(state["enabled"], "enabled", "disabled")]
         active = [] if state["active"] == item["active"] else [_change(state["active"], "active", "inactive")]
-        owed = ["to restart or reload"] if item["active"] and done != item["fingerprint"] and not active else []
+        active += [state["fallen"]] if active and state["fallen"] else []
+        active += [f"its file cannot be used: {state['broken']}"] if state["broken"] else []
+        is_owed = done not in (
+            "",
+            item["fingerprint"],
+        )  # one that runs, and that nothing changes for, is taken as it is
+        owed = ["to restart or reload"] if item["active"] and is_owed and not active else []
         return enabled + active + owed
 
     def converge(self, hands: Hands, item: Item, work: Work) -> None:
@@ -49,6 +72,12 @@ class UnitKind(Kind):
             raise Trouble(
                 f"there is no unit {name} on this host", hint="list the package or file that brings it before it"
             )
+        if conflict := self.conflict(item, state):
+            raise Trouble(conflict)
+        if state.get("broken"):
+            raise Trouble(
+                f"the file of {name} cannot be used: {state['broken']}", hint=f"systemd-analyze verify {name}"
+            )
         if verb := _verb(item, state, work.done):
             tell(hands, verb, name)
         work.entry["done"] = item["fingerprint"]
@@ -56,10 +85,10 @@ class UnitKind(Kind):
     def remove(self, hands: Hands, item: Item, work: Work) -> str:
         hands.look_afresh()
         state = self.observe(hands, item)
-        if state == ABSENT:
+        if state["type"] == "absent":
             return ""
         was_enabled, was_active = work.prior.get("enabled", False), work.prior.get("active", False)
-        if state["enabled"] != was_enabled:
+        if not state["is_fixed"] and state["enabled"] != was_enabled:
             hands.run(["systemctl", "--quiet", "--no-reload", "enable" if was_enabled else "disable", item["name"]])
         if not was_active:
             tell(hands, "stop", item["name"])
@@ -77,24 +106,18 @@ class UnitKind(Kind):
     def clear(self, entry: Record, mended: set[str]) -> None:
         """What a unit runs with, less what is about to change under it: so that a restart is owed from now on."""
         done, unit = entry["done"], entry["item"]
-        if not done or mended.intersection(unit["restart_on"]):
-            entry["done"] = None
+        if mended.intersection(unit["restart_on"]):
+            entry["done"] = OWED
         elif mended.intersection(unit["reload_on"]):
-            entry["done"] = done.split(":")[0] + ":"
+            entry["done"] = (done or OWED).split(":")[0] + ":"
 
     def after_making(self, batch: "Batch", made: list[Change]) -> None:
         """Which of them start at boot, all at once: to enable a unit takes systemd longer than to start it."""
-        hands = batch.hands
-        hands.look_afresh()
-        hands.look_at_units([change.item["name"] for change in made])
+        batch.hands.look_afresh()
+        batch.hands.look_at_units([change.item["name"] for change in made])
         for enabled in (True, False):
-            names = [
-                name
-                for change in made
-                if change.item["enabled"] == enabled != hands.unit(name := change.item["name"])["enabled"]
-            ]
-            if names:
-                set_enabled(hands, names, enabled=enabled)
+            if names := [change.item["name"] for change in made if _is_to_be(batch.hands, change.item, enabled)]:
+                set_enabled(batch.hands, names, enabled=enabled)
 
     def finish(self, batch: "Batch", wanted: list[Change]) -> None:
         """Trouble if a unit that was just started has fallen over since; most that cannot run do so at once."""
@@ -103,11 +126,8 @@ class UnitKind(Kind):
         hands.look_afresh()
         hands.look_at_units([item["name"] for item in items])
         for item in items:
-            if item["active"] and not hands.unit(item["name"])["active"]:
-                condition = hands.unit(item["name"])["condition"]
-                trouble = Trouble(f"did not stay up: {condition}", tail=hands.journal_of(item["name"]))
-                trouble.item = item["id"]
-                raise trouble
+            if item["active"]:
+                _require_up(hands, item)
 
     def unit(self, item: Item) -> str:
         return str(item["name"])
@@ -134,6 +154,25 @@ class UnitKind(Kind):
 KIND = UnitKind()
 
 
+def _require_up(hands: Hands, item: Item) -> None:
+    """One that systemd had to start again is given the time to show that it is steady."""
+    deadline = time.monotonic() + STEADY_SECONDS + MARGIN_SECONDS
+    while hands.unit(item["name"])["is_unsteady"] and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
+        hands.look_afresh()
+    try:
+        require_up(hands, item["name"])
+    except Trouble as trouble:
+        trouble.item = item["id"]
+        raise
+
+
+def _is_to_be(eyes: Eyes, item: Item, enabled: bool) -> bool:
+    """Whether it is still to be enabled, or to be disabled; some units are neither, whatever is said."""
+    state = eyes.unit(item["name"])
+    return item["enabled"] == enabled != state["enabled"] and not state["is_fixed"] and not state["masked"]
+
+
 def _prior(batch: "Batch", change: Change) -> State:
     prior: State = batch.ledger.entries[change.id]["prior"]
     return prior
@@ -154,7 +193,7 @@ def _verb(item: Item, state: State, done: str) -> str:
         return "stop" if state["active"] else ""
     if not state["active"]:
         return "start"
-    if done == item["fingerprint"]:
+    if done in ("", item["fingerprint"]):
         return ""
     is_reload_enough = done.split(":")[0] == item["fingerprint"].split(":")[0] and state["can_reload"]
     return "reload" if is_reload_enough else "restart"
