@@ -104,7 +104,7 @@ class Contact:
     def serve(self) -> int:
         ledger = Ledger(self.home, self.request["deployment"])
         if self.request["op"] == "status":
-            self.channel.send(self._status(ledger))
+            self.channel.send(self._status(ledger) | self._health(ledger))
             return 0
         if self.request["op"] == "note":
             ledger.note({"time": now(), "who": self.request["who"], "note": self.request["note"]})
@@ -223,6 +223,15 @@ class Contact:
             "python": "{}.{}.{}".format(*sys.version_info),
             **release(self.eyes),
         }
+
+    def _health(self, ledger: Ledger) -> Record:
+        """How well that is what is held here, if that is asked."""
+        if not self.request.get("health"):
+            return {}
+        from .health import health_of  # not needed to plan
+
+        self.eyes.say_alive = lambda: self.channel.send({"event": "alive"})
+        return {"health": health_of(self.eyes, ledger)}
 
     # The order
 
