@@ -204,16 +204,12 @@ class Contact:
 
     def _status(self, ledger: Ledger) -> Record:
         from .disk_space import disk_of_data  # not needed to plan
+        from .generations import told_of  # not needed to plan
 
-        generations = [ledger.read_generation(number) for number in ledger.generations()]
-        shown = ("number", "time", "run", "note", "who")
         return {
             "event": "status",
             "generation": ledger.generation,
-            "generations": [
-                {key: generation.get(key, "") for key in shown} | {"items": len(generation["items"])}
-                for generation in generations
-            ],
+            "generations": told_of(ledger),
             "items": {id: entry["state"] for id, entry in ledger.entries.items()},
             "last_run": ledger.last_run(),
             "busy": describe(holder) if (holder := lock_holder(self.home)) else "",

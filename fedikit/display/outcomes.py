@@ -3,8 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from fedikit.display import markup
@@ -16,18 +14,13 @@ DETAIL_WIDTH = 48
 OUTCOMES = {"changed": "green", "same": "dim", "failed": "bold red", "skipped": "yellow"}
 
 
-def _grid(*ratios: str) -> Table:
-    table = Table.grid(padding=(0, 1))
-    for style in ratios:
-        table.add_column(style=style, no_wrap=style == "bold")
-    return table
-
-
-def draw_report(report: Report) -> Iterator[RenderableType]:
-    table = _grid("bold", "", "", "")
-    for row in map(_row, report.hosts.values()):
-        table.add_row(*row)
-    yield table
+def draw_report(report: Report) -> Iterator[Text]:
+    rows = [_row(host) for host in report.hosts.values()]
+    widths = [max(cell.cell_len for cell in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        for cell, width in zip(row, widths, strict=True):
+            cell.pad_right(width - cell.cell_len)
+        yield Text(" ").join(row)
     yield from _below_hosts(report)
 
 
@@ -38,7 +31,7 @@ def html_of_report(report: Report) -> Iterator[str]:
 
 def _row(host: HostReport) -> tuple[Text, ...]:
     return (
-        Text(host.host),
+        Text(host.host, style="bold"),
         Text(host.outcome, style=OUTCOMES[host.outcome]),
         Text(_done(host)),
         Text(f"{host.seconds:.1f} s"),

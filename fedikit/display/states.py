@@ -9,9 +9,11 @@ from fedikit.display import markup
 from fedikit.display.words import plural, span
 from fedikit.model.item import class_of
 from fedikit.results.health import CertificateHealth, DiskHealth, Drift, Health, UnitHealth
-from fedikit.results.status import HostStatus, Status
+from fedikit.results.status import Generation, HostStatus, Moves, Status
 
 NOTES_SHOWN = 5
+FEW_NAMED = 3
+"""So many items of a sort are named in a status of all generations."""
 
 
 def html_of_status(status: Status) -> Iterator[str]:
@@ -19,16 +21,49 @@ def html_of_status(status: Status) -> Iterator[str]:
 
 
 def draw_status(status: Status) -> Iterator[Text]:
+    return _drawn(status, named=FEW_NAMED)
+
+
+def draw_whole_status(status: Status) -> Iterator[Text]:
+    """The same with every item that a generation has otherwise than the one before."""
+    return _drawn(status, named=None)
+
+
+def _drawn(status: Status, *, named: int | None) -> Iterator[Text]:
     for host in status.hosts.values():
         yield Text.assemble((host.host, "bold"), "  ", *_host_status(host))
         for generation in reversed(host.generations):
-            current = "*" if generation.number == host.generation else " "
-            words = f"{generation.time}  {plural(generation.items, 'item'):<9} {generation.note}, by {generation.who}"
-            yield Text(f"  {current} generation {generation.number:<3} {words}", style="" if current == "*" else "dim")
+            yield from _generation_lines(generation, named, is_current=generation.number == host.generation)
         if host.health:
             yield from _health_lines(host.health)
         for note in host.notes[-NOTES_SHOWN:]:
             yield Text(f"    {note.time}  {note.who} {note.note}", style="dim")
+
+
+def _generation_lines(generation: Generation, named: int | None, *, is_current: bool) -> Iterator[Text]:
+    sign, style = ("*", "") if is_current else (" ", "dim")
+    words = f"{generation.time}  {plural(generation.items, 'item'):<9} {generation.note}, by {generation.who}"
+    yield Text(f"  {sign} generation {generation.number:<3} {words}", style=style)
+    for moved in _moved(generation.moves, named) if generation.moves else ():
+        yield Text(f"      {moved}", style=style)
+
+
+def _moved(moves: Moves, named: int | None) -> Iterator[str]:
+    """What came, became another or went: how many, and by name the first of them, or all that are known."""
+    signs = (
+        ("+", moves.added, moves.counts.added),
+        ("~", moves.changed, moves.counts.changed),
+        ("-", moves.removed, moves.counts.removed),
+    )
+    for sign, ids, count in signs:
+        names = [_plain(identity) for identity in ids[:named]]
+        if count:
+            yield f"{sign} {count}: {', '.join(names)}" + f" and {count - len(names)} more" * (count > len(names))
+
+
+def _plain(identity: str) -> str:
+    kind, _, name = identity.partition(":")
+    return f"{kind} {class_of(identity).plain_name(name)}"
 
 
 def _host_status(host: HostStatus) -> Iterable[str | tuple[str, str]]:
@@ -84,8 +119,7 @@ def _words_of_unit(unit: UnitHealth) -> str:
 
 
 def _words_of_drift(drift: Drift) -> str:
-    kind, _, name = drift.id.partition(":")
-    return f"{kind} {class_of(drift.id).plain_name(name)} was changed: {', '.join(drift.reasons)}"
+    return f"{_plain(drift.id)} was changed: {', '.join(drift.reasons)}"
 
 
 def _counts(health: Health) -> Iterator[str]:

@@ -185,6 +185,23 @@ class Noted(Message):
     event: Literal["noted"]
 
 
+class Counts(Message):
+    """How many items came, became another, or went."""
+
+    added: Count
+    changed: Count
+    removed: Count
+
+
+class Moves(Message):
+    """What a generation has otherwise than the one before it; of each sort no more than can be read."""
+
+    added: Annotated[tuple[Id, ...], Field(max_length=MOST_PARTS)]
+    changed: Annotated[tuple[Id, ...], Field(max_length=MOST_PARTS)]
+    removed: Annotated[tuple[Id, ...], Field(max_length=MOST_PARTS)]
+    counts: Counts
+
+
 class Generation(Message):
     """A wanted state that was reached."""
 
@@ -194,6 +211,7 @@ class Generation(Message):
     note: Line
     who: Line
     items: Count
+    moves: Moves | None = None
 
 
 class Note(Message):
@@ -313,6 +331,8 @@ _OUR_NAMES = {
         Status,
         Health,
         UnitHealth,
+        Moves,
+        Counts,
         Drift,
         DiskHealth,
     )

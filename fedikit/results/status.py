@@ -7,6 +7,23 @@ from fedikit.results.disk import Disk
 from fedikit.results.health import Health
 
 
+class Counts(Value):
+    """How many items came with a generation, became another, or went."""
+
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+
+
+class Moves(Value):
+    """What a generation has otherwise than the one before it: ids of items, the first of many."""
+
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    counts: Counts = Counts()
+
+
 class Generation(Value):
     """A wanted state that was reached on a host; UTC time."""
 
@@ -16,6 +33,8 @@ class Generation(Value):
     note: str
     who: str
     items: int
+    moves: Moves | None = None
+    """Unknown of the oldest that a host keeps."""
 
 
 class LastRun(Value):
@@ -87,3 +106,11 @@ class Status(Value):
     @property
     def is_well(self) -> bool:
         return all(host.is_well for host in self.hosts.values())
+
+    def of_generation(self, number: int) -> "Status":
+        """The same with that generation alone, where a host has it."""
+        hosts = {
+            name: host.model_copy(update={"generations": tuple(g for g in host.generations if g.number == number)})
+            for name, host in self.hosts.items()
+        }
+        return self.model_copy(update={"hosts": hosts})

@@ -29,7 +29,7 @@ RUNS = 12
 
 
 class LikeSnac:
-    """Counts wrong logins as snac does: who brings no password is refused and not counted; after five, nobody gets in."""
+    """Counts wrong logins as snac does: who brings no password is not counted; after five, nobody gets in."""
 
     def __init__(self, password: str = SECRET) -> None:
         self.key = "Basic " + base64.b64encode(f"test:{password}".encode()).decode()
