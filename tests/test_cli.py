@@ -1,12 +1,15 @@
 """The command line: exit statuses, words, and what it prints for programs."""
 
 import json
+import socket
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from fedikit.apply import apply_plan
 from fedikit.environment.load import load_environment
@@ -90,6 +93,30 @@ def test_a_host_that_is_down_is_told_in_its_place_with_exit_status_1(folder: Pat
     assert "root@127.0.0.1:1 cannot be reached" in done.stdout
     assert "is the machine up?" in done.stdout
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("nothing", "is not there"), ("folder", "cannot be read: is a directory"), ("text", "is no private key"),
+     ("locked", "is locked by a passphrase")],
+)  # fmt: skip
+def test_a_private_key_that_cannot_be_used_is_told_in_words(folder: Path, kind: str, words: str) -> None:
+    key = folder / "key"
+    if kind == "folder":
+        key.mkdir()
+    elif kind == "text":
+        key.write_text("no key\n")
+    elif kind == "locked":
+        made = ed25519.Ed25519PrivateKey.generate()
+        locked = serialization.BestAvailableEncryption(b"a passphrase")
+        form = (serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, locked)
+        key.write_bytes(made.private_bytes(*form))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        where = f'port = {server.getsockname()[1]}\nidentity_file = "key"'
+        (folder / "environment.toml").write_text(NOBODY_LISTENS.replace("port = 1", where))
+        told = fedikit(folder, "status", "-e", "environment.toml").stdout
+    assert words in told
+    assert "is the machine up?" not in told
 
 
 def test_nothing_is_changed_unasked_where_there_is_nobody_to_ask(folder: Path) -> None:

@@ -126,9 +126,9 @@ def connect(host: str, ssh: Ssh, line: socket.socket | None = None) -> fabric.Co
 
     It knows exactly one host key or, if none is named, the user's known hosts.
     """
-    if ssh.identity_file and not Path(ssh.identity_file).expanduser().is_file():
+    if ssh.identity_file and (problem := _problem_with_key(Path(ssh.identity_file).expanduser())):
         hint = f"see hosts.{host}.identity_file in the environment"
-        raise ConnectionFailed(host, f"the private key {ssh.identity_file} is not there", hint=hint)
+        raise ConnectionFailed(host, f"the private key {ssh.identity_file} {problem}", hint=hint)
     connection = fabric.Connection(
         ssh.address,
         user=ssh.user,
@@ -142,6 +142,21 @@ def connect(host: str, ssh: Ssh, line: socket.socket | None = None) -> fabric.Co
         connection.open()
     _be_prompt(connection.transport)
     return connection
+
+
+def _problem_with_key(path: Path) -> str:
+    """Why a private key cannot be used; empty if it can."""
+    try:
+        paramiko.PKey.from_path(path)
+    except FileNotFoundError:
+        return "is not there"
+    except OSError as error:
+        return f"cannot be read: {(error.strerror or str(error)).lower()}"
+    except (paramiko.PasswordRequiredException, TypeError):  # what cryptography says of a key that is locked
+        return "is locked by a passphrase: have an SSH agent hold it, and leave identity_file out"
+    except Exception:  # whatever Paramiko makes of a file that is no key
+        return "is no private key that can be read"
+    return ""
 
 
 def _how_to_log_in(ssh: Ssh) -> dict[str, object]:
