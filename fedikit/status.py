@@ -52,6 +52,6 @@ def _certificate(site: str, text: str) -> CertificateHealth:
 
     try:
         read = x509.load_pem_x509_certificate(text.encode())
+        return CertificateHealth(site=site, begins=read.not_valid_before_utc, expires=read.not_valid_after_utc)
     except ValueError:
         return CertificateHealth(site=site)
-    return CertificateHealth(site=site, begins=read.not_valid_before_utc, expires=read.not_valid_after_utc)
