@@ -46,11 +46,6 @@ def test_the_health_of_a_host_tells_of_it(lab: Lab, scene: Scene) -> None:
     assert [(drift.id, drift.reasons) for drift in health.drift] == [
         ("file:/etc/app.conf", ("content: +1 −2 lines", "mode 0600 → 0644")),
     ]
-    lab["one"].succeed("systemctl mask --runtime app.service")
-    health = read_status(scene.environment, health=True).hosts["one"].health
-    assert health
-    assert health.units[0].state == "masked"
-    lab["one"].succeed("systemctl unmask --runtime app.service")
 
 
 def test_it_is_restored_and_the_edition_saved(lab: Lab, scene: Scene) -> None:
