@@ -2,6 +2,7 @@
 
 FedikitError                 anything fedikit says in words; exit status 1
 ├── ConfigurationError       mistakes in a file that a person wrote; all at once, exit status 2
+│   └── SeveralFiles         those of several files
 ├── HostError                one host; carries its name
 │   ├── ConnectionFailed     not reachable, or not let in
 │   │   └── HostKeyRefused   the key is not the one that the environment names
@@ -89,6 +90,16 @@ class ConfigurationError(FedikitError):
         count = "1 mistake" if len(self.mistakes) == 1 else f"{len(self.mistakes)} mistakes"
         lines = "\n".join(f"  {mistake}" for mistake in self.mistakes)
         super().__init__(f"{source}: {count}\n{lines}", hint=hint)
+
+
+class SeveralFiles(ConfigurationError):
+    """The mistakes of several files, file by file."""
+
+    def __init__(self, errors: Sequence[ConfigurationError]) -> None:
+        mistakes = [mistake for error in errors for mistake in error.mistakes]
+        super().__init__(" and ".join(error.source for error in errors), mistakes)
+        self.message = "\n".join(error.text for error in errors)
+        self.args = (self.message,)
 
 
 class HostError(FedikitError):

@@ -1,13 +1,21 @@
 """The command line: exit statuses, words, and what it prints for programs."""
 
 import json
+import socket
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from fedikit.apply import apply_plan
+from fedikit.environment.load import load_environment
+from fedikit.model.host import HostState
+from fedikit.model.item import File
+from fedikit.plan import make_plan
 from fedikit.remote.directory import DirectoryMachine
 
 CONFIGURATION = {
@@ -87,12 +95,106 @@ def test_a_host_that_is_down_is_told_in_its_place_with_exit_status_1(folder: Pat
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("nothing", "is not there"), ("folder", "cannot be read: is a directory"), ("text", "is no private key"),
+     ("locked", "is locked by a passphrase")],
+)  # fmt: skip
+def test_a_private_key_that_cannot_be_used_is_told_in_words(folder: Path, kind: str, words: str) -> None:
+    key = folder / "key"
+    if kind == "folder":
+        key.mkdir()
+    elif kind == "text":
+        key.write_text("no key\n")
+    elif kind == "locked":
+        made = ed25519.Ed25519PrivateKey.generate()
+        locked = serialization.BestAvailableEncryption(b"a passphrase")
+        form = (serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, locked)
+        key.write_bytes(made.private_bytes(*form))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        where = f'port = {server.getsockname()[1]}\nidentity_file = "key"'
+        (folder / "environment.toml").write_text(NOBODY_LISTENS.replace("port = 1", where))
+        told = fedikit(folder, "status", "-e", "environment.toml").stdout
+    assert words in told
+    assert "is the machine up?" not in told
+
+
 def test_nothing_is_changed_unasked_where_there_is_nobody_to_ask(folder: Path) -> None:
     """The one test that plans for this very machine; a plan changes nothing."""
     (folder / "environment.toml").write_text(THIS_MACHINE)
     done = fedikit(folder, "apply", "-e", "environment.toml")
     assert done.returncode == 1
     assert "give --yes" in done.stderr
+
+
+def test_the_environment_may_be_named_by_a_variable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "environment.toml").write_text(IN_A_DIRECTORY)
+    assert "FEDIKIT_ENVIRONMENT" in fedikit(folder, "status").stderr
+    monkeypatch.setenv("FEDIKIT_ENVIRONMENT", "environment.toml")
+    assert fedikit(folder, "status").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["aply"], 'did you mean "apply"?'),
+        (["plan", "-e", "environment.toml", "--limit", "hre"], 'did you mean "here"?'),
+        (["run", "delpoy"], 'did you mean "deploy"?'),
+        (["plan", "-e", "environment.toml", "--jsno"], "--json"),
+    ],
+)
+def test_who_mistypes_a_name_is_told_which_is_meant(folder: Path, words: list[str], told: str) -> None:
+    done = fedikit(folder, *words)
+    assert (done.returncode, told in done.stderr) == (2, True), done.stderr
+
+
+def test_the_mistakes_of_both_files_come_at_once(folder: Path) -> None:
+    (folder / "configuration.json").write_text(json.dumps(CONFIGURATION | {"domian": "x"}))
+    (folder / "environment.toml").write_text('name = "home"\n[hosts.here]\ntype = "directory"\npaht = "x"\n')
+    done = fedikit(folder, "plan", "-e", "environment.toml")
+    assert done.returncode == 2
+    assert "domian" in done.stderr
+    assert "paht" in done.stderr
+
+
+def test_files_may_name_their_schema(folder: Path) -> None:
+    (folder / "environment.toml").write_text('"$schema" = "e.json"\n' + IN_A_DIRECTORY)
+    off = {"$schema": "c.json", "hello": {"enable": False}}
+    (folder / "configuration.json").write_text(json.dumps(CONFIGURATION | off))
+    assert fedikit(folder, "plan", "-e", "environment.toml").returncode == 0
+    assert "$schema" in json.loads(fedikit(folder, "schema", "configuration").stdout)["properties"]
+
+
+@pytest.mark.parametrize(("is_wanted", "status"), [(False, 0), (True, 2)])
+def test_a_plan_can_tell_by_its_exit_status_that_something_would_change(
+    folder: Path, is_wanted: bool, status: int
+) -> None:
+    environment = load_environment(_in_a_directory(folder))
+    machine = DirectoryMachine.at(folder / "machine")
+    item = File(path="/etc/a", content="a")
+    host = HostState(connection=machine.connection, items=(item,))
+    if is_wanted:
+        apply_plan(make_plan(environment.empty().model_copy(update={"hosts": {"here": host}})))
+    done = fedikit(folder, "plan", "-e", "environment.toml", "--detailed-exitcode")
+    assert done.returncode == status, done.stderr
+    assert fedikit(folder, "plan", "-e", "environment.toml").returncode == 0
+
+
+def _in_a_directory(folder: Path) -> Path:
+    (folder / "configuration.json").write_text(json.dumps(CONFIGURATION | {"hello": {"enable": False}}))
+    (folder / "environment.toml").write_text(IN_A_DIRECTORY)
+    return folder / "environment.toml"
+
+
+def test_a_host_that_is_not_well_is_told_by_the_exit_status(folder: Path) -> None:
+    environment = load_environment(_in_a_directory(folder))
+    machine = DirectoryMachine.at(folder / "machine")
+    host = HostState(connection=machine.connection, items=(File(path="/etc/a", content="a"),))
+    apply_plan(make_plan(environment.empty().model_copy(update={"hosts": {"here": host}})))
+    words = ["status", "-e", "environment.toml"]
+    assert fedikit(folder, *words, "--health").returncode == 0
+    machine.path("/etc/a").write_text("b")
+    assert (fedikit(folder, *words).returncode, fedikit(folder, *words, "--health").returncode) == (0, 1)
 
 
 def test_json_is_all_that_is_printed(folder: Path) -> None:

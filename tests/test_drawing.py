@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from fedikit.display.drawing import lines_of, mimebundle
+from fedikit.display.drawing import lines_of, mimebundle, texts_of
 from fedikit.model.deployment import Deployment
 from fedikit.model.host import HostState, Local
 from fedikit.results.plan import HostPlan, ImageParts, Plan, PlannedChange, PlannedDeb
 from fedikit.results.report import HostReport, ItemReport, Report
-from fedikit.results.status import Generation, HostStatus, LastRun, Status
+from fedikit.results.services import Service, Services
+from fedikit.results.status import Counts, Generation, HostStatus, LastRun, Moves, Status
 from fedikit.verify import CheckResult, Verdict
 
 DEB = PlannedDeb(name="caddy", version="2.6", sha256="0" * 64, size=14_200_000)
@@ -100,6 +101,52 @@ def test_a_host_that_cannot_be_planned_says_why() -> None:
 def test_a_long_file_is_cut_short() -> None:
     change = PlannedChange(id="file:/etc/a", action="create", after="".join(f"{n}\n" for n in range(100)))
     assert "… 90 lines more" in shown(plan_of(HostPlan(host="social", changes=(change,))))
+
+
+def test_a_long_file_can_be_seen_whole() -> None:
+    change = PlannedChange(id="file:/etc/a", action="create", after="".join(f"{n}\n" for n in range(100)))
+    plan = plan_of(HostPlan(host="social", changes=(change,)))
+    assert "+99" in "\n".join(text.plain for text in texts_of(plan, whole=True))
+    assert "+99" not in shown(plan)
+    assert "all of /etc/a" in html_of(plan)
+    assert "+99" in html_of(plan)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_lines_break_between_words_and_the_reason_of_a_failure_stays_whole(width: int) -> None:
+    reason = "the connection was refused by a machine that is called social, which may well be asleep " * 3
+    bad = HostReport(host="social", outcome="failed", error=reason.strip(), seconds=0.3)
+    lines = list(lines_of(Report(purpose="apply", run="r1", hosts={"social": bad}, seconds=1.3), width))
+    assert all(len(line) <= width for line in lines)
+    assert " ".join(reason.split()) in " ".join(" ".join(lines).split())
+
+
+def test_where_services_are_is_said_without_any_password() -> None:
+    services = Services(
+        all=(
+            Service(application="hello", commands=("hello (on shells)",)),
+            Service(
+                application="mastodon", address="https://m.example", username="test", email="t@m.example",
+                password="fedikit secret show mastodon/initial-user",
+            ),
+        )
+    )  # fmt: skip
+    assert shown(services).splitlines() == [
+        "Your services:",
+        "  hello     hello (on shells)",
+        "  mastodon  https://m.example",
+        "            test (t@m.example) signs in; the password: fedikit secret show mastodon/initial-user",
+    ]
+
+
+def test_a_generation_says_what_came_changed_and_went() -> None:
+    moves = Moves(added=("file:/a", "file:/b", "file:/c", "file:/d"), changed=("unit:x.service",),
+                  counts=Counts(added=4, changed=1))  # fmt: skip
+    generation = Generation(number=2, time="", run="r2", note="apply", who="a@b", items=3, moves=moves)
+    status = Status(deployment="home", hosts={"one": HostStatus(host="one", generations=(generation,))})
+    assert "+ 4: file /a, file /b, file /c and 1 more" in shown(status)
+    assert "~ 1: unit x.service" in shown(status)
+    assert "file /d" in "\n".join(text.plain for text in texts_of(status.of_generation(2), whole=True))
 
 
 def test_a_report_says_what_was_done_what_failed_and_what_was_saved() -> None:

@@ -122,7 +122,7 @@ class Contact:
         """The answer to what is no plan; what it needs is not needed to plan."""
         match self.request["op"]:
             case "status":
-                return self._status(ledger)
+                return self._status(ledger) | self._health(ledger)
             case "facts":
                 from .facts import facts_of
 
@@ -268,16 +268,12 @@ class Contact:
 
     def _status(self, ledger: Ledger) -> Record:
         from .disk_space import disk_of_data  # not needed to plan
+        from .generations import told_of  # not needed to plan
 
-        generations = [ledger.read_generation(number) for number in ledger.generations()]
-        shown = ("number", "time", "run", "note", "who")
         return {
             "event": "status",
             "generation": ledger.generation,
-            "generations": [
-                {key: generation.get(key, "") for key in shown} | {"items": len(generation["items"])}
-                for generation in generations
-            ],
+            "generations": told_of(ledger),
             "items": {id: entry["state"] for id, entry in ledger.entries.items()},
             "last_run": ledger.last_run(),
             "busy": describe(holder) if (holder := lock_holder(self.home)) else "",
@@ -287,6 +283,15 @@ class Contact:
             "python": "{}.{}.{}".format(*sys.version_info),
             **release(self.eyes),
         }
+
+    def _health(self, ledger: Ledger) -> Record:
+        """How well that is what is held here, if that is asked."""
+        if not self.request.get("health"):
+            return {}
+        from .health import health_of  # not needed to plan
+
+        self.eyes.say_alive = lambda: self.channel.send({"event": "alive"})
+        return {"health": health_of(self.eyes, ledger)}
 
     # The order
 

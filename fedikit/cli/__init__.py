@@ -26,6 +26,8 @@ import click
 from fedikit import __version__
 from fedikit.errors import FedikitError
 
+INTERRUPTED = 130
+"""What shells say of what Ctrl-C ended."""
 COLLECT_AFTER = 100_000
 """New objects between two searches for garbage: what is imported is none, and looking through it takes its time."""
 VERBS = ("apply", "lock", "plan", "remove", "rollback", "schema", "status", "verify")
@@ -62,12 +64,25 @@ class Commands(click.Group):
         command: click.Command = getattr(import_module(FOUND_IN[cmd_name]), cmd_name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Says which verb may be meant by a word that is none."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            from fedikit.model.mistake import did_you_mean
+
+            ctx.fail(f'There is no verb "{args[0]}"{did_you_mean(args[0], self.list_commands(ctx))}')
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except FedikitError as error:
             click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
             ctx.exit(error.exit_status)
+        except KeyboardInterrupt:  # before there was anything to tell, or where a command undoes what it began
+            click.echo("stopped by Ctrl-C", err=True)
+            ctx.exit(INTERRUPTED)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

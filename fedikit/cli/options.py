@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from fedikit.model.deployment import Deployment
 
 CONFIGURATION = "configuration.json"
+ENVIRONMENT = "FEDIKIT_ENVIRONMENT"
+"""The variable that names the provider's file where no option does; for runbooks, `runbook.arguments` reads it."""
 
 
 def options(*names: str) -> Callable[[Any], Any]:
@@ -19,13 +21,15 @@ def options(*names: str) -> Callable[[Any], Any]:
     known = {
         "configuration": click.argument("configuration", required=False, type=click.Path()),
         "environment": click.option(
-            "--environment", "-e", required=True, type=click.Path(), help="The provider's file: hosts and policies."
+            "--environment", "-e", required=True, type=click.Path(), envvar=ENVIRONMENT, show_envvar=True,
+            help="The provider's file: hosts and policies.",
         ),
         "lock": click.option(
             "--lock", type=click.Path(dir_okay=False), help="Use exactly the images and packages of this lock."
         ),
         "json": click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, and nothing else."),
         "limit": click.option("--limit", multiple=True, metavar="HOST", help="Only these hosts; may be given again."),
+        "diff": click.option("--diff", is_flag=True, help="Show every line of what differs in files."),
         "yes": click.option("--yes", "-y", is_flag=True, help="Do it without asking."),
         "purge": click.option("--purge", is_flag=True, help="Data that left the configuration goes too, for good."),
         "consent": click.option(
@@ -50,9 +54,9 @@ def options(*names: str) -> Callable[[Any], Any]:
 
 
 def load(environment: str, configuration: str | None) -> "tuple[Environment, Configuration]":
-    from fedikit.environment.load import load_configuration, load_environment
+    from fedikit.environment.load import load_both
 
-    return load_environment(Path(environment)), load_configuration(Path(configuration or CONFIGURATION))
+    return load_both(Path(environment), Path(configuration or CONFIGURATION))
 
 
 def deployment_of(environment: str, configuration: str | None, lock: str | None = None) -> "Deployment":

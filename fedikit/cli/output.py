@@ -2,22 +2,39 @@
 
 import json
 import os
+import signal
 import sys
 import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 from pydantic import BaseModel
 
+from fedikit.cli.stopping import Witness, end_by, heed_signals
+
 if TYPE_CHECKING:
-    from fedikit.display.progress import TerminalProgress
+    from fedikit.events import Event, Tell
 
 
-def listener() -> "TerminalProgress":
+@contextmanager
+def listening() -> Iterator["Tell"]:
+    """Draws what happens while it happens, and clears its line at the end; who stops it is told how far it came."""
     from fedikit.display.progress import StandardError, TerminalProgress
 
-    return TerminalProgress(StandardError())
+    progress, witness = TerminalProgress(StandardError()), Witness()
+    heed_signals(witness)
+
+    def tell(event: "Event") -> None:
+        witness(event)
+        progress(event)
+
+    try:
+        yield tell
+    finally:
+        progress.close()
 
 
 def get_ready_to_present() -> None:
@@ -25,15 +42,14 @@ def get_ready_to_present() -> None:
     threading.Thread(target=import_module, args=("fedikit.display.plans",)).start()
 
 
-def present(value: BaseModel, *, as_json: bool) -> None:
+def present(value: BaseModel, *, as_json: bool, whole: bool = False) -> None:
+    """Prints a result; on a terminal its lines wrap, elsewhere each is whole. `whole`: nothing of it is left out."""
     if as_json:
-        click.echo(json.dumps(value.model_dump(mode="json"), indent=1))
+        say([json.dumps(value.model_dump(mode="json"), indent=1)])
         return
-    from rich.console import Console
+    from fedikit.display.terminal import printed
 
-    from fedikit.display.drawing import draw
-
-    Console(soft_wrap=True, highlight=False).print(draw(value))
+    say(printed(value, whole=whole))
 
 
 def is_attended() -> bool:
@@ -41,8 +57,21 @@ def is_attended() -> bool:
     return sys.stdin.isatty()
 
 
-def finish(succeeded: bool) -> NoReturn:
-    """Ends the process at once: to take apart first all that was imported would only make somebody wait."""
+def say(lines: Iterable[str]) -> None:
+    """Prints lines on standard output; nobody there to read them ends the process."""
+    try:
+        for line in lines:
+            click.echo(line)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        end_by(signal.SIGPIPE, None)
+
+
+def finish(status: bool | int) -> NoReturn:
+    """Ends the process at once: to take apart first all that was imported would only make somebody wait.
+
+    With 0 or 1 as something succeeded or not, or with the exit status that is given.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0 if succeeded else 1)
+    os._exit(int(not status) if isinstance(status, bool) else status)

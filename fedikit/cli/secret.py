@@ -5,6 +5,8 @@ from pathlib import Path
 import click
 
 from fedikit.cli.options import deployment_of, environment_of, options
+from fedikit.cli.output import say
+from fedikit.cli.stopping import heed_signals
 
 
 @click.group()
@@ -38,5 +40,5 @@ def show(name: str, configuration: str | None, environment: str) -> None:
     """Print one secret of the deployment, such as mastodon/initial-user. The hosts that use it note who saw it."""
     from fedikit.disclosure import disclose
 
-    for value in disclose(deployment_of(environment, configuration), name):
-        click.echo(value)
+    heed_signals()
+    say(disclose(deployment_of(environment, configuration), name))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fedikit.cli.options import options
-from fedikit.cli.output import listener
+from fedikit.cli.output import listening
 
 if TYPE_CHECKING:
     from fedikit.store import StoredImage
@@ -25,9 +25,8 @@ def add(image: str, file: Path) -> None:
     """Take in IMAGE, such as ghcr.io/mastodon/mastodon:v4.7.4, from an OCI archive or layout, or a Docker archive."""
     from fedikit.store import Images
 
-    tell = listener()
-    added = Images().add(image, file, tell)
-    tell.close()
+    with listening() as tell:
+        added = Images().add(image, file, tell)
     click.echo(line_of(added))
 
 
@@ -39,9 +38,8 @@ def fetch(images: tuple[str, ...], architecture: str | None) -> None:
     from fedikit.store import Images
     from fedikit.store.build import own_architecture
 
-    tell = listener()
-    fetched = [Images().fetch(image, architecture or own_architecture(), tell) for image in images]
-    tell.close()
+    with listening() as tell:
+        fetched = [Images().fetch(image, architecture or own_architecture(), tell) for image in images]
     for image in fetched:
         click.echo(line_of(image))
 

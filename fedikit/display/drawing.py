@@ -3,13 +3,13 @@
 Words of hosts stand in it as plain text, never as markup: so nothing in them can become a link, or a style.
 """
 
-import io
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.text import Text
 
+from fedikit.display.lines import wrapped
 from fedikit.display.markup import shown
 
 NOTEBOOK_WIDTH = 112
@@ -21,28 +21,29 @@ DRAWN_BY = {
     "Plan": "plans",
     "Renaming": "renaming",
     "Report": "outcomes",
-    "Status": "outcomes",
+    "Services": "services",
+    "Status": "states",
     "Verdict": "outcomes",
 }
 """The module of this room that draws a result, by the name of its kind: it is imported when there is one."""
 
 
-def draw(value: object) -> RenderableType:
-    """The drawing of a result."""
-    return Group(*_drawer("draw", value)(value))
+def texts_of(value: object, *, whole: bool = False) -> Iterator[Text]:
+    """The drawing of a plan, report, verdict or status; `whole`: nothing is cut short, where something would be."""
+    return _drawer("draw_whole" if whole else "draw", value)(value)
 
 
 def mimebundle(value: object) -> dict[str, str]:
     """The drawing as a notebook keeps it: plain text, and HTML that wraps and folds."""
-    lines = (line.rstrip() for line in lines_of(value, NOTEBOOK_WIDTH))
-    return {"text/plain": "\n".join(lines), "text/html": shown(*_drawer("html_of", value)(value))}
+    return {
+        "text/plain": "\n".join(lines_of(value, NOTEBOOK_WIDTH)),
+        "text/html": shown(*_drawer("html_of", value)(value)),
+    }
 
 
 def lines_of(value: object, width: int = 100) -> Iterator[str]:
     """The drawing as plain lines."""
-    console = Console(width=width, file=io.StringIO(), record=True, force_jupyter=False)
-    console.print(draw(value))
-    yield from console.export_text().splitlines()
+    return (line.plain for text in texts_of(value) for line in wrapped(text, width))
 
 
 def _drawer(how: str, value: object) -> Callable[[object], Iterator[Any]]:

@@ -10,7 +10,7 @@ from fedikit.display.unknown_names import explain_names
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-DRAWN = {"plan": "Plan", "report": "Report", "status": "Status", "verdict": "Verdict"}
+DRAWN = {"plan": "Plan", "report": "Report", "services": "Services", "status": "Status", "verdict": "Verdict"}
 """The results that have a drawing, by the module of `fedikit.results` that they are in."""
 
 

@@ -1,35 +1,26 @@
-"""Drawing how something ended: reports, verdicts, status."""
+"""Drawing how something ended: reports and verdicts."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from fedikit.display import markup
 from fedikit.display.words import plural
 from fedikit.results.report import HostReport, Report
-from fedikit.results.status import HostStatus, Status
 from fedikit.results.verdict import Verdict
 
-NOTES_SHOWN = 5
 DETAIL_WIDTH = 48
 OUTCOMES = {"changed": "green", "same": "dim", "failed": "bold red", "skipped": "yellow"}
 
 
-def _grid(*ratios: str) -> Table:
-    table = Table.grid(padding=(0, 1))
-    for style in ratios:
-        table.add_column(style=style, no_wrap=style == "bold")
-    return table
-
-
-def draw_report(report: Report) -> Iterator[RenderableType]:
-    table = _grid("bold", "", "", "")
-    for row in map(_row, report.hosts.values()):
-        table.add_row(*row)
-    yield table
+def draw_report(report: Report) -> Iterator[Text]:
+    rows = [_row(host) for host in report.hosts.values()]
+    widths = [max(cell.cell_len for cell in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        for cell, width in zip(row, widths, strict=True):
+            cell.pad_right(width - cell.cell_len)
+        yield Text(" ").join(row)
     yield from _below_hosts(report)
 
 
@@ -40,7 +31,7 @@ def html_of_report(report: Report) -> Iterator[str]:
 
 def _row(host: HostReport) -> tuple[Text, ...]:
     return (
-        Text(host.host),
+        Text(host.host, style="bold"),
         Text(host.outcome, style=OUTCOMES[host.outcome]),
         Text(_done(host)),
         Text(f"{host.seconds:.1f} s"),
@@ -98,48 +89,3 @@ def draw_verdict(verdict: Verdict) -> Iterator[Text]:
     count = plural(len(verdict.results), "check")
     words = f"{count} held." if verdict.results else "There was nothing to check."
     yield Text(f"{failed} of {count} failed." if failed else words, style="bold red" if failed else "bold")
-
-
-# Status
-
-
-def html_of_status(status: Status) -> Iterator[str]:
-    return map(markup.lines, draw_status(status))
-
-
-def draw_status(status: Status) -> Iterator[Text]:
-    for host in status.hosts.values():
-        yield Text.assemble((host.host, "bold"), "  ", *_host_status(host))
-        for generation in reversed(host.generations):
-            current = "*" if generation.number == host.generation else " "
-            words = f"{generation.time}  {plural(generation.items, 'item'):<9} {generation.note}, by {generation.who}"
-            yield Text(f"  {current} generation {generation.number:<3} {words}", style="" if current == "*" else "dim")
-        for note in host.notes[-NOTES_SHOWN:]:
-            yield Text(f"    {note.time}  {note.who} {note.note}", style="dim")
-
-
-def _sheltered(unit: str) -> str:
-    return (
-        f"last changed in {unit}" if unit else "last changed in no unit of its own: the end of a login could end that"
-    )
-
-
-def _host_status(host: HostStatus) -> Iterable[str | tuple[str, str]]:
-    if host.error:
-        return [(host.error, "bold red")]
-    states = Counter(host.items.values())
-    parts: list[str | tuple[str, str]] = [
-        ", ".join(f"{count} {state}" for state, count in states.items()) or "owns nothing"
-    ]
-    if host.busy:
-        parts.append((f"  is being changed by {host.busy}", "yellow"))
-    elif host.last_run and host.last_run.state != "done":
-        ended = "was interrupted" if host.last_run.state == "running" else f"failed at {host.last_run.item}"
-        parts.append((f"  the last run {host.last_run.run} {ended} {host.last_run.message}", "yellow"))
-    if host.last_run:
-        parts.append((f"  {_sheltered(host.last_run.unit)}", "dim"))
-    if host.disk:
-        parts.append((f"  {host.disk.free / 1e9:.1f} of {host.disk.size / 1e9:.1f} GB free for data", "dim"))
-    if host.neighbours:
-        parts.append((f"  other deployments here: {', '.join(host.neighbours)}", "dim"))
-    return parts

@@ -4,7 +4,6 @@ import difflib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from rich.console import RenderableType
 from rich.text import Text
 
 from fedikit.display import markup
@@ -36,10 +35,19 @@ HOSTS_UNFOLDED = 2
 """So few hosts stand open in a notebook."""
 
 
-def draw_plan(plan: Plan) -> Iterator[RenderableType]:
+def draw_plan(plan: Plan) -> Iterator[Text]:
+    return _drawn(plan, whole=False)
+
+
+def draw_whole_plan(plan: Plan) -> Iterator[Text]:
+    """The same with every line of what differs."""
+    return _drawn(plan, whole=True)
+
+
+def _drawn(plan: Plan, *, whole: bool) -> Iterator[Text]:
     width = max((len(name) for name in plan.hosts), default=4)
     for host in plan.hosts.values():
-        yield from _host_plan(host, width)
+        yield from _host_plan(host, width, whole=whole)
     yield from _lines_of_moves(plan)
     yield summary_of_plan(plan)
 
@@ -56,7 +64,16 @@ def _html_of_host(host: HostPlan, *, is_few: bool) -> str:
     if len(lines) == 1 and host.is_noop:
         return markup.lines(Text.assemble((host.host, "bold"), lines[0]))
     is_open = is_few or bool(host.error) or host.is_blocked or host.may_lose_data
-    return markup.fold(markup.as_html(_brief(host)), map(markup.lines, lines), is_open=is_open)
+    parts = [*map(markup.lines, lines), *_html_of_cut(host)]
+    return markup.fold(markup.as_html(_brief(host)), parts, is_open=is_open)
+
+
+def _html_of_cut(host: HostPlan) -> Iterator[str]:
+    """What is too long to stand there folds out below."""
+    for change in host.changes:
+        if len(_lines_that_differ(change)) > _shown_of(change):
+            lines = map(markup.lines, _difference(change, whole=True))
+            yield markup.fold(markup.styled(f"all of {_name(change)}"), lines, is_open=False)
 
 
 def _lines_of_moves(plan: Plan) -> Iterator[Text]:
@@ -64,19 +81,19 @@ def _lines_of_moves(plan: Plan) -> Iterator[Text]:
     yield from (Text(f"! {words}.", style="yellow") for words in plan.moves if words not in refused)
 
 
-def _host_plan(host: HostPlan, width: int) -> Iterator[Text]:
+def _host_plan(host: HostPlan, width: int, *, whole: bool) -> Iterator[Text]:
     name = Text(f"{host.host:<{width}}  ", style="bold")
-    for number, line in enumerate(_lines_of_host(host)):
+    for number, line in enumerate(_lines_of_host(host, whole=whole)):
         yield _hang(name if number == 0 else Text(" " * (width + 2)), line)
 
 
-def _lines_of_host(host: HostPlan) -> list[Text]:
+def _lines_of_host(host: HostPlan, *, whole: bool = False) -> list[Text]:
     if host.error:
         return [Text(host.error, style="bold red")]
     lines = [Text(f"✗ {words}", style="bold red") for words in host.refused]
     lines += [Text(f"! {words}", style="yellow") for words in host.people]
     lines += map(_upgrade_line, host.upgrades)
-    lines += _lines_of_changes(host)
+    lines += _lines_of_changes(host, whole=whole)
     if host.note:
         lines.insert(0, Text(f"! {host.note}", style="yellow"))
     if host.kept:
@@ -115,12 +132,12 @@ def _hang(left: Text, right: Text) -> Text:
     return Text.assemble(left, indent.join(lines))
 
 
-def _lines_of_changes(host: HostPlan) -> Iterator[Text]:
+def _lines_of_changes(host: HostPlan, *, whole: bool) -> Iterator[Text]:
     yield from _lines_of_packages(host)
     for change in host.changes:
         if not class_of(change.id).is_told_together:
             yield _change_line(change, _sizes_of_images(host))
-            yield from _difference(change)
+            yield from _difference(change, whole=whole)
 
 
 def _lines_of_packages(host: HostPlan) -> Iterator[Text]:
@@ -208,17 +225,26 @@ def _counts(change: PlannedChange) -> str:
     return f"+{first['+']} −{first['-']}" if first else ""
 
 
-def _difference(change: PlannedChange) -> Iterator[Text]:
+def _difference(change: PlannedChange, *, whole: bool) -> Iterator[Text]:
     """The changed lines of a file; of a new one, its text."""
     styles = {"+": "green", "-": "red", "@": "dim"}
-    lines = _unified(change)
-    if change.action == "create" and change.after:
-        lines = [f"+{line}" for line in change.after.splitlines()]
-    shown = NEW_FILE_LINES if change.action == "create" else DIFF_LINES
+    lines = _lines_that_differ(change)
+    shown = len(lines) if whole else _shown_of(change)
     for line in lines[:shown]:
         yield Text(f"    {line}", style=styles.get(line[:1], ""))
     if len(lines) > shown:
-        yield Text(f"    … {plural(len(lines) - shown, 'line')} more", style="dim")
+        yield Text(f"    … {plural(len(lines) - shown, 'line')} more (--diff shows all)", style="dim")
+
+
+def _lines_that_differ(change: PlannedChange) -> list[str]:
+    if change.action == "create" and change.after:
+        return [f"+{line}" for line in change.after.splitlines()]
+    return _unified(change)
+
+
+def _shown_of(change: PlannedChange) -> int:
+    """How many of these lines are shown at first."""
+    return NEW_FILE_LINES if change.action == "create" else DIFF_LINES
 
 
 def summary_of_plan(plan: Plan) -> Text:

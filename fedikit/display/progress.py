@@ -34,7 +34,7 @@ class Output(Protocol):
     def width(self) -> int: ...
     @property
     def file(self) -> IO[str]: ...
-    def print(self, *objects: Any, highlight: bool | None = None) -> None: ...
+    def print(self, *objects: Any, highlight: bool | None = None, soft_wrap: bool | None = None) -> None: ...
 
 
 class StandardError:
@@ -54,8 +54,8 @@ class StandardError:
     def width(self) -> int:
         return self._console.width
 
-    def print(self, *objects: Any, highlight: bool | None = None) -> None:
-        self._console.print(*objects, highlight=highlight)
+    def print(self, *objects: Any, highlight: bool | None = None, soft_wrap: bool | None = None) -> None:
+        self._console.print(*objects, highlight=highlight, soft_wrap=soft_wrap)
 
 
 class TerminalProgress:
@@ -71,7 +71,7 @@ class TerminalProgress:
         with self._lock:
             if line := lasting_line(event):
                 self._clear()
-                self._console.print(line, highlight=False)
+                self._console.print(line, highlight=False, soft_wrap=not self._console.is_terminal)
             elif live := live_line(event):
                 self._draw(live)
 
@@ -89,13 +89,20 @@ class TerminalProgress:
             self._console.file.flush()
             return
         self._live = line
-        self._console.file.write(f"\r\x1b[K  … {line[: self._console.width - 6]}")
+        self._console.file.write(f"\r\x1b[K  … {_cut(line, self._console.width - 6)}")
         self._console.file.flush()
 
     def _clear(self) -> None:
         if self._live:
             self._live = ""
             self._console.file.write("\r\x1b[K")
+
+
+def _cut(line: str, cells: int) -> str:
+    """As much of it as fits: a line that breaks could not be cleared."""
+    from rich.cells import cell_len, set_cell_size
+
+    return line if cell_len(line) <= cells else set_cell_size(line, cells)
 
 
 def lasting_line(event: Event) -> str:

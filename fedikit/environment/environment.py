@@ -11,7 +11,7 @@ from fedikit.environment.jumps import jump_mistakes, with_jump_hosts
 from fedikit.environment.rotation import misplaced_versions, rotated, rotated_check
 from fedikit.errors import ConfigurationError, Mistake
 from fedikit.model.configuration import Configuration
-from fedikit.model.deployment import Deployment, Network, PackageSources, Parallel, Secrets, cycle_of
+from fedikit.model.deployment import Deployment, FirstUser, Network, PackageSources, Parallel, Secrets, cycle_of
 from fedikit.model.dns import DnsServer
 from fedikit.model.function import TypedFunction
 from fedikit.model.host import Connection, HostNames, HostState
@@ -136,7 +136,10 @@ class Environment(Written):
             draft.note_who_would_wait_in_vain(before, self.parallel.hosts)
         if draft.mistakes:
             raise ConfigurationError(f"environment {self.name}", sorted(draft.mistakes))
-        return self._deployment(draft, self._at_rest(configuration)).with_given(configuration.given)
+        deployment = self._deployment(draft, self._at_rest(configuration)).with_given(configuration.given)
+        person = configuration.context.initial_user
+        first = FirstUser(username=person.username, email=person.email) if configuration.enabled() else None
+        return deployment.model_copy(update={"person": first})
 
     def _guard(self, draft: Draft) -> None:
         """Closes what nobody is to reach, where all that must be open is known."""

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from fedikit.environment.environment import Environment, broken_references
 from fedikit.environment.schema import JsonSchema, keys_at
-from fedikit.errors import ConfigurationError, Mistake
+from fedikit.errors import ConfigurationError, Mistake, SeveralFiles
 from fedikit.model.application import Application, Catalogue
 from fedikit.model.configuration import Configuration, configuration_model
 from fedikit.model.document import Malformed, parse_json, parse_toml
@@ -80,6 +80,19 @@ def load_environment(path: str | Path) -> Environment:
     return _anchored(environment, path.parent.absolute())
 
 
+def load_both(environment: str | Path, configuration: str | Path) -> tuple[Environment, Configuration]:
+    """Both files; the mistakes of both come at once."""
+    try:
+        hosting = load_environment(environment)
+    except ConfigurationError as error:
+        try:
+            load_configuration(configuration)
+        except ConfigurationError as other:
+            raise SeveralFiles([error, other]) from None
+        raise
+    return hosting, load_configuration(configuration)
+
+
 def load_catalogue() -> dict[str, Application[Any]]:
     """The installed applications by name: each is an entry point of the group `fedikit.applications`."""
     applications: dict[str, Application[Any]] = {}
@@ -138,7 +151,9 @@ def _text(path: Path) -> str:
 
 
 def _validated(model: type[ValueT], document: Any) -> ValueT:
-    """Strictly: in a file, "yes" is no truth value and "22" no number."""
+    """Strictly: in a file, "yes" is no truth value and "22" no number. Where its schema lies, it says to editors."""
+    if isinstance(document, dict) and isinstance(document.get("$schema"), str):
+        document = {key: part for key, part in document.items() if key != "$schema"}
     text = json.dumps(document, default=lambda moment: None)
     try:
         return model.model_validate_json(text, strict=True)

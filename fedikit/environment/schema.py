@@ -18,6 +18,12 @@ def schema(catalogue: Catalogue, document: Document) -> JsonSchema:
     return {"$schema": DIALECT, **described}
 
 
+def for_editors(described: JsonSchema) -> JsonSchema:
+    """The same for a file that says itself where its schema lies."""
+    own = {"$schema": {"type": "string", "description": "Where this schema lies, for editors."}}
+    return described | {"properties": own | described["properties"]}
+
+
 def keys_at(described: JsonSchema, path: Sequence[str | int]) -> list[str]:
     """The keys that may stand at a path."""
     nodes = list(_alternatives(described, described))

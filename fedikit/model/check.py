@@ -125,7 +125,10 @@ class PageShows(_Check):
 
 
 class SignsIn(_Check):
-    """The page opens with the user's password, and not with another (HTTP Basic)."""
+    """The page opens with the user's password, and not without (HTTP Basic).
+
+    A wrong password is never tried, and the right one, if it is refused, not again: software counts wrong logins.
+    """
 
     kind: Literal["signs-in"] = "signs-in"
     url: HttpsUrl

@@ -77,6 +77,13 @@ DEPLOYERS_OWN = {"identity_file", "jump", "connect_seconds", "login_seconds", "p
 """What of a connection concerns this deployer alone."""
 
 
+class FirstUser(Value):
+    """Who can sign in from the start."""
+
+    username: str
+    email: str
+
+
 class Deployment(Value):
     """A pure value: the same configuration and environment always give the same deployment, with the same digest.
 
@@ -91,6 +98,8 @@ class Deployment(Value):
     secrets: Secrets = Secrets()
     packages: PackageSources = PackageSources()
     parallel: Parallel = Parallel()
+    person: FirstUser | None = None
+    """Nobody where nothing is wanted."""
     lock: Lock | None = None
     """Exactly what it is made of, if that was locked."""
     _given: dict[str, SecretStr] = PrivateAttr(default_factory=dict)
@@ -119,6 +128,7 @@ class Deployment(Value):
                 "secrets": True,
                 "packages": True,
                 "parallel": True,
+                "person": True,
                 "hosts": {"__all__": {"connection": DEPLOYERS_OWN, "belongings": True}},
             },
         )

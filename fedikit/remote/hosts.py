@@ -6,13 +6,18 @@ from typing import TypeVar
 
 from fedikit.errors import ConfigurationError, Mistake
 from fedikit.model.deployment import Deployment
+from fedikit.model.mistake import did_you_mean
 
 T = TypeVar("T")
 
 
 def names_of_hosts(deployment: Deployment, limit: Sequence[str]) -> list[str]:
     """The hosts to work on; raises ConfigurationError for names that the environment does not have."""
-    unknown = [Mistake("--limit", f"there is no host {name}") for name in limit if name not in deployment.hosts]
+    unknown = [
+        Mistake("--limit", f"there is no host {name}{did_you_mean(name, list(deployment.hosts))}")
+        for name in limit
+        if name not in deployment.hosts
+    ]
     if unknown:
         known = ", ".join(deployment.hosts)
         raise ConfigurationError(deployment.name, unknown, hint=f"the environment has: {known}")

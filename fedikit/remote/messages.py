@@ -216,6 +216,23 @@ class Renamed(Message):
     busy: Line
 
 
+class Counts(Message):
+    """How many items came, became another, or went."""
+
+    added: Count
+    changed: Count
+    removed: Count
+
+
+class Moves(Message):
+    """What a generation has otherwise than the one before it; of each sort no more than can be read."""
+
+    added: Annotated[tuple[Id, ...], Field(max_length=MOST_PARTS)]
+    changed: Annotated[tuple[Id, ...], Field(max_length=MOST_PARTS)]
+    removed: Annotated[tuple[Id, ...], Field(max_length=MOST_PARTS)]
+    counts: Counts
+
+
 class Generation(Message):
     """A wanted state that was reached."""
 
@@ -225,6 +242,7 @@ class Generation(Message):
     note: Line
     who: Line
     items: Count
+    moves: Moves | None = None
 
 
 class Note(Message):
@@ -242,6 +260,39 @@ class Disk(Message):
     free: Annotated[int, Field(ge=0, le=1 << 60)]
 
 
+class UnitHealth(Message):
+    """What systemd says of a unit; `reasons`: in what it is not as wanted."""
+
+    name: Line
+    state: Annotated[str, Field(pattern=r"^[a-z-]{1,30}$")]
+    seconds: Annotated[float, Field(ge=0, le=10_000_000_000, allow_inf_nan=False)]
+    restarts: Count
+    reasons: Annotated[tuple[Words, ...], Field(max_length=100)]
+
+
+class Drift(Message):
+    """An item that is no longer as it was left, and in what."""
+
+    id: Id
+    reasons: Annotated[tuple[Words, ...], Field(max_length=500)]
+
+
+class DiskHealth(Disk):
+    """A disk, by the first place on it that matters."""
+
+    place: Line
+
+
+class Health(Message):
+    """How well that is what fedikit holds on the host."""
+
+    units: Annotated[tuple[UnitHealth, ...], Field(max_length=MOST_PARTS)]
+    drift: Annotated[tuple[Drift, ...], Field(max_length=MOST_PARTS)]
+    disks: Annotated[tuple[DiskHealth, ...], Field(max_length=100)]
+    certificates: Annotated[dict[Line, Words], Field(max_length=1000)]
+    """By the site's name, in PEM."""
+
+
 class Status(Message):
     """What the host says of itself."""
 
@@ -257,6 +308,7 @@ class Status(Message):
     python: Annotated[str, Field(pattern=r"^[0-9.]{1,20}$")]
     codename: Codename | Literal[""]
     architecture: Architecture | Literal[""]
+    health: Health | None = None
 
 
 class Memory(Message):
@@ -349,7 +401,7 @@ _OUR_NAMES = {
     name
     for message in (
         Answer, Change, Run, KeptDeb, ImageBuild, ItemEvent, Done, Trouble, Unconfirmed, Generation, Note, Status,
-        Facts, Memory, DiskAt, Listener, Renamed,
+        Facts, Memory, DiskAt, Listener, Renamed, Health, UnitHealth, Moves, Counts, Drift, DiskHealth,
     )
     for name in [*message.model_fields, message.__name__.lower()]
 }  # fmt: skip

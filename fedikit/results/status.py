@@ -3,6 +3,25 @@
 from pydantic import Field
 
 from fedikit.model.value import HostName, Value
+from fedikit.results.disk import Disk
+from fedikit.results.health import Health
+
+
+class Counts(Value):
+    """How many items came with a generation, became another, or went."""
+
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+
+
+class Moves(Value):
+    """What a generation has otherwise than the one before it: ids of items, the first of many."""
+
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    counts: Counts = Counts()
 
 
 class Generation(Value):
@@ -14,6 +33,8 @@ class Generation(Value):
     note: str
     who: str
     items: int
+    moves: Moves | None = None
+    """Unknown of the oldest that a host keeps."""
 
 
 class LastRun(Value):
@@ -39,17 +60,6 @@ class Note(Value):
     note: str
 
 
-class Disk(Value):
-    """The disk that bears people's data, in bytes."""
-
-    size: int
-    free: int
-
-    @property
-    def used(self) -> int:
-        return self.size - self.free
-
-
 class HostStatus(Value):
     """One host's own record of a deployment."""
 
@@ -65,11 +75,24 @@ class HostStatus(Value):
     neighbours: tuple[str, ...] = ()
     """Other deployments on this host."""
     disk: Disk | None = None
+    """The disk that bears people's data."""
+    health: Health | None = None
+    """Only if it was asked for."""
     python: str = ""
     codename: str = ""
     """Of its Debian release, such as trixie."""
     architecture: str = ""
     error: str = ""
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the last run did not come to its end, and does not go on either."""
+        return bool(self.last_run and self.last_run.state != "done" and not self.busy)
+
+    @property
+    def is_well(self) -> bool:
+        """As far as it was asked: it answered, its last run came to its end, and its health is good."""
+        return not self.error and not self.is_unfinished and (self.health is None or self.health.is_well)
 
 
 class Status(Value):
@@ -81,3 +104,15 @@ class Status(Value):
     @property
     def has_errors(self) -> bool:
         return any(host.error for host in self.hosts.values())
+
+    @property
+    def is_well(self) -> bool:
+        return all(host.is_well for host in self.hosts.values())
+
+    def of_generation(self, number: int) -> "Status":
+        """The same with that generation alone, where a host has it."""
+        hosts = {
+            name: host.model_copy(update={"generations": tuple(g for g in host.generations if g.number == number)})
+            for name, host in self.hosts.items()
+        }
+        return self.model_copy(update={"hosts": hosts})

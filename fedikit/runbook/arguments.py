@@ -1,10 +1,11 @@
 """From words and files to checked parameters.
 
 Text is read by the type of the field it is for: `no` is false in a switch and a name in a list of hosts.
-A name=value goes over the parameter file, and the file over the default.
+A name=value goes over the parameter file, and the file over FEDIKIT_ENVIRONMENT and the defaults.
 """
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,15 +20,23 @@ from fedikit.runbook.parameters import RunbookParameters
 
 Parameters = TypeVar("Parameters", bound=RunbookParameters)
 
+ENVIRONMENT = "FEDIKIT_ENVIRONMENT"
+"""The variable that names the provider's file where nothing else does."""
 _SWITCH = {"true": True, "yes": True, "false": False, "no": False}
 _NOTHING = ("", "none", "null")
 
 
 def assemble(model: type[Parameters], words: Sequence[str] = (), *, file: Path | None = None) -> Parameters:
-    """Makes parameters of `name=value` words over a YAML or JSON file over the defaults."""
-    values = read_parameter_file(model, file) if file else {}
+    """Makes parameters of `name=value` words over a YAML or JSON file over FEDIKIT_ENVIRONMENT over the defaults."""
+    values = _named_by_the_variable(model)
+    values.update(read_parameter_file(model, file) if file else {})
     values.update(_read_words(model, words))
     return check_parameters(model, values)
+
+
+def _named_by_the_variable(model: type[RunbookParameters]) -> dict[str, Any]:
+    named = os.environ.get(ENVIRONMENT, "")
+    return {"environment": named} if named and "environment" in model.files else {}
 
 
 def check_parameters(model: type[Parameters], values: Mapping[str, Any]) -> Parameters:

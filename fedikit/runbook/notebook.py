@@ -8,7 +8,14 @@ from typing import Any
 
 import fedikit
 from fedikit.errors import FedikitError
+from fedikit.model.mistake import did_you_mean
 from fedikit.runbook.parameters import RunbookParameters, parameters_model
+
+
+class UnknownRunbook(FedikitError):
+    """There is no such runbook."""
+
+    exit_status = 2
 
 
 @dataclass(frozen=True)
@@ -40,8 +47,9 @@ def _path_of(name_or_path: str | Path) -> Path:
     path = Path(given) if is_path else _own_folder() / f"{given}.ipynb"
     if path.is_file():
         return path
+    near = did_you_mean(given, [known.stem for known in path.parent.glob("*.ipynb")])
     hint = f"looked for {path}; " if is_path else f"one of yours is named by its path: ./runbooks/{given}.ipynb; "
-    raise FedikitError(f"there is no runbook {given!r}", hint=hint + _known(path.parent))
+    raise UnknownRunbook(f"there is no runbook {given!r}{near}", hint=hint + _known(path.parent))
 
 
 def _own_folder() -> Path:

@@ -46,6 +46,7 @@ class ProgressLine:
     def end(self, seconds: float, failure: str) -> None:
         """Draws how the step ended; this is what the saved notebook keeps."""
         with self._lock:
+            self._done = self._done if failure else self._total  # not every change is told by itself
             what = f"{self._step}{self._count()}"
             if failure:
                 self._draw(line(f"✘ {what} failed after {seconds:.1f} s: {failure}", "red"))

@@ -16,6 +16,7 @@ import fedikit
 from fedikit.errors import ConfigurationError, FedikitError, Mistake
 from fedikit.events import Event, StepFinished, StepStarted
 from fedikit.model.deployment import Deployment
+from fedikit.results.services import services_of
 from fedikit.runbook.arguments import check_files, check_parameters, find_file
 from fedikit.runbook.front_end import is_attended
 from fedikit.runbook.go import offer
@@ -165,6 +166,7 @@ class Run:
             self._keep("verdict.json", verdict.model_dump_json(indent=1))
             self._require(verdict.passed, verdict, self._with_silent("not every check passed"))
             self._require(not self._silent, verdict, self._with_silent("every check passed"))
+        _show(services_of(deployment, limit))
         return verdict
 
     def require_answers(self, asked: "fedikit.Plan | fedikit.Status") -> None:

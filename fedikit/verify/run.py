@@ -17,6 +17,7 @@ from fedikit.verify.attempt import attempt
 from fedikit.verify.certificate import Trust
 from fedikit.verify.means import Means, Shell, Stand
 from fedikit.verify.visitor import Visitor
+from fedikit.verify.words import Refused
 
 _PATIENCE = 5.0
 _FIRST_PAUSE = 0.2
@@ -81,7 +82,7 @@ class _Trial:
         means = replace(self._means, visitor=visitor, ends=self.ends)
         try:
             return self._result(attempt(self._check, means), passed=True)
-        except SecretError as error:
+        except (SecretError, Refused) as error:
             return self._result(str(error), passed=False)
         except Exception as error:  # a check that cannot be carried out has failed, whatever the reason
             self._seen = str(error) or type(error).__name__

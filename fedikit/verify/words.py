@@ -15,6 +15,10 @@ class Unmet(Exception):
         self.seen = seen
 
 
+class Refused(Unmet):
+    """It never will be so by asking again, and asking again does harm: software counts wrong logins."""
+
+
 def in_words(error: BaseException, place: str) -> str:
     """Why nothing came from a place, as the innermost error that names a reason says."""
     for cause in causes_of(error):

@@ -111,12 +111,25 @@ def images(build: bool) -> None:
 @click.option("--user", default="root", show_default=True, help="root, or admin, who may use sudo.")
 @_DIRECTORY
 def ssh(machine: str, command: tuple[str, ...], user: str, directory: Path) -> None:
-    """Open a shell on a machine, or run one command there."""
+    """Open a shell on a machine, or run one command there. If its SSH server is down: `fedikit lab shell`."""
     chosen = Lab(directory)[machine]
     if not chosen.is_running():
         raise FedikitError(f"{machine} is down", hint=f"fedikit lab up {machine}")
     program = shutil.which("ssh") or "ssh"
     os.execv(program, [program, *chosen.ssh_options(), f"{user}@{chosen.address}", *command])  # noqa: S606 - as typed
+
+
+@lab.command(context_settings={"ignore_unknown_options": True})
+@click.argument("machine")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@_DIRECTORY
+def shell(machine: str, command: tuple[str, ...], directory: Path) -> None:
+    """Open a shell on a machine without its network and its SSH server, as on a console."""
+    leader = Lab(directory)[machine].container.leader()
+    if leader is None:
+        raise FedikitError(f"{machine} is down", hint=f"fedikit lab up {machine}")
+    program = shutil.which("nsenter") or "nsenter"
+    os.execv(program, [program, f"--target={leader}", "--all", *(command or ("/bin/bash", "--login"))])  # noqa: S606
 
 
 @contextmanager

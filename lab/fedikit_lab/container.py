@@ -76,6 +76,14 @@ class Container:
         """Whether it runs under its supervisor; one without is a leftover."""
         return bool(supervisors(self.cgroup))
 
+    def leader(self) -> int | None:
+        """The number, seen from here, of the process that is number 1 inside; None if it does not run."""
+        for supervisor in supervisors(self.cgroup):
+            children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+            if children:
+                return int(children[-1])
+        return None
+
     def is_dead(self) -> bool:
         """Whether not a single process of it is left."""
         return not is_populated(self.cgroup)

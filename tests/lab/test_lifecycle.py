@@ -130,6 +130,10 @@ def test_the_command_line_boots_names_enters_and_ends_a_lab(fresh_lab: Lab) -> N
     assert [line.split()[-1] for line in _say("list", where).splitlines()] == ["runs"]
     assert _say("ssh", where, "--user=admin", "one", "id", "-un") == "admin\n"
     assert _say("ssh", where, "one", "--", "cat", "/etc/hostname") == "one\n"
+    _say("shell", where, "one", "--", "systemctl", "stop", "ssh.socket", "ssh.service")
+    assert _say("shell", where, "one", "--", "cat", "/etc/hostname") == "one\n"
+    _say("shell", where, "one", "--", "systemctl", "start", "ssh.service")
+    assert _say("ssh", where, "one", "--", "cat", "/etc/hostname") == "one\n"
     assert _say("down", where) == "the lab is down\n"
     assert traces_of(fresh_lab) == []
 

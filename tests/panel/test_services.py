@@ -2,7 +2,7 @@
 
 from fedikit.model import Deployment
 from fedikit.model.check import Check, DnsResolves, NodeInfo, TlsIsValid
-from fedikit.panel.pages.services import address_of
+from fedikit.results.services import address_of
 
 SITE, MEDIA = "pixelfed.example.org", "media.pixelfed.example.org"
 

@@ -580,6 +580,23 @@ def test_status_tells_generations_and_how_the_last_run_ended(stage: Stage) -> No
     assert status.items == {A.id: "held", B.id: "held"}
 
 
+def test_each_generation_tells_what_became_another_in_it(stage: Stage) -> None:
+    stage.apply(one=[A])
+    stage.apply(one=[File(path="/etc/a", content="other\n"), B])
+    stage.apply(one=[B])
+    moves = [g.moves for g in read_status(stage.environment).hosts["one"].generations if g.moves]
+    assert [(m.added, m.changed, m.removed) for m in moves] == [
+        ((A.id,), (), ()), ((B.id,), (A.id,), ()), ((), (), (A.id,)),
+    ]  # fmt: skip
+
+
+def test_what_came_before_the_oldest_generation_is_not_guessed(stage: Stage) -> None:
+    for number in range(12):
+        stage.apply(one=[File(path="/etc/a", content=f"{number}\n")])
+    generations = read_status(stage.environment).hosts["one"].generations
+    assert [generation.moves is None for generation in generations] == [True] + [False] * 9
+
+
 # The machine itself
 
 

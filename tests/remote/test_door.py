@@ -50,6 +50,16 @@ FACTS = {
     "systemd": "running", "failed_units": [], "kernel": "6.12.0", "has_cgroup2": True, "has_overlayfs": True,
     "unfinished_packages": [], "dpkg_journal": 0, "resolves": None,
 }  # fmt: skip
+MOVES = {"added": [ITEM.id], "changed": [], "removed": [], "counts": {"added": 1, "changed": 0, "removed": 0}}
+GENERATION = {"number": 1, "time": "", "run": "r", "note": "n", "who": "w", "items": 1, "moves": MOVES}
+HEALTH = {
+    "units": [
+        {"name": "a.service", "state": "failed", "seconds": 1.5, "restarts": 2, "reasons": ["inactive → active"]}
+    ],
+    "drift": [{"id": ITEM.id, "reasons": ["content"]}],
+    "disks": [{"place": "/", "size": 1000, "free": 5}],
+    "certificates": {"a.example": "no certificate"},
+}
 EVENTS = [
     {"event": "item", "phase": "start", "id": ITEM.id, "action": "create"},
     {"event": "item", "phase": "end", "id": ITEM.id, "action": "create", "seconds": 0.1, "failed": False},
@@ -62,6 +72,7 @@ EVENTS = [
     ANSWER,
     STATUS,
     FACTS,
+    STATUS | {"health": HEALTH, "generations": [GENERATION]},
 ]
 
 
@@ -182,6 +193,19 @@ def test_plans_and_reports_of_a_babbling_host_can_be_shown_and_the_others_finish
     for shown in (plan, report, status):
         assert not any(HARMFUL.search(line) for line in lines_of(shown))
         assert "<a " not in mimebundle(shown)["text/html"]
+
+
+@SOME
+@given(said=st.dictionaries(st.sampled_from(sorted(HEALTH)), VALUES, max_size=2), kind=ODD_TEXT)
+def test_whatever_a_host_says_of_its_health_can_be_shown_or_is_its_failure(
+    one: Deployment, said: dict[str, Any], kind: str
+) -> None:
+    health = HEALTH | said | {"certificates": {kind: kind}}
+    with pytest.MonkeyPatch.context() as patch:
+        status = STATUS | {"health": health, "generations": [GENERATION], "disk": {"size": 1, "free": 1}}
+        saying(patch, json.dumps(status).encode() + b"\n")
+        shown = read_status(one, limit=["bad"], health=True)
+    assert not any(HARMFUL.search(line) for line in lines_of(shown))
 
 
 # Cases that were attacks

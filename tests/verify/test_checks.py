@@ -273,10 +273,10 @@ def opens_with(*passwords: str) -> Callable[[Seen], Answer]:
     return lambda seen: (200 if seen.authorization in keys else 401, {}, b"welcome")
 
 
-def test_the_right_password_opens_and_a_wrong_one_does_not(verifier: Verifier, site: Site) -> None:
+def test_the_page_opens_with_the_password_and_not_without(verifier: Verifier, site: Site) -> None:
     site.pages["/admin"] = opens_with(SECRET)
     check = SignsIn(url=site.url("/admin"), username="test", secret=SecretRef(name="given"), **ONCE)
-    assert verifier.held(check) == "HTTP 200 with the password, 401 with another"
+    assert verifier.held(check) == "HTTP 200 with the password, 401 without"
 
 
 def test_a_password_that_does_not_open_fails_without_being_told(verifier: Verifier, site: Site) -> None:
@@ -287,10 +287,10 @@ def test_a_password_that_does_not_open_fails_without_being_told(verifier: Verifi
     assert SECRET not in f"{verdict!r}{verdict.junit()}"
 
 
-def test_a_page_that_opens_with_any_password_fails(verifier: Verifier, site: Site) -> None:
+def test_a_page_that_opens_without_a_password_fails(verifier: Verifier, site: Site) -> None:
     site.page("/admin", "welcome")
     check = SignsIn(url=site.url("/admin"), username="test", secret=SecretRef(name="given"), **ONCE)
-    assert verifier.seen(check) == "wanted refusal of a wrong password, saw HTTP 200"
+    assert verifier.seen(check) == "wanted refusal without a password, saw HTTP 200"
 
 
 def test_a_password_is_never_sent_without_tls() -> None:

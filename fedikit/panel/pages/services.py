@@ -9,7 +9,6 @@ import ipywidgets as w
 from pydantic import ValidationError
 
 from fedikit.errors import ConfigurationError, FedikitError
-from fedikit.model.check import NodeInfo, TlsIsValid
 from fedikit.model.configuration import Configuration
 from fedikit.model.deployment import Deployment
 from fedikit.model.value import Value
@@ -19,6 +18,7 @@ from fedikit.panel.owners import spelt
 from fedikit.panel.pages.page import Page
 from fedikit.panel.widgets import bullets, column, heading, link, notice, paragraph, row
 from fedikit.results.check import CheckResult
+from fedikit.results.services import address_of
 from fedikit.results.status import Status
 from fedikit.results.verdict import Verdict
 from fedikit.runbook.record import RunStatus, record_folders
@@ -156,10 +156,3 @@ def newest(desk: Desk, name: str) -> Iterator[Path]:
     except FedikitError:
         return
     yield from (file for folder in reversed(folders) if (file := folder / name).is_file())
-
-
-def address_of(application: str, deployment: Deployment) -> str:
-    """The web address of an application; nothing if it has none. Where its media are is no address of it."""
-    own = [check for check in deployment.checks if check.application == application]
-    sites = [check.domain for kind in (NodeInfo, TlsIsValid) for check in own if isinstance(check, kind)]
-    return f"https://{sites[0]}" if sites else ""
