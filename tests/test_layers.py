@@ -26,7 +26,7 @@ ROWS: list[set[str]] = [
     {"results"},
     {"remote"},
     {"plan", "status", "disclosure", "verify"},
-    {"apply", "lock"},
+    {"apply", "lock", "upgrade"},
     {"display"},
     {"runbook"},
     {"panel"},

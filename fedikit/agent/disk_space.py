@@ -47,6 +47,17 @@ def disk_of_data(root: str) -> dict[str, int]:
     return {"size": disk.blocks * disk.block, "free": disk.available * disk.block}
 
 
+def disks(root: str) -> list[dict[str, Any]]:
+    """The disks that bear the system, containers and data: each once, by the first place on it; in bytes."""
+    found: dict[int, dict[str, Any]] = {}
+    for place in ("/", CONTAINERS, DATA):
+        disk = _disk_of(Files(root), place)
+        found.setdefault(
+            disk.device, {"place": place, "size": disk.blocks * disk.block, "free": disk.available * disk.block}
+        )
+    return list(found.values())
+
+
 def _share_a_disk(one: Disk, other: Disk) -> bool:
     """Whether what fills one fills the other; parts of one Btrfs, or of an overlay, have different device numbers."""
     return one.device == other.device or one[1:] == other[1:]

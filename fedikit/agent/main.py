@@ -105,7 +105,7 @@ class Contact:
     def serve(self) -> int:
         ledger = Ledger(self.home, self.request["deployment"])
         if self.request["op"] == "status":
-            self.channel.send(self._status(ledger))
+            self.channel.send(self._status(ledger) | self._health(ledger))
             return 0
         if self.request["op"] == "note":
             ledger.note({"time": now(), "who": self.request["who"], "note": self.request["note"]})
@@ -227,6 +227,18 @@ class Contact:
             **release(self.eyes),
         }
 
+    def _health(self, ledger: Ledger) -> Record:
+        """How well that is what is held here, and what is pending, if that is asked."""
+        if not self.request.get("health"):
+            return {}
+        from .health import health_of  # not needed to plan
+        from .pending import listed
+        from .upgrading import upgradable
+
+        self.eyes.say_alive = lambda: self.channel.send({"event": "alive"})
+        upgrades = upgradable(self.eyes, ledger) | {"listed": listed(self.eyes)}
+        return {"health": health_of(self.eyes, ledger), "upgrades": upgrades}
+
     # Upgrades
 
     def _upgrade(self, ledger: Ledger) -> int:
@@ -245,11 +257,15 @@ class Contact:
             return self._in_a_session_of_its_own(lambda: self._end_of_upgrade(upgrading, order))
 
     def _end_of_upgrade(self, upgrading: "Upgrading", order: Record) -> int:
+        from .confidential import secrets_known  # not needed to plan
+
         start = time.monotonic()
         try:
             upgrading.run(order, {"time": now(), "who": order["who"]})
         except Exception as error:
-            self.channel.send(as_event(trouble_from(error)))
+            items = [entry["item"] for entry in upgrading.ledger.entries.values()]
+            secrets = secrets_known(upgrading.hands, items, {})
+            self.channel.send(as_event(redacted(trouble_from(error), secrets)))
             return 1
         seconds = round(time.monotonic() - start, 3)
         self.channel.send({"event": "done", "generation": upgrading.ledger.generation, "seconds": seconds})

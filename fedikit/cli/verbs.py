@@ -170,13 +170,14 @@ def verify(
 
 @click.command()
 @options("environment", "limit", "json")
-def status(environment: str, limit: tuple[str, ...], as_json: bool) -> None:
+@click.option("--health", is_flag=True, help="Look, too, whether all runs and is as it was left; else exit status 1.")
+def status(environment: str, limit: tuple[str, ...], as_json: bool, health: bool) -> None:
     """Show generations, the last run, and who is at work, host by host."""
     from fedikit.status import read_status
 
-    read = read_status(environment_of(environment), limit=limit)
+    read = read_status(environment_of(environment), limit=limit, health=health)
     present(read, as_json=as_json)
-    finish(not read.has_errors)
+    finish(read.is_well if health else not read.has_errors)
 
 
 @click.command()

@@ -14,7 +14,8 @@ from fedikit.display.markup import shown
 
 NOTEBOOK_WIDTH = 112
 
-DRAWN_BY = {"Plan": "plans", "Report": "outcomes", "Status": "outcomes", "Verdict": "outcomes"}
+DRAWN_BY = {"Plan": "plans", "Report": "outcomes", "Status": "states", "Verdict": "outcomes",
+            "UpgradePlan": "upgrades", "UpgradeReport": "upgrades"}  # fmt: skip
 """The module of this room that draws a result, by the name of its kind: it is imported when there is one."""
 
 

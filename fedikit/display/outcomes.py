@@ -1,7 +1,7 @@
-"""Drawing how something ended: reports, verdicts, status."""
+"""Drawing how something ended: reports and verdicts."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -10,10 +10,8 @@ from rich.text import Text
 from fedikit.display import markup
 from fedikit.display.words import plural
 from fedikit.results.report import HostReport, Report
-from fedikit.results.status import HostStatus, Status
 from fedikit.results.verdict import Verdict
 
-NOTES_SHOWN = 5
 DETAIL_WIDTH = 48
 OUTCOMES = {"changed": "green", "same": "dim", "failed": "bold red", "skipped": "yellow"}
 
@@ -94,40 +92,3 @@ def draw_verdict(verdict: Verdict) -> Iterator[Text]:
     count = plural(len(verdict.results), "check")
     words = f"{count} held." if verdict.results else "There was nothing to check."
     yield Text(f"{failed} of {count} failed." if failed else words, style="bold red" if failed else "bold")
-
-
-# Status
-
-
-def html_of_status(status: Status) -> Iterator[str]:
-    return map(markup.lines, draw_status(status))
-
-
-def draw_status(status: Status) -> Iterator[Text]:
-    for host in status.hosts.values():
-        yield Text.assemble((host.host, "bold"), "  ", *_host_status(host))
-        for generation in reversed(host.generations):
-            current = "*" if generation.number == host.generation else " "
-            words = f"{generation.time}  {plural(generation.items, 'item'):<9} {generation.note}, by {generation.who}"
-            yield Text(f"  {current} generation {generation.number:<3} {words}", style="" if current == "*" else "dim")
-        for note in host.notes[-NOTES_SHOWN:]:
-            yield Text(f"    {note.time}  {note.who} {note.note}", style="dim")
-
-
-def _host_status(host: HostStatus) -> Iterable[str | tuple[str, str]]:
-    if host.error:
-        return [(host.error, "bold red")]
-    states = Counter(host.items.values())
-    parts: list[str | tuple[str, str]] = [
-        ", ".join(f"{count} {state}" for state, count in states.items()) or "owns nothing"
-    ]
-    if host.busy:
-        parts.append((f"  is being changed by {host.busy}", "yellow"))
-    elif host.last_run and host.last_run.state != "done":
-        ended = "was interrupted" if host.last_run.state == "running" else f"failed at {host.last_run.item}"
-        parts.append((f"  the last run {host.last_run.run} {ended} {host.last_run.message}", "yellow"))
-    if host.disk:
-        parts.append((f"  {host.disk.free / 1e9:.1f} of {host.disk.size / 1e9:.1f} GB free for data", "dim"))
-    if host.neighbours:
-        parts.append((f"  other deployments here: {', '.join(host.neighbours)}", "dim"))
-    return parts

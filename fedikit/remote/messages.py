@@ -243,6 +243,39 @@ class Disk(Message):
     free: Annotated[int, Field(ge=0, le=1 << 60)]
 
 
+class UnitHealth(Message):
+    """What systemd says of a unit; `reasons`: in what it is not as wanted."""
+
+    name: Line
+    state: Annotated[str, Field(pattern=r"^[a-z-]{1,30}$")]
+    seconds: Annotated[float, Field(ge=0, le=10_000_000_000, allow_inf_nan=False)]
+    restarts: Count
+    reasons: Annotated[tuple[Words, ...], Field(max_length=100)]
+
+
+class Drift(Message):
+    """An item that is no longer as it was left, and in what."""
+
+    id: Id
+    reasons: Annotated[tuple[Words, ...], Field(max_length=500)]
+
+
+class DiskHealth(Disk):
+    """A disk, by the first place on it that matters."""
+
+    place: Line
+
+
+class Health(Message):
+    """How well that is what fedikit holds on the host."""
+
+    units: Annotated[tuple[UnitHealth, ...], Field(max_length=MOST_PARTS)]
+    drift: Annotated[tuple[Drift, ...], Field(max_length=MOST_PARTS)]
+    disks: Annotated[tuple[DiskHealth, ...], Field(max_length=100)]
+    certificates: Annotated[dict[Line, Words], Field(max_length=1000)]
+    """By the site's name, in PEM."""
+
+
 class Status(Message):
     """What the host says of itself."""
 
@@ -258,6 +291,8 @@ class Status(Message):
     python: Annotated[str, Field(pattern=r"^[0-9.]{1,20}$")]
     codename: Codename | Literal[""]
     architecture: Architecture | Literal[""]
+    health: Health | None = None
+    upgrades: Upgradable | None = None
 
 
 Said = Answer | ItemEvent | Done | Trouble | Alive | Noted | Status | Upgradable
@@ -309,6 +344,10 @@ _OUR_NAMES = {
         Generation,
         Note,
         Status,
+        Health,
+        UnitHealth,
+        Drift,
+        DiskHealth,
         Upgradable,
         Listed,
     )

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from fedikit.errors import StoreError
 from fedikit.events import Tell
 from fedikit.model.deployment import Deployment
 from fedikit.remote.messages import Upgradable
 from fedikit.remote.needs import unpacked
 from fedikit.remote.session import Session
+from fedikit.results.pending import NewerPackage, Pending
 from fedikit.results.plan import PlannedDeb
-from fedikit.results.upgrading import HostUpgrade, NewerPackage, Pending
+from fedikit.results.upgrading import HostUpgrade
 from fedikit.store import Store
 
 if TYPE_CHECKING:
@@ -49,6 +51,14 @@ def ask_for_upgrades(host: str, deployment: Deployment, store: Store, tell: Tell
     return AskedUpgrade(session, said, upgrade, debs)
 
 
+def pending_of(host: str, said: Upgradable) -> Pending:
+    """`pending_by_known_lists` with this deployer's store; what apt cannot say is left to the host's lists."""
+    try:
+        return pending_by_known_lists(host, said, Store())
+    except StoreError:
+        return _told_by_host(said)
+
+
 def pending_by_known_lists(host: str, said: Upgradable, store: Store) -> Pending:
     """What is pending, by the lists that this deployer has already, else by the host's own; fetches nothing."""
     from fedikit.store import newer_packages  # needed where it is asked for only
@@ -59,10 +69,13 @@ def pending_by_known_lists(host: str, said: Upgradable, store: Store) -> Pending
     newer = newer_packages(status, codename=said.codename, architecture=said.architecture, store=store)
     if newer is not None:
         return _pending(said, map(_as_value, newer), "deployer")
+    return _told_by_host(said)
+
+
+def _told_by_host(said: Upgradable) -> Pending:
     if said.listed is None:
         return _pending(said, (), "")
-    listed = (NewerPackage(**one.model_dump()) for one in said.listed)
-    return _pending(said, listed, "host")
+    return _pending(said, (NewerPackage(**one.model_dump()) for one in said.listed), "host")
 
 
 def _resolved(
@@ -139,7 +152,7 @@ def _staying(said: Upgradable, newer: "Iterable[Newer]", debs: "Iterable[Deb]") 
     return {name: HELD if name in said.held else PINNED if name in said.pinned else TIED for name in names}
 
 
-def _pending(said: Upgradable, newer: Iterable[NewerPackage], told_by: str) -> Pending:
+def _pending(said: Upgradable, newer: Iterable[NewerPackage], told_by: Literal["deployer", "host", ""]) -> Pending:
     ours = set(said.ours)
     found = tuple(newer)
     return Pending(

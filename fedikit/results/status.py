@@ -3,6 +3,8 @@
 from pydantic import Field
 
 from fedikit.model.value import HostName, Value
+from fedikit.results.disk import Disk
+from fedikit.results.health import Health
 
 
 class Generation(Value):
@@ -37,17 +39,6 @@ class Note(Value):
     note: str
 
 
-class Disk(Value):
-    """The disk that bears people's data, in bytes."""
-
-    size: int
-    free: int
-
-    @property
-    def used(self) -> int:
-        return self.size - self.free
-
-
 class HostStatus(Value):
     """One host's own record of a deployment."""
 
@@ -63,11 +54,24 @@ class HostStatus(Value):
     neighbours: tuple[str, ...] = ()
     """Other deployments on this host."""
     disk: Disk | None = None
+    """The disk that bears people's data."""
+    health: Health | None = None
+    """Only if it was asked for."""
     python: str = ""
     codename: str = ""
     """Of its Debian release, such as trixie."""
     architecture: str = ""
     error: str = ""
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the last run did not come to its end, and does not go on either."""
+        return bool(self.last_run and self.last_run.state != "done" and not self.busy)
+
+    @property
+    def is_well(self) -> bool:
+        """As far as it was asked: it answered, its last run came to its end, and its health is good."""
+        return not self.error and not self.is_unfinished and (self.health is None or self.health.is_well)
 
 
 class Status(Value):
@@ -79,3 +83,7 @@ class Status(Value):
     @property
     def has_errors(self) -> bool:
         return any(host.error for host in self.hosts.values())
+
+    @property
+    def is_well(self) -> bool:
+        return all(host.is_well for host in self.hosts.values())

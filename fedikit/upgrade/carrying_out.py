@@ -171,8 +171,9 @@ class _Host:
             return
         if event.id.startswith("unit:") and not event.failed:
             self.restarted.append(event.id.removeprefix("unit:"))
-        told = {"item": event.id, "action": event.action, "seconds": event.seconds, "failed": event.failed}
-        self.tell(ItemFinished(host=self.name, **told))
+        self.tell(
+            ItemFinished(host=self.name, item=event.id, action=event.action, seconds=event.seconds, failed=event.failed)
+        )
 
     def _require_all_done(self) -> None:
         if self.left.debs:

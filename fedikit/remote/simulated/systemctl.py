@@ -72,6 +72,7 @@ def show(wanted: list[str], names: list[str]) -> int:
             "UnitFileState": ("enabled" if known["enabled"] else "disabled") if digest_of(name) else "",
             "CanReload": "yes" if "ExecReload" in section(name, "Service") else "no",
             "NeedDaemonReload": "yes" if known["loaded"] != digest_of(name) else "no",
+            "NRestarts": "0",
             "TimeoutStartUSec": "1min 30s",
             "TimeoutStopUSec": "1min 30s",
         }
