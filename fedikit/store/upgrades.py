@@ -4,16 +4,20 @@ Rule: what fedikit did not bring is on hold for the apt that is asked, so it nei
 administrator holds stays as it is, too.
 """
 
+import json
 import re
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from hashlib import sha256
 from subprocess import CompletedProcess
 from typing import NamedTuple
 
 from fedikit.errors import StoreError
 from fedikit.events import Tell
 from fedikit.store.artifact import Store
-from fedikit.store.debian import Deb, parse_uris
+from fedikit.store.debian import Deb, memory_of, parse_uris, write_whole
 from fedikit.store.lists import Lists, current_lists, last_lines
 from fedikit.store.strangers import in_pieces, refuse_pieces, without_half_done
 
@@ -61,10 +65,15 @@ def upgrades_for(
     pieces = in_pieces(status, ours)
     status = without_half_done(status, ours)
     lists = current_lists(codename, architecture, store=store, tell=tell)
+    movable = sorted({*ours} - {*kept})
+    memory = memory_of(store, ["upgrade", lists.version, movable, pieces, sha256(status).hexdigest()])
+    if memory.is_file():
+        debs, newer = json.loads(memory.read_text())
+        return Upgrades(tuple(Deb(**deb) for deb in debs), tuple(Newer(*one) for one in newer))
     with lists.unchanging():
-        answer = _ask(lists, frozen(status, {*ours} - {*kept}), "--with-new-pkgs", "--print-uris", "upgrade", *pieces)
-        newer = _newer(lists, status)
-    return Upgrades(parse_uris(answer.stdout), newer)
+        found = Upgrades(_coming(lists, frozen(status, movable), pieces), _newer(lists, status))
+    write_whole(memory, json.dumps([[asdict(deb) for deb in found.debs], found.newer]))
+    return found
 
 
 def newer_packages(status: bytes, *, codename: str, architecture: str, store: Store) -> tuple[Newer, ...] | None:
@@ -89,10 +98,18 @@ def _held(stanza: bytes, movable: Collection[str]) -> bytes:
     return stanza if name and name[1].decode() in movable else _STATUS.sub(rb"\1hold\2", stanza)
 
 
+def _coming(lists: Lists, status: bytes, pieces: Sequence[str]) -> tuple[Deb, ...]:
+    """What comes. Where a dpkg was cut short, what it left in pieces comes anew, and so does what fits no more."""
+    with suppress(StoreError):
+        if not pieces:
+            return parse_uris(_ask(lists, status, "--with-new-pkgs", "--print-uris", "upgrade").stdout)
+    return parse_uris(_ask(lists, status, "--fix-broken", "--print-uris", "dist-upgrade", "--", *pieces).stdout)
+
+
 def _newer(lists: Lists, status: bytes) -> tuple[Newer, ...]:
     """What apt would upgrade if nobody held anything."""
     free = _STATUS.sub(rb"\1install\2", status)
-    steps = _ask(lists, free, "--simulate", "dist-upgrade").stdout.splitlines()
+    steps = _ask(lists, free, "--simulate", "--fix-broken", "dist-upgrade").stdout.splitlines()
     found = [match for line in steps if (match := _STEP.match(line))]
     return tuple(Newer(match["name"], match["was"], match["becomes"], _SECURITY in match["sources"]) for match in found)
 
