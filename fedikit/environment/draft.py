@@ -73,6 +73,11 @@ class Draft:
             self._lead(place, record)
         self.checks += provision.checks
 
+    def furnish(self, host: str, items: Iterable[Item]) -> None:
+        """Adds what a host is to have for no application; what an application wants of it already stays."""
+        for item in items:
+            self._items[host].setdefault(item.id, item)
+
     def note(self, path: str, message: str) -> None:
         """Notes a mistake; the same one only once."""
         self.mistakes.add(Mistake(path, message))

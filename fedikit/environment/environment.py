@@ -25,6 +25,7 @@ from fedikit.policies.cache import CachePolicy
 from fedikit.policies.container import ContainerPolicy
 from fedikit.policies.database import MariaPolicy, PostgresPolicy
 from fedikit.policies.mail import MailPolicy
+from fedikit.policies.packages import PackagesPolicy
 from fedikit.policies.port import PortPolicy
 from fedikit.policies.web import WebPolicy
 
@@ -57,6 +58,8 @@ class Policies(Written):
     """Which ports what applications bring listens at."""
     mail: MailPolicy = Field(MailPolicy(), title="Mail")
     """How mail is sent."""
+    packages: PackagesPolicy | None = Field(None, title="Upgrades of packages")
+    """How hosts upgrade Debian's packages by themselves. If absent, they do not, as far as fedikit is concerned."""
 
     def policy_for(self, request: Request) -> Policy[Any] | None:
         """The policy that answers requests of this kind."""
@@ -118,6 +121,7 @@ class Environment(Written):
         self._note_misplaced(configuration, draft)
         for application in configuration.enabled():
             self._add(application, configuration, draft)
+        self._keep_packages_safe(draft)
         self._note_misplaced_versions(configuration, draft)
         draft.note_what_is_too_much()
         if cycle := cycle_of({name: (*host.after, *draft.needs[name]) for name, host in self.hosts.items()}):
@@ -129,6 +133,13 @@ class Environment(Written):
         if draft.mistakes:
             raise ConfigurationError(f"environment {self.name}", sorted(draft.mistakes))
         return self._deployment(draft, self._at_rest(configuration)).with_given(configuration.given)
+
+    def _keep_packages_safe(self, draft: Draft) -> None:
+        """On every host that has anything."""
+        if policy := self.policies.packages:
+            for host in self.hosts:
+                if draft.items(host):
+                    draft.furnish(host, policy.items())
 
     def _at_rest(self, configuration: Configuration) -> Draft:
         """What would be there for the applications that are not enabled: it says whose is what leaves."""

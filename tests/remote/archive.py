@@ -20,8 +20,8 @@ class Archive:
     folder: Path
     pockets: dict[str, list[str]] = field(default_factory=lambda: {pocket: [] for pocket in LABELS})
 
-    def build(self, name: str, version: str, files: dict[str, str] | None = None, **fields: str) -> Path:
-        """A package file; `fields` are those of its control file, such as `Depends`."""
+    def build(self, name: str, version: str, files: dict[str, str | bytes] | None = None, **fields: str) -> Path:
+        """A package file, in which bytes are programs; `fields` are those of its control file, such as `Depends`."""
         tree = self.folder / "trees" / f"{name}_{version}"
         (tree / "DEBIAN").mkdir(parents=True)
         known = {
@@ -32,10 +32,11 @@ class Archive:
         }
         control = {**known, "Description": "a small one", **fields}
         (tree / "DEBIAN/control").write_text("".join(f"{key}: {value}\n" for key, value in control.items()))
-        for path, text in (files or {}).items():
-            (tree / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
-            (tree / path.lstrip("/")).write_text(text)
-            (tree / path.lstrip("/")).chmod(0o755 if "bin/" in path else 0o644)
+        for path, content in (files or {}).items():
+            file = tree / path.lstrip("/")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content if isinstance(content, bytes) else content.encode())
+            file.chmod(0o755 if isinstance(content, bytes) else 0o644)
         deb = self.folder / "pool" / f"{name}_{version}_all.deb"
         deb.parent.mkdir(exist_ok=True)
         command = ["dpkg-deb", "--root-owner-group", "-Znone", "--build", str(tree), str(deb)]

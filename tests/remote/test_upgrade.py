@@ -20,7 +20,7 @@ from tests.remote.conftest import Stage, Staged
 APP = Package(name="app")
 SERVICE = "/usr/lib/systemd/system/app.service"
 UNIT = Unit(name="app.service")
-FILES = {SERVICE: "[Service]\nExecStart=/usr/bin/app\n[Install]\nWantedBy=multi-user.target\n"}
+FILES: dict[str, str | bytes] = {SERVICE: "[Service]\nExecStart=/usr/bin/app\n[Install]\nWantedBy=multi-user.target\n"}
 THEIRS = "Package: theirs\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n"
 
 
