@@ -6,6 +6,8 @@ from typing import Any
 
 from fedikit.errors import FedikitError, HostError, StalePlan
 from fedikit.events import (
+    CheckFinished,
+    Event,
     HostFinished,
     ItemFinished,
     ItemStarted,
@@ -34,12 +36,12 @@ def apply_upgrade(plan: UpgradePlan, *, tell: Tell = tell_nobody) -> UpgradeRepo
     host whose packages have moved since it was planned refuses. Cut short anywhere, it is ended by another upgrade.
     """
     start = time.monotonic()
-    tell(StepStarted(step="upgrade"))
+    tell(StepStarted(step="apply"))
     upgrading = _Upgrading(plan, tell)
     hosts = upgrading.run()
     seconds = time.monotonic() - start
     report = UpgradeReport(run=upgrading.name, hosts=hosts, seconds=round(seconds, 3))
-    tell(StepFinished(step="upgrade", seconds=seconds, failed=not report.succeeded))
+    tell(StepFinished(step="apply", seconds=seconds, failed=not report.succeeded))
     return report
 
 
@@ -180,8 +182,13 @@ class _Host:
             names = ", ".join(deb.name for deb in self.left.debs)
             raise HostError(self.name, f"still has older versions of {names} after its upgrade")
 
+    def _tell_check(self, event: Event) -> None:
+        """Verifying a host is no step of its own, but a part of this one."""
+        if isinstance(event, CheckFinished):
+            self.tell(event)
+
     def _verify(self) -> None:
-        verdict = verify_deployment(self.deployment, limit=[self.name], tell=self.tell)
+        verdict = verify_deployment(self.deployment, limit=[self.name], tell=self._tell_check)
         self.checks = sum(result.passed for result in verdict.results)
         if failed := [f"{one.application}: {one.name}: {one.detail}" for one in verdict.results if not one.passed]:
             hint = "look at the service on that host; the hosts after it are as they were"

@@ -42,6 +42,12 @@ STATUS = {
     "neighbours": [], "disk": {"size": 1000, "free": 500},
     "python": "3.13.5", "codename": "trixie", "architecture": "amd64",
 }  # fmt: skip
+UPGRADABLE = {
+    "event": "upgradable", "basis": BASIS, "generation": 1, "busy": "", "codename": "trixie", "architecture": "amd64",
+    "dpkg_status": "", "store": [], "ours": ["jq"], "held": [], "pinned": [], "old_ours": ["jq.service"],
+    "old_others": [], "reboot": "", "boot": "ab-12",
+    "listed": [{"name": "jq", "was": "1", "becomes": "2", "security": True}],
+}  # fmt: skip
 EVENTS = [
     {"event": "item", "phase": "start", "id": ITEM.id, "action": "create"},
     {"event": "item", "phase": "end", "id": ITEM.id, "action": "create", "seconds": 0.1, "failed": False},
@@ -51,6 +57,7 @@ EVENTS = [
     {"event": "trouble", "code": "failed", "message": "m", "tail": "t", "hint": "h", "item": "file:/x"},
     ANSWER,
     STATUS,
+    UPGRADABLE,
 ]
 
 
