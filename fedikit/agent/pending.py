@@ -117,7 +117,7 @@ def newer_kernel(status: bytes, release: str, version: str) -> str:
     """The newest installed kernel of the running one's flavour, in words, if that is not what runs."""
     kernels = [(name.decode(), found.decode()) for name, found in KERNEL.findall(status)]
     same = [kernel for kernel in kernels if _flavour(kernel[0]) == _flavour(release)]
-    if not any(name == release for name, _ in kernels):
+    if not same:
         return ""  # a kernel that is not Debian's, or the machine is a container: it boots what its host boots
     newest = max(same, key=lambda kernel: (_numbers(kernel[0]), _numbers(kernel[1])))
     return "" if newest == (release, version or newest[1]) else f"linux {newest[1]} is installed, {version} runs"

@@ -140,6 +140,8 @@ class Upgrading:
         self.hands.look_afresh()
         found = pending(self.hands, self.ledger)
         units = found["old_ours"] + (found["old_others"] if has_consent else [])
+        if units:
+            self.hands.run(["systemctl", "daemon-reload"])
         for unit in filter(may_be_restarted, units):
             with told(Change({"id": f"unit:{unit}", "kind": "unit"}, "update"), tell=self.tell):
                 tell_systemd(self.hands, "restart", unit)

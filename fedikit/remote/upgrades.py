@@ -86,7 +86,7 @@ def _resolved(
     status = unpacked(host, said.dpkg_status)
     there = installed_packages(status)
     if deployment.lock:
-        debs, staying = _locked(host, said, there, deployment, store, tell)
+        debs, staying = _locked(host, said, status, deployment, store, tell)
         newer: tuple[Newer, ...] = ()
     else:
         debs, newer = _newest(said, status, store, tell)
@@ -124,17 +124,20 @@ def _newest(said: Upgradable, status: bytes, store: Store, tell: Tell) -> "tuple
 
 
 def _locked(
-    host: str, said: Upgradable, there: dict[str, str], deployment: Deployment, store: Store, tell: Tell
+    host: str, said: Upgradable, status: bytes, deployment: Deployment, store: Store, tell: Tell
 ) -> "tuple[tuple[Deb, ...], dict[str, str]]":
     """To exactly the versions of the lock, be they newer or older."""
     from fedikit.store import locked_debs
+    from fedikit.store.debian import installed_packages
 
+    there = installed_packages(status)
     locked = deployment.lock.packages.get(host, {}) if deployment.lock else {}
-    moving = [name for name in said.ours if name in locked and locked[name].version != there.get(name)]
+    other = [name for name in said.ours if name in locked and locked[name].version != there.get(name)]
+    moving = {name: locked[name].version for name in other if name not in said.held}
     staying = dict.fromkeys((name for name in said.ours if name not in locked), UNLOCKED)
-    staying |= dict.fromkeys((name for name in moving if name in said.held), HELD)
+    staying |= dict.fromkeys((name for name in other if name in said.held), HELD)
     debs = locked_debs(
-        [name for name in moving if name not in said.held],
+        [*moving, *_companions(said, moving, status, store, tell)],
         locked,
         codename=said.codename,
         architecture=said.architecture,
@@ -143,6 +146,17 @@ def _locked(
         tell=tell,
     )
     return debs, staying
+
+
+def _companions(said: Upgradable, moving: dict[str, str], status: bytes, store: Store, tell: Tell) -> list[str]:
+    """What these versions need besides, if Debian's lists still have them; the host's apt has the last word."""
+    from fedikit.store import resolve
+
+    places = {"codename": said.codename, "architecture": said.architecture}
+    try:
+        return [deb.name for deb in resolve(moving, status=status, **places, store=store, tell=tell, ours=said.ours)]
+    except StoreError:
+        return []
 
 
 def _staying(said: Upgradable, newer: "Iterable[Newer]", debs: "Iterable[Deb]") -> dict[str, str]:

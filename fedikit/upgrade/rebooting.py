@@ -2,9 +2,10 @@
 
 import time
 
-from fedikit.errors import DeadlineExceeded, FedikitError
+from fedikit.errors import DeadlineExceeded, FedikitError, HostError
 from fedikit.events import Tell, Waiting
 from fedikit.model.deployment import Deployment
+from fedikit.model.host import Local
 from fedikit.remote.messages import Noted, Upgradable
 from fedikit.remote.session import Session, deployer_name
 
@@ -20,6 +21,8 @@ def reboot_and_wait(
 
     Raises DeadlineExceeded, or the HostError of a host that will not.
     """
+    if isinstance(deployment.hosts[host].connection, Local):
+        raise HostError(host, "is the machine that fedikit runs on, and is not rebooted under it", hint="do it by hand")
     with Session(host, deployment.hosts[host].connection) as session:
         request = {"op": "reboot", "deployment": deployment.name, "who": deployer_name(), "run": run}
         session.ask(request, Noted)

@@ -1,13 +1,15 @@
 """Upgrades of packages, over hosts that are directories: the deployer's apt is real, and so is the agent."""
 
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from fedikit.display.drawing import lines_of
 from fedikit.model.deployment import Deployment
-from fedikit.model.item import Package, Unit
+from fedikit.model.item import File, Package, Unit
+from fedikit.model.lock import Lock
 from fedikit.plan import make_plan
 from fedikit.results.check import CheckResult
 from fedikit.results.upgrading import UpgradePlan
@@ -177,6 +179,46 @@ def test_a_host_whose_packages_have_moved_since_refuses(scene: Scene) -> None:
     report = apply_upgrade(plan)
     assert "has changed since it was planned" in report.hosts["two"].error
     assert scene.versions("two") == {**ALL_OLD, "another": "1"}
+
+
+def lock_of(archive: Archive, **versions: str) -> Lock:
+    pinned = {
+        name: {
+            "version": version,
+            "sha256": sha256((archive.folder / f"pool/{name}_{version}_all.deb").read_bytes()).hexdigest(),
+        }
+        for name, version in versions.items()
+    }
+    return Lock.model_validate({"packages": {"one": pinned, "two": pinned}})
+
+
+def test_with_a_lock_packages_go_to_its_versions_and_the_plan_agrees(scene: Scene, archive: Archive) -> None:
+    archive.publish(archive.build("app", "3", FILES))
+    locked = scene.wanted.locked(lock_of(archive, app="2", libapp="2", fresh="1"))
+    assert apply_upgrade(scene.upgrade(locked)).succeeded
+    assert scene.versions("one") == ALL_NEW
+    assert make_plan(locked).is_noop
+    assert scene.upgrade(locked).is_noop
+
+
+def test_what_a_lock_pinned_stays_without_one_and_follows_the_next(scene: Scene, archive: Archive) -> None:
+    old, new = lock_of(archive, app="1", libapp="1"), lock_of(archive, app="2", libapp="2", fresh="1")
+    scene.wanted = scene.stage.wants(one=[APP, UNIT, File(path="/etc/a", content="a\n")], two=[APP])
+    assert scene.stage.bring(scene.wanted.locked(old)).succeeded
+    plan = scene.upgrade()
+    assert plan.hosts["one"].debs == ()
+    assert "is at the version of a lock" in plan.hosts["one"].staying["app"]
+    assert apply_upgrade(scene.upgrade(scene.wanted.locked(new))).succeeded
+    assert make_plan(scene.wanted.locked(new)).is_noop
+    assert scene.versions("one") == ALL_NEW
+
+
+def test_packages_of_a_neighbour_come_too_and_its_record_follows(scene: Scene, staged: Staged) -> None:
+    neighbour = staged("one", "two", name="neighbour")
+    assert neighbour.apply(one=[APP]).succeeded
+    assert apply_upgrade(scene.upgrade()).succeeded
+    assert make_plan(neighbour.wants(one=[APP])).is_noop
+    assert make_upgrade(neighbour.wants(one=[APP])).is_noop
 
 
 # Restarts and reboots
