@@ -60,7 +60,7 @@ def basis_of(eyes: Eyes, ledger: Ledger) -> str:
 
 def _pinned(ledgers: list[Ledger]) -> list[str]:
     """The packages of ours that a lock has at a version."""
-    items = [entry["item"] for ledger in ledgers for entry in ledger.entries.values()]
+    items = [item for ledger in ledgers for item in ledger.read_generation(ledger.generation)["items"]]
     return sorted({item["name"] for item in items if _is_package(item) and item["version"]})
 
 
