@@ -106,7 +106,7 @@ def _files_of(eyes: Eyes, package: str) -> list[str]:
 def why_to_reboot(eyes: Eyes) -> str:
     """Why the machine should reboot: somebody says so, or a newer kernel is installed than runs."""
     if eyes.exists(REBOOT_REQUIRED):
-        packages = _text(eyes.real(f"{REBOOT_REQUIRED}.pkgs")).split()
+        packages = (eyes.beginning(f"{REBOOT_REQUIRED}.pkgs", MOST) or b"").decode(errors="replace").split()
         return f"asked for by {', '.join(sorted(set(packages)))}" if packages else f"{REBOOT_REQUIRED} is there"
     running = os.uname()
     version = re.search(r"Debian (\S+)", running.version)
