@@ -16,7 +16,7 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 from .trouble import Trouble
@@ -118,6 +118,14 @@ class Ledger:
         write_record(self._generation_file(self.generation), record)
         for old in self.generations()[:-GENERATIONS_KEPT]:
             os.unlink(self._generation_file(old))
+
+    def renew_generation(self, move: Callable[[Record], None]) -> None:
+        """The newest wanted state stays the same one, with the packages that are here now; `move` renews its items."""
+        if self.generation:
+            record = self.read_generation(self.generation) | {"debs": self.debs}
+            for item in record["items"]:
+                move(item)
+            write_record(self._generation_file(self.generation), record)
 
     # How the last run ended
 

@@ -31,6 +31,7 @@ from .work import Work
 
 if TYPE_CHECKING:
     from .batch import Batch
+    from .upgrading import Upgrading
 
 TAIL_CHARACTERS = 4000
 ALIVE_SECONDS = 2
@@ -107,6 +108,8 @@ class Contact:
         if answer := self._at_once(ledger):
             self.channel.send(answer)
             return 0
+        if self.request["op"] in ("upgrade", "reboot"):
+            return self._upgrade(ledger) if self.request["op"] == "upgrade" else self._reboot()
         target = self._target(ledger)
         wish = self._wish(ledger, target)
         self.eyes.say_alive = lambda: self.channel.send({"event": "alive"})
@@ -285,13 +288,59 @@ class Contact:
         }
 
     def _health(self, ledger: Ledger) -> Record:
-        """How well that is what is held here, if that is asked."""
+        """How well that is what is held here, and what is pending, if that is asked."""
         if not self.request.get("health"):
             return {}
         from .health import health_of  # not needed to plan
+        from .pending import listed
+        from .upgrading import upgradable
 
         self.eyes.say_alive = lambda: self.channel.send({"event": "alive"})
-        return {"health": health_of(self.eyes, ledger)}
+        upgrades = upgradable(self.eyes, ledger) | {"listed": listed(self.eyes)}
+        return {"health": health_of(self.eyes, ledger), "upgrades": upgrades}
+
+    # Upgrades
+
+    def _upgrade(self, ledger: Ledger) -> int:
+        from .upgrading import Upgrading, basis_of, upgradable  # not needed to plan
+
+        self.channel.send(upgradable(self.eyes, ledger))
+        signal.alarm(PATIENCE_SECONDS)
+        order = self.channel.receive()
+        with lock(self.home, {"who": order["who"], "since": now(), "run": order["run"]}) as held:
+            ledger = Ledger(self.home, self.request["deployment"])
+            hands = Hands(self.root, note_command=self._noting(held))
+            if basis_of(hands, ledger) != order["basis"]:
+                raise Trouble("has changed since it was planned; nothing was done", code="stale", hint="plan again")
+            self._take_in(order["blobs"], self._blobs(), [])
+            upgrading = Upgrading(hands, ledger, self.channel.send)
+            return self._in_a_session_of_its_own(lambda unit: self._end_of_upgrade(upgrading, order, unit))
+
+    def _end_of_upgrade(self, upgrading: "Upgrading", order: Record, unit: str) -> int:
+        from .confidential import secrets_known  # not needed to plan
+
+        start = time.monotonic()
+        try:
+            upgrading.run(order, {"time": now(), "who": order["who"]})
+        except Exception as error:
+            items = [entry["item"] for entry in upgrading.ledger.entries.values()]
+            secrets = secrets_known(upgrading.hands, items, {})
+            self.channel.send(as_event(redacted(trouble_from(error), secrets)))
+            return 1
+        done = {"event": "done", "generation": upgrading.ledger.generation, "unit": unit}
+        self.channel.send(done | {"seconds": round(time.monotonic() - start, 3)})
+        return 0
+
+    def _reboot(self) -> int:
+        """Says that it will before it does: the connection may be the first to go."""
+        from .upgrading import reboot  # not needed to plan
+
+        asked = {"who": self.request["who"], "since": now(), "run": self.request["run"]}
+        with lock(self.home, asked) as held:
+            hands = Hands(self.root, note_command=self._noting(held))
+            self.channel.send({"event": "noted"})
+            reboot(hands, Ledger(self.home, self.request["deployment"]), {"time": now(), "who": self.request["who"]})
+        return 0
 
     # The order
 
@@ -308,7 +357,7 @@ class Contact:
             del hands.say_alive  # at work it is said without asking
             self._refuse_if_moved(order, comparison)
             blobs = self._blobs()
-            self._take_in(order["blobs"], blobs, comparison)
+            self._take_in(order["blobs"], blobs, [c.item for c in comparison.making if c.action != "adopt"])
             work = Work(blobs, order["secrets"], wish.purge, ledger.save, self.channel.send)
             others = Others(hands, ledger)
             batch = Batch(hands, wish, comparison, ledger, work, others, order["debs"], self.channel.send)
@@ -344,9 +393,8 @@ class Contact:
             names = ", ".join(change.id for change in comparison.blocked)
             raise Trouble(f"cannot be changed as planned: {names}; nothing was done", code="blocked")
 
-    def _take_in(self, announced: list[Record], blobs: Blobs, comparison: Comparison) -> None:
+    def _take_in(self, announced: list[Record], blobs: Blobs, making: list[Record]) -> None:
         os.makedirs(blobs.directory, mode=0o700, exist_ok=True)
-        making = [change.item for change in comparison.making if change.action != "adopt"]
         layers = [layer for item in making for layer in kind_of(item).unpacked(self.eyes, item)]
         from .disk_space import require_disk_space
 

@@ -23,6 +23,8 @@ DRAWN_BY = {
     "Report": "outcomes",
     "Services": "services",
     "Status": "states",
+    "UpgradePlan": "upgrades",
+    "UpgradeReport": "upgrades",
     "Verdict": "outcomes",
 }
 """The module of this room that draws a result, by the name of its kind: it is imported when there is one."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from rich.text import Text
 
 from fedikit.display import markup
+from fedikit.display.pending import lines_of_pending
 from fedikit.display.words import plural, span
 from fedikit.model.item import class_of
 from fedikit.results.health import CertificateHealth, DiskHealth, Drift, Health, UnitHealth
@@ -36,6 +37,7 @@ def _drawn(status: Status, *, named: int | None) -> Iterator[Text]:
             yield from _generation_lines(generation, named, is_current=generation.number == host.generation)
         if host.health:
             yield from _health_lines(host.health)
+            yield from lines_of_pending(host.health.pending)
         for note in host.notes[-NOTES_SHOWN:]:
             yield Text(f"    {note.time}  {note.who} {note.note}", style="dim")
 

@@ -86,6 +86,11 @@ class Draft:
         """Puts items that are no application's before all that is wanted on a host."""
         self._items[host] = {item.id: item for item in items} | self._items[host]
 
+    def furnish(self, host: str, items: Iterable[Item]) -> None:
+        """Adds what a host is to have for no application; what an application wants of it already stays."""
+        for item in items:
+            self._items[host].setdefault(item.id, item)
+
     def note(self, path: str, message: str) -> None:
         """Notes a mistake; the same one only once."""
         self.mistakes.add(Mistake(path, message))

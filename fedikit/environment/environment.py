@@ -28,6 +28,7 @@ from fedikit.policies.container import ContainerPolicy
 from fedikit.policies.database import MariaPolicy, PostgresPolicy
 from fedikit.policies.firewall import FirewallPolicy
 from fedikit.policies.mail import MailPolicy
+from fedikit.policies.packages import PackagesPolicy
 from fedikit.policies.port import PortPolicy
 from fedikit.policies.web import WebPolicy
 
@@ -62,6 +63,8 @@ class Policies(Written):
     """How mail is sent."""
     firewall: FirewallPolicy | None = Field(None, title="Firewall")
     """What of hosts can be reached. If absent, fedikit sets up no firewall."""
+    packages: PackagesPolicy | None = Field(None, title="Upgrades of packages")
+    """How hosts upgrade Debian's packages by themselves. If absent, they do not, as far as fedikit is concerned."""
 
     def policy_for(self, request: Request) -> Policy[Any] | None:
         """The policy that answers requests of this kind."""
@@ -125,6 +128,7 @@ class Environment(Written):
         self._note_misplaced(configuration, draft)
         for application in configuration.enabled():
             self._add(application, configuration, draft)
+        self._keep_packages_safe(draft)
         self._note_misplaced_versions(configuration, draft)
         draft.note_what_is_too_much()
         self._guard(draft)
@@ -151,6 +155,13 @@ class Environment(Written):
                 draft.guard(host, firewall.items(host, draft.openings(host), self.hosts))
             except CannotFulfil as unfit:
                 draft.mistakes.update(unfit.mistakes)
+
+    def _keep_packages_safe(self, draft: Draft) -> None:
+        """On every host that has anything."""
+        if policy := self.policies.packages:
+            for host in self.hosts:
+                if draft.items(host):
+                    draft.furnish(host, policy.items())
 
     def _at_rest(self, configuration: Configuration) -> Draft:
         """What would be there for the applications that are not enabled: it says whose is what leaves."""

@@ -48,6 +48,8 @@ Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Size = Annotated[int, Field(ge=0, le=1 << 50)]
 PackageName = Annotated[str, Field(max_length=200, pattern=r"^[a-z0-9][a-z0-9+.-]+$")]
 Version = Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9.+:~-]*$")]
+UnitName = Annotated[str, Field(max_length=300, pattern=r"^[A-Za-z0-9:_.@\\-]+\.service$")]
+Boot = Annotated[str, Field(pattern=r"^[0-9a-f-]{0,40}$")]
 Base64 = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
 Time = Annotated[str, Field(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?$")]
 RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{0,60}$")]
@@ -139,6 +141,36 @@ class Answer(Message):
     store: Annotated[tuple[Line, ...], Field(max_length=10 * MOST_PARTS)] = ()
     ours: Annotated[tuple[PackageName, ...], Field(max_length=MOST_PARTS)] = ()
     debs: Annotated[dict[PackageName, KeptDeb], Field(max_length=MOST_PARTS)] = Field(default_factory=dict)
+
+
+class Listed(Message):
+    """A package of which the host's own lists have a newer version."""
+
+    name: PackageName
+    was: Version
+    becomes: Version
+    security: bool
+
+
+class Upgradable(Message):
+    """What is needed to resolve upgrades elsewhere, and what is pending on the host."""
+
+    event: Literal["upgradable"]
+    basis: Sha256
+    generation: Count
+    busy: Line
+    codename: Codename | Literal[""]
+    architecture: Architecture | Literal[""]
+    dpkg_status: Base64
+    store: Annotated[tuple[Line, ...], Field(max_length=10 * MOST_PARTS)]
+    ours: Annotated[tuple[PackageName, ...], Field(max_length=MOST_PARTS)]
+    held: Annotated[tuple[PackageName, ...], Field(max_length=MOST_PARTS)]
+    pinned: Annotated[tuple[PackageName, ...], Field(max_length=MOST_PARTS)]
+    old_ours: Annotated[tuple[UnitName, ...], Field(max_length=1000)]
+    old_others: Annotated[tuple[UnitName, ...], Field(max_length=1000)]
+    reboot: Line
+    boot: Boot
+    listed: Annotated[tuple[Listed, ...], Field(max_length=MOST_PARTS)] | None = None
 
 
 class ItemEvent(Message):
@@ -309,6 +341,7 @@ class Status(Message):
     codename: Codename | Literal[""]
     architecture: Architecture | Literal[""]
     health: Health | None = None
+    upgrades: Upgradable | None = None
 
 
 class Memory(Message):
@@ -362,7 +395,20 @@ class Facts(Message):
     resolves: bool | None
 
 
-Said = Answer | ItemEvent | Done | Trouble | Alive | Noted | Unconfirmed | Confirmed | Renamed | Status | Facts
+Said = (
+    Answer
+    | ItemEvent
+    | Done
+    | Trouble
+    | Alive
+    | Noted
+    | Unconfirmed
+    | Confirmed
+    | Renamed
+    | Status
+    | Facts
+    | Upgradable
+)
 _DOOR: TypeAdapter[Said] = TypeAdapter(
     Annotated[Said, Field(discriminator="event")], config=ConfigDict(defer_build=True)
 )
@@ -370,6 +416,7 @@ _BEGINNING = re.compile(rb'\{"event":"(\w+)"')
 _BY_EVENT: dict[bytes, type[Message]] = {
     b"answer": Answer, b"item": ItemEvent, b"done": Done, b"trouble": Trouble, b"alive": Alive, b"noted": Noted,
     b"unconfirmed": Unconfirmed, b"confirmed": Confirmed, b"renamed": Renamed, b"status": Status, b"facts": Facts,
+    b"upgradable": Upgradable,
 }  # fmt: skip
 """As agents write them, the kind comes first: so only the model that is needed is built. The others do as well."""
 
@@ -401,7 +448,8 @@ _OUR_NAMES = {
     name
     for message in (
         Answer, Change, Run, KeptDeb, ImageBuild, ItemEvent, Done, Trouble, Unconfirmed, Generation, Note, Status,
-        Facts, Memory, DiskAt, Listener, Renamed, Health, UnitHealth, Moves, Counts, Drift, DiskHealth,
+        Facts, Memory, DiskAt, Listener, Renamed, Health, UnitHealth, Moves, Counts, Drift, DiskHealth, Upgradable,
+        Listed,
     )
     for name in [*message.model_fields, message.__name__.lower()]
 }  # fmt: skip

@@ -30,6 +30,10 @@ ADVICE = {
     ("rollback", "plan"): "nothing was changed; run rollback.ipynb again once the hosts answer",
     ("rollback", "apply"): "run rollback.ipynb again, or go forward with deploy.ipynb",
     ("rollback", "verify"): "run rollback.ipynb again, or go forward with deploy.ipynb",
+    ("upgrade", "pre-checks"): _MEND,
+    ("upgrade", "plan"): "nothing was changed; run upgrade.ipynb again once the hosts answer",
+    ("upgrade", "apply"): _AGAIN,
+    ("upgrade", "verify"): "run verify.ipynb again in a minute; what fails then is mended on its host",
 }
 
 

@@ -132,8 +132,26 @@ class RollbackParameters(RunbookParameters):
     dry_run: DryRun = True
 
 
+class UpgradeParameters(RunbookParameters):
+    """Upgrades the packages that fedikit brought, one host after the other."""
+
+    runbook = "upgrade"
+    files = ("configuration", "environment")
+
+    configuration: ConfigurationPath = SAMPLE_CONFIGURATION
+    environment: EnvironmentPath = LAB_ENVIRONMENT
+    limit: Limit = ()
+    reboot: Annotated[bool, Field(description="Reboot machines that need it, and wait for them.")] = False
+    restart_others: Annotated[bool, Field(description="Restart what runs old code also where it is not fedikit's.")] = (
+        False
+    )
+    agreed: Agreed = ""
+    dry_run: DryRun = True
+
+
 RUNBOOKS: dict[str, type[RunbookParameters]] = {
-    model.runbook: model for model in (DeployParameters, VerifyParameters, RemoveParameters, RollbackParameters)
+    model.runbook: model
+    for model in (DeployParameters, VerifyParameters, RemoveParameters, RollbackParameters, UpgradeParameters)
 }
 
 

@@ -154,6 +154,19 @@ class Run:
             self._require(report.succeeded, report, "not every host was brought to its wanted state")
         return report
 
+    def upgrade(self, plan: "fedikit.UpgradePlan") -> "fedikit.UpgradeReport | NothingDone":
+        """Carries out the upgrade, once; in a dry run it changes nothing and says so."""
+        if self.is_dry_run:
+            return self._pass_over("apply")
+        self._refuse_an_old_plan()
+        with self.step("apply", total=sum(len(host.packages) for host in plan.hosts.values())):
+            self._refuse_another_plan(plan)
+            self._hide_secrets_of(plan.deployment)
+            report = fedikit.apply_upgrade(plan, tell=self.tell)
+            self._keep("upgraded.json", report.model_dump_json(indent=1))
+            self._require(report.succeeded, report, "the upgrade ended at the first host that failed")
+        return report
+
     def verify(self, deployment: Deployment) -> "fedikit.Verdict | NothingDone":
         """Checks what serves from outside; after a dry run there is nothing new to check."""
         if self.is_dry_run:
@@ -169,7 +182,7 @@ class Run:
         _show(services_of(deployment, limit))
         return verdict
 
-    def require_answers(self, asked: "fedikit.Plan | fedikit.Status") -> None:
+    def require_answers(self, asked: "fedikit.Plan | fedikit.UpgradePlan | fedikit.Status") -> None:
         """Makes sure that every host answered and that nothing there stands in the way."""
         self._keep_answers(asked)
         if asked.has_errors:
@@ -277,7 +290,7 @@ class Run:
         if not plans or plans[-1].outcome != "done":
             raise StepRefused("this run has no plan yet", hint="run the notebook from the top")
 
-    def _refuse_another_plan(self, plan: "fedikit.Plan") -> None:
+    def _refuse_another_plan(self, plan: "fedikit.Plan | fedikit.UpgradePlan") -> None:
         agreed = getattr(self.parameters, "agreed", "")
         if agreed and agreed != plan.digest:
             self._close_sessions()
@@ -288,6 +301,9 @@ class Run:
         if isinstance(asked, fedikit.Plan):
             self._planned = asked.digest
             self._keep("plan.json", asked.model_dump_json(indent=1))
+        elif isinstance(asked, fedikit.UpgradePlan):
+            self._planned = asked.digest
+            self._keep("upgrade.json", asked.model_dump_json(indent=1))
         elif isinstance(asked, fedikit.Status):
             self._keep("status.json", asked.model_dump_json(indent=1))
 

@@ -60,6 +60,12 @@ HEALTH = {
     "disks": [{"place": "/", "size": 1000, "free": 5}],
     "certificates": {"a.example": "no certificate"},
 }
+UPGRADABLE = {
+    "event": "upgradable", "basis": BASIS, "generation": 1, "busy": "", "codename": "trixie", "architecture": "amd64",
+    "dpkg_status": "", "store": [], "ours": ["jq"], "held": [], "pinned": [], "old_ours": ["jq.service"],
+    "old_others": [], "reboot": "", "boot": "ab-12",
+    "listed": [{"name": "jq", "was": "1", "becomes": "2", "security": True}],
+}  # fmt: skip
 EVENTS = [
     {"event": "item", "phase": "start", "id": ITEM.id, "action": "create"},
     {"event": "item", "phase": "end", "id": ITEM.id, "action": "create", "seconds": 0.1, "failed": False},
@@ -73,6 +79,7 @@ EVENTS = [
     STATUS,
     FACTS,
     STATUS | {"health": HEALTH, "generations": [GENERATION]},
+    UPGRADABLE,
 ]
 
 
