@@ -78,7 +78,9 @@ def test_what_is_not_a_host_key_is_a_mistake_in_words(text: str) -> None:
     assert "ssh_host_ed25519_key.pub" in mistake["msg"]
 
 
-@pytest.mark.parametrize("text", [text for text in BAD.values() if text])
+@pytest.mark.parametrize(
+    "text", [text for text in BAD.values() if text], ids=[name for name, text in BAD.items() if text]
+)
 def test_nothing_raw_comes_out_where_such_a_key_gets_through_all_the_same(text: str) -> None:
     ssh = Ssh(address="10.0.0.2", host_key=line("ed25519")).model_copy(update={"host_key": text})
     with suppress(HostKeyRefused):
