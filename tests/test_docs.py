@@ -186,14 +186,28 @@ def commands(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[
             yield " ".join(("fedikit", *path, name)), command
 
 
+def options_in(section: str) -> set[str]:
+    """The options that stand in backticks, in tables and sentences; not those of a whole command."""
+    codes = [code for code in code_in(section) if code.startswith("-")]
+    return {word for code in codes for word in re.findall(r"(?<!\S)--?[a-z][a-z-]*", code)}
+
+
+SHARED = options_in(OPERATIONS.section("Options that verbs share"))
+
+
 @pytest.mark.parametrize(
     ("name", "command"), list(commands()), ids=lambda value: value if isinstance(value, str) else ""
 )
 def test_every_verb_is_documented_with_its_options_and_no_others(name: str, command: click.Command) -> None:
     section = (LAB if name.startswith("fedikit lab ") else OPERATIONS).section(f"`{name}`")
-    documented = {word for row in rows_of(section) for word in re.findall(r"--?[a-z][a-z-]*", row[0])}
     known = {spelling for option in command.params if isinstance(option, click.Option) for spelling in option.opts}
-    assert documented == known
+    assert options_in(section) <= known
+    assert known <= options_in(section) | SHARED
+
+
+def test_an_option_that_verbs_share_is_one_of_several_verbs() -> None:
+    having = [{spelling for option in command.params for spelling in option.opts} for _, command in commands()]
+    assert [option for option in SHARED if sum(option in each for each in having) < 2] == []
 
 
 def test_every_exit_status_of_a_run_is_documented() -> None:
@@ -303,9 +317,8 @@ def texts_in_the_code() -> set[str]:
 
 
 def messages() -> list[str]:
-    section = re.sub(r"### Errors in Python.*", "", OPERATIONS.section("What to do when"), flags=re.DOTALL)
-    rows = rows_of(section) + rows_of(LAB.section("When something is wrong"))
-    return [code_in(row[0])[0] for row in rows]
+    rows = rows_of(OPERATIONS.section("What to do when")) + rows_of(LAB.section("When something is wrong"))
+    return [code for row in rows for code in code_in(row[0])]
 
 
 @pytest.fixture(scope="module")
