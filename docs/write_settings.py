@@ -24,8 +24,8 @@ HEADING = "| setting | values | default | meaning | upstream's name |\n|---|---|
 ENVIRONMENT_HEAD = """\
 # The provider's file
 
-Every key of `environment.toml`. What [operations](operations.md#the-providers-file) explain, such as shared databases, is
-not told again here. Paths are relative to the file. This page is written by `docs/write_settings.py`, from the
+Every key of `environment.toml`. What [operations](operations.md#the-providers-file) explain, such as shared databases,
+is not told again here. Paths are relative to the file. This page is written by `docs/write_settings.py`, from the
 [schema](operations.md#fedikit-schema) that `fedikit schema environment` prints.
 """
 ENVIRONMENT_HEADING = "| key | values | default | meaning |\n|---|---|---|---|"
