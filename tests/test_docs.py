@@ -24,6 +24,7 @@ from fedikit import events
 from fedikit.cli import main
 from fedikit.environment import load_configuration
 from fedikit.errors import FedikitError
+from fedikit.remote.bootstrap import archive
 from fedikit.runbook.arguments import assemble
 from fedikit.runbook.notebook import find_runbook
 from fedikit.runbook.parameters import RUNBOOKS
@@ -186,6 +187,21 @@ def commands(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[
             yield " ".join(("fedikit", *path, name)), command
 
 
+def groups(group: click.Group = main) -> Iterator[click.Group]:
+    context = click.Context(group)
+    yield group
+    for command in [group.get_command(context, name) for name in group.list_commands(context)]:
+        if isinstance(command, click.Group):
+            yield from groups(command)
+
+
+@pytest.mark.parametrize("group", list(groups()), ids=lambda group: group.name)
+def test_each_verb_has_a_line_in_the_help_that_is_not_cut_off(group: click.Group) -> None:
+    shown = click.Context(group, info_name="fedikit", terminal_width=80).get_help().partition("Commands:")[2]
+    assert shown
+    assert [line for line in shown.splitlines() if line.endswith("...")] == []
+
+
 def options_in(section: str) -> set[str]:
     """The options that stand in backticks, in tables and sentences; not those of a whole command."""
     codes = [code for code in code_in(section) if code.startswith("-")]
@@ -264,6 +280,11 @@ def test_every_event_is_documented_with_its_fields() -> None:
     documented = {code_in(row[0])[0]: set(code_in(row[2])) for row in rows_of(ARCHITECTURE.section("Events"))}
     own = {kind.__name__: {field.name for field in dataclasses.fields(kind)} for kind in get_args(events.Event)}
     assert documented == own
+
+
+def test_the_agent_is_about_as_large_as_the_drawing_says() -> None:
+    (said,) = re.findall(r"it is sent, about (\d+) kB", ARCHITECTURE.text)
+    assert int(said) == pytest.approx(len(archive()) / 1000, rel=0.2)
 
 
 def test_every_make_target_is_documented_and_no_other() -> None:
