@@ -29,7 +29,7 @@ ROWS: list[set[str]] = [
     {"apply", "lock"},
     {"display"},
     {"runbook"},
-    {"panel"},
+    {"panel", "watch"},
     {"cli"},
     {"__main__"},
 ]

@@ -8,6 +8,7 @@ Exit status: 0 all well; 1 something failed, the report says what; 2 a mistake i
     verbs     those on a deployment
     secret    those on secrets
     store     those on images in the store
+    watch     those of watching
     plugins   those that other distributions bring, such as the lab
 """
 
@@ -29,6 +30,7 @@ FOUND_IN = {
     **dict.fromkeys(VERBS, "fedikit.cli.verbs"),
     "secret": "fedikit.cli.secret",
     "store": "fedikit.cli.store",
+    "watch": "fedikit.cli.watch",
     "panel": "fedikit.panel.cli",
     "run": "fedikit.runbook.cli",
     "runs": "fedikit.runbook.cli",
