@@ -61,10 +61,15 @@ class Mailer:
             yield relay
 
     def _sign_in(self, relay: smtplib.SMTP) -> None:
-        ways = {"plain": relay.auth_plain, "login": relay.auth_login, "cram-md5": relay.auth_cram_md5}
         relay.ehlo_or_helo_if_needed()
         relay.user, relay.password = self.relay.user, self.password
-        relay.auth(self.relay.authentication.upper(), ways[self.relay.authentication])
+        match self.relay.authentication:
+            case "plain":
+                relay.auth("PLAIN", relay.auth_plain)
+            case "login":
+                relay.auth("LOGIN", relay.auth_login)
+            case "cram-md5":
+                relay.auth("CRAM-MD5", relay.auth_cram_md5)
 
     def _mail(self, message: Message, recipient: str) -> EmailMessage:
         mail = EmailMessage(policy=SMTP)

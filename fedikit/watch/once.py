@@ -25,6 +25,10 @@ from fedikit.watch.telling import Way, tell_waiting, ways_of
 Clock = Callable[[], datetime]
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Outcome(Value):
     """How one look ended."""
 
@@ -45,20 +49,28 @@ class Outcome(Value):
         return not (self.problems or self.waiting or self.is_blind)
 
 
-def watch_once(
-    environment_file: Path, configuration_file: Path, *, clock: Clock = partial(datetime.now, UTC)
-) -> Outcome:
+def watch_once(environment_file: Path, configuration_file: Path) -> Outcome:
     """Looks once, and tells what changed since the last look.
 
     Raises ConfigurationError if the environment cannot be read, for then nobody is known whom to tell, and
     FedikitError if another look goes on.
     """
     environment = load_environment(environment_file)
-    file = memory_file(environment_file, environment.name)
+
+    def deploy() -> Deployment:
+        return environment.deployment(load_configuration(configuration_file))
+
+    return look_and_tell(environment, deploy, memory_file(environment_file, environment.name))
+
+
+def look_and_tell(
+    environment: Environment, deploy: Callable[[], Deployment], file: Path, *, clock: Clock = _now
+) -> Outcome:
+    """Looks at a deployment, compares with what a file remembers, and tells; a deployment that cannot be had, too."""
     with held(file):
         memory, forgotten = read_memory(file)
         now = clock()
-        look = _look(environment, configuration_file, now)
+        look = _look(environment, deploy, now)
         memory, changes = compare(memory, look, environment.watch, now)
         message = _message(environment.name, memory, changes, now)
         ways = ways_of(environment)
@@ -76,11 +88,11 @@ def watch_once(
     )
 
 
-def _look(environment: Environment, configuration_file: Path, now: datetime) -> Look:
+def _look(environment: Environment, deploy: Callable[[], Deployment], now: datetime) -> Look:
     """Whatever goes wrong with looking is something to tell."""
     deployment = environment.empty()
     try:
-        deployment = environment.deployment(load_configuration(configuration_file))
+        deployment = deploy()
         look = look_at(deployment, environment.watch, now)
     except FedikitError as error:
         look = blind(error.text)

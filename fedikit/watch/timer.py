@@ -1,7 +1,7 @@
 """The timer: units of systemd on the deployer that look regularly, with no more rights than looking takes.
 
-As root they are the machine's, and the look is the environment's owner's: secrets are read as that user. As anybody else
-they are the user's own.
+As root they are the machine's, and look as the environment's owner, whose secrets these are. As anybody else they are
+the user's own.
 """
 
 import os

@@ -36,7 +36,7 @@ class Hook:
             refusal = self._refusal(body)
             if not refusal:
                 return
-            if attempt == _ATTEMPTS or refusal.startswith("HTTP 3") or refusal.startswith("HTTP 4"):
+            if attempt == _ATTEMPTS or refusal.startswith(("HTTP 3", "HTTP 4")):
                 raise FedikitError(f"the webhook at {self._host} took no message: {refusal}")
 
     def _refusal(self, body: bytes) -> str:
