@@ -73,13 +73,12 @@ def status(environment: str) -> None:
 
     name = environment_of(environment).name
     memory, forgotten = read_memory(memory_file(Path(environment), name))
-    click.echo(
-        forgotten or f"Last look: {memory.looked:%d %b %Y, %H:%M} UTC" if memory.looked else "Nobody looked yet."
-    )
+    looked = f"Last look: {memory.looked:%d %b %Y, %H:%M} UTC" if memory.looked else "Nobody looked yet."
+    click.echo(forgotten or looked)
     for known in memory.known.values():
         click.echo(f"✗ {known.finding.what}, since {known.since:%d %b %Y, %H:%M} UTC: {known.finding.seen}")
     if memory.waiting:
-        click.echo(f"{len(memory.waiting)} messages could not be sent yet.")
+        click.echo(f"{len(memory.waiting)} messages could not be sent yet, {memory.dropped} were given up.")
     click.echo(f"Next look: {next_look(name, Systemd.here()) or 'no timer runs; fedikit watch install'}")
     finish(bool(memory.looked) and not memory.known and not memory.waiting)
 

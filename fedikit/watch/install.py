@@ -1,7 +1,6 @@
 """Installing: puts a watch's units where systemd finds them, takes them away, says how they are."""
 
 import os
-import pwd
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 from fedikit.errors import FedikitError
 from fedikit.runbook.record import writing
 from fedikit.watch.memory import FOLDER, memory_file
-from fedikit.watch.timer import MARK, Timer, name_of
+from fedikit.watch.timer import MARK, Timer, name_of, user_named
 
 _PATIENCE = 60
 
@@ -74,11 +73,12 @@ def uninstall(environment_file: Path, environment: str, systemd: Systemd) -> tup
         systemd.ask("disable", "--now", f"{name_of(environment)}.timer")
         systemd.ask("stop", f"{name_of(environment)}.service")
     memory = memory_file(environment_file, environment)
-    gone = [*files, *(file for file in (memory, memory.with_suffix(".lock")) if file.exists())]
+    remembered = () if memory.parent.is_symlink() else (memory, memory.with_suffix(".lock"))
+    gone = [*files, *(file for file in remembered if file.exists())]
     with writing(systemd.folder):
         for file in gone:
             file.unlink()
-        if memory.parent.is_dir() and not any(memory.parent.iterdir()):
+        if remembered and memory.parent.is_dir() and not any(memory.parent.iterdir()):
             memory.parent.rmdir()
     if files:
         systemd.ask("daemon-reload")
@@ -95,11 +95,7 @@ def next_look(environment: str, systemd: Systemd) -> str:
 
 def lingers() -> bool:
     """Whether a user's own units also run while nobody is logged in."""
-    return Path("/var/lib/systemd/linger", _user()).exists()
-
-
-def _user() -> str:
-    return pwd.getpwuid(os.geteuid()).pw_name
+    return Path("/var/lib/systemd/linger", user_named(os.geteuid())).exists()
 
 
 def _refuse_anothers(file: Path, environment_file: Path) -> None:

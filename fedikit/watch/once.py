@@ -1,5 +1,6 @@
 """One look from its beginning to its end: looks, compares, remembers, tells."""
 
+import os
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,6 +22,7 @@ from fedikit.watch.memory import Memory, held, memory_file, read_memory, write_m
 from fedikit.watch.message import Change, Message, State
 from fedikit.watch.news import compare, told_before
 from fedikit.watch.telling import Way, tell_waiting, ways_of
+from fedikit.watch.timer import user_named
 
 Clock = Callable[[], datetime]
 
@@ -56,11 +58,20 @@ def watch_once(environment_file: Path, configuration_file: Path) -> Outcome:
     FedikitError if another look goes on.
     """
     environment = load_environment(environment_file)
+    refuse_root_for_others(environment_file)
 
     def deploy() -> Deployment:
         return environment.deployment(load_configuration(configuration_file))
 
     return look_and_tell(environment, deploy, memory_file(environment_file, environment.name))
+
+
+def refuse_root_for_others(environment_file: Path) -> None:
+    """What root remembers, the owner's own timer could not read. Raises FedikitError."""
+    owner = environment_file.stat().st_uid
+    if os.geteuid() == 0 and owner != 0:
+        user = user_named(owner)
+        raise FedikitError(f"{environment_file} is {user}'s, and so is its watch", hint=f"sudo -u {user} fedikit watch")
 
 
 def look_and_tell(

@@ -72,7 +72,7 @@ class Timer:
         command = [self.python, "-P", "-m", "fedikit", "watch", "once", str(self.configuration_file)]
         command += ["--environment", str(self.environment_file)]
         system = "Wants=network-online.target\nAfter=network-online.target\n" if self.is_system else ""
-        user = f"User={_owner_of(self.environment_file)}\n" if self.is_system else ""
+        user = f"User={user_named(self.environment_file.stat().st_uid)}\n" if self.is_system else ""
         return f"""\
 {MARK}{self.environment_file}
 [Unit]
@@ -163,9 +163,9 @@ def _quoted(word: str) -> str:
     return f'"{escaped}"'
 
 
-def _owner_of(file: Path) -> str:
-    owner = file.stat().st_uid
+def user_named(number: int) -> str:
+    """A user's name, or the number of one that has none."""
     try:
-        return pwd.getpwuid(owner).pw_name
+        return pwd.getpwuid(number).pw_name
     except KeyError:
-        return str(owner)
+        return str(number)
