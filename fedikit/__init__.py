@@ -23,15 +23,17 @@ if TYPE_CHECKING:
     from fedikit.results.plan import Plan
     from fedikit.results.report import Report
     from fedikit.results.status import Status
+    from fedikit.results.upgrading import UpgradePlan, UpgradeReport
     from fedikit.results.verdict import Verdict
     from fedikit.status import read_status
+    from fedikit.upgrade import apply_upgrade, make_upgrade
     from fedikit.verify import verify_deployment
 
 __version__ = "0.1.0"
 __all__ = [
-    "ConfigurationError", "FedikitError", "Plan", "Report", "Sessions", "Status", "Verdict", "apply_plan",
-    "load_configuration", "load_environment", "load_plan", "make_plan", "make_removal", "make_rollback", "read_status",
-    "save_plan", "verify_deployment",
+    "ConfigurationError", "FedikitError", "Plan", "Report", "Sessions", "Status", "UpgradePlan", "UpgradeReport",
+    "Verdict", "apply_plan", "apply_upgrade", "load_configuration", "load_environment", "load_plan", "make_plan",
+    "make_removal", "make_rollback", "make_upgrade", "read_status", "save_plan", "verify_deployment",
 ]  # fmt: skip
 _ROOMS = {
     "apply": ("apply_plan",),
@@ -42,8 +44,10 @@ _ROOMS = {
     "results.plan": ("Plan",),
     "results.report": ("Report",),
     "results.status": ("Status",),
+    "results.upgrading": ("UpgradePlan", "UpgradeReport"),
     "results.verdict": ("Verdict",),
     "status": ("read_status",),
+    "upgrade": ("apply_upgrade", "make_upgrade"),
     "verify": ("verify_deployment",),
 }
 

@@ -20,7 +20,7 @@ from fedikit.events import (
 )
 from fedikit.plan import planned_debs
 from fedikit.remote.hosts import side_by_side
-from fedikit.remote.messages import ItemEvent
+from fedikit.remote.messages import Done, ItemEvent
 from fedikit.remote.needs import packages_for
 from fedikit.remote.session import deployer_name, new_run
 from fedikit.remote.sessions import Asked, Sessions, failing_alone
@@ -161,13 +161,13 @@ class _Applying:
         items: list[ItemReport] = []
         try:
             with failing_alone(host):
-                generation = self._change(host, planned, items)
+                done = self._change(host, planned, items)
         except FedikitError as error:
             text = scrub(error.text, self._secret_values())
             return HostReport(
                 host=host, outcome="failed", items=tuple(items), error=text, generation=planned.generation
             )
-        return HostReport(host=host, outcome="changed", items=tuple(items), generation=generation)
+        return HostReport(host=host, outcome="changed", items=tuple(items), generation=done.generation, unit=done.unit)
 
     def _secret_values(self) -> list[str]:
         """What a command may have repeated in its last words; the host took out what it knew of itself."""
@@ -179,15 +179,14 @@ class _Applying:
                 continue
         return values
 
-    def _change(self, host: str, planned: HostPlan, items: list[ItemReport]) -> int:
+    def _change(self, host: str, planned: HostPlan, items: list[ItemReport]) -> Done:
         if host in self.unreached:
             raise self.unreached[host]
         asked = self._asked(host)
         with asked.session as session:
             blobs = asked.blobs
             session.order(self._order(planned, asked, blobs), self._pieces(host, asked, blobs))
-            done = session.follow(lambda event: self._hear(host, event, items))
-        return done.generation
+            return session.follow(lambda event: self._hear(host, event, items))
 
     # What is sent
 

@@ -10,6 +10,7 @@ FedikitError                 anything fedikit says in words; exit status 1
 │   ├── StalePlan            the host moved since it was planned
 │   ├── ItemFailed           an item could not be made so; carries the last lines of output
 │   └── AgentFailed          the agent itself failed or spoke nonsense
+├── DnsRefused               the DNS server gives no answer, or does not do what it was asked
 ├── StoreError               an artifact could not be found, fetched or verified
 ├── SecretError              a secret is missing or may not be had
 └── DeadlineExceeded         a wait ended without what it waited for
@@ -144,6 +145,10 @@ class ItemFailed(HostError):
 
 class AgentFailed(HostError):
     """The agent on the host failed in a way it has no words for."""
+
+
+class DnsRefused(FedikitError):
+    """The DNS server gives no answer, or does not do what it was asked."""
 
 
 class StoreError(FedikitError):

@@ -181,7 +181,8 @@ class _Planning:
             last_run=answer.last_run.run if answer.last_run else "",
             unfinished=answer.unfinished,
             refused=asked.refused,
-            note=_note(answer),
+            people=asked.people,
+            note="; ".join(words for words in (_note(answer), *answer.concerns) if words),
         )
 
     def _planned(self, change: Change, payload: Payload) -> PlannedChange:
@@ -209,6 +210,8 @@ def _note(answer: Answer) -> str:
         return f"the last apply ({last.run}) was interrupted; applying again completes it"
     if last and last.state == "failed":
         return f"the last apply ({last.run}) failed at {last.item}: {last.message}"
+    if answer.owners:
+        return f"if this environment was called {answer.owners[0]} before: fedikit rename {answer.owners[0]}"
     return ""
 
 

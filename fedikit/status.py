@@ -10,7 +10,9 @@ from fedikit.remote import messages
 from fedikit.remote.hosts import on_hosts
 from fedikit.remote.session import Session
 from fedikit.remote.sessions import failing_alone
+from fedikit.remote.upgrades import pending_of
 from fedikit.results.health import CertificateHealth, Health
+from fedikit.results.pending import Pending
 from fedikit.results.status import HostStatus, Status
 from fedikit.secrets import Vault
 
@@ -33,18 +35,21 @@ def read_status(environment: Environment | Deployment, *, limit: Sequence[str] =
         try:
             with failing_alone(host), Session(host, deployment.hosts[host].connection) as session:
                 said = session.ask(request(host), messages.Status)
-                return HostStatus(host=host, **said.model_dump(exclude={"event", "health"}), health=_health(said))
+                return HostStatus(
+                    host=host, **said.model_dump(exclude={"event", "health", "upgrades"}), health=_health(host, said)
+                )
         except FedikitError as error:
             return HostStatus(host=host, error=error.text)
 
     return Status(deployment=deployment.name, hosts=on_hosts(deployment, limit, ask))
 
 
-def _health(said: messages.Status) -> Health | None:
+def _health(host: str, said: messages.Status) -> Health | None:
     if said.health is None:
         return None
     certificates = tuple(_certificate(site, text) for site, text in said.health.certificates.items())
-    return Health(**said.health.model_dump(exclude={"certificates"}), certificates=certificates)
+    pending = pending_of(host, said.upgrades) if said.upgrades else Pending()
+    return Health(**said.health.model_dump(exclude={"certificates"}), certificates=certificates, pending=pending)
 
 
 def _certificate(site: str, text: str) -> CertificateHealth:
@@ -52,6 +57,6 @@ def _certificate(site: str, text: str) -> CertificateHealth:
 
     try:
         read = x509.load_pem_x509_certificate(text.encode())
+        return CertificateHealth(site=site, begins=read.not_valid_before_utc, expires=read.not_valid_after_utc)
     except ValueError:
         return CertificateHealth(site=site)
-    return CertificateHealth(site=site, begins=read.not_valid_before_utc, expires=read.not_valid_after_utc)

@@ -272,3 +272,19 @@ def test_a_saved_plan_is_for_its_owner_and_says_so_if_it_bears_no_seal(folder: P
     assert done.returncode == 0, done.stderr
     assert stat.S_IMODE((folder / "plan.json").stat().st_mode) == 0o600
     assert ("bears no seal" in done.stderr) is not has_key
+
+
+def test_a_renaming_is_planned_asked_for_and_done(folder: Path) -> None:
+    text = '[hosts.one]\ntype = "directory"\npath = "one"\n'
+    Path(folder / "old.toml").write_text(f'name = "old"\n{text}')
+    Path(folder / "new.toml").write_text(f'name = "new"\n{text}')
+    kept = DirectoryMachine.at(folder / "one").path("/var/lib/fedikit/deployments/old")
+    kept.mkdir(parents=True)
+    asked = fedikit(folder, "rename", "old", "-e", "new.toml")
+    assert "old becomes new" in asked.stdout
+    assert (asked.returncode, kept.is_dir()) == (1, True)
+    assert fedikit(folder, "rename", "old", "-e", "old.toml").returncode == 2
+    assert fedikit(folder, "rename", "older", "-e", "new.toml", "--yes").returncode == 1
+    done = fedikit(folder, "rename", "old", "-e", "new.toml", "--yes", "--json")
+    assert (done.returncode, json.loads(done.stdout)["hosts"]["one"]["state"]) == (0, "done")
+    assert not kept.exists()

@@ -12,7 +12,7 @@ changed before keeps it, by its hash.
     eyes       looks at the host, by way of these; has no way to change it
     hands      eyes that can also change the host
     command    commands of the host, to their end or their deadline
-    systemd    units started and stopped, each in its own time
+    systemd    units started and stopped, each in its own time; settling waits until they run, or have failed
     change     what is asked for, and what would change: plain values
     compare    what would change: gets eyes only
     converge   makes it so: gets hands; batch is what it works on

@@ -18,7 +18,9 @@ def boot_places(eyes: Eyes, packages: Iterable[str]) -> set[str]:
     """The directories that these packages have made at each boot, as long as they are installed."""
     names = set(packages)
     lists = [name for name in eyes.names(LISTS) if name.endswith(".list") and name[:-5].split(":")[0] in names]
-    paths = [path for name in lists for path in eyes.read(f"{LISTS}/{name}").decode(errors="replace").splitlines()]
+    paths = [
+        path for name in lists for path in eyes.read(f"{LISTS}/{name}").decode(errors="surrogateescape").split("\n")
+    ]
     rules = [path for path in paths if f"/{RULES}/" in path and path.endswith(".conf") and eyes.exists(path)]
     return {place for path in rules for place in _made_by(eyes.read(path).decode(errors="replace"))}
 

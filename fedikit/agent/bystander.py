@@ -8,13 +8,14 @@ Noted before the package is installed, in the ledger's `bystanders`:
 """
 
 import contextlib
+import hashlib
 import os
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from .blobs import Blobs
 from .control import Control, accounts_taken, control_of, files_taken, trees_taken
+from .dpkg_status import paragraph
 from .eyes import ABSENT, Eyes, State
 from .hands import Hands
 from .paths import brought_to_safety, put_back
@@ -73,8 +74,17 @@ def has_content(eyes: Eyes, path: str) -> bool:
 
 def has_remains(eyes: Eyes, name: str) -> bool:
     """Whether a package was removed, and its configuration is still there."""
-    remains = rb"\nPackage: %s\nStatus: \S+ \S+ config-files\n" % re.escape(name.encode())
-    return bool(re.search(remains, eyes.dpkg_status))
+    return paragraph(eyes.dpkg_status, name).get("Status", "").endswith(" config-files")
+
+
+def info_file(eyes: Eyes, name: str, kind: str) -> bytes:
+    """What dpkg keeps of a package, such as its `postrm`; empty if it keeps none.
+
+    Of one that may be there for several architectures, the file bears its architecture too.
+    """
+    architecture = paragraph(eyes.dpkg_status, name).get("Architecture", "")
+    paths = [f"{LISTS}/{spelling}.{kind}" for spelling in (name, f"{name}:{architecture}")]
+    return next((eyes.read(path) for path in paths if eyes.exists(path)), b"")
 
 
 def owned(eyes: Eyes, paths: Iterable[str]) -> set[str]:
@@ -83,7 +93,7 @@ def owned(eyes: Eyes, paths: Iterable[str]) -> set[str]:
     found: set[bytes] = set()
     for name in eyes.names(LISTS) if sought else ():
         if name.endswith(".list"):
-            found |= sought & {_merged_bytes(line) for line in eyes.read(f"{LISTS}/{name}").splitlines()}
+            found |= sought & {_merged_bytes(line) for line in eyes.read(f"{LISTS}/{name}").split(b"\n")}
     return {path for path in paths if _merged(path).encode() in found}
 
 
@@ -119,15 +129,22 @@ def unpurged(bystanders: dict[str, State]) -> dict[str, str]:
 def renewed(hands: Hands, bystanders: dict[str, State], blobs: Blobs) -> dict[str, State]:
     """The files as they are now, unless they belong to a package: somebody may have edited them meanwhile."""
     paths = [path for path, state in bystanders.items() if state["type"] == "file" and hands.exists(path)]
-    taken = owned(hands, paths) - _conffiles(hands)
+    taken = owned(hands, paths) - _conffiles(hands).keys()
     states = {path: brought_to_safety(hands, path, blobs) for path in paths if path not in taken}
     return {path: state for path, state in states.items() if state["type"] == "file"}
 
 
-def _conffiles(eyes: Eyes) -> set[str]:
-    """Those of the paths that are configuration files, to dpkg: what lies there may be anybody's."""
-    lines = eyes.dpkg_status.decode(errors="replace").splitlines()
-    return {line.split()[0] for line in lines if line.startswith(" /")}
+def _conffiles(eyes: Eyes) -> dict[str, str]:
+    """The configuration files of packages, with the MD5 as each was brought: what lies there may be anybody's."""
+    lines = eyes.dpkg_status.decode(errors="surrogateescape").split("\n")
+    rows = [line.split() for line in lines if line.startswith(" /")]
+    return {row[0]: row[1] for row in rows if len(row) > 1}
+
+
+def is_as_packaged(eyes: Eyes, path: str) -> bool:
+    """Whether a package's configuration file is as the package brought it."""
+    brought = _conffiles(eyes).get(path)
+    return bool(brought) and hashlib.md5(eyes.read(path), usedforsecurity=False).hexdigest() == brought
 
 
 def bring_back(hands: Hands, bystanders: dict[str, State], blobs: Blobs) -> None:

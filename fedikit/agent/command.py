@@ -19,6 +19,9 @@ ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
     "DEBIAN_FRONTEND": "noninteractive",
     "HOME": "/root",
+    # Hooks of apt that ask people: they would wait for an answer, or refuse for want of one.
+    "APT_LISTBUGS_FRONTEND": "none",
+    "APT_LISTCHANGES_FRONTEND": "none",
 }
 ENDING_SECONDS = 30
 """How long a command may take to end once it is asked to."""

@@ -21,8 +21,9 @@ def compare(eyes: Eyes, wish: Wish, ledger: Ledger) -> Comparison:
     """Holds what is wanted against what is there, and against what the ledger says is ours."""
     _look_ahead(eyes, wish, ledger)
     others = Others(eyes, ledger)
-    owners = others.at_work()
-    wanted = with_owed([_judge_wanted(eyes, wish, item, ledger, owners) for item in wish.items])
+    owners, keepers = others.at_work(), others.keepers()
+    judged = [_judge_wanted(eyes, wish, item, ledger, owners) for item in wish.items]
+    wanted = with_owed([_taken_over(change, keepers) for change in judged])
     leaving, packages, candidates, seen = _judge_leaving(eyes, wish, ledger, others)
     basis = _basis(wish, leaving + wanted, packages, ledger)
     return Comparison(leaving, wanted, packages, candidates, seen, basis)
@@ -49,7 +50,7 @@ def _leaving(eyes: Eyes, departure: "Departure", entry: Record) -> Change | None
 def with_owed(wanted: list[Change]) -> list[Change]:
     """Items that hold, and that others are made for them to take up, are worked on too."""
     mended = mended_items(wanted)
-    owed = [kind_of(c.item).owed(c.item, mended) if c.action == "same" else [] for c in wanted]
+    owed = [kind_of(c.item).owed(c.item, mended) if c.action in ("same", "adopt") else [] for c in wanted]
     return [
         Change(change.item, "update", reasons, change.state) if reasons else change
         for change, reasons in zip(wanted, owed, strict=True)
@@ -70,7 +71,7 @@ def _judge_wanted(eyes: Eyes, wish: Wish, item: Item, ledger: Ledger, others: di
     kind, entry = kind_of(item), ledger.entries.get(item["id"])
     state = kind.observe(eyes, item)
     if item["id"] in others and not kind.may_be_shared:
-        return Change(item, "blocked", [f"belongs to the deployment {others[item['id']]}"], state)
+        return Change(item, "blocked", [kind.held_by(others[item["id"]])], state)
     if conflict := kind.conflict(item, state):
         return Change(item, "blocked", [conflict], state)
     done = (entry or {}).get("done") or ""
@@ -84,6 +85,13 @@ def _judge_wanted(eyes: Eyes, wish: Wish, item: Item, ledger: Ledger, others: di
     if "seal" in item and wish.seals is not None and wish.seals.get(item["id"]) != item["seal"]:
         return Change(item, "blocked", [NOT_KEPT], state)
     return Change(item, kind.making(item, state), reasons, state, is_drift, was_secret)
+
+
+def _taken_over(change: Change, keepers: dict[str, Ledger]) -> Change:
+    """The same; says from whom, if another deployment has left it and only keeps it."""
+    if change.id not in keepers or not change.is_making:
+        return change
+    return change._replace(reasons=[*change.reasons, f"taken over from {keepers[change.id].deployment}"])
 
 
 def _other_secret(wish: Wish, item: Item, state: State, entry: Record | None) -> list[str]:

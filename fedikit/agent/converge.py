@@ -5,6 +5,8 @@ what is wanted is made, in its order; what leaves late, and packages that nobody
 written. Images leave late because what runs of them must be able to start again should the making fail.
 """
 
+import contextlib
+import hashlib
 import os
 import time
 
@@ -15,6 +17,7 @@ from .kinds import by_kind, kind_of
 from .ledger import Ledger, Record, contents_of
 from .parting import Parting
 from .telling import tell_that_it_stays, told, words_of_what_stays
+from .trouble import Trouble
 
 
 class Convergence:
@@ -102,6 +105,16 @@ class Convergence:
     # What is wanted
 
     def _make_wanted(self) -> None:
+        made: list[Change] = []
+        try:
+            self._make_all(made)
+        except Trouble:
+            with contextlib.suppress(Trouble):  # the first is the one that is told
+                self._after_making(made)
+            raise
+        self._after_making(made)
+
+    def _make_all(self, made: list[Change]) -> None:
         kinds = dict(by_kind(self.batch.comparison.wanted))
         for change in self.batch.comparison.wanted:
             kind = kind_of(change.item)
@@ -109,6 +122,11 @@ class Convergence:
                 kind.prepare(self.batch, changes)
             if change.is_making:
                 self._make(change)
+                made.append(change)
+
+    def _after_making(self, made: list[Change]) -> None:
+        for kind, changes in by_kind(made):
+            kind.after_making(self.batch, changes)
 
     def _make(self, change: Change) -> None:
         kind = kind_of(change.item)
@@ -127,7 +145,7 @@ class Convergence:
         """Keeps what somebody wrote into a file of ours. Returns where."""
         if not path:
             return ""
-        name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + path.replace("/", "_")
+        name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + _as_one_name(path)
         folder = os.path.join(self.ledger.directory, "edited")
         os.makedirs(folder, mode=0o700, exist_ok=True)
         self.hands.copy(path, os.path.join(folder, name))
@@ -144,6 +162,7 @@ class Convergence:
         if newest["items"] != self.wish.items:
             self.ledger.add_generation(self.wish.items, about)
         self.ledger.save()
+        self.batch.others.hand_over(self.ledger)
         self.work.blobs.keep_only(self._contents_in_use())
 
     def _put_entries_in_order(self) -> None:
@@ -157,3 +176,10 @@ class Convergence:
         home = self.ledger.home
         names = os.listdir(os.path.join(home, "deployments"))
         return set().union(*(contents_of(Ledger(home, name)) for name in names))
+
+
+def _as_one_name(path: str) -> str:
+    """The path as a file's name; of one that is too long for that its end, and what tells it from others."""
+    name = path.replace("/", "_")
+    digest = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:8]
+    return name if len(os.fsencode(name)) <= 200 else f"_{digest}…{name[-150:]}"

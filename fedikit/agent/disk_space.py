@@ -17,13 +17,16 @@ UNPACKED = 4
 
 
 class Disk(NamedTuple):
-    """Which disk it is, and its figures in blocks."""
+    """Which disk it is, and its figures, in blocks and in inodes."""
 
     device: int
     block: int
     blocks: int
     free: int
     available: int
+    inodes: int
+    free_inodes: int
+    """Both are 0 where the file system does not count them."""
 
 
 def require_disk_space(root: str, sent: int, layers: list[Item]) -> None:
@@ -45,6 +48,13 @@ def disk_of_data(root: str) -> dict[str, int]:
     """How large the disk is that bears people's data, and how much of it is free for them; in bytes."""
     disk = _disk_of(Files(root), DATA)
     return {"size": disk.blocks * disk.block, "free": disk.available * disk.block}
+
+
+def disk_at(root: str, path: str) -> dict[str, int]:
+    """Which disk a path is on, or will be, how large it is, and how much of it is free; in bytes, and in inodes."""
+    disk = _disk_of(Files(root), path)
+    sizes = {"size": disk.blocks * disk.block, "free": disk.available * disk.block}
+    return {"device": disk.device, **sizes, "inodes": disk.inodes, "free_inodes": disk.free_inodes}
 
 
 def disks(root: str) -> list[dict[str, Any]]:
@@ -85,4 +95,6 @@ def _disk_of(files: Files, path: str) -> Disk:
             device = folder.own_status().st_dev
     except (FileNotFoundError, NotADirectoryError):
         return _disk_of(files, path.rpartition("/")[0])
-    return Disk(device, figures.f_frsize, figures.f_blocks, figures.f_bfree, figures.f_bavail)
+    return Disk(
+        device, figures.f_frsize, figures.f_blocks, figures.f_bfree, figures.f_bavail, figures.f_files, figures.f_favail
+    )

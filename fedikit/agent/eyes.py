@@ -5,16 +5,15 @@ import select
 from collections.abc import Callable
 from contextlib import suppress
 
-from .sight import ABSENT, BARRED, Sight, State, barred
+from .dpkg_status import GONE, paragraph, with_update
+from .sight import ABSENT, BARRED, NUMBER, Sight, State, barred, row_of
 from .trouble import Trouble
+from .unit_state import PROPERTIES, state_of
 
 __all__ = ["ABSENT", "BARRED", "Eyes", "State", "as_user", "barred"]
-GONE = ("not-installed", "config-files")
-"""What dpkg calls packages that are not there."""
 ASK_SECONDS = 30
-UNIT_PROPERTIES = ("Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "CanReload", "NeedDaemonReload")
-FALLEN_OVER = "auto-restart"
-"""The sub-state of a unit that fell over, and that systemd will start once more: active, by its state."""
+COMPLAINT_LENGTH = 300
+GETENT = "/usr/bin/getent"
 
 
 class Eyes(Sight):
@@ -29,8 +28,29 @@ class Eyes(Sight):
         super().look_afresh()
         self._dpkg_status: bytes | None = None
         self._units: dict[str, dict[str, str]] = {}
+        self._told_of: dict[tuple[str, str], list[str]] = {}
         self.silent: dict[str, Exception] = {}
         """Servers on this host that were asked and did not answer, by their address, and what that comes to."""
+
+    # Accounts
+
+    def account(self, database: str, name: str) -> list[str]:
+        """The fields of a user or group, also of one that a name service knows (NSS); none if there is none."""
+        return self.accounts(database).get(name) or self._told_by_name_service(database, name)
+
+    def number_of(self, database: str, name: str) -> int | None:
+        row = self.account(database, name)
+        return int(row[NUMBER]) if row else None
+
+    def _told_by_name_service(self, database: str, name: str) -> list[str]:
+        """It may know names by others, so only an answer to the very name counts."""
+        if (database, name) not in self._told_of:
+            answer = ""
+            with suppress(Trouble):
+                answer = self.ask([GETENT, "--", database, name])
+            row = row_of(answer.partition("\n")[0], database)
+            self._told_of[database, name] = row if row and row[0] == name else []
+        return self._told_of[database, name]
 
     # Packages
 
@@ -41,7 +61,7 @@ class Eyes(Sight):
             path = "/var/lib/dpkg/status"
             status = b"\n" + self.read(path) if self.exists(path) else b"\n"
             for update in self.dpkg_updates():
-                status = _with_update(status, self.read(update))
+                status = with_update(status, self.read(update))
             self._dpkg_status = status
         return self._dpkg_status
 
@@ -52,16 +72,8 @@ class Eyes(Sight):
 
     def package(self, name: str) -> State:
         """`installed` and `version` of a package; `unfinished` where dpkg was cut short."""
-        start = self.dpkg_status.find(f"\nPackage: {name}\n".encode())
-        if start < 0:
-            return {"installed": False}
-        end = self.dpkg_status.find(b"\n\n", start)
-        fields = dict(
-            line.split(": ", 1)
-            for line in self.dpkg_status[start:end].decode(errors="surrogateescape").split("\n")
-            if ": " in line
-        )
-        condition = fields["Status"].split()[2]
+        fields = paragraph(self.dpkg_status, name)
+        condition = fields.get("Status", GONE[0]).split()[-1]
         if condition == "installed":
             return {"installed": True, "version": fields["Version"]}
         return {"installed": False} | ({} if condition in GONE else {"unfinished": True})
@@ -72,24 +84,16 @@ class Eyes(Sight):
         """Reads all units in one go."""
         if not names:
             return
-        command = ["systemctl", "show", "--property", ",".join(UNIT_PROPERTIES), "--", *names]
+        command = ["systemctl", "show", "--property", ",".join(PROPERTIES), "--", *names]
         blocks = self.ask(command).strip("\n").split("\n\n")
         for name, block in zip(names, blocks, strict=True):
-            self._units[name] = dict(line.split("=", 1) for line in block.splitlines())
+            self._units[name] = dict(line.split("=", 1) for line in block.split("\n") if "=" in line)
 
     def unit(self, name: str) -> State:
+        """What `unit_state.state_of` says of it."""
         if name not in self._units:
             self.look_at_units([name])
-        shown = self._units[name]
-        return {
-            "exists": shown["LoadState"] not in ("not-found", "masked"),
-            "active": shown["ActiveState"] in ("active", "reloading", "activating")
-            and shown["SubState"] != FALLEN_OVER,
-            "enabled": shown["UnitFileState"]
-            in ("enabled", "enabled-runtime", "static", "generated", "alias", "indirect"),
-            "can_reload": shown["CanReload"] == "yes",
-            "condition": shown["ActiveState"],
-        }
+        return state_of(self._units[name])
 
     def is_unit_outdated(self, name: str) -> bool:
         """Whether systemd has another file of the unit in mind than the one on the disk; it looked it up before."""
@@ -103,11 +107,19 @@ class Eyes(Sight):
 
     def ask(self, command: list[str]) -> str:
         """What the command prints. Without `subprocess`: to import it takes longer than to look at the host."""
+        return self._said(command, (os.POSIX_SPAWN_OPEN, 2, "/dev/null", os.O_WRONLY, 0))
+
+    def complaint(self, command: list[str]) -> str:
+        """The last line that a command says, of what it prints and what it complains of."""
+        lines = self._said(command, (os.POSIX_SPAWN_DUP2, 1, 2)).strip().split("\n")
+        return "".join(sign for sign in lines[-1] if sign.isprintable())[:COMPLAINT_LENGTH]
+
+    def _said(self, command: list[str], errors: tuple[int, ...] | tuple[int, int, str, int, int]) -> str:
         command = self.own_command(command)
         with open(os.memfd_create("answer"), "r+b") as answer:
             redirections = [
                 (os.POSIX_SPAWN_DUP2, answer.fileno(), 1),
-                (os.POSIX_SPAWN_OPEN, 2, "/dev/null", os.O_WRONLY, 0),
+                errors,
             ]
             try:
                 process = os.posix_spawnp(command[0], command, os.environ, file_actions=redirections)
@@ -149,16 +161,6 @@ def _has_ended(process: int, seconds: int) -> bool:
     os.waitpid(process, 0)
     os.close(end)
     return in_time
-
-
-def _with_update(status: bytes, update: bytes) -> bytes:
-    """The status with one package's paragraph replaced, or added."""
-    name = next((line for line in update.splitlines() if line.startswith(b"Package: ")), b"")
-    start = status.find(b"\n" + name + b"\n")
-    if name and start >= 0:
-        end = status.find(b"\n\n", start)
-        status = status[:start] + (status[end + 1 :] if end >= 0 else b"\n")
-    return status.rstrip() + b"\n\n" + update.strip() + b"\n\n"
 
 
 def as_user(command: list[str], user: str) -> list[str]:

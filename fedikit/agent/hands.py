@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from . import edits
 from .eyes import Eyes, as_user
 from .files import Folder
+from .refusal import explained
 from .trouble import Trouble
 
 if TYPE_CHECKING:
@@ -65,6 +66,10 @@ class Hands(Eyes):
                 )
             except FileNotFoundError as error:
                 raise Trouble(f"there is no command `{words[0]}` on this host") from error
+            except PermissionError as error:
+                raise Trouble(
+                    f"`{words[0]}` may not be run", hint="is it executable, and on a disk that is not mounted noexec?"
+                ) from error
             except Overdue as error:
                 raise Trouble(f"`{words[0]}` did not end within {seconds} s and was ended") from error
             output.seek(0)
@@ -78,7 +83,7 @@ class Hands(Eyes):
     def own(self, path: str, owner: str, group: str, mode: str) -> None:
         """Gives a directory to its owner; root's link to one stands for it."""
         numbers = self.numbers(owner, group)
-        with self.files.folder(path) as folder:
+        with explained(self.files, path), self.files.folder(path) as folder:
             edits.own(folder, numbers, int(mode, 8))
 
     def numbers(self, owner: str, group: str) -> tuple[int, int]:
@@ -109,9 +114,10 @@ class Hands(Eyes):
     def _place_in_directory(self, path: str) -> Iterator[tuple[Folder, str]]:
         """A place for something new; trouble, in words, if the directory is not there."""
         with contextlib.ExitStack() as stack:
+            stack.enter_context(explained(self.files, path))
             try:
                 place = stack.enter_context(self.files.place(path))
-            except (FileNotFoundError, NotADirectoryError) as error:
+            except FileNotFoundError as error:
                 above = path.rpartition("/")[0]
                 raise Trouble(f"the directory {above} does not exist", hint="list it as an item before") from error
             yield place
@@ -123,7 +129,8 @@ class Hands(Eyes):
 
     def delete(self, path: str) -> None:
         """Removes a file or link, and what a killed agent left of one; nothing to do where there is none."""
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError), self.files.place(path) as (folder, name):
+        missing = contextlib.suppress(FileNotFoundError, NotADirectoryError)
+        with missing, self.files.place(path) as (folder, name), explained(self.files, path):
             edits.delete(folder, edits.draft_of(name))
             edits.delete(folder, name)
 

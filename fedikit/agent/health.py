@@ -130,7 +130,7 @@ def _counted(eyes: Eyes, item: Item, blobs: Blobs) -> str:
     if there is None:
         return "content"
     was, present = _lines(_content(blobs.path(sha256))), _lines(there)
-    return f"content: {_more(present, was)} lines more, {_more(was, present)} less"
+    return f"content: +{_more(present, was)} −{_more(was, present)} lines"
 
 
 def _content(path: str) -> bytes:

@@ -67,7 +67,7 @@ def text_of(state: State) -> bytes:
 
 def write_keys(hands: Hands, name: str, home: str, content: bytes) -> None:
     """All in directories that are held: the user may put others in their places meanwhile."""
-    row = hands.accounts("passwd")[name]
+    row = hands.account("passwd", name)
     numbers = int(row[2]), int(row[3])
     _make_ssh_folder(hands, home)
     with _ssh_folder(hands, home, numbers[0]) as ssh:
@@ -82,7 +82,7 @@ def _make_ssh_folder(hands: Hands, home: str) -> None:
 
 
 def take_keys_away(hands: Hands, name: str, prior: State) -> None:
-    uid = int(hands.accounts("passwd")[name][2])
+    uid = int(hands.account("passwd", name)[2])
     with suppress(FileNotFoundError, NotADirectoryError), hands.files.folder(prior["home"]) as home:
         with _ssh_folder(hands, prior["home"], uid) as ssh:
             edits.delete(ssh, edits.draft_of(KEYS))

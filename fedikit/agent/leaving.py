@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from .bystander import has_remains, unpurged
+from .bystander import has_remains, info_file, unpurged
 from .change import BEFORE, Fate, Packages
 from .control import files_taken, trees_taken
 from .eyes import ABSENT, BARRED, Eyes, State
@@ -158,8 +158,7 @@ class Departure:
 
     def _taken(self, name: str, at_stake: set[str]) -> str:
         """One of the paths that a package's script would delete."""
-        path = f"/var/lib/dpkg/info/{name}.postrm"
-        script = self.eyes.read(path).decode(errors="replace") if self.eyes.exists(path) else ""
+        script = info_file(self.eyes, name, "postrm").decode(errors="surrogateescape")
         trees = trees_taken(script)
         hit = [path for path in sorted(at_stake) if any(path == tree or is_below(path, tree) for tree in trees)]
         hit += [path for path in sorted(at_stake) if path in files_taken(script)]

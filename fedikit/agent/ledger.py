@@ -16,7 +16,7 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 from .trouble import Trouble
@@ -84,7 +84,10 @@ class Ledger:
 
     def has_data(self) -> bool:
         """Whether something is here in which people's data is."""
-        return any(entry["item"].get("data") for entry in self.entries.values())
+        return any(map(self.bears_data, self.entries))
+
+    def bears_data(self, identity: str) -> bool:
+        return bool(self.entries[identity]["item"].get("data"))
 
     # Generations
 
@@ -115,6 +118,14 @@ class Ledger:
         write_record(self._generation_file(self.generation), record)
         for old in self.generations()[:-GENERATIONS_KEPT]:
             os.unlink(self._generation_file(old))
+
+    def renew_generation(self, move: Callable[[Record], None]) -> None:
+        """The newest wanted state stays the same one, with the packages that are here now; `move` renews its items."""
+        if self.generation:
+            record = self.read_generation(self.generation) | {"debs": self.debs}
+            for item in record["items"]:
+                move(item)
+            write_record(self._generation_file(self.generation), record)
 
     # How the last run ended
 
@@ -176,6 +187,11 @@ def _set_agent_aside(home: str) -> None:
         os.rename(place, aside)
 
 
+def is_deployed(home: str, deployment: str) -> bool:
+    """Whether there is a record of that name."""
+    return os.path.isdir(os.path.join(home, "deployments", deployment))
+
+
 def neighbours(home: str, deployment: str) -> list[str]:
     """The other deployments on this host."""
     directory = os.path.join(home, "deployments")
@@ -203,10 +219,10 @@ def write_record(path: str, record: Record) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.rename(draft, path)
-    _flush_folder(os.path.dirname(path))
+    flush_folder(os.path.dirname(path))
 
 
-def _flush_folder(path: str) -> None:
+def flush_folder(path: str) -> None:
     """So that after a power cut a name stands for the newest file, not for the one before."""
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from .blobs import Blobs
 from .change import Change, Comparison, Wish
@@ -31,6 +31,7 @@ from .work import Work
 
 if TYPE_CHECKING:
     from .batch import Batch
+    from .upgrading import Upgrading
 
 TAIL_CHARACTERS = 4000
 ALIVE_SECONDS = 2
@@ -102,14 +103,13 @@ class Contact:
         self.eyes = Eyes(self.root, bytes.fromhex(request.get("seal", "")))
 
     def serve(self) -> int:
+        self._refuse_strange_systems()
         ledger = Ledger(self.home, self.request["deployment"])
-        if self.request["op"] == "status":
-            self.channel.send(self._status(ledger) | self._health(ledger))
+        if answer := self._at_once(ledger):
+            self.channel.send(answer)
             return 0
-        if self.request["op"] == "note":
-            ledger.note({"time": now(), "who": self.request["who"], "note": self.request["note"]})
-            self.channel.send({"event": "noted"})
-            return 0
+        if self.request["op"] in ("upgrade", "reboot"):
+            return self._upgrade(ledger) if self.request["op"] == "upgrade" else self._reboot()
         target = self._target(ledger)
         wish = self._wish(ledger, target)
         self.eyes.say_alive = lambda: self.channel.send({"event": "alive"})
@@ -120,6 +120,36 @@ class Contact:
         return self._obey(self.channel.receive(), wish)
 
     # What is asked for
+
+    def _at_once(self, ledger: Ledger) -> Record | None:
+        """The answer to what is no plan; what it needs is not needed to plan."""
+        match self.request["op"]:
+            case "status":
+                return self._status(ledger) | self._health(ledger)
+            case "facts":
+                from .facts import facts_of
+
+                return facts_of(self.eyes, self.request)
+            case "note":
+                ledger.note({"time": now(), "who": self.request["who"], "note": self.request["note"]})
+                return {"event": "noted"}
+            case "confirm":
+                from .trial import confirm
+
+                confirm(self.eyes, self.request["token"])
+                return {"event": "confirmed"}
+            case "rename":
+                return self._renamed(ledger.deployment)
+        return None
+
+    def _refuse_strange_systems(self) -> None:
+        """Before anything else; what is there can be looked at and taken away, whatever became of the system."""
+        if self.request["op"] not in ("plan", "rollback") or self.request.get("forget"):
+            return
+        from .distribution import strange_system
+
+        if system := strange_system(self.eyes.read("/etc/os-release")):
+            raise Trouble(f"is {system}: not supported, Debian 12 and 13 are")
 
     def _target(self, ledger: Ledger) -> int | None:
         """The generation to go back to, if that is what is asked."""
@@ -154,15 +184,35 @@ class Contact:
             "kept": [id for id, entry in ledger.entries.items() if entry["state"] == "kept"],
             "last_run": ledger.last_run(),
         }
-        if ledger.identity and ledger.has_data():
-            answer["identity"] = ledger.identity
+        former = self._identity_taken_over(comparison, ledger)
+        if identity := former | ledger.identity:
+            answer |= {"identity": identity, "has_data": bool(former) or ledger.has_data()}
         if holder := lock_holder(self.home):
             answer["busy"] = describe(holder)
+        if comparison.blocked:
+            owners = Others(self.eyes, ledger).at_work()
+            answer["owners"] = sorted({owners[change.id] for change in comparison.blocked if change.id in owners})
         if target is not None:
             answer |= {"target": target, "images": [_told(item) for item in wish.items if "layers" in item]}
         if comparison.changes:
             answer |= self._needs(comparison, ledger, target)
+            answer |= {"concerns": words} if (words := self._concerns(wish, ledger)) else {}
         return answer
+
+    def _concerns(self, wish: Wish, ledger: Ledger) -> list[str]:
+        """What other deployments here have that this one should know of."""
+        ours = {item["id"] for item in wish.items}
+        theirs = ((name, item) for name, item in Others(self.eyes, ledger).items() if item["id"] not in ours)
+        return list(dict.fromkeys(words for name, item in theirs if (words := kind_of(item).concerns(name))))
+
+    def _identity_taken_over(self, comparison: Comparison, ledger: Ledger) -> Record:
+        """What data is known by that would be taken over from other deployments."""
+        keepers = Others(self.eyes, ledger).keepers()
+        identity: Record = {}
+        for change in comparison.making:
+            if change.id in keepers and keepers[change.id].bears_data(change.id):
+                identity |= keepers[change.id].identity
+        return identity
 
     def _is_unfinished(self, ledger: Ledger) -> bool:
         """Whether an earlier run is still owed its end: the record of it, or that the record goes."""
@@ -202,6 +252,23 @@ class Contact:
             needs |= kind.asks(self.eyes, changes, ledger, target)
         return needs
 
+    def _renamed(self, name: str) -> Record:
+        """How far a deployment is on its way to another name, once that is done which the request asks for."""
+        from .renaming import rename, state_of  # seldom needed
+
+        former = self.request["former"]
+        if about := self.request.get("about"):
+            rename(self.home, former, name, {**about, "time": now()})
+        state = state_of(self.home, former, name)
+        present = Ledger(self.home, former if state == "ready" else name)
+        holder = lock_holder(self.home)
+        return {
+            "event": "renamed",
+            "state": state,
+            "items": len(present.entries),
+            "busy": describe(holder) if holder else "",
+        }
+
     def _status(self, ledger: Ledger) -> Record:
         from .disk_space import disk_of_data  # not needed to plan
         from .generations import told_of  # not needed to plan
@@ -221,13 +288,59 @@ class Contact:
         }
 
     def _health(self, ledger: Ledger) -> Record:
-        """How well that is what is held here, if that is asked."""
+        """How well that is what is held here, and what is pending, if that is asked."""
         if not self.request.get("health"):
             return {}
         from .health import health_of  # not needed to plan
+        from .pending import listed
+        from .upgrading import upgradable
 
         self.eyes.say_alive = lambda: self.channel.send({"event": "alive"})
-        return {"health": health_of(self.eyes, ledger)}
+        upgrades = upgradable(self.eyes, ledger) | {"listed": listed(self.eyes)}
+        return {"health": health_of(self.eyes, ledger), "upgrades": upgrades}
+
+    # Upgrades
+
+    def _upgrade(self, ledger: Ledger) -> int:
+        from .upgrading import Upgrading, basis_of, upgradable  # not needed to plan
+
+        self.channel.send(upgradable(self.eyes, ledger))
+        signal.alarm(PATIENCE_SECONDS)
+        order = self.channel.receive()
+        with lock(self.home, {"who": order["who"], "since": now(), "run": order["run"]}) as held:
+            ledger = Ledger(self.home, self.request["deployment"])
+            hands = Hands(self.root, note_command=self._noting(held))
+            if basis_of(hands, ledger) != order["basis"]:
+                raise Trouble("has changed since it was planned; nothing was done", code="stale", hint="plan again")
+            self._take_in(order["blobs"], self._blobs(), [])
+            upgrading = Upgrading(hands, ledger, self.channel.send)
+            return self._in_a_session_of_its_own(lambda unit: self._end_of_upgrade(upgrading, order, unit))
+
+    def _end_of_upgrade(self, upgrading: "Upgrading", order: Record, unit: str) -> int:
+        from .confidential import secrets_known  # not needed to plan
+
+        start = time.monotonic()
+        try:
+            upgrading.run(order, {"time": now(), "who": order["who"]})
+        except Exception as error:
+            items = [entry["item"] for entry in upgrading.ledger.entries.values()]
+            secrets = secrets_known(upgrading.hands, items, {})
+            self.channel.send(as_event(redacted(trouble_from(error), secrets)))
+            return 1
+        done = {"event": "done", "generation": upgrading.ledger.generation, "unit": unit}
+        self.channel.send(done | {"seconds": round(time.monotonic() - start, 3)})
+        return 0
+
+    def _reboot(self) -> int:
+        """Says that it will before it does: the connection may be the first to go."""
+        from .upgrading import reboot  # not needed to plan
+
+        asked = {"who": self.request["who"], "since": now(), "run": self.request["run"]}
+        with lock(self.home, asked) as held:
+            hands = Hands(self.root, note_command=self._noting(held))
+            self.channel.send({"event": "noted"})
+            reboot(hands, Ledger(self.home, self.request["deployment"]), {"time": now(), "who": self.request["who"]})
+        return 0
 
     # The order
 
@@ -244,11 +357,11 @@ class Contact:
             del hands.say_alive  # at work it is said without asking
             self._refuse_if_moved(order, comparison)
             blobs = self._blobs()
-            self._take_in(order["blobs"], blobs, comparison)
-            work = Work(blobs, order["secrets"], wish.purge, ledger.save)
+            self._take_in(order["blobs"], blobs, [c.item for c in comparison.making if c.action != "adopt"])
+            work = Work(blobs, order["secrets"], wish.purge, ledger.save, self.channel.send)
             others = Others(hands, ledger)
             batch = Batch(hands, wish, comparison, ledger, work, others, order["debs"], self.channel.send)
-            return self._in_a_session_of_its_own(lambda: self._converge(batch, order))
+            return self._in_a_session_of_its_own(lambda unit: self._converge(batch, order, unit))
 
     def _noting(self, held: Lock) -> Callable[[int, str, float], None]:
         """Notes each command in the lock, and tells the deployer of those that may take long."""
@@ -280,9 +393,8 @@ class Contact:
             names = ", ".join(change.id for change in comparison.blocked)
             raise Trouble(f"cannot be changed as planned: {names}; nothing was done", code="blocked")
 
-    def _take_in(self, announced: list[Record], blobs: Blobs, comparison: Comparison) -> None:
+    def _take_in(self, announced: list[Record], blobs: Blobs, making: list[Record]) -> None:
         os.makedirs(blobs.directory, mode=0o700, exist_ok=True)
-        making = [change.item for change in comparison.making if change.action != "adopt"]
         layers = [layer for item in making for layer in kind_of(item).unpacked(self.eyes, item)]
         from .disk_space import require_disk_space
 
@@ -296,8 +408,8 @@ class Contact:
             signal.alarm(PATIENCE_SECONDS)
             yield piece
 
-    def _in_a_session_of_its_own(self, work: Any) -> int:
-        """Forks, so that neither a dropped connection nor the end of a terminal cuts the work in half."""
+    def _in_a_session_of_its_own(self, work: Callable[[str], int]) -> int:
+        """Forks, so that neither a dropped connection nor the end of a login cuts the work in half."""
         signal.alarm(0)
         child = os.fork()
         if child:
@@ -307,7 +419,7 @@ class Contact:
         self.channel.show_life(ALIVE_SECONDS)
         status = 1
         try:
-            status = work()
+            status = work(self._in_a_unit_of_its_own())
         except BaseException as error:
             self.channel.send(as_event(Trouble(f"the agent failed: {type(error).__name__}", code="agent")))
             raise
@@ -315,18 +427,28 @@ class Contact:
             sys.stderr.flush()
             os._exit(status)
 
-    def _converge(self, batch: "Batch", order: Record) -> int:
+    def _in_a_unit_of_its_own(self) -> str:
+        """The name of the unit that the work is done in; nothing where there is no systemd."""
+        if self.root != "/":
+            return ""
+        from .own_unit import enter  # needs what is slow to import
+
+        return enter(self.request["deployment"])
+
+    def _converge(self, batch: "Batch", order: Record, unit: str) -> int:
         from .confidential import secrets_known  # not needed to plan
         from .converge import Convergence
 
         start, ledger = time.monotonic(), batch.ledger
         items = [*batch.wish.items, *(item for entry in ledger.entries.values() for item in former_items(entry))]
         secrets = secrets_known(batch.hands, items, order["secrets"])
-        run = {"run": order["run"], "who": order["who"], "time": now(), **order["aim"]}
+        run = {"run": order["run"], "who": order["who"], "time": now(), **order["aim"], "unit": unit}
         try:
             ledger.note_run({**run, "state": "running"})
             self._keep_agent()
-            Convergence(batch).run({**run, "note": order["note"], "identity": ledger.identity})
+            Convergence(batch._replace(tell=self._telling(unit))).run(
+                {**run, "note": order["note"], "identity": ledger.identity}
+            )
             ledger.note_run({**run, "state": "done"})
             generation = 0 if self._forget_if_asked(ledger) else ledger.generation
         except Exception as error:
@@ -334,8 +456,23 @@ class Contact:
             self._note_failure(ledger, run, trouble)
             self.channel.send(as_event(trouble))
             return 1
-        self.channel.send({"event": "done", "generation": generation, "seconds": round(time.monotonic() - start, 3)})
+        self.channel.send(
+            {"event": "done", "generation": generation, "seconds": round(time.monotonic() - start, 3), "unit": unit}
+        )
         return 0
+
+    def _telling(self, unit: str) -> Callable[[Record], None]:
+        """Tells the deployer what is done, and the journal of the unit, where there is one."""
+        if not unit:
+            return self.channel.send
+        from .own_unit import write_journal
+
+        def tell(event: Record) -> None:
+            self.channel.send(event)
+            if event.get("phase") == "end":
+                write_journal(f"{event['action']} {event['id']}{' failed' if event.get('failed') else ''}")
+
+        return tell
 
     def _note_failure(self, ledger: Ledger, run: Record, trouble: Trouble) -> None:
         """A full disk may be the trouble itself: then the report is all that is left."""

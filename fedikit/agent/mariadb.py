@@ -14,6 +14,7 @@ from .sql import MARK, identifier, literal
 
 Item = dict[str, Any]
 CLIENT = ["mariadb", "--no-defaults", "--user=root", "--protocol=socket", "--batch", "--raw", "--skip-column-names"]
+USUAL_PORT = 3306
 HERE = ("localhost", "127.0.0.1", "::1")
 """Where connections from this host come from: a server that does not resolve names knows them by their address."""
 PLUGIN = "mysql_native_password"
@@ -26,7 +27,7 @@ SETTINGS = "SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES';\n"
 # Not into the general log, nor the slow one; and no waiting for ever behind somebody's transaction.
 IN_SILENCE = "SET SESSION sql_log_off = 1, slow_query_log = 0, lock_wait_timeout = 60;\n"
 LOOK = """\
-SELECT 'server';
+SELECT 'server', @@port, @@skip_networking;
 SELECT 'database', DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME, SCHEMA_COMMENT
 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = {name};
 SELECT 'grant', Host, CONCAT({privileges}) NOT LIKE '%N%', Db FROM mysql.db
@@ -90,6 +91,16 @@ class MariaDB:
         rows = _rows(eyes, item)
         return _state(eyes, item, rows) if rows else None
 
+    def obstacle(self, eyes: Eyes) -> str:
+        """Nothing can be told by its files: the server itself says where it listens."""
+        return ""
+
+    def silence(self, eyes: Eyes) -> str:
+        """What a server that runs says to its administrator in the place of an answer; empty if it does not run."""
+        if not eyes.unit(self.unit)["active"]:
+            return ""
+        return eyes.complaint([*CLIENT, "--execute", "SELECT 1"])
+
     def differences(self, item: Item, state: State) -> list[str]:
         """In what it is not as wanted, but for the password."""
         user, is_known = item["user"], state["user"]
@@ -100,6 +111,8 @@ class MariaDB:
         return missing + (strange if state["ours"] else [])
 
     def conflict(self, item: Item, state: State) -> str:
+        if state["elsewhere"]:
+            return str(state["elsewhere"])
         if state["super"]:
             return f"its user {item['user']} has privileges over the whole server; choose another name for it"
         if state["type"] == "absent":
@@ -192,6 +205,7 @@ def _state(eyes: Eyes, item: Item, rows: list[list[str]]) -> State:
         "user": bool(accounts),
         "super": any(is_super == "1" for _, _, is_super, _ in accounts.values()),
         "verifier": _verifier(eyes, item, accounts),
+        "elsewhere": _elsewhere(next(row for row in rows if row[0] == "server")),
     }
     if not databases:
         return {"type": "absent", "installed": False, **known}
@@ -204,6 +218,18 @@ def _state(eyes: Eyes, item: Item, rows: list[list[str]]) -> State:
         "access": {row[1]: row[2] == "1" for row in rows if row[0] == "grant"},
         **known,
     }
+
+
+def _elsewhere(server: list[str]) -> str:
+    """Why applications would not find the server, by what it says of itself."""
+    port, is_local_only = [*server[1:], str(USUAL_PORT), "0"][:2]
+    if is_local_only != "0":
+        return "the server listens at no port (skip-networking), and applications come by one"
+    return (
+        ""
+        if port == str(USUAL_PORT)
+        else f"the server listens at port {port}; applications look for it at {USUAL_PORT}"
+    )
 
 
 def _verifier(eyes: Eyes, item: Item, accounts: dict[str, list[str]]) -> str | None:

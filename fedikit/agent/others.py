@@ -37,6 +37,22 @@ class Others:
             if entry["state"] != "kept"
         }
 
+    def keepers(self) -> dict[str, Ledger]:
+        """Who has left an item and only keeps it, where nobody else has it at work, by the item's id."""
+        busy = self.at_work()
+        return {id: other for other in reversed(self.ledgers) for id in other.entries if id not in busy}
+
+    def hand_over(self, ledger: Ledger) -> None:
+        """What others only kept and this one holds now is its alone; who has nothing else left is forgotten."""
+        held = {id for id, entry in ledger.entries.items() if entry["state"] == "held"}
+        for other in self.ledgers:
+            taken = {id for id, entry in other.entries.items() if entry["state"] == "kept"} & held
+            other.entries = {id: entry for id, entry in other.entries.items() if id not in taken}
+            if taken and other.entries:
+                other.save()
+            elif taken:
+                other.forget()
+
     def prior_of(self, identity: str) -> Record | None:
         """What was there before fedikit, as who came first has noted it."""
         found = [other.entries[identity] for other in self.ledgers if identity in other.entries]

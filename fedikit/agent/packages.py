@@ -3,30 +3,22 @@
 import contextlib
 import os
 import re
+from collections.abc import Iterable
 from typing import Any
 
+from . import dpkg
 from .blobs import Blobs
-from .eyes import GONE, Eyes
+from .dpkg_status import GONE, OF_ALL, Paragraph, in_condition, paragraph, paragraphs, spelt
+from .eyes import Eyes
 from .hands import Hands
 from .trouble import Trouble
 
 Item = dict[str, Any]
 Deb = dict[str, Any]
-Paragraph = dict[str, str]
+Providers = dict[str, dict[str, Paragraph]]
 
-# apt orders the work; it is shown no other source than the files it is given.
-NO_SOURCES = [
-    "--option", "Dir::Etc::sourcelist=/dev/null", "--option", "Dir::Etc::sourceparts=/dev/null",
-    "--option", "Dir::State::lists={lists}",
-    "--option", "Dir::Cache::pkgcache=", "--option", "Dir::Cache::srcpkgcache=",
-    "--option", "APT::Default-Release=",
-]  # fmt: skip
-APT_INSTALL = [
-    "apt-get", "--yes", "--quiet", "--no-install-recommends", "--fix-broken",
-    "--allow-downgrades", "--allow-change-held-packages", *NO_SOURCES,
-    "--option", "APT::Sandbox::User=root", "--option", "DPkg::Lock::Timeout=120",
-    "--option", "Dpkg::Options::=--force-confdef", "--option", "Dpkg::Options::=--force-confold",
-]  # fmt: skip
+APT_INSTALL = ["--yes", "--quiet", "--no-install-recommends", "--fix-broken", "--allow-downgrades",
+               "--allow-change-held-packages"]  # fmt: skip
 PEOPLE = 1000
 """The first number of users who are people, or our own."""
 MARKS = "/var/lib/apt/extended_states"
@@ -44,9 +36,9 @@ def install(hands: Hands, debs: list[Deb], blobs: Blobs, *, ours: set[str]) -> N
     end_interrupted(hands, ours)
     with tempfile.TemporaryDirectory(dir=blobs.directory) as folder:
         paths = [_named(blobs, deb, folder) for deb in debs]
-        command = _without_sources(APT_INSTALL, folder)
+        command = ["apt-get", *dpkg.apt_options(folder), *APT_INSTALL]
         _refuse_to_touch_others(hands, [*command, "--simulate", "install", *paths], ours)
-        hands.run([*command, "--no-remove", "install", *paths], seconds=1800)
+        dpkg.run(hands, [*command, "--no-remove", "install", *paths], seconds=1800)
     hands.look_afresh()
 
 
@@ -57,19 +49,13 @@ def mark_automatic(hands: Hands, names: list[str], blobs: Blobs) -> None:
     there = [name for name in names if hands.package(name)["installed"]]
     if there:
         with tempfile.TemporaryDirectory(dir=blobs.directory) as folder:
-            hands.run([*_without_sources(["apt-mark", *NO_SOURCES], folder), "auto", *there])
-
-
-def _without_sources(command: list[str], folder: str) -> list[str]:
-    lists = os.path.join(folder, "lists")
-    os.mkdir(lists)
-    return [word.format(lists=lists) for word in command]
+            dpkg.run(hands, ["apt-mark", *dpkg.apt_options(folder), "auto", *there])
 
 
 def _refuse_to_touch_others(hands: Hands, simulation: list[str], ours: set[str]) -> None:
     """Trouble if apt would remove anything, or set up or replace what is not ours; names each."""
     words = {"Remv": "would be removed", "Inst": "would be replaced", "Conf": "would be set up"}
-    steps = [line.split() for line in hands.run(simulation, seconds=300).splitlines()]
+    steps = [line.split() for line in dpkg.run(hands, simulation, seconds=300).splitlines()]
     touched = {step[1]: words[step[0]] for step in steps if step and step[0] in words and step[1] not in ours}
     touched |= {step[1]: words["Remv"] for step in steps if step[:1] == ["Remv"]}
     if touched:
@@ -84,20 +70,23 @@ def end_interrupted(hands: Hands, ours: set[str]) -> None:
     """Lets dpkg end what it was interrupted in, of ours; what packages are lacking for is apt's to do."""
     names = [name for name in in_pieces(hands) if name in ours]
     has_triggers = re.search(rb"\nStatus: \S+ \S+ triggers-", hands.dpkg_status)
-    force = ["dpkg", "--force-confdef", "--force-confold"]
     with contextlib.suppress(Trouble):
         if names:
-            hands.run([*force, "--configure", *names], seconds=900)
+            dpkg.run(hands, [*dpkg.DPKG, "--configure", *spelt_out(hands, names)], seconds=900)
     with contextlib.suppress(Trouble):
         if names or has_triggers or hands.dpkg_updates():
-            hands.run([*force, "--triggers-only", "--pending"], seconds=900)
+            dpkg.run(hands, [*dpkg.DPKG, "--triggers-only", "--pending"], seconds=900)
             hands.look_afresh()
 
 
 def in_pieces(eyes: Eyes) -> list[str]:
     """The packages that an interrupted dpkg left."""
-    names = re.findall(rb"\nPackage: (\S+)\nStatus: \S+ \S+ (?:half-configured|unpacked)\n", eyes.dpkg_status)
-    return [name.decode() for name in names]
+    return in_condition(eyes.dpkg_status, "half-configured", "unpacked")
+
+
+def spelt_out(eyes: Eyes, names: Iterable[str]) -> list[str]:
+    """The packages as dpkg cannot mistake them for those of another architecture."""
+    return [spelt(paragraph(eyes.dpkg_status, name)) for name in sorted(names)]
 
 
 def _named(blobs: Blobs, deb: Deb, folder: str) -> str:
@@ -119,19 +108,17 @@ def leave(hands: Hands, leaving: set[str], unpurged: set[str], *, ours: set[str]
         if purge:
             _answer(hands, found - unpurged)
         is_whole = purge and not found & unpurged
-        hands.run(
-            ["dpkg", "--force-remove-reinstreq", "--purge" if is_whole else "--remove", *sorted(found)], seconds=900
-        )
+        act = ["--force-remove-reinstreq", "--purge" if is_whole else "--remove", *spelt_out(hands, found)]
+        dpkg.run(hands, [*dpkg.DPKG, *act], seconds=900)
         hands.look_afresh()
 
 
 def purge_remains(hands: Hands, candidates: set[str]) -> None:
     """Purges the configuration of packages that were removed earlier without it."""
-    names = re.findall(rb"\nPackage: (\S+)\nStatus: \S+ \S+ config-files\n", hands.dpkg_status)
-    remains = {name.decode() for name in names} & candidates
+    remains = {*in_condition(hands.dpkg_status, "config-files")} & candidates
     if remains:
         _answer(hands, remains)
-        hands.run(["dpkg", "--purge", *sorted(remains)], seconds=900)
+        dpkg.run(hands, [*dpkg.DPKG, "--purge", *spelt_out(hands, remains)], seconds=900)
         hands.look_afresh()
 
 
@@ -143,13 +130,8 @@ def _answer(hands: Hands, leaving: set[str]) -> None:
 
 
 def parse_status(status: bytes) -> dict[str, Paragraph]:
-    """The fields of each package that is there, be it whole or in parts, by name."""
-    packages = {}
-    for text in status.decode(errors="replace").split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line and not line.startswith(" "))
-        if fields and not fields["Status"].endswith(GONE):
-            packages[fields["Package"]] = fields
-    return packages
+    """The fields of each package that is there, be it whole or in parts, by the name that it is known by."""
+    return {name: fields for name, fields in paragraphs(status).items() if not fields["Status"].endswith(GONE)}
 
 
 def dispensable(installed: dict[str, Paragraph], candidates: set[str]) -> set[str]:
@@ -166,7 +148,7 @@ def needed_by(name: str, installed: dict[str, Paragraph], leaving: set[str]) -> 
     providers = _providers(installed)
     for other, fields in installed.items():
         if other not in leaving and other != name:
-            groups = [_alternatives(group, providers) for group in _dependencies(fields)]
+            groups = _alternatives_of(fields, providers)
             if any(name in group and group <= leaving | {name} for group in groups):
                 return other
     return "others"
@@ -179,8 +161,9 @@ def used_by(installed: dict[str, Paragraph], names: set[str]) -> dict[str, str]:
     todo = sorted(name for name in names if name in installed)  # so that who is named is always the same
     while todo:
         name = todo.pop()
-        groups = _dependencies(installed[name]) + installed[name].get("Recommends", "").split(",")
-        for used in sorted(set().union(*(_alternatives(group, providers) for group in groups)) - users.keys() - names):
+        words = [installed[name].get("Recommends", "")]
+        groups = _alternatives_of(installed[name], providers, *words)
+        for used in sorted(set().union(*groups) - users.keys() - names):
             users[used] = name
             todo.append(used)
     return users
@@ -198,35 +181,51 @@ def marked_manual(eyes: Eyes, name: str) -> bool:
 
 
 def _needs_of_those_that_stay(
-    installed: dict[str, Paragraph], leaving: set[str], providers: dict[str, set[str]]
+    installed: dict[str, Paragraph], leaving: set[str], providers: Providers
 ) -> list[set[str]]:
     """For each dependency that only leaving packages would fulfil: those packages."""
     unmet = []
     for name, fields in installed.items():
         if name not in leaving:
-            groups = [_alternatives(group, providers) for group in _dependencies(fields)]
+            groups = _alternatives_of(fields, providers)
             unmet += [group for group in groups if group and group <= leaving]
     return unmet
 
 
-def _dependencies(fields: Paragraph) -> list[str]:
-    joined = ", ".join(fields[name] for name in ("Pre-Depends", "Depends") if name in fields)
-    return [group for group in joined.split(",") if group.strip()]
+def _alternatives_of(fields: Paragraph, providers: Providers, *besides: str) -> list[set[str]]:
+    """For each thing that a package depends on, the installed packages that fulfil it; also of words `besides`."""
+    words = [fields[name] for name in ("Pre-Depends", "Depends") if name in fields] + [*besides]
+    groups = [group for group in ", ".join(words).split(",") if group.strip()]
+    return [_alternatives(group, providers, _architecture(fields)) for group in groups]
 
 
-def _alternatives(group: str, providers: dict[str, set[str]]) -> set[str]:
-    """The installed packages that fulfil `a (>= 1) | b`."""
+def _alternatives(group: str, providers: Providers, architecture: str) -> set[str]:
+    """The installed packages that fulfil `a (>= 1) | b` for a package of this architecture."""
     names = [re.split(r"[\s:(]", choice.strip(), maxsplit=1)[0] for choice in group.split("|")]
-    return set().union(*(providers.get(name, set()) for name in names))
+    found = [provider for name in names for provider in providers.get(name, {}).items()]
+    return {key for key, fields in found if _may_serve(fields, architecture)}
 
 
-def _providers(installed: dict[str, Paragraph]) -> dict[str, set[str]]:
-    providers: dict[str, set[str]] = {name: {name} for name in installed}
-    for name, fields in installed.items():
-        for provided in fields.get("Provides", "").split(","):
-            virtual = re.split(r"[\s:(]", provided.strip(), maxsplit=1)[0]
-            if virtual:
-                providers.setdefault(virtual, set()).add(name)
+def _may_serve(provider: Paragraph, architecture: str) -> bool:
+    """Packages serve those of their own architecture, and others only if they say so."""
+    own = _architecture(provider)
+    return own == architecture or "" in (own, architecture) or provider.get("Multi-Arch") in ("foreign", "allowed")
+
+
+def _architecture(fields: Paragraph) -> str:
+    """Empty for one that is for all."""
+    architecture = fields.get("Architecture", "")
+    return "" if architecture in OF_ALL else architecture
+
+
+def _providers(installed: dict[str, Paragraph]) -> Providers:
+    """By name, what fulfils it: packages by the names that they are known by, with their fields."""
+    providers: Providers = {}
+    for key, fields in installed.items():
+        virtual = [re.split(r"[\s:(]", word.strip(), maxsplit=1)[0] for word in fields.get("Provides", "").split(",")]
+        for name in (fields["Package"], *virtual):
+            if name:
+                providers.setdefault(name, {})[key] = fields
     return providers
 
 

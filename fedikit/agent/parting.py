@@ -5,14 +5,14 @@ from typing import Any
 
 from .batch import Batch
 from .boot_places import boot_places, clear_boot_places
-from .bystander import LISTS, bring_back, renewed
+from .bystander import bring_back, info_file, renewed
 from .kinds import kind_of
 from .ledger import Record
 from .moved import bring_links_back, moved_directories
 from .packages import accounts, leave, purge_remains, wanted_packages
 from .podman import clear_storage
 
-SCRIPTS = (".preinst", ".postinst", ".prerm", ".postrm")
+SCRIPTS = ("preinst", "postinst", "prerm", "postrm")
 SYSUSERS = "/usr/lib/sysusers.d"
 
 
@@ -113,12 +113,14 @@ class Parting:
     def _words_of_packages(self) -> set[str]:
         """The words in the scripts of those of our packages that are there, or that left their configuration."""
         names = {*self.ledger.debs, *self.others.debs(), *self.packages.unpurged}
-        texts = [self._text(f"{LISTS}/{name}{script}") for name in names for script in SCRIPTS]
-        texts += [self._text(f"{SYSUSERS}/{name}.conf") for name in names]
+        texts = [_text(info_file(self.hands, name, script)) for name in names for script in SCRIPTS]
+        rules = [path for name in names if self.hands.exists(path := f"{SYSUSERS}/{name}.conf")]
+        texts += [_text(self.hands.read(path)) for path in rules]
         return {word for text in texts for word in re.findall(r"[\w.-]+", text)}
 
-    def _text(self, path: str) -> str:
-        return self.hands.read(path).decode(errors="replace") if self.hands.exists(path) else ""
+
+def _text(content: bytes) -> str:
+    return content.decode(errors="replace")
 
 
 def _without(bystanders: dict[str, Any], gone: set[str]) -> dict[str, Record]:

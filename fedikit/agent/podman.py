@@ -11,6 +11,7 @@ from .trouble import Trouble
 
 Item = dict[str, Any]
 STORAGE = "/var/lib/containers/storage"
+QUADLETS = "/etc/containers/systemd"
 PODMAN = "/usr/bin/podman"
 REMAINS = (STORAGE, "/var/lib/containers/cache", "/run/containers", "/run/libpod", "/run/crun", "/run/podman")
 RECORDS = {"images": "images.json", "layers": "layers.json", "containers": "containers.json"}
@@ -29,6 +30,16 @@ def records(eyes: Eyes, what: str) -> list[Item]:
 def ids(eyes: Eyes) -> set[str]:
     """The ids of all images in Podman's store, with a name or without."""
     return {image["id"] for image in records(eyes, "images")}
+
+
+def container_by_hand(eyes: Eyes, path: str) -> str:
+    """The container that somebody made by the name that a file for systemd's generator would give to its own."""
+    name = path.removeprefix(f"{QUADLETS}/").removesuffix(".container")
+    if path != f"{QUADLETS}/{name}.container" or not any(
+        name in record.get("names", ()) for record in records(eyes, "containers")
+    ):
+        return ""
+    return "" if eyes.unit(f"{name}.service")["active"] else name
 
 
 def parts_of(item: Item) -> list[str]:

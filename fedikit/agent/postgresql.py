@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 from binascii import a2b_base64, b2a_base64
 from typing import Any
 
@@ -13,8 +14,19 @@ from .sql import MARK, identifier, literal
 
 Item = dict[str, Any]
 PROGRAMS = "/usr/lib/postgresql"
+SETTINGS = "/etc/postgresql"
 SUPERUSER = "postgres"
-PSQL = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--dbname", "dbname=postgres connect_timeout=10"]
+USUAL_PORT = 5432
+PORT = re.compile(r"^[ \t]*port[ \t]*=?[ \t]*'?([0-9]{1,5})", re.MULTILINE | re.IGNORECASE)
+PSQL = [
+    "--no-psqlrc",
+    "--no-password",
+    "--quiet",
+    "--tuples-only",
+    "--no-align",
+    "--dbname",
+    "dbname=postgres connect_timeout=10",
+]
 ITERATIONS = 4096
 FIRST_OF_USERS = 16384
 
@@ -105,6 +117,22 @@ class PostgreSQL:
         extensions = json.loads(lines[1]) if len(lines) > 1 else []
         return _state(eyes, json.loads(lines[0]), extensions)
 
+    def obstacle(self, eyes: Eyes) -> str:
+        """Why applications could not use the server as it is set up: they look for one cluster at the usual port."""
+        wanted, there = f"{_newest(eyes)}/main", _configured(eyes)
+        if there and wanted not in there:
+            return f"there is no cluster {wanted} on this host, but {', '.join(there)}; see: pg_createcluster --help"
+        port = _port_of(eyes, wanted) if there else USUAL_PORT
+        if port != USUAL_PORT:
+            return f"the cluster {wanted} listens at port {port}; applications look for it at {USUAL_PORT}"
+        return ""
+
+    def silence(self, eyes: Eyes) -> str:
+        """What a server that runs says to its administrator in the place of an answer; empty if it does not run."""
+        if not eyes.unit(f"postgresql@{_newest(eyes)}-main.service")["active"]:
+            return ""
+        return eyes.complaint(as_user([_psql_of(eyes), *PSQL, "--command", "SELECT"], SUPERUSER))
+
     def differences(self, item: Item, state: State) -> list[str]:
         """In what it is not as wanted, but for the password."""
         role = [] if state["user"] else [f"no user {item['user']}"]
@@ -185,9 +213,30 @@ def _is_own(name: str) -> bool:
 
 def _psql_of(eyes: Eyes) -> str:
     """The newest server's psql; the one in the PATH is a wrapper that takes longer to start than to answer."""
-    servers = [version for version in eyes.names(PROGRAMS) if eyes.exists(f"{PROGRAMS}/{version}/bin/postgres")]
-    newest = max(servers, key=lambda version: [int(part) for part in version.split(".")], default="")
+    newest = _newest(eyes)
     return eyes.real(f"{PROGRAMS}/{newest}/bin/psql") if newest else ""
+
+
+def _newest(eyes: Eyes) -> str:
+    """The version of the newest server that is installed; empty if none is."""
+    names = [name for name in eyes.names(PROGRAMS) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", name)]
+    servers = [version for version in names if eyes.exists(f"{PROGRAMS}/{version}/bin/postgres")]
+    return max(servers, key=lambda version: [int(part) for part in version.split(".")], default="")
+
+
+def _configured(eyes: Eyes) -> list[str]:
+    """The clusters that are set up here, as VERSION/NAME."""
+    found = [f"{version}/{name}" for version in eyes.names(SETTINGS) for name in eyes.names(f"{SETTINGS}/{version}")]
+    return [cluster for cluster in found if eyes.exists(f"{SETTINGS}/{cluster}/postgresql.conf")]
+
+
+def _port_of(eyes: Eyes, cluster: str) -> int:
+    """Where a cluster listens, by its files: what is read later counts."""
+    folder = f"{SETTINGS}/{cluster}"
+    further = [f"{folder}/conf.d/{name}" for name in sorted(eyes.names(f"{folder}/conf.d")) if name.endswith(".conf")]
+    paths = [f"{folder}/postgresql.conf", *further, f"{PostgreSQL.data}/{cluster}/postgresql.auto.conf"]
+    texts = [eyes.read(path).decode(errors="replace") for path in paths if eyes.size(path)]
+    return int(([str(USUAL_PORT), *PORT.findall("\n".join(texts))])[-1])
 
 
 def _tell(hands: Hands, script: list[str]) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import os
+import re
 import stat
 from typing import Any
 
@@ -16,6 +17,9 @@ BARRED = "barred"
 LARGE = 1024 * 1024
 """From here on a file's digest is remembered."""
 ACCOUNT_FIELDS = {"passwd": 7, "group": 4}
+NUMBER = 2
+"""Which field of an account's line is its number."""
+DIGITS = re.compile("[0-9]{1,10}")
 
 
 class Sight:
@@ -150,18 +154,17 @@ class Sight:
     def accounts(self, database: str) -> dict[str, list[str]]:
         """The fields of each line of `/etc/passwd` or `/etc/group`, by name."""
         if database not in self._accounts:
-            lines = self.read(f"/etc/{database}").decode(errors="surrogateescape").split("\n")
-            rows = (line.split(":") for line in lines if _is_account(line, ACCOUNT_FIELDS[database]))
-            self._accounts[database] = {row[0]: row for row in rows}
+            path = f"/etc/{database}"
+            text = self.read(path).decode(errors="surrogateescape") if self.exists(path) else ""
+            rows = [row for line in text.split("\n") if (row := row_of(line, database))]
+            found = self._accounts[database] = {}
+            for row in rows:
+                found.setdefault(row[0], row)  # of two by one name, the first counts
         return self._accounts[database]
 
     def name_of(self, database: str, number: int) -> str:
         wanted = str(number)
         return next((name for name, row in self.accounts(database).items() if row[2] == wanted), wanted)
-
-    def number_of(self, database: str, name: str) -> int | None:
-        row = self.accounts(database).get(name)
-        return int(row[2]) if row else None
 
 
 def barred(path: str, error: Exception) -> State:
@@ -176,7 +179,9 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _is_account(line: str, fields: int) -> bool:
-    """Whether it is a whole line; comments and NIS's are none, and numbers are numbers."""
-    row = line.split(":")
-    return len(row) == fields and row[2].isdigit() and line[0] not in "#+-"
+def row_of(line: str, database: str) -> list[str]:
+    """The fields of a line, padded at its end; none of a comment, of NIS's lines, or of one without a number."""
+    fields = ACCOUNT_FIELDS[database]
+    row = line.split(":", fields - 1)
+    is_account = len(row) > NUMBER and row[0] and row[0][0] not in "#+-" and DIGITS.fullmatch(row[NUMBER])
+    return [*row, *[""] * (fields - len(row))] if is_account else []

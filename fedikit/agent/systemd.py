@@ -14,7 +14,9 @@ STARTING = ("ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost")
 STOPPING = ("ExecStop", "ExecStopPost")
 ENDINGS = 2
 """How often systemd waits for the processes of a unit that stops: once it told them to, and once it killed them."""
-PROPERTIES = ("TimeoutStartUSec", "TimeoutStopUSec", *STARTING, *STOPPING)
+BEGAN = "InactiveExitTimestampMonotonic"
+"""When it last began to run; `0` of a unit that never did: systemd holds nothing against it."""
+PROPERTIES = (BEGAN, "TimeoutStartUSec", "TimeoutStopUSec", *STARTING, *STOPPING)
 DIGITS, LETTERS = ".0123456789", "abcdefghijklmnopqrstuvwxyz"
 SECONDS_IN = {"us": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604800, "month": 2629800,
               "y": 31557600}  # fmt: skip
@@ -22,26 +24,47 @@ SECONDS_IN = {"us": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600, "d": 86400, 
 
 def tell(hands: Hands, verb: str, name: str) -> None:
     """Starts, restarts, reloads or stops a unit; trouble, with the last lines of its journal, if that does not work."""
-    if verb in ("start", "restart"):
+    shown = _shown(hands, name)
+    if verb in ("start", "restart") and shown.get(BEGAN) != "0":
         hands.run(["systemctl", "reset-failed", name])
-    seconds = patience(hands, verb, name)
+    seconds = _patience(shown, verb)
     try:
         hands.run(["systemctl", verb, name], seconds=seconds)
     except Trouble as trouble:
         ended = f"did not end within {seconds} s" if isinstance(trouble.__cause__, Overdue) else "failed"
-        raise Trouble(
-            f"{verb} of {name} {ended}", tail=hands.journal_of(name) or trouble.tail, hint=f"journalctl --unit {name}"
-        ) from trouble
+        raise _fallen(hands, name, f"{verb} of {name} {ended}", trouble.tail) from trouble
+
+
+def require_up(hands: Hands, name: str) -> None:
+    """Trouble, with why and the last lines of its journal, if a unit that was started is not up any more."""
+    state = hands.unit(name)
+    if not state["active"]:
+        why = f": {state['fallen']}" if state["fallen"] else ""
+        raise _fallen(hands, name, f"did not stay up: {state['condition']}{why}")
+
+
+def _fallen(hands: Hands, name: str, words: str, tail: str = "") -> Trouble:
+    from .ports import taken_ports  # seldom needed
+
+    journal = hands.journal_of(name)
+    taken = taken_ports(journal, name)
+    return Trouble(f"{words}; {taken}" if taken else words, tail=journal or tail, hint=f"journalctl --unit {name}")
 
 
 def patience(eyes: Eyes, verb: str, name: str) -> int:
     """How many seconds systemd itself may take for that, with a margin: each of a unit's commands has its time."""
-    command = ["systemctl", "show", "--property", ",".join(PROPERTIES), "--", name]
-    shown = [line.partition("=") for line in eyes.ask(command).splitlines()]
-    values = {key: value for key, _, value in shown}
-    commands = [key for key, _, value in shown if value]
-    starting = max(1, sum(key in STARTING for key in commands)) * seconds_of(values.get("TimeoutStartUSec", ""))
-    stopping = (ENDINGS + sum(key in STOPPING for key in commands)) * seconds_of(values.get("TimeoutStopUSec", ""))
+    return _patience(_shown(eyes, name), verb)
+
+
+def _shown(eyes: Eyes, name: str) -> dict[str, str]:
+    lines = eyes.ask(["systemctl", "show", "--property", ",".join(PROPERTIES), "--", name]).splitlines()
+    return {key: value for key, _, value in (line.partition("=") for line in lines)}
+
+
+def _patience(shown: dict[str, str], verb: str) -> int:
+    commands = [key for key in (*STARTING, *STOPPING) if shown.get(key)]
+    starting = max(1, sum(key in STARTING for key in commands)) * seconds_of(shown.get("TimeoutStartUSec", ""))
+    stopping = (ENDINGS + sum(key in STOPPING for key in commands)) * seconds_of(shown.get("TimeoutStopUSec", ""))
     needed = {"restart": stopping + starting, "stop": stopping}.get(verb, starting)
     return int(min(max(needed + MARGIN_SECONDS, LEAST_SECONDS), MOST_SECONDS))
 
@@ -52,3 +75,13 @@ def seconds_of(span: str) -> float:
         return float("inf")
     parts = [(part.rstrip(LETTERS), part.lstrip(DIGITS)) for part in span.split()]
     return sum(float(number) * SECONDS_IN[unit] for number, unit in parts if number and unit in SECONDS_IN)
+
+
+def set_enabled(hands: Hands, names: list[str], *, enabled: bool) -> None:
+    """Has units start at boot, or not, all in one go: systemd reads all that it has anew each time."""
+    hands.run(["systemctl", "--quiet", "enable" if enabled else "disable", *names])
+
+
+def reread(hands: Hands) -> None:
+    """Has systemd read all units anew."""
+    hands.run(["systemctl", "daemon-reload"])

@@ -13,15 +13,22 @@ class Work:
     """The contents at hand, and the entry of the item being worked on.
 
     `entry` is changed in place: a unit or job notes there what it has done. `save` writes all entries to the disk.
+    `tell` says something to the deployer.
     """
 
     def __init__(
-        self, blobs: Blobs, secrets: dict[str, str], purge: bool, save: Callable[[], None] = lambda: None
+        self,
+        blobs: Blobs,
+        secrets: dict[str, str],
+        purge: bool,
+        save: Callable[[], None] = lambda: None,
+        tell: Callable[[Record], None] = lambda _: None,
     ) -> None:
         self.blobs = blobs
         self.secrets = secrets
         self.purge = purge
         self.save = save
+        self.tell = tell
         self.entry: Record = {}
 
     @property

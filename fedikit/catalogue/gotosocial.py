@@ -18,8 +18,16 @@ class Gotosocial(WebApplication[GotosocialSettings]):
     """A small social network server, made for few people, that apps for Mastodon work with."""
 
     name = "gotosocial"
+    memory_megabytes = 1000
     image = "docker.io/superseriousbusiness/gotosocial:0.22.2"
-    limits = Limits(password_bytes=72, password_bits=60, email=r"[^.@]+(\.[^.@]+)*@.*", email_words="have dots apart")
+    limits = Limits(
+        rights="an administrator",
+        address="stays",
+        password_bytes=72,
+        password_bits=60,
+        email=r"[^.@]+(\.[^.@]+)*@.*",
+        email_words="have dots apart",
+    )
 
     def recipe(self, r: Recipe, s: GotosocialSettings) -> None:
         is_open, handles = s.registrations == "approved", r.context.domain if s.short_handles else r.domain

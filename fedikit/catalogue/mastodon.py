@@ -14,9 +14,10 @@ class Mastodon(WebApplication[MastodonSettings]):
     """The social network server that most of the fediverse knows: short posts, pictures, conversations."""
 
     name = "mastodon"
+    memory_megabytes = 1000
     image = "ghcr.io/mastodon/mastodon:v4.7.4"
     streaming_image = "ghcr.io/mastodon/mastodon-streaming:v4.7.4"
-    limits = Limits(display_name=40, password_bytes=72, email=r"[^%]+", email_words="have no %")
+    limits = Limits(rights="the owner", display_name=40, password_bytes=72, email=r"[^%]+", email_words="have no %")
 
     def recipe(self, r: Recipe, s: MastodonSettings) -> None:
         _refuse_contradictions(r, s)

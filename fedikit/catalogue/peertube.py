@@ -13,7 +13,7 @@ class Peertube(WebApplication[PeertubeSettings]):
 
     name = "peertube"
     image = "docker.io/chocobozzz/peertube:v8.3.1"
-    limits = Limits(reserved=("peertube",), password_bytes=50)
+    limits = Limits(rights="an administrator", reserved=("peertube",), password_bytes=50)
 
     def recipe(self, r: Recipe, s: PeertubeSettings) -> None:
         database = r.postgresql(
@@ -64,6 +64,7 @@ class Peertube(WebApplication[PeertubeSettings]):
             "",
             port=port,
             also_at=streams,
+            open_at=streams,
             live="/api/v1/ping",
             user="999:999",
             volumes=(r.volume("data", "/data", owner=999), r.volume("config", "/config", owner=999)),

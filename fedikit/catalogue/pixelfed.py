@@ -19,9 +19,15 @@ class Pixelfed(WebApplication[PixelfedSettings]):
     """A picture server: people share photographs, others follow them from anywhere in the fediverse."""
 
     name = "pixelfed"
+    memory_megabytes = 2000
     image = "ghcr.io/pixelfed/pixelfed:v0.14.4"
     limits = Limits(
-        username=USERNAME, username_words=USERNAME_WORDS, reserved=RESERVED, display_name=30, password_bytes=72
+        rights="an administrator",
+        username=USERNAME,
+        username_words=USERNAME_WORDS,
+        reserved=RESERVED,
+        display_name=30,
+        password_bytes=72,
     )
 
     def recipe(self, r: Recipe, s: PixelfedSettings) -> None:
@@ -100,6 +106,7 @@ def _run(r: Recipe, s: PixelfedSettings) -> None:
     r.task(web, "cities", "pixelfed_cities.php")
     r.task(web, "what it tells", "pixelfed_told.php", s.model_dump_json(exclude={"enable"}))
     r.task(web, "owner", "pixelfed_user.php", "account", name, r.person.email, r.person.display_name)
+    r.task(web, "owner address", "pixelfed_user.php", "address", name, r.person.email)
     r.task(web, "owner name", "pixelfed_user.php", "name", name, r.person.display_name)
     r.task(web, "owner password", "pixelfed_user.php", "password", name, stdin=r.password)
     whole_album = s.max_photo_megabytes * s.max_album_photos + 10

@@ -3,6 +3,7 @@
 // The initial user of the configuration, in Pixelfed.
 //
 //     make|check account USERNAME EMAIL NAME   an administrator whose address is confirmed
+//     make|check address USERNAME EMAIL        the address by which the user signs in
 //     make|check name USERNAME NAME            the name that others see
 //     make|check password USERNAME             the password, which comes on standard input
 
@@ -42,6 +43,18 @@ function make_account(string $username, string $email, string $name): void
     users()::whereUsername($username)->first() ?? fail(Artisan::output());
 }
 
+/** Whoever runs the server vouches for it, as for the first one. */
+function set_address(object $user, string $email): void
+{
+    $other = users()::withTrashed()->whereEmail($email)->first();
+    if ($other !== null && $other->id !== $user->id) {
+        fail("another account of Pixelfed has the address $email: $other->username");
+    }
+    $user->email = $email;
+    $user->email_verified_at ??= date('Y-m-d H:i:s');
+    $user->save();
+}
+
 function rename_user(object $user, string $name): void
 {
     foreach ([$user, $user->profile] as $one) {
@@ -72,6 +85,7 @@ if ($subject !== 'account' && $user === null) {
 }
 $holds = match ($subject) {
     'account' => $user !== null,
+    'address' => strtolower($user->email) === $words[0],
     'name' => $user->name === $words[0] && $user->profile->name === $words[0],
     'password' => Hash::check($password, $user->password),
 };
@@ -80,6 +94,7 @@ if ($verb === 'check' || $holds) {
 }
 match ($subject) {
     'account' => make_account($username, ...$words),
+    'address' => set_address($user, $words[0]),
     'name' => rename_user($user, $words[0]),
     'password' => set_password($user, $password),
 };

@@ -50,7 +50,9 @@ class Snac(WebApplication[SnacSettings]):
 
     name = "snac"
     # Its own addresses; and the one who follows relays is an application to it, whose posts it drops after a day
-    limits = Limits(reserved=("authorize_interaction", "nodeinfo_2_0", "oauth", "relay", "share"))
+    limits = Limits(
+        rights="a user", address="none", reserved=("authorize_interaction", "nodeinfo_2_0", "oauth", "relay", "share")
+    )
 
     def recipe(self, r: Recipe, s: SnacSettings) -> None:
         person, server = r.person, f"{json.dumps(_server(r, s), indent=4, ensure_ascii=False)}\n"

@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,18 @@ class Account:
         account.update(name=name, passwd=self._hashed(os.urandom(4).hex(), password))
         self._write(self._profile, account)
 
+    def is_shown(self) -> bool:
+        """snac shows the page of this month as it last built it, until somebody posts."""
+        page = self._page()
+        return not page.exists() or page.stat().st_mtime > self._profile.stat().st_mtime
+
+    def show(self) -> None:
+        """The page is built anew for its next visitor; those of other months are kept nowhere else."""
+        self._page().unlink(missing_ok=True)
+
+    def _page(self) -> Path:
+        return self._home / "history" / time.strftime("%Y-%m.html")
+
     def _write(self, file: Path, content: Any) -> None:
         os.umask(0o007)
         draft = file.with_name(f"{file.name}.new")
@@ -75,13 +88,14 @@ class Account:
 def main(action: str, base: str, username: str, display_name: str) -> int:
     account, password = Account(base, username), sys.stdin.read()
     if action == "check":
-        is_well = account.is_whole() and account.has_clean_keys() and account.is_as_wanted(display_name, password)
-        return 0 if is_well else 1
+        is_sound = account.is_whole() and account.has_clean_keys()
+        return 0 if is_sound and account.is_as_wanted(display_name, password) and account.is_shown() else 1
     if not account.is_whole():
         account.add()
     if not account.has_clean_keys():
         account.clean_keys()
     account.change(display_name, password)
+    account.show()
     return 0
 
 

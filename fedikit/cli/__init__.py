@@ -6,9 +6,16 @@ Exit status: 0 all well; 1 something failed, the report says what; 2 a mistake i
     given     what the verbs share of options, and what these name
     printed   what they print, and how they end
     verbs     those on a deployment
+    first     init, the first one
+    host      those on hosts in the provider's file
+    doctor    what stands in the way
+    dns       the names that lead to the hosts
+    reach     those that reach what runs on hosts
+    renaming  that for a new name of an environment
     secret    those on secrets
     store     those on images in the store
     watch     those of watching
+    upgrade   that on packages
     plugins   those that other distributions bring, such as the lab
 """
 
@@ -28,9 +35,17 @@ COLLECT_AFTER = 100_000
 VERBS = ("apply", "lock", "plan", "remove", "rollback", "schema", "status", "verify")
 FOUND_IN = {
     **dict.fromkeys(VERBS, "fedikit.cli.verbs"),
+    "dns": "fedikit.cli.dns",
+    "doctor": "fedikit.cli.doctor",
+    "host": "fedikit.cli.host",
+    "init": "fedikit.cli.first",
+    "logs": "fedikit.cli.reach",
+    "ssh": "fedikit.cli.reach",
+    "rename": "fedikit.cli.renaming",
     "secret": "fedikit.cli.secret",
     "store": "fedikit.cli.store",
     "watch": "fedikit.cli.watch",
+    "upgrade": "fedikit.cli.upgrade",
     "panel": "fedikit.panel.cli",
     "run": "fedikit.runbook.cli",
     "runs": "fedikit.runbook.cli",

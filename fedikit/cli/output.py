@@ -52,6 +52,11 @@ def present(value: BaseModel, *, as_json: bool, whole: bool = False) -> None:
     say(printed(value, whole=whole))
 
 
+def is_attended() -> bool:
+    """Whether there is somebody to ask."""
+    return sys.stdin.isatty()
+
+
 def say(lines: Iterable[str]) -> None:
     """Prints lines on standard output; nobody there to read them ends the process."""
     try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from fedikit.cli.doctor import say_what_stands_in_the_way
 from fedikit.cli.options import deployment_of, environment_of, options
 from fedikit.cli.output import finish, get_ready_to_present, listening, present, say
 from fedikit.cli.stopping import heed_signals
@@ -143,6 +144,8 @@ def act(deployment: "Deployment", make: "Callable[[Sessions, Tell], Plan]", mann
             if manner.as_json:
                 present(plan, as_json=True)
             finish(not plan.has_errors)
+        if plan.purpose == "apply":
+            say_what_stands_in_the_way(plan)
         if not manner.yes and not confirmed(plan):
             click.echo("Nothing was changed.", err=True)
             sys.exit(1)

@@ -14,7 +14,19 @@ from fedikit.display.markup import shown
 
 NOTEBOOK_WIDTH = 112
 
-DRAWN_BY = {"Plan": "plans", "Report": "outcomes", "Services": "services", "Status": "states", "Verdict": "outcomes"}
+DRAWN_BY = {
+    "Diagnosis": "findings",
+    "DnsPlan": "findings",
+    "NamesFound": "findings",
+    "Plan": "plans",
+    "Renaming": "renaming",
+    "Report": "outcomes",
+    "Services": "services",
+    "Status": "states",
+    "UpgradePlan": "upgrades",
+    "UpgradeReport": "upgrades",
+    "Verdict": "outcomes",
+}
 """The module of this room that draws a result, by the name of its kind: it is imported when there is one."""
 
 

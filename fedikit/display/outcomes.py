@@ -75,12 +75,16 @@ def html_of_verdict(verdict: Verdict) -> Iterator[str]:
 
 def draw_verdict(verdict: Verdict) -> Iterator[Text]:
     width = max((len(result.application) for result in verdict.results), default=0)
-    for result in verdict.results:
+    following = {other.name for result in verdict.results for other in verdict.followers_of(result)}
+    for result in (result for result in verdict.results if result.name not in following):
         sign = ("✓ ", "green") if result.passed else ("✗ ", "bold red")
         detail = " ".join(result.detail.split())
         shown = detail if len(detail) <= DETAIL_WIDTH or not result.passed else f"{detail[: DETAIL_WIDTH - 1]}…"
         about = (f"  {shown}, {result.seconds:.1f} s", "dim" if result.passed else "red")
         yield Text.assemble(sign, (f"{result.application:<{width}}  ", "bold"), result.name, about)
+        if followers := verdict.followers_of(result):
+            verb = "needs" if len(followers) == 1 else "need"
+            yield Text(f"    {plural(len(followers), 'more check')} {verb} this name, and failed for it", style="red")
     failed = sum(not result.passed for result in verdict.results)
     count = plural(len(verdict.results), "check")
     words = f"{count} held." if verdict.results else "There was nothing to check."

@@ -91,6 +91,7 @@ def _lines_of_host(host: HostPlan, *, whole: bool = False) -> list[Text]:
     if host.error:
         return [Text(host.error, style="bold red")]
     lines = [Text(f"✗ {words}", style="bold red") for words in host.refused]
+    lines += [Text(f"! {words}", style="yellow") for words in host.people]
     lines += map(_upgrade_line, host.upgrades)
     lines += _lines_of_changes(host, whole=whole)
     if host.note:

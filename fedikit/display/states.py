@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from rich.text import Text
 
 from fedikit.display import markup
+from fedikit.display.pending import lines_of_pending
 from fedikit.display.words import plural, span
 from fedikit.model.item import class_of
 from fedikit.results.health import CertificateHealth, DiskHealth, Drift, Health, UnitHealth
@@ -36,6 +37,7 @@ def _drawn(status: Status, *, named: int | None) -> Iterator[Text]:
             yield from _generation_lines(generation, named, is_current=generation.number == host.generation)
         if host.health:
             yield from _health_lines(host.health)
+            yield from lines_of_pending(host.health.pending)
         for note in host.notes[-NOTES_SHOWN:]:
             yield Text(f"    {note.time}  {note.who} {note.note}", style="dim")
 
@@ -78,11 +80,19 @@ def _host_status(host: HostStatus) -> Iterable[str | tuple[str, str]]:
     elif host.last_run and host.last_run.state != "done":
         ended = "was interrupted" if host.last_run.state == "running" else f"failed at {host.last_run.item}"
         parts.append((f"  the last run {host.last_run.run} {ended} {host.last_run.message}", "yellow"))
+    if host.last_run:
+        parts.append((f"  {_sheltered(host.last_run.unit)}", "dim"))
     if host.disk:
         parts.append((f"  {host.disk.free / 1e9:.1f} of {host.disk.size / 1e9:.1f} GB free for data", "dim"))
     if host.neighbours:
         parts.append((f"  other deployments here: {', '.join(host.neighbours)}", "dim"))
     return parts
+
+
+def _sheltered(unit: str) -> str:
+    return (
+        f"last changed in {unit}" if unit else "last changed in no unit of its own: the end of a login could end that"
+    )
 
 
 # Health

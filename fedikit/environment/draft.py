@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from fedikit.errors import Mistake
+from fedikit.model.account import Account
 from fedikit.model.check import Check
 from fedikit.model.deployment import cycle_of
 from fedikit.model.host import DnsRecord
 from fedikit.model.item import Item, SecretRef, secrets_in
-from fedikit.model.policy import Ask, Place, Provision, Share
+from fedikit.model.policy import Ask, Opening, Place, Provision, Share
 
 _JOINED = {"user": ("groups", "authorized_keys"), "unit": ("restart_on", "reload_on"), "cluster": ("members",)}
 _STAYING = ("cluster",)
@@ -20,6 +21,7 @@ class Draft:
     def __init__(self, hosts: Iterable[str]) -> None:
         self.applications: dict[str, list[str]] = {host: [] for host in hosts}
         self.domains: dict[str, dict[str, str]] = {host: {} for host in self.applications}
+        self.accounts: dict[str, dict[str, Account]] = {host: {} for host in self.applications}
         self.dns: dict[DnsRecord, None] = {}
         self.checks: list[Check] = []
         self.mistakes: set[Mistake] = set()
@@ -33,6 +35,7 @@ class Draft:
         self._led_by: dict[str, tuple[str, str]] = {}
         self._listening: dict[tuple[str, int], str] = {}
         self._shares: dict[tuple[str, str], list[tuple[str, Share]]] = {}
+        self._opens: dict[str, dict[Opening, None]] = {host: {} for host in self.applications}
 
     def items(self, host: str) -> tuple[Item, ...]:
         """What is wanted on a host so far, in the order in which it is made."""
@@ -67,11 +70,26 @@ class Draft:
             self._want(place, item)
         for port, listener in provision.ports.items():
             self._take(place, port, listener)
+        for opening in provision.opens:
+            self._opens[opening.host][opening] = None
         for share in provision.shares:
             self._shares.setdefault((share.host, share.what), []).append((place.application, share))
         for record in provision.dns:
             self._lead(place, record)
         self.checks += provision.checks
+
+    def openings(self, host: str) -> tuple[Opening, ...]:
+        """The ports of a host that must be reached from elsewhere for what is wanted so far."""
+        return tuple(self._opens[host])
+
+    def guard(self, host: str, items: Iterable[Item]) -> None:
+        """Puts items that are no application's before all that is wanted on a host."""
+        self._items[host] = {item.id: item for item in items} | self._items[host]
+
+    def furnish(self, host: str, items: Iterable[Item]) -> None:
+        """Adds what a host is to have for no application; what an application wants of it already stays."""
+        for item in items:
+            self._items[host].setdefault(item.id, item)
 
     def note(self, path: str, message: str) -> None:
         """Notes a mistake; the same one only once."""

@@ -7,11 +7,13 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, model_validator
 
 from fedikit.environment.draft import Draft
+from fedikit.environment.jumps import jump_mistakes, with_jump_hosts
 from fedikit.environment.rotation import misplaced_versions, rotated, rotated_check
 from fedikit.environment.watch import Watch
 from fedikit.errors import ConfigurationError, Mistake
 from fedikit.model.configuration import Configuration
 from fedikit.model.deployment import Deployment, FirstUser, Network, PackageSources, Parallel, Secrets, cycle_of
+from fedikit.model.dns import DnsServer
 from fedikit.model.function import TypedFunction
 from fedikit.model.host import Connection, HostNames, HostState
 from fedikit.model.mistake import did_you_mean
@@ -25,12 +27,14 @@ from fedikit.policies.bucket import BucketPolicy, GaragePolicy
 from fedikit.policies.cache import CachePolicy
 from fedikit.policies.container import ContainerPolicy
 from fedikit.policies.database import MariaPolicy, PostgresPolicy
+from fedikit.policies.firewall import FirewallPolicy
 from fedikit.policies.mail import MailPolicy
+from fedikit.policies.packages import PackagesPolicy
 from fedikit.policies.port import PortPolicy
 from fedikit.policies.web import WebPolicy
 
-_ON_A_HOST = ("postgresql", "mariadb", "bucket")
-"""Policies that may name a host for what all share."""
+_ON_A_HOST = ("postgresql", "mariadb", "bucket", "firewall")
+"""Policies that may name hosts."""
 
 
 class Policies(Written):
@@ -58,6 +62,10 @@ class Policies(Written):
     """Which ports what applications bring listens at."""
     mail: MailPolicy = Field(MailPolicy(), title="Mail")
     """How mail is sent."""
+    firewall: FirewallPolicy | None = Field(None, title="Firewall")
+    """What of hosts can be reached. If absent, fedikit sets up no firewall."""
+    packages: PackagesPolicy | None = Field(None, title="Upgrades of packages")
+    """How hosts upgrade Debian's packages by themselves. If absent, they do not, as far as fedikit is concerned."""
 
     def policy_for(self, request: Request) -> Policy[Any] | None:
         """The policy that answers requests of this kind."""
@@ -87,6 +95,8 @@ class Environment(Written):
     """Where each application runs: a host, or a list of hosts."""
     network: Network = Field(Network(), title="Network")
     """How the deployer's checks find their way here."""
+    dns: DnsServer | None = Field(None, title="DNS updates")
+    """The server that takes the names of deployments; fedikit changes no DNS if absent."""
     secrets: Secrets = Field(Secrets(), title="Secrets")
     """Where the secrets of this environment come from."""
     packages: PackageSources = Field(PackageSources(), title="Packages")
@@ -122,8 +132,10 @@ class Environment(Written):
         self._note_misplaced(configuration, draft)
         for application in configuration.enabled():
             self._add(application, configuration, draft)
+        self._keep_packages_safe(draft)
         self._note_misplaced_versions(configuration, draft)
         draft.note_what_is_too_much()
+        self._guard(draft)
         if cycle := cycle_of({name: (*host.after, *draft.needs[name]) for name, host in self.hosts.items()}):
             draft.note("hosts", f"would wait for each other: {' before '.join(cycle)}")
         else:
@@ -136,6 +148,24 @@ class Environment(Written):
         person = configuration.context.initial_user
         first = FirstUser(username=person.username, email=person.email) if configuration.enabled() else None
         return deployment.model_copy(update={"person": first})
+
+    def _guard(self, draft: Draft) -> None:
+        """Closes what nobody is to reach, where all that must be open is known."""
+        firewall = self.policies.firewall
+        if firewall is None:
+            return
+        for host in filter(firewall.guards, self.hosts):
+            try:
+                draft.guard(host, firewall.items(host, draft.openings(host), self.hosts))
+            except CannotFulfil as unfit:
+                draft.mistakes.update(unfit.mistakes)
+
+    def _keep_packages_safe(self, draft: Draft) -> None:
+        """On every host that has anything."""
+        if policy := self.policies.packages:
+            for host in self.hosts:
+                if draft.items(host):
+                    draft.furnish(host, policy.items())
 
     def _at_rest(self, configuration: Configuration) -> Draft:
         """What would be there for the applications that are not enabled: it says whose is what leaves."""
@@ -162,11 +192,13 @@ class Environment(Written):
         requests = application.typed_requests(configuration.context)(settings)
         further = application.known_by(settings, configuration.context)
         known_by = _known_by(name, requests) | {f"{name}'s {what}": domain for what, domain in further.items()}
+        accounts = application.accounts(configuration.context)
         for request in requests.values():  # also where it is placed on no host, so that all mistakes come at once
             self._answering(request, name, draft)
         for host in self.placement.get(name, ()):
             draft.applications[host].append(name)
             draft.domains[host] |= known_by
+            draft.accounts[host] |= accounts
             self._fulfil_all(requests, Place(application=name, host=host, hosts=self.hosts), draft)
         draft.checks += application.typed_checks(configuration.context)(settings)
 
@@ -221,10 +253,11 @@ class Environment(Written):
         applications = tuple(draft.applications[host])
         items = tuple(rotated(item, self.secrets.versions) for item in draft.items(host))
         return HostState(
-            connection=self.hosts[host],
+            connection=with_jump_hosts(self.hosts[host], self.hosts),
             items=items,
             applications=applications,
             domains=draft.domains[host],
+            accounts=draft.accounts[host],
             belongings=at_rest.wanted_by(host) | draft.wanted_by(host),
             served_by=tuple(served_by),
         )
@@ -247,13 +280,17 @@ def broken_references(data: Any) -> list[Mistake]:
         for kind in _ON_A_HOST
         for field in ("host", "hosts")
     }
+    served |= {
+        f"policies.firewall.open.{number}.hosts": _names(_group(opened).get("hosts"))
+        for number, opened in enumerate(_list(_group(policies.get("firewall")).get("open")))
+    }
     unknown = [
         Mistake(path, f'names "{name}", which is no host{did_you_mean(name, list(hosts))}')
         for path, names in (after | placed | served).items()
         for name in names
         if name not in hosts
     ]
-    return unknown + _waiting_in_circles(hosts)
+    return unknown + _waiting_in_circles(hosts) + jump_mistakes(hosts)
 
 
 def _waiting_in_circles(hosts: Mapping[str, Any]) -> list[Mistake]:
@@ -264,6 +301,10 @@ def _waiting_in_circles(hosts: Mapping[str, Any]) -> list[Mistake]:
 def _group(data: Any, key: str | None = None) -> Mapping[str, Any]:
     part = data.get(key) if key and isinstance(data, Mapping) else data
     return part if isinstance(part, Mapping) else {}
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
 
 
 def _names(value: Any) -> list[str]:

@@ -20,6 +20,7 @@ from fedikit.model.configuration import Configuration, configuration_model
 from fedikit.model.document import Malformed, parse_json, parse_toml
 from fedikit.model.host import Connection, DirectoryHost, Ssh
 from fedikit.model.mistake import WHOLE, dotted, mistakes_in
+from fedikit.model.ssh_server import SshServer
 from fedikit.model.value import Value
 
 APPLICATIONS = "fedikit.applications"
@@ -27,6 +28,7 @@ APPLICATIONS = "fedikit.applications"
 
 _CERTIFICATE_FILES = (("policies", "web", "acme_root"), ("policies", "web", "trust"), ("network", "trust"))
 ValueT = TypeVar("ValueT", bound=Value)
+ServerT = TypeVar("ServerT", bound=SshServer)
 
 
 def load_configuration(path: str | Path, catalogue: Catalogue | None = None) -> Configuration:
@@ -200,7 +202,10 @@ def _anchored(environment: Environment, directory: Path) -> Environment:
     secrets = environment.secrets
     given = {name: _anchored_reference(reference, directory) for name, reference in secrets.given.items()}
     anchored = {"master_key": _anchored_reference(secrets.master_key, directory), "given": given}
-    return environment.model_copy(update={"hosts": hosts, "secrets": secrets.model_copy(update=anchored)})
+    update: dict[str, Any] = {"hosts": hosts, "secrets": secrets.model_copy(update=anchored)}
+    if dns := environment.dns:
+        update["dns"] = dns.model_copy(update={"key": _anchored_reference(dns.key, directory)})
+    return environment.model_copy(update=update)
 
 
 def _anchored_reference(reference: str, directory: Path) -> str:
@@ -209,11 +214,17 @@ def _anchored_reference(reference: str, directory: Path) -> str:
 
 
 def _anchored_host(host: Connection, directory: Path) -> Connection:
-    if isinstance(host, Ssh) and host.identity_file:
-        return host.model_copy(update={"identity_file": _beside(host.identity_file, directory)})
+    if isinstance(host, Ssh):
+        return _anchored_server(host, directory)
     if isinstance(host, DirectoryHost):
         return host.model_copy(update={"path": _beside(host.path, directory)})
     return host
+
+
+def _anchored_server(server: ServerT, directory: Path) -> ServerT:
+    identity_file = _beside(server.identity_file, directory) if server.identity_file else None
+    jump = _anchored_server(server.jump, directory) if isinstance(server.jump, SshServer) else server.jump
+    return server.model_copy(update={"identity_file": identity_file, "jump": jump})
 
 
 def _beside(file: str, directory: Path) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
 from fedikit.errors import Mistake
+from fedikit.model.account import Account
 from fedikit.model.check import Check
 from fedikit.model.function import TypedFunction
 from fedikit.model.limits import Limits
@@ -48,6 +49,8 @@ class Application(ABC, Generic[SettingsT]):
     settings: ClassVar[type[Settings]]
     limits: ClassVar[Limits] = Limits()
     """What it does not take of the initial user."""
+    memory_megabytes: ClassVar[int] = 0
+    """How much memory its host should have for it, by upstream's word or as measured; 0 where that is not known."""
 
     def __init_subclass__(cls) -> None:
         for base in getattr(cls, "__orig_bases__", ()):
@@ -66,6 +69,14 @@ class Application(ABC, Generic[SettingsT]):
     def known_by(self, settings: SettingsT, context: Context) -> Mapping[str, DomainName]:
         """What other servers know its users by, and must never change, besides the domain of its first site."""
         return {}
+
+    def accounts(self, context: Context) -> dict[str, Account]:
+        """The initial user's account, by its name; none where there are no accounts."""
+        person, limits = context.initial_user, self.limits
+        if not limits.rights:
+            return {}
+        account = Account(username=person.username, email=person.email, rights=limits.rights, address=limits.address)
+        return {self.name: account}
 
     def mistakes(self, settings: SettingsT, context: Context) -> Sequence[Mistake]:
         """What does not go together in the settings, each by its path below them."""

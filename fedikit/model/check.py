@@ -2,6 +2,7 @@
 
 import shlex
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -201,6 +202,14 @@ Check = Annotated[
     | BucketWorks,
     Field(discriminator="kind"),
 ]
+
+
+def domain_of(check: Check) -> str:
+    """The name that a check needs to lead somewhere; empty if it needs none."""
+    for field in ("domain", "public_host"):
+        if name := getattr(check, field, None):
+            return str(name)
+    return urlsplit(getattr(check, "url", "")).hostname or ""
 
 
 def at_port(domain: str, port: int) -> str:

@@ -18,6 +18,8 @@ from fedikit.model.value import DomainName
 
 INITIAL_PASSWORDS = "initial-user/password"
 """What the initial user's passwords are called together."""
+LONGEST_SITE = 230
+"""Characters of a site's name: Caddy calls a file `issue_cert_NAME.lock`, and a file's name has at most 255 bytes."""
 _NAME = re.compile("[a-z][a-z0-9-]*")
 
 
@@ -61,8 +63,19 @@ class Configuration(Chosen):
         application, password = self.catalogue[name], self.initial_user.password
         secret = password.get_secret_value() if password else None
         yield from application.limits.mistakes(name, self.initial_user, secret)
+        if words := self._too_long_for(name):
+            yield Mistake("domain", words)
+            return
         for mistake in application.mistakes(self.settings(name), self.context):
             yield Mistake(f"{name}.{mistake.path}", mistake.message)
+
+    def _too_long_for(self, name: str) -> str:
+        """Where a name that leads to an application would be too long for the files that are called by it."""
+        subdomain = getattr(self.settings(name), "subdomain", None)
+        longest = f"media.{subdomain}.{self.domain}"
+        if subdomain is None or len(longest) <= LONGEST_SITE:
+            return ""
+        return f"is too long by {len(longest) - LONGEST_SITE} characters: servers keep files by the names of {name}"
 
     @property
     def context(self) -> Context:

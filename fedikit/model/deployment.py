@@ -73,7 +73,7 @@ class Parallel(Written):
     """Hosts that are changed at the same time."""
 
 
-DEPLOYERS_OWN = {"identity_file", "patience", "path"}
+DEPLOYERS_OWN = {"identity_file", "jump", "connect_seconds", "login_seconds", "patience", "path"}
 """What of a connection concerns this deployer alone."""
 
 

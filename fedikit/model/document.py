@@ -9,6 +9,8 @@ from typing import Any, NoReturn
 from fedikit.errors import Mistake
 from fedikit.model.mistake import WHOLE, dotted
 
+LARGEST_YAML = 10_000  # values; a few lines of aliases could come to more than any machine can hold
+
 
 class Malformed(Exception):
     """Text that is not what it should be; carries all mistakes that were found."""
@@ -52,13 +54,27 @@ def _yaml(text: str) -> Any:
             return _object([(str(key), value) for key, value in parts])
 
     try:
-        return yaml.load(text, Loader=Loader)  # noqa: S506 - knows text only
+        loader = Loader(text)
+        node = loader.get_single_node()
+        if _size(node, {}) > LARGEST_YAML:
+            _refuse(WHOLE, f"comes to more than {LARGEST_YAML} values, for what it repeats by *name")
+        return loader.construct_document(node) if node else None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else WHOLE
         _refuse(place, f"is not YAML: {error.problem}")
     except yaml.YAMLError as error:
         _refuse(WHOLE, f"is not YAML: {_lower(str(error))}")
+
+
+def _size(node: Any, known: dict[int, int]) -> int:
+    """How many values a node of YAML comes to, with what it repeats by name; `known`: those that were counted."""
+    if id(node) not in known:
+        known[id(node)] = 0  # one that repeats itself is refused later
+        parts = node.value if node and not isinstance(node.value, str) else ()
+        flat = (part for pair in parts for part in (pair if isinstance(pair, tuple) else (pair,)))
+        known[id(node)] = 1 + sum(_size(part, known) for part in flat)
+    return known[id(node)]
 
 
 def _checked(data: Any) -> Any:

@@ -3,14 +3,14 @@
 A deployment type is a class here: adding one is adding a class with a `type` of its own to `Connection`.
 """
 
-import ipaddress
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
-from fedikit.model.host_key import HostKey
+from fedikit.model.account import Account
 from fedikit.model.item import ItemId, Items
-from fedikit.model.value import DomainName, HostName, IpAddress, Line, Port, UnixName, Value, Written
+from fedikit.model.ssh_server import SshServer, is_ip_address
+from fedikit.model.value import DomainName, HostName, IpAddress, Value, Written
 
 
 def _several(hosts: Any) -> Any:
@@ -76,20 +76,10 @@ class DirectoryHost(Reached):
         return (self.address,)
 
 
-class Ssh(Reached):
+class Ssh(SshServer, Reached):
     """A machine that is reached over SSH."""
 
     type: Literal["ssh"] = Field("ssh", title="Deployment type", description="How the host is reached: over SSH.")
-    address: Annotated[str, Field(pattern=r"^[A-Za-z0-9:]([A-Za-z0-9.:-]*[A-Za-z0-9:])?$")]
-    """The IP address or name at which SSH answers."""
-    port: Port = Field(22, description="The port at which SSH answers.")
-    user: UnixName = Field("root", description="Who logs in; anyone but root needs sudo without a password.")
-    host_key: HostKey = Field(
-        description="The host's public key; a host that shows another key is refused.",
-        examples=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHw9…"],
-    )
-    identity_file: Line | None = None
-    """The private key to log in with, relative to the environment's file; the SSH agent's keys if absent."""
     public_address: IpAddress | None = None
     """Where the host's web sites are found, if not at `address`."""
 
@@ -97,16 +87,7 @@ class Ssh(Reached):
     def public_addresses(self) -> tuple[str, ...]:
         """The IP addresses that the names of its web sites lead to; none when only a name is known."""
         address = self.public_address or self.address
-        return (address,) if is_ip_address(address) else ()
-
-
-def is_ip_address(text: str) -> bool:
-    """Whether it is an IPv4 or IPv6 address, not a name."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
+        return (address,) if is_ip_address(address) and "%" not in address else ()
 
 
 def _deployment_type(host: Any) -> Any:
@@ -135,6 +116,8 @@ class HostState(Items):
     """Which applications are placed there."""
     domains: dict[str, DomainName] = Field(default_factory=dict)
     """By application, the domain that its users and posts are known by; also of `NAME's handles` or `web address`."""
+    accounts: dict[str, Account] = Field(default_factory=dict)
+    """By application, the initial user's account."""
     belongings: dict[ItemId, tuple[str, ...]] = Field(default_factory=dict)
     """By the id of an item, the applications for which it is there; also of what would be there for those that rest."""
     served_by: tuple[HostName, ...] = ()

@@ -24,6 +24,7 @@ from fedikit.model.value import (
     Owner,
     PackageName,
     PackageVersion,
+    Port,
     PublicKey,
     SecretName,
     UnitFile,
@@ -78,7 +79,7 @@ class SecretText(Value):
 
 Content = str | SecretText
 ItemId = Annotated[
-    str, Field(pattern=r"^(package|file|directory|symlink|user|unit|job|image|database|bucket|cluster):.+$")
+    str, Field(pattern=r"^(package|file|directory|symlink|user|unit|job|image|database|bucket|cluster|firewall):.+$")
 ]
 
 
@@ -123,6 +124,11 @@ class BaseItem(Value):
     @property
     def package(self) -> str:
         """The Debian package that it is."""
+        return ""
+
+    @property
+    def unit(self) -> str:
+        """The unit of systemd's that it is, which has a journal."""
         return ""
 
     @property
@@ -244,6 +250,10 @@ class Unit(BaseItem):
     @property
     def id(self) -> str:
         return f"unit:{self.name}"
+
+    @property
+    def unit(self) -> str:
+        return self.name
 
     @property
     def watched(self) -> tuple[str, ...]:
@@ -416,15 +426,38 @@ class Cluster(BaseItem):
         return SecretText(parts=tuple(parts)) if parts else ""
 
 
+class Firewall(BaseItem):
+    """What of a host can be reached from elsewhere, by a table of nftables that is fedikit's own.
+
+    It comes into force only when the deployer has reached the host once more since, over a connection made anew.
+    """
+
+    kind: Literal["firewall"] = "firewall"
+    content_field: ClassVar[str] = "rules"
+    is_text: ClassVar[bool] = True
+    rules: Annotated[str, Field(min_length=1)]
+    """The whole file that `nft` loads: it replaces the table `inet fedikit`, and touches no other."""
+    ports: tuple[Annotated[str, Field(pattern=r"^(tcp|udp)/[0-9]{1,5}$")], ...] = ()
+    """What the rules let in from anywhere at all, as PROTOCOL/PORT: a plan names what listens at others."""
+    ssh_port: Port = 22
+    """The port at which SSH is let in."""
+    confirm_seconds: Annotated[int, Field(ge=5, le=600)] = 60
+    """How long the deployer may take to reach the host anew; then the rules from before are back in force."""
+
+    @property
+    def id(self) -> str:
+        return "firewall:fedikit"
+
+
 Item = Annotated[
-    Package | File | Directory | Symlink | User | Unit | Job | Image | Database | Bucket | Cluster,
+    Package | File | Directory | Symlink | User | Unit | Job | Image | Database | Bucket | Cluster | Firewall,
     Field(discriminator="kind"),
 ]
 
 
 CLASSES: dict[str, type[BaseItem]] = {
     cls.model_fields["kind"].default: cls
-    for cls in (Package, File, Directory, Symlink, User, Unit, Job, Image, Database, Bucket, Cluster)
+    for cls in (Package, File, Directory, Symlink, User, Unit, Job, Image, Database, Bucket, Cluster, Firewall)
 }
 """The class of each kind of item."""
 

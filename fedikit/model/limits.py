@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fedikit.errors import Mistake
+from fedikit.model.account import Address
 from fedikit.model.strength import strength
 from fedikit.model.value import Value
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 class Limits(Value):
     """What upstream says of an account, where that is less than the model allows. Patterns fit the whole text."""
 
+    rights: str = ""
+    """What the initial user is there, such as "an administrator"; empty where there are no accounts."""
+    address: Address = "follows"
+    """What becomes of the initial user's address when the configuration says another."""
     username: str = ".*"
     """A pattern of names that it takes."""
     username_words: str = ""

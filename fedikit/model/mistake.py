@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from fedikit.errors import Mistake
 from fedikit.model import value
+from fedikit.model.spelling import right_spelling
 
 Path = tuple[str | int, ...]
 KnownKeys = Callable[[Path], Sequence[str]]
@@ -127,7 +128,19 @@ def _message(details: ErrorDetails, path: Path) -> str:
         choices = str(context.get("expected_tags", "")).replace(", ", " or ")
         return "is empty" if is_empty else _SAID[kind].format(unit=unit, choices=choices, **context)
     wanted = _wanted(kind, context) or details["msg"]
-    return f"{_shown(given, wanted, path)}{wanted}"
+    shown = _shown(given, wanted, path)
+    return f"{shown}{wanted}{_meant(given, context.get('pattern', '')) if shown else ''}"
+
+
+def _meant(given: Any, pattern: str) -> str:
+    """How a name or an address is spelt that somebody wrote otherwise."""
+    spelt = right_spelling(given, pattern) if pattern in _patterns_of_names() else ""
+    return f'; did you mean "{spelt}"?' if spelt else ""
+
+
+@cache
+def _patterns_of_names() -> frozenset[str]:
+    return frozenset(map(value.pattern_of, (value.DomainName, value.EmailAddress, value.HostName)))
 
 
 def _wanted(kind: str, context: dict[str, Any]) -> str:

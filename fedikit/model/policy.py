@@ -1,6 +1,7 @@
 """Policies: how a hosting provider makes one kind of request available on a host, and by which means."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import Field
@@ -10,9 +11,9 @@ from fedikit.model.check import Check
 from fedikit.model.function import TypedFunction
 from fedikit.model.host import Connection, DnsRecord
 from fedikit.model.item import Items
-from fedikit.model.request import Request
-from fedikit.model.text import Fact
-from fedikit.model.value import HostName, Port, Value
+from fedikit.model.request import OpenPort, Request
+from fedikit.model.text import Fact, number
+from fedikit.model.value import HostName, Line, Port, Protocol, Value
 
 
 class CannotFulfil(ConfigurationError):
@@ -23,6 +24,18 @@ class CannotFulfil(ConfigurationError):
 
 
 RequestT = TypeVar("RequestT")
+
+
+class Opening(Value):
+    """A port of a host that is to be reached from elsewhere, where a firewall would close it."""
+
+    host: HostName
+    port: Port
+    protocol: Protocol = "tcp"
+    clients: tuple[HostName, ...] | None = None
+    """The hosts that reach it; everybody does if absent."""
+    what: Line
+    """What answers there."""
 
 
 class Place(Value):
@@ -43,6 +56,13 @@ class Place(Value):
     def at(self, host: str) -> "Place":
         """The same application, on another host; there it is not the one who asks, and nothing told to it counts."""
         return self.model_copy(update={"host": host, "facts": {}})
+
+    def opens(self, ports: Iterable[OpenPort], what: str) -> tuple[Opening, ...]:
+        """The ports of the host that are for everybody, and what answers there."""
+        return tuple(
+            Opening(host=self.host, port=number(one.port, self.facts), protocol=one.protocol, what=what)
+            for one in ports
+        )
 
 
 class Ask(Value):
@@ -80,6 +100,8 @@ class Provision(Items):
     """What the application may know of the resource."""
     ports: dict[Port, str] = Field(default_factory=dict)
     """The host's ports that are taken by it, and what listens there."""
+    opens: tuple[Opening, ...] = ()
+    """Ports that must be reached from elsewhere for it."""
     shares: tuple[Share, ...] = ()
     """What it takes of what the host has only so much of."""
     dns: tuple[DnsRecord, ...] = ()

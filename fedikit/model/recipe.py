@@ -32,6 +32,7 @@ from fedikit.model.request import (
     Container,
     HttpHealth,
     OneOffJob,
+    OpenPort,
     Request,
     Requests,
     Route,
@@ -159,6 +160,7 @@ class Recipe:
         *,
         port: LocalPort | None = None,
         also_at: Sequence[LocalPort] = (),
+        open_at: Sequence[LocalPort] = (),
         live: str | CommandHealth | None = None,
         ready: str | None = None,
         env: Mapping[str, Any] | None = None,
@@ -167,14 +169,15 @@ class Recipe:
         """A container that always runs.
 
         `live`: a path at its port, or a command, by which it counts as started. `ready`: a path at its port that says
-        when it does its work, which may take long. `also_at`: further ports at which it listens. Further options are
-        those of `Container`.
+        when it does its work, which may take long. `also_at`: further ports at which it listens. `open_at`: those that
+        are for everybody. Further options are those of `Container`.
         """
         return self._add(
             Container(
                 name=self._named(name),
                 command=tuple(shlex.split(command)),
                 ports=tuple(one.number for one in (port, *also_at) if one),
+                open=tuple(OpenPort(port=one.number) for one in open_at),
                 health=live if isinstance(live, CommandHealth) else self._answer(port, live),
                 ready=self._answer(port, ready),
                 environment=dict(env or {}),

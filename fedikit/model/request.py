@@ -29,6 +29,7 @@ from fedikit.model.value import (
     Line,
     PackageName,
     Port,
+    Protocol,
     UnitFile,
     UnixName,
     UrlPath,
@@ -56,6 +57,17 @@ class LoginShell(Value):
     """Commands that show that the packages are at hand."""
 
 
+AllottedPort = Port | FactReference
+"""A port, or what its policy will tell of it."""
+
+
+class OpenPort(Value):
+    """A port that everybody reaches from elsewhere."""
+
+    port: AllottedPort
+    protocol: Protocol = "tcp"
+
+
 class SystemService(Value):
     """A service that Debian packages bring and systemd runs."""
 
@@ -70,10 +82,10 @@ class SystemService(Value):
     """Configuration files, over those that the packages bring."""
     setup: tuple[Job, ...] = ()
     """Jobs that run once, when the files are there and before the unit is started."""
+    open: tuple[OpenPort, ...] = ()
+    """Ports of it that are for everybody; a firewall closes all others."""
 
 
-AllottedPort = Port | FactReference
-"""A port, or what its policy will tell of it."""
 UrlPattern = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._~/-]*\*?$")]
 """A URL path; a final `*` stands for any ending."""
 
@@ -179,6 +191,8 @@ class Container(Value):
     files: tuple[MountedFile, ...] = ()
     ports: tuple[AllottedPort, ...] = ()
     """The ports at which it listens."""
+    open: tuple[OpenPort, ...] = ()
+    """Ports of it that are for everybody; a firewall closes all others."""
     health: Health | None = None
     """When it counts as started; what comes after it in the same application waits for that."""
     ready: HttpHealth | None = None

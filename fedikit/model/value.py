@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, TypeAdapter
 from pydantic_core import CoreSchema
 
 from fedikit.model.docstrings import docstrings_of
@@ -114,15 +114,27 @@ Owner = Annotated[
         description="A user or group of a host, or the number of one that only a container knows.",
     ),
 ]
+LONGEST_FILE_NAME = 240  # bytes; the rest of 255 is for what is added to it while the file is written
+LONGEST_PATH = 4000  # bytes
+
+
+def _file_names(path: str) -> str:
+    if any(len(name.encode()) > LONGEST_FILE_NAME for name in path.split("/")) or len(path.encode()) > LONGEST_PATH:
+        raise ValueError(f"is too long, no part should have more than {LONGEST_FILE_NAME} bytes")
+    return path
+
+
 AbsolutePath = Annotated[
     str,
     Field(
         pattern=rf"^(/([^/.{_UNSEEN}]|\.[^/.{_UNSEEN}]|\.\.[^/{_UNSEEN}])[^/{_UNSEEN}]*)+$",
         description="An absolute path without '.', '..' or doubled slashes.",
     ),
+    AfterValidator(_file_names),
 ]
 Mode = Annotated[str, Field(pattern=r"^[0-7]{4}$", description="Permission bits as four octal digits.")]
 Port = Annotated[int, Field(ge=1, le=65535)]
+Protocol = Literal["tcp", "udp"]
 AccountName = Annotated[
     str,
     Field(
@@ -218,6 +230,7 @@ UrlPath = Annotated[
 UnitFile = Annotated[
     str,
     Field(
+        max_length=LONGEST_FILE_NAME,
         pattern=r"^[A-Za-z0-9:_.@-]+\.(service|socket|timer|path|target|mount)$",
         description="The name of a systemd unit.",
     ),
@@ -229,6 +242,12 @@ SecretReference = Annotated[
         description="Where a secret is found, as file:PATH, command:COMMAND or env:NAME; never the secret itself.",
     ),
 ]
+
+
+def pattern_of(kind: Any) -> str:
+    """The pattern of one of these kinds of text."""
+    pattern: str = TypeAdapter(kind).json_schema()["pattern"]
+    return pattern
 
 
 def _ip_address(text: str) -> str:

@@ -159,6 +159,7 @@ class _Teller:
                 continue
             if planned.note:
                 yield f"{host}: {told(planned.note, text=self.text)}"
+            yield from (told(words, text=self.text) for words in planned.people)
             if planned.target is not None:
                 message = "{host} goes back to how it was before (generation {number})"
                 yield self.text(message, host=host, number=planned.target)
@@ -320,5 +321,6 @@ class _Teller:
             "database": "the database {name}",
             "bucket": "the media store {name}",
             "cluster": "the media store {name}",
+            "firewall": "the firewall",
         }
         return self.text(words.get(kind, "{name}"), name=class_of(identity).plain_name(name))

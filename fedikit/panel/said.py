@@ -14,6 +14,8 @@ _MISTAKES = (
     "is nested too deeply",
     "is not known",
     'is not known; did you mean "{name}"?',
+    '{what}; did you mean "{name}"?',
+    "is too long by {n} characters: servers keep files by the names of {application}",
     "is not known; known here: {names}",
     "is not for this type",
     "is there more than once",
@@ -62,6 +64,16 @@ _HOSTS = (
     "the last apply ({run}) failed at {item}: {message}",
     "not part of the last change",
     "belongs to the deployment {name}",
+    "belongs to the deployment {name}: let that one's environment open what this one needs "
+    "(policies.firewall.open), and leave this host out of policies.firewall.hosts here",
+    "the deployment {name} has a firewall here: from elsewhere only that is reached which "
+    "policies.firewall of its environment opens",
+    "closes port {port} ({protocol}), where {program} listens",
+    "SSH listens at {port} here, and is let in at {n}",
+    "{rival} closes ports here too, and a packet must pass both: take that out of force, or leave this "
+    "host out of policies.firewall.hosts",
+    "the deployer did not reach this host by a new connection within {n} s of the change, so the rules "
+    "from before are back in force",
     "{host} cannot be reached",
     "is the machine up?",
     "wanted {wanted}, saw {seen}",
@@ -95,6 +107,21 @@ FORMS = dict.fromkeys(_MISTAKES + _HOSTS + _ORDERS) | {
     "{again}, and that cannot be told to them. If it is meant: --consent {consent}": (
         "The address of {application} would change from {had} to {wanted}: other servers know its users and posts by "
         "the old one, and that cannot be told to them. Take the old address back, or agree to the new one"
+    ),
+    "the initial user of {application} would change from {had} to {wanted} with the same address, {address}, and "
+    "no two can have one: give {again} another. If {user} has another address there by now: --consent {consent}": (
+        "The initial user of {application} would change from {had} to {wanted}, with the same address. Give {wanted} "
+        "another one, or keep the name"
+    ),
+    "the address of {user} would change from {had} to {wanted}, and only {application} itself can change it: let "
+    "{again} do it there first, then: --consent {consent}": (
+        "The address of {user} would change from {had} to {wanted}, and only {application} itself can change it: let "
+        "{user} do it there first, then agree"
+    ),
+    "the initial user of {application} becomes {wanted}, {rights} too: {had} stays {again}, with the password as it "
+    "was. If {user} is not to be: change that in {place} itself": (
+        "The initial user of {application} becomes {wanted}. {had} stays too, with the same rights and password: "
+        "change that in {application} itself"
     ),
     "the permanent secret {name} would change, and what it encrypts would be lost. Give back the one that was there": (
         "A key that data depends on would change: {name}. Ask your provider to give back the one that was there"

@@ -1,18 +1,19 @@
 """Buckets: in the environment's own Garage, on one host or several, or at any provider who speaks S3."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from fedikit.errors import Mistake
 from fedikit.model.check import TRIAL_FOLDER, BucketWorks
-from fedikit.model.host import HostNames, is_ip_address
+from fedikit.model.host import HostNames
 from fedikit.model.item import Bucket, Member, SecretRef, SecretText
 from fedikit.model.mistake import did_you_mean
-from fedikit.model.policy import Ask, CannotFulfil, Place, Policy, Provision
+from fedikit.model.policy import Ask, CannotFulfil, Opening, Place, Policy, Provision
 from fedikit.model.request import HostItems, Route, WebSite
 from fedikit.model.resource import ObjectBucket
+from fedikit.model.ssh_server import is_ip_address
 from fedikit.model.value import DomainName, HostName, HttpUrl, Line, Written
 from fedikit.policies.garage import RPC_PORT, TOKEN_FILE, awaited, bracketed, cluster, node, node_id, own_key
 
@@ -102,7 +103,10 @@ class GaragePolicy(Written, Policy[ObjectBucket]):
             HostItems(items=(bucket,)),
             *_media_site(request, place),
         ]
-        return _made(request, place, endpoint, tuple(Ask(host=host, request=asked) for asked in requests))
+        made = _made(request, place, endpoint, tuple(Ask(host=host, request=asked) for asked in requests))
+        is_here = place.host == host
+        opens = () if is_here else (Opening(host=host, port=3900, clients=(place.host,), what="Garage's S3 API"),)
+        return made.model_copy(update={"opens": opens})
 
     # On several hosts, and on those of the applications
 
@@ -117,7 +121,7 @@ class GaragePolicy(Written, Policy[ObjectBucket]):
         if place.host != leader:
             asks.append(Ask(host=place.host, request=awaited(request.name), together="waits"))
         asks += [Ask(host=place.host, request=site) for site in _media_site(request, place)]
-        return _made(request, place, _OWN_S3, tuple(asks))
+        return _made(request, place, _OWN_S3, tuple(asks)).model_copy(update={"opens": _among(hosts)})
 
     def _node(self, host: str, place: Place) -> Iterator[Ask]:
         rpc = f"{self._address(host, place, 'the hosts of Garage reach each other by it')}:{RPC_PORT}"
@@ -148,6 +152,16 @@ class GaragePolicy(Written, Policy[ObjectBucket]):
         if not is_ip_address(address):
             raise CannotFulfil(f"hosts.{host}.address", f"should be an IP address: {reason}")
         return bracketed(address)
+
+
+def _among(hosts: Iterable[str]) -> tuple[Opening, ...]:
+    """Each of them reaches all others."""
+    known = tuple(hosts)
+    others = {host: tuple(other for other in known if other != host) for host in known}
+    return tuple(
+        Opening(host=host, port=RPC_PORT, clients=clients, what="Garage's other nodes")
+        for host, clients in others.items()
+    )
 
 
 def _bucket(request: ObjectBucket, place: Place, endpoint: str) -> Bucket:

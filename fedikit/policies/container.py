@@ -46,7 +46,8 @@ class ContainerPolicy(Written, Policy[Container | OneOffJob | Task]):
             return Provision(items=(*items, *self._job(request, image, place)))
         known = _told(request, place)
         ports = {number(port, place.facts): request.name for port in known.ports}
-        return Provision(items=(*items, *self._container(known, image, place)), ports=ports)
+        opens = place.opens(known.open, known.name)
+        return Provision(items=(*items, *self._container(known, image, place)), ports=ports, opens=opens)
 
     def _mirrored(self, reference: str) -> str:
         repository, _, tag = reference.rpartition(":")

@@ -4,11 +4,11 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from fedikit.model.host import is_ip_address
 from fedikit.model.item import Database, Directory, File, Item, Package, SecretRef, SecretText, Unit
-from fedikit.model.policy import Ask, CannotFulfil, Place, Policy, Provision, Share
+from fedikit.model.policy import Ask, CannotFulfil, Opening, Place, Policy, Provision, Share
 from fedikit.model.request import HostItems
 from fedikit.model.resource import MariaDatabase, PostgresDatabase
+from fedikit.model.ssh_server import is_ip_address
 from fedikit.model.value import HostName, Written
 
 _SHARED = Field(
@@ -120,7 +120,10 @@ def _provision(server: str, place: Place, items: tuple[Item, ...], facts: dict[s
     if server == place.host:
         return Provision(items=items, facts={"host": "127.0.0.1", **facts})
     asks = (Ask(host=server, request=HostItems(items=items), first=True),)
-    return Provision(items=(), asks=asks, facts={"host": _address(server, place), **facts})
+    opens = (
+        Opening(host=server, port=int(facts["port"]), clients=(place.host,), what=f"{place.application}'s database"),
+    )
+    return Provision(items=(), asks=asks, opens=opens, facts={"host": _address(server, place), **facts})
 
 
 def _address(host: str, place: Place) -> str:

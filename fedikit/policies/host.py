@@ -53,7 +53,8 @@ class ServicePolicy(Written, Policy[SystemService]):
     def provide(self, request: SystemService, place: Place) -> Provision:
         packages = tuple(Package(name=name) for name in request.packages)
         unit = Unit(name=request.unit, restart_on=tuple(file.id for file in request.files))
-        return Provision(items=(*packages, *request.directories, *request.files, *request.setup, unit))
+        items = (*packages, *request.directories, *request.files, *request.setup, unit)
+        return Provision(items=items, opens=place.opens(request.open, request.unit))
 
 
 class ItemsPolicy(Written, Policy[HostItems]):

@@ -11,11 +11,11 @@ from fedikit.model.check import DnsResolves, TlsIsValid
 from fedikit.model.host import DnsRecord
 from fedikit.model.item import Directory, File, Item, Job, Package, Unit
 from fedikit.model.permission import Permission
-from fedikit.model.policy import CannotFulfil, Place, Policy, Provision
+from fedikit.model.policy import CannotFulfil, Opening, Place, Policy, Provision
 from fedikit.model.request import Route, WebSite
 from fedikit.model.resource import OtherServers
 from fedikit.model.text import Fact, number
-from fedikit.model.value import Certificates, EmailAddress, HttpsUrl, IpNetwork, Written
+from fedikit.model.value import Certificates, EmailAddress, HttpsUrl, IpNetwork, Protocol, Written
 
 CADDYFILE = "/etc/caddy/Caddyfile"
 SITES = "/etc/caddy/sites"
@@ -80,6 +80,7 @@ class WebPolicy(Written, Policy[WebSite | OtherServers]):
         unit = Unit(name="caddy.service", restart_on=(caddyfile.id, *known), reload_on=tuple(file.id for file in files))
         return Provision(
             items=(*trusted, Package(name="caddy"), Directory(path=SITES), caddyfile, *files, unit),
+            opens=_opens(place),
             dns=_records(request, place),
             checks=tuple(_checks(request, place)),
         )
@@ -152,6 +153,12 @@ def _permission(asked: Permission) -> str:
 
 def _redirection(path: str, domain: str) -> str:
     return f"\thandle {path} {{\n\t\tredir https://{domain}{{uri}} permanent\n\t}}\n"
+
+
+def _opens(place: Place) -> tuple[Opening, ...]:
+    """HTTP, which is sent on to HTTPS, and HTTP/3, which goes over UDP."""
+    doors: tuple[tuple[int, Protocol], ...] = ((80, "tcp"), (443, "tcp"), (443, "udp"))
+    return tuple(Opening(host=place.host, port=port, protocol=over, what="web sites") for port, over in doors)
 
 
 def _records(site: WebSite, place: Place) -> tuple[DnsRecord, ...]:

@@ -8,27 +8,43 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-# Reads "HASH LENGTH", the request, and, only if the host does not keep this agent yet, asks for its archive.
+# All that a login shell has to take: one line without anything that is special to any of them within such quotes.
+LOAD = 'import os;r=os.fdopen(os.dup(0),"rb");exec(r.read({size}))'
+# Says that it is there, after whatever a login printed; reads "HASH LENGTH", the request, and, only if the host does
+# not keep this agent yet, asks for its archive. Whatever Python there is must understand it, to say that it is too old.
 BOOT = """\
 import os,sys
-r=os.fdopen(os.dup(0),"rb");os.dup2(os.open("/dev/null",0),0)
-h,n=r.readline().split();q=r.read(int(n));p="{place}/"+h.decode()
+os.dup2(os.open("/dev/null",0),0)
+os.write(1,b"\\nfedikit agent\\n")
+def unfit(w):
+ os.write(1,("unfit %s\\n"%w).encode());os._exit(1)
+if sys.version_info<(3,11):unfit("python %d.%d"%sys.version_info[:2])
+h,n=r.readline().split();q=r.read(int(n));p=sys.argv[1]+"/"+h.decode()
 if not os.path.isdir(p):
  os.write(1,b"agent?\\n");z=r.read(int(r.readline()));f=os.memfd_create("fedikit");os.write(f,z);p="/proc/self/fd/%d"%f
 sys.path.insert(0,p)
-from fedikit_agent.main import main
+try:
+ from fedikit_agent.main import main
+except ImportError as e:unfit("lacks %s"%e.name)
 os._exit(main(r,q,p))"""
 PLACE = "/var/lib/fedikit/agent"
+MARK = b"fedikit agent\n"
+"""What comes first of an agent, on a line of its own."""
 ASKS_FOR_AGENT = b"agent?\n"
 
 
 def command(python: str = "python3", *, place: str | Path = PLACE) -> list[str]:
-    """The command that starts the agent; `place` is where the host keeps agents."""
-    return [python, "-I", "-S", "-c", BOOT.replace("{place}", str(place))]
+    """The command that starts the agent once it is sent `program()`; `place` is where the host keeps agents."""
+    return [python, "-I", "-S", "-c", LOAD.format(size=len(program())), str(place)]
+
+
+def program() -> bytes:
+    """What is sent first."""
+    return BOOT.encode()
 
 
 def shell_command(*, with_sudo: bool) -> str:
-    """The same for a remote shell."""
+    """The command for a remote shell, whichever it is: sh, bash, dash, zsh, csh, tcsh or fish."""
     return shlex.join([*(["sudo", "-n"] if with_sudo else []), *command()])
 
 

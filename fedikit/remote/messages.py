@@ -31,6 +31,7 @@ Text = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(visible)]
 """Several lines, such as a file's."""
 Words = Annotated[str, Field(max_length=LONGEST_WORDS), AfterValidator(visible)]
 Line = Annotated[str, Field(max_length=LONGEST_WORDS), AfterValidator(_visible_line)]
+ShortLine = Annotated[str, Field(max_length=300), AfterValidator(_visible_line)]
 Id = Annotated[
     str,
     Field(
@@ -47,6 +48,8 @@ Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Size = Annotated[int, Field(ge=0, le=1 << 50)]
 PackageName = Annotated[str, Field(max_length=200, pattern=r"^[a-z0-9][a-z0-9+.-]+$")]
 Version = Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9.+:~-]*$")]
+UnitName = Annotated[str, Field(max_length=300, pattern=r"^[A-Za-z0-9:_.@\\-]+\.service$")]
+Boot = Annotated[str, Field(pattern=r"^[0-9a-f-]{0,40}$")]
 Base64 = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
 Time = Annotated[str, Field(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?$")]
 RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{0,60}$")]
@@ -83,6 +86,7 @@ class Run(Message):
     item: Line = ""
     message: Words = ""
     target: Count | None = None
+    unit: Line = ""
 
 
 class KeptDeb(Message):
@@ -118,7 +122,12 @@ class Answer(Message):
     kept: Annotated[tuple[Id, ...], Field(max_length=MOST_PARTS)]
     last_run: Run | None
     busy: Line = ""
+    concerns: Annotated[tuple[Words, ...], Field(max_length=1000)] = ()
     identity: Annotated[dict[Line, Line], Field(max_length=1000)] = Field(default_factory=dict)
+    has_data: bool = False
+    """Whether people's data is there, which knows the deployment by this identity."""
+    owners: Annotated[tuple[DeploymentName, ...], Field(max_length=1000)] = ()
+    """The other deployments whose things are in the way."""
     target: Count | None = None
     images: Annotated[tuple[ImageBuild, ...], Field(max_length=MOST_PARTS)] = ()
     contents: Annotated[tuple[Sha256, ...], Field(max_length=MOST_PARTS)] = ()
@@ -132,6 +141,36 @@ class Answer(Message):
     store: Annotated[tuple[Line, ...], Field(max_length=10 * MOST_PARTS)] = ()
     ours: Annotated[tuple[PackageName, ...], Field(max_length=MOST_PARTS)] = ()
     debs: Annotated[dict[PackageName, KeptDeb], Field(max_length=MOST_PARTS)] = Field(default_factory=dict)
+
+
+class Listed(Message):
+    """A package of which the host's own lists have a newer version."""
+
+    name: PackageName
+    was: Version
+    becomes: Version
+    security: bool
+
+
+class Upgradable(Message):
+    """What is needed to resolve upgrades elsewhere, and what is pending on the host."""
+
+    event: Literal["upgradable"]
+    basis: Sha256
+    generation: Count
+    busy: Line
+    codename: Codename | Literal[""]
+    architecture: Architecture | Literal[""]
+    dpkg_status: Base64
+    store: Annotated[tuple[Line, ...], Field(max_length=10 * MOST_PARTS)]
+    ours: Annotated[tuple[PackageName, ...], Field(max_length=MOST_PARTS)]
+    held: Annotated[tuple[PackageName, ...], Field(max_length=MOST_PARTS)]
+    pinned: Annotated[tuple[PackageName, ...], Field(max_length=MOST_PARTS)]
+    old_ours: Annotated[tuple[UnitName, ...], Field(max_length=1000)]
+    old_others: Annotated[tuple[UnitName, ...], Field(max_length=1000)]
+    reboot: Line
+    boot: Boot
+    listed: Annotated[tuple[Listed, ...], Field(max_length=MOST_PARTS)] | None = None
 
 
 class ItemEvent(Message):
@@ -159,6 +198,7 @@ class Done(Message):
     event: Literal["done"]
     generation: Count
     seconds: Seconds
+    unit: Line = ""
 
 
 class Trouble(Message):
@@ -183,6 +223,29 @@ class Noted(Message):
     """What was to be noted is."""
 
     event: Literal["noted"]
+
+
+class Unconfirmed(Message):
+    """A change that is undone after so many seconds, unless the deployer comes anew and confirms it by its token."""
+
+    event: Literal["unconfirmed"]
+    token: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    seconds: Annotated[int, Field(ge=1, le=600)]
+
+
+class Confirmed(Message):
+    """The change stays."""
+
+    event: Literal["confirmed"]
+
+
+class Renamed(Message):
+    """How far a deployment is on its way to another name."""
+
+    event: Literal["renamed"]
+    state: Literal["ready", "done", "nothing", "both"]
+    items: Count
+    busy: Line
 
 
 class Counts(Message):
@@ -278,16 +341,82 @@ class Status(Message):
     codename: Codename | Literal[""]
     architecture: Architecture | Literal[""]
     health: Health | None = None
+    upgrades: Upgradable | None = None
 
 
-Said = Answer | ItemEvent | Done | Trouble | Alive | Noted | Status
+class Memory(Message):
+    """The host's memory, in bytes; nothing where its kernel does not tell."""
+
+    total: Size = 0
+    available: Size = 0
+    swap: Size = 0
+
+
+class DiskAt(Message):
+    """The disk that a path is on."""
+
+    device: Annotated[int, Field(ge=0, lt=1 << 64)]
+    size: Annotated[int, Field(ge=0, le=1 << 60)]
+    free: Annotated[int, Field(ge=0, le=1 << 60)]
+    inodes: Annotated[int, Field(ge=0, lt=1 << 64)]
+    free_inodes: Annotated[int, Field(ge=0, lt=1 << 64)]
+
+
+class Listener(Message):
+    """A program that listens at a port."""
+
+    protocol: Literal["tcp", "udp"]
+    port: Annotated[int, Field(ge=1, le=65535)]
+    is_local: bool
+    program: ShortLine
+    unit: ShortLine
+
+
+class Facts(Message):
+    """What the host has."""
+
+    event: Literal["facts"]
+    codename: Codename | Literal[""]
+    architecture: Architecture | Literal[""]
+    python: Annotated[str, Field(pattern=r"^[0-9.]{1,20}$")]
+    is_root: bool
+    clock: Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)]
+    is_clock_synchronized: bool | None
+    memory: Memory
+    disks: Annotated[dict[Line, DiskAt], Field(max_length=100)]
+    listeners: Annotated[tuple[Listener, ...], Field(max_length=200)]
+    systemd: ShortLine
+    failed_units: Annotated[tuple[ShortLine, ...], Field(max_length=20)]
+    kernel: ShortLine
+    has_cgroup2: bool
+    has_overlayfs: bool
+    unfinished_packages: Annotated[tuple[ShortLine, ...], Field(max_length=20)]
+    dpkg_journal: Count
+    resolves: bool | None
+
+
+Said = (
+    Answer
+    | ItemEvent
+    | Done
+    | Trouble
+    | Alive
+    | Noted
+    | Unconfirmed
+    | Confirmed
+    | Renamed
+    | Status
+    | Facts
+    | Upgradable
+)
 _DOOR: TypeAdapter[Said] = TypeAdapter(
     Annotated[Said, Field(discriminator="event")], config=ConfigDict(defer_build=True)
 )
 _BEGINNING = re.compile(rb'\{"event":"(\w+)"')
 _BY_EVENT: dict[bytes, type[Message]] = {
     b"answer": Answer, b"item": ItemEvent, b"done": Done, b"trouble": Trouble, b"alive": Alive, b"noted": Noted,
-    b"status": Status,
+    b"unconfirmed": Unconfirmed, b"confirmed": Confirmed, b"renamed": Renamed, b"status": Status, b"facts": Facts,
+    b"upgradable": Upgradable,
 }  # fmt: skip
 """As agents write them, the kind comes first: so only the model that is needed is built. The others do as well."""
 
@@ -318,23 +447,9 @@ def _first_of(error: ValidationError, kind: type[Message] | None) -> str:
 _OUR_NAMES = {
     name
     for message in (
-        Answer,
-        Change,
-        Run,
-        KeptDeb,
-        ImageBuild,
-        ItemEvent,
-        Done,
-        Trouble,
-        Generation,
-        Note,
-        Status,
-        Health,
-        UnitHealth,
-        Moves,
-        Counts,
-        Drift,
-        DiskHealth,
+        Answer, Change, Run, KeptDeb, ImageBuild, ItemEvent, Done, Trouble, Unconfirmed, Generation, Note, Status,
+        Facts, Memory, DiskAt, Listener, Renamed, Health, UnitHealth, Moves, Counts, Drift, DiskHealth, Upgradable,
+        Listed,
     )
     for name in [*message.model_fields, message.__name__.lower()]
-}
+}  # fmt: skip

@@ -33,7 +33,7 @@ def packages_for(host: str, asked: Asked, sessions: Sessions, tell: Tell) -> "tu
     wanted = {name: None if lock else version or None for name, version in answer.packages.items()}
     debs = resolve(
         wanted,
-        status=_unpacked(host, answer.dpkg_status),
+        status=unpacked(host, answer.dpkg_status),
         codename=answer.codename,
         architecture=answer.architecture,
         store=sessions.store,
@@ -53,7 +53,8 @@ def packages_for(host: str, asked: Asked, sessions: Sessions, tell: Tell) -> "tu
     return debs
 
 
-def _unpacked(host: str, status: str) -> bytes:
+def unpacked(host: str, status: str) -> bytes:
+    """The dpkg status that a host sent; raises AgentFailed for what is none."""
     unpacking = zlib.decompressobj()
     try:
         text = unpacking.decompress(b64decode(status, validate=True), STATUS_BYTES)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fedikit.model.host import HostState
 from fedikit.model.item import SHORT, Content, Item, SecretText, content_of, secrets_in
 from fedikit.model.value import digest_of
-from fedikit.results.identity import DOMAIN, MASTER_KEY, SECRET
+from fedikit.results.identity import ADDRESS, DOMAIN, MASTER_KEY, SECRET, USER
 from fedikit.secrets import Vault
 
 if TYPE_CHECKING:
@@ -114,8 +114,10 @@ def _spans(content: SecretText, vault: Vault) -> list[list[int]]:
 
 
 def identity_of(state: HostState, vault: Vault) -> dict[str, str]:
-    """What a host's deployment is known by: domains, permanent secrets, and the key that all others come from."""
+    """What a host's deployment is known by: domains, initial users, permanent secrets, and the key of all others."""
     identity = {f"{DOMAIN}{application}": domain for application, domain in state.domains.items()}
+    identity |= {f"{USER}{application}": account.username for application, account in state.accounts.items()}
+    identity |= {f"{ADDRESS}{application}": account.email for application, account in state.accounts.items()}
     if state.items and vault.has_master:
         identity[MASTER_KEY] = vault.identity_of(MASTER_KEY)
     permanent = [secret for secret in secrets_in(state.items) if secret.permanent]

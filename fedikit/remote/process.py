@@ -76,7 +76,7 @@ class ProcessContact:
         status = self._wait()
         self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - LAST_WORDS))
         words = self._errors.read().decode(errors="replace")
-        return End(status, words, "sudo" if self._lacks_sudo and status == 1 and words else "")
+        return End(status, words, "sudo command" if self._lacks_sudo and status == 1 and words else "")
 
     def _wait(self) -> int:
         try:

@@ -12,11 +12,22 @@ from typing import Any, TypeVar
 
 from fedikit.agent.channel import pack
 from fedikit.errors import AgentFailed, ConnectionFailed, HostBusy, HostError, ItemFailed, StalePlan
-from fedikit.model.host import Connection, DirectoryHost
+from fedikit.model.host import Connection, DirectoryHost, Ssh
 from fedikit.remote import bootstrap
 from fedikit.remote.contact import Contact, explain_end
+from fedikit.remote.greeting import Greeting, await_agent, refuse_unfit
 from fedikit.remote.lines import Lines, TooLong
-from fedikit.remote.messages import MISTRUST, Alive, Done, ItemEvent, Message, Trouble, read_message
+from fedikit.remote.messages import (
+    MISTRUST,
+    Alive,
+    Confirmed,
+    Done,
+    ItemEvent,
+    Message,
+    Trouble,
+    Unconfirmed,
+    read_message,
+)
 from fedikit.remote.transport import open_contact
 
 M = TypeVar("M", bound=Message)
@@ -33,6 +44,8 @@ MOST_LOOKS = 10_000
 """How often an agent may say that it is still looking."""
 OPERATOR = "FEDIKIT_OPERATOR"
 """The variable that names whom this user works for."""
+AGAIN_SECONDS = 0.5
+"""How long is waited before a host is tried to be reached anew once more."""
 LOOK = "see what it does: fedikit status"
 
 
@@ -41,10 +54,14 @@ class Session:
 
     def __init__(self, host: str, connection: Connection) -> None:
         self.host = host
+        self._connection = connection
+        self._deployment = ""
         self._root = os.path.abspath(connection.path) if isinstance(connection, DirectoryHost) else ""
         self._patience = connection.patience
+        self._login_seconds = connection.login_seconds if isinstance(connection, Ssh) else connection.patience
         self._contact: Contact = open_contact(host, connection)
         self._lines = Lines(self._contact.read)
+        self._greeting: Greeting | None = None
         self._answered_at = 0.0
         self._if_lost = UNTOUCHED
 
@@ -59,9 +76,10 @@ class Session:
 
     def ask(self, request: dict[str, Any], answer: type[M]) -> M:
         """Sends the request and returns the agent's answer, which is of that kind; raises a HostError."""
+        self._deployment = request.get("deployment", "")
         root = {"root": self._root} if self._root else {}
         message = pack(request | root | {"agent": bootstrap.fingerprint()})
-        self._write([b"%s " % bootstrap.fingerprint().encode(), message])
+        self._write([bootstrap.program(), b"%s " % bootstrap.fingerprint().encode(), message])
         line = self._line()
         if line == bootstrap.ASKS_FOR_AGENT:
             self._write([b"%d\n" % len(bootstrap.archive()), bootstrap.archive()])
@@ -82,9 +100,10 @@ class Session:
     def follow(self, hear: Callable[[ItemEvent], None]) -> Done:
         """Hands on the agent's events until it is done; returns its last one, raises a HostError.
 
-        An agent may be alive without an event for as long as its command may take, which it tells.
+        An agent may be alive without an event for as long as its command may take, which it tells. Once, it may
+        ask to be reached by a new connection.
         """
-        quiet_since, longest = time.monotonic(), LONGEST_ITEM_SECONDS
+        quiet_since, longest, is_asked_anew = time.monotonic(), LONGEST_ITEM_SECONDS, False
         for _ in range(MOST_MESSAGES):
             match self._understand(self._line(), Message):
                 case Done() as done:
@@ -98,11 +117,27 @@ class Session:
                         quiet_since, longest = time.monotonic(), max(LONGEST_ITEM_SECONDS, alive.longest)
                     if time.monotonic() - quiet_since > longest + self._patience:
                         raise AgentFailed(self.host, f"no step ended within {longest:.0f} s; {GOES_ON}", hint=LOOK)
+                case Unconfirmed() as change if not is_asked_anew:
+                    self._if_lost, is_asked_anew = GOES_ON, True
+                    self._confirm(change)
                 case other:
                     raise self._out_of_turn(other)
         raise AgentFailed(self.host, f"the agent does not come to an end; {GOES_ON}", hint=LOOK)
 
     # Inside
+
+    def _confirm(self, change: Unconfirmed) -> None:
+        """Tells the host by a new connection that it can still be reached; else it undoes the change by itself."""
+        deadline = time.monotonic() + change.seconds
+        while time.monotonic() < deadline:
+            try:
+                with Session(self.host, self._connection) as anew:
+                    anew.ask({"op": "confirm", "deployment": self._deployment, "token": change.token}, Confirmed)
+                return
+            except ConnectionFailed:
+                time.sleep(AGAIN_SECONDS)
+            except HostError:
+                return  # it is too late, or not to be trusted: what the agent says next tells what became of it
 
     def _answer(self, line: bytes, kind: type[M]) -> M:
         """What the agent answers; it may say before that it is still looking."""
@@ -126,7 +161,9 @@ class Session:
             raise self._end() from error
 
     def _line(self) -> bytes:
-        """The next line; the host is given its time, and no more."""
+        """The next line of the agent's; the host is given its time, and no more."""
+        if self._greeting is None:
+            self._greeting = self._greeted()
         try:
             return self._lines.next(self._patience)
         except TimeoutError:
@@ -138,12 +175,25 @@ class Session:
         except TooLong:
             raise AgentFailed(self.host, "the agent spoke a line without an end", hint=MISTRUST) from None
 
+    def _greeted(self) -> Greeting:
+        try:
+            return await_agent(self.host, self._lines.next, self._login_seconds)
+        except TimeoutError:
+            raise ConnectionFailed(
+                self.host,
+                f"let us in, but no agent started within {self._login_seconds} s; {UNTOUCHED}",
+                hint="does a start file of the login user's shell wait for something? "
+                f"If it is that slow, give it more time: hosts.{self.host}.login_seconds in the environment",
+            ) from None
+
     def _end(self) -> HostError:
-        return explain_end(self.host, self._contact.end(), if_lost=self._if_lost)
+        printed = self._greeting.last_words if self._greeting and self._greeting.has_ended else ""
+        return explain_end(self.host, self._contact.end(), if_lost=self._if_lost, printed=printed)
 
     def _understand(self, line: bytes, kind: type[M]) -> M:
         if not line.endswith(b"\n"):
             raise self._end()
+        refuse_unfit(self.host, line)
         message = read_message(self.host, line)
         if isinstance(message, Trouble):
             raise as_error(self.host, message)

@@ -1,17 +1,18 @@
 """Sessions: the open connections to a deployment's hosts, from the question what would change to the order."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fedikit.errors import AgentFailed, FedikitError
+from fedikit.model.account import Account
 from fedikit.model.deployment import Deployment
 from fedikit.remote.messages import Answer
 from fedikit.remote.payload import Payload, encode, identity_of
 from fedikit.remote.session import Session
-from fedikit.results.identity import refusals
+from fedikit.results.identity import former_accounts, refusals, refused_accounts
 from fedikit.results.plan import Question
 from fedikit.secrets import Vault
 from fedikit.store import Store
@@ -29,6 +30,8 @@ class Asked:
     answer: Answer
     refused: tuple[str, ...] = ()
     """Why it is not to be changed, though it could be."""
+    people: tuple[str, ...] = ()
+    """What becomes of initial users who are none any more."""
     debs: "tuple[Deb, ...]" = ()
     """The packages to be installed there, from Debian's signed lists."""
 
@@ -100,7 +103,7 @@ class Sessions:
                 raise
         for image in answer.images:  # in a rollback: what the store has of the images of that generation
             payload.files |= self.images.sizes_of(image.manifest)
-        return Asked(session, payload, answer, refusals(answer.identity, identity, question.consent))
+        return Asked(session, payload, answer, *_said_of(answer, identity, state.accounts, question))
 
     def keep(self, host: str, asked: Asked) -> None:
         """Holds a session open, so that its agent can be given an order."""
@@ -133,6 +136,17 @@ class Sessions:
         if question.to is not None:
             request["to"] = question.to
         return request
+
+
+def _said_of(
+    answer: Answer, identity: dict[str, str], accounts: Mapping[str, Account], question: Question
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is refused, for data or other servers know it otherwise, and what becomes of former initial users."""
+    if question.purpose == "rollback":
+        accounts = {}  # that takes no account back
+    refused = refusals(answer.identity, identity, question.consent) if answer.has_data else ()
+    refused += refused_accounts(answer.identity, accounts, question.consent)
+    return refused, former_accounts(answer.identity, accounts)
 
 
 @contextmanager

@@ -38,8 +38,10 @@ def _run_here(line: str) -> tuple[int, str]:
 
 
 def _run_over_ssh(host: str, ssh: Ssh, line: str) -> tuple[int, str]:
-    from fedikit.remote.ssh import connect, translated  # slow to import
+    from fedikit.remote.connection import connect  # slow to import
+    from fedikit.remote.leg import Leg
+    from fedikit.remote.refusals import translated
 
-    with translated(host, ssh), connect(host, ssh) as connection:
+    with connect(host, ssh) as connection, translated(Leg(host, ssh), lambda: connection.transport):
         done = connection.run(line, hide=True, warn=True, in_stream=False, timeout=DEADLINE_SECONDS)
     return done.exited, done.stdout + done.stderr

@@ -1,11 +1,8 @@
 """How a host is reached: one seam, `open_contact`, with one class for each way of talking to an agent."""
 
-import socket
-
 from fedikit.model.host import Connection, DirectoryHost, Local, Ssh
 from fedikit.remote.contact import Contact
-
-DIAL_SECONDS = 10
+from fedikit.remote.leg import Leg
 
 
 def open_contact(host: str, connection: Connection) -> Contact:
@@ -21,17 +18,7 @@ def open_contact(host: str, connection: Connection) -> Contact:
 
             return ProcessContact(host, *agent_in(connection.path))
         case Ssh():
-            line = dial(host, connection)  # first, so that the host gets ready meanwhile
+            line = Leg(host, connection).first.dial()  # first, so that the host gets ready meanwhile
             from fedikit.remote.ssh import SshContact  # slow to import, and not needed for this machine alone
 
             return SshContact(host, connection, line)
-
-
-def dial(host: str, ssh: Ssh) -> socket.socket:
-    """A TCP connection to where SSH answers; raises ConnectionFailed."""
-    try:
-        return socket.create_connection((ssh.address, ssh.port), timeout=DIAL_SECONDS)
-    except OSError as error:
-        from fedikit.remote.ssh import unreachable
-
-        raise unreachable(host, ssh, error) from error

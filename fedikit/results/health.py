@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from fedikit.model.value import Value
 from fedikit.results.disk import Disk
+from fedikit.results.pending import Pending
 
 FALLEN = ("failed", "restarting")
 """States of units that nobody wants."""
@@ -70,6 +71,8 @@ class Health(Value):
     drift: tuple[Drift, ...] = ()
     disks: tuple[DiskHealth, ...] = ()
     certificates: tuple[CertificateHealth, ...] = ()
+    pending: Pending = Pending()
+    """What waits for an upgrade, a restart or a reboot: worth knowing, and no illness."""
 
     @property
     def parts(self) -> tuple[UnitHealth | DiskHealth | CertificateHealth, ...]:

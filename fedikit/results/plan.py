@@ -99,6 +99,8 @@ class HostPlan(Value):
     """An earlier run was interrupted or failed: the host's record of it is completed, or taken away, by an apply."""
     refused: tuple[str, ...] = ()
     """Why it is not to be changed, though it could be: what people or data know it by would be another."""
+    people: tuple[str, ...] = ()
+    """What becomes of initial users who are none any more, in a sentence each."""
     error: str = ""
     """Why the host could not be planned."""
     seconds: float = 0.0

@@ -26,6 +26,8 @@ class HostReport(Value):
     items: tuple[ItemReport, ...] = ()
     generation: int = 0
     seconds: float = 0.0
+    unit: str = ""
+    """The unit of systemd's in which the work was done; nothing if there was none to shelter it."""
     error: str = ""
 
 

@@ -48,6 +48,8 @@ class LastRun(Value):
     message: str = ""
     target: int | None = None
     """The generation that a rollback was going to."""
+    unit: str = ""
+    """The unit of systemd's in which the work was done; nothing if there was none to shelter it."""
 
 
 class Note(Value):

@@ -1,5 +1,6 @@
 """The verdict: what each check saw, as a value; also as JUnit XML, which CI systems read."""
 
+from fedikit.model.check import DnsResolves, domain_of
 from fedikit.model.value import Value
 from fedikit.results.check import CheckResult
 
@@ -13,6 +14,20 @@ class Verdict(Value):
     def passed(self) -> bool:
         """Whether every check held; also when there was none."""
         return all(result.passed for result in self.results)
+
+    def followers_of(self, result: CheckResult) -> tuple[CheckResult, ...]:
+        """The other checks that failed because a name leads nowhere, or elsewhere, as this one saw."""
+        if result.passed or not isinstance(result.check, DnsResolves):
+            return ()
+        domain = result.check.domain
+        return tuple(
+            other
+            for other in self.results
+            if not other.passed
+            and other.check is not None
+            and not isinstance(other.check, DnsResolves)
+            and domain_of(other.check) == domain
+        )
 
     def junit(self) -> str:
         """The verdict as JUnit XML: a suite an application, a test case a check."""

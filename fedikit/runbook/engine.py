@@ -29,9 +29,12 @@ from fedikit.runbook.stopping import DeadlinePassed, RunInterrupted, StopRequest
 _LOG = logging.getLogger(__name__)
 _LOG.addHandler(logging.NullHandler())
 
+NEVER_READY = "the kernel died before it was ready: is a file in ~/.ipython/profile_default/startup broken?"
 _LOOK = 0.2  # seconds between two looks at whether the kernel lives and whether to stop
 
 ENDINGS = (RunInterrupted, DeadlinePassed, CellTimeoutError, DeadKernelError)
+Ends = list[CellExecutionError | None]
+"""How the cells ended, once they did: nothing went wrong, or what a cell raised."""
 
 
 class RunbookEngine(Engine):  # type: ignore[misc] # papermill is untyped
@@ -55,6 +58,7 @@ class RunbookEngine(Engine):  # type: ignore[misc] # papermill is untyped
         stop: StopRequest | None = None,
         environment: dict[str, str] | None = None,
         show: Callable[[str], None] | None = None,
+        ends: Ends | None = None,
         start_timeout: int = 60,
         execution_timeout: int | None = None,
         **options: Any,
@@ -62,7 +66,9 @@ class RunbookEngine(Engine):  # type: ignore[misc] # papermill is untyped
         """Executes the cells.
 
         `environment` is the kernel's. `stop` tells when to end before the end. `show` gets what cells display.
+        `ends` is told how they ended, whether or not that could be saved.
         """
+        nb_man.save = _as_far_as_there_is_room(nb_man.save)
         client = RunbookClient(
             nb_man,
             stop=stop or StopRequest(),
@@ -74,6 +80,8 @@ class RunbookEngine(Engine):  # type: ignore[misc] # papermill is untyped
         )
         with client.stop.listening(), ThreadPoolExecutor(1) as pool:
             pool.submit(client.execute_in_own_loop, environment).result()
+        if ends is not None:
+            ends.append(client.failure)
 
 
 class RunbookClient(PapermillNotebookClient):  # type: ignore[misc] # papermill is untyped
@@ -83,6 +91,7 @@ class RunbookClient(PapermillNotebookClient):  # type: ignore[misc] # papermill 
         self.stop = stop
         self._show = show
         self._is_interrupted = False
+        self.failure: CellExecutionError | None = None
         encrypted = Config({"KernelManager": {"transport_encryption": "required"}})
         super().__init__(
             nb_man,
@@ -99,6 +108,13 @@ class RunbookClient(PapermillNotebookClient):  # type: ignore[misc] # papermill 
             self.execute(**({} if environment is None else {"env": environment}))
         finally:
             ensure_event_loop().close()
+
+    def start_new_kernel_client(self) -> Any:
+        """Waits until the kernel is ready; raises DeadKernelError if that does not come."""
+        try:
+            return super().start_new_kernel_client()
+        except RuntimeError as error:
+            raise DeadKernelError(NEVER_READY) from error
 
     def create_kernel_manager(self) -> Any:
         """This Python's own kernel, whatever kernels the user has put into his folders under its name.
@@ -117,7 +133,8 @@ class RunbookClient(PapermillNotebookClient):  # type: ignore[misc] # papermill 
         for index, cell in enumerate(self.nb.cells):
             try:
                 self._execute(cell, index)
-            except CellExecutionError:
+            except CellExecutionError as error:
+                self.failure = error
                 return
 
     def _execute(self, cell: Any, index: int) -> None:
@@ -160,6 +177,16 @@ class RunbookClient(PapermillNotebookClient):  # type: ignore[misc] # papermill 
                 await ensure_async(self.km.interrupt_kernel())
             await asyncio.sleep(_LOOK)
         self.task_poll_for_reply.cancel()
+
+
+def _as_far_as_there_is_room(save: Callable[..., None]) -> Callable[..., None]:
+    """What cannot be saved now may be later: a full disk ends no work on hosts."""
+
+    def save_if_possible(*arguments: Any, **options: Any) -> None:
+        with suppress(OSError):
+            save(*arguments, **options)
+
+    return save_if_possible
 
 
 def _put_banner(nb: Any, output_path: str | None) -> None:

@@ -9,7 +9,7 @@ from papermill.engines import papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from papermill.execute import execute_notebook
 
-from fedikit.runbook.engine import RunbookEngine
+from fedikit.runbook.engine import NEVER_READY, Ends, RunbookEngine
 from fedikit.runbook.guidance import InvalidInput, RunbookError, StepFailed, StepRefused, StepStopped
 from fedikit.runbook.record import RunStatus
 from fedikit.runbook.stopping import DeadlinePassed, RunInterrupted
@@ -30,6 +30,7 @@ class Ending:
 
 def execute(source: Path, output: Path, *, parameters: dict[str, Any], **options: Any) -> Ending:
     """Executes the notebook from `source` into `output`; `options` are those of the engine."""
+    ends: Ends = []
     try:
         execute_notebook(
             _literal(source),
@@ -37,6 +38,7 @@ def execute(source: Path, output: Path, *, parameters: dict[str, Any], **options
             parameters=parameters,
             engine_name="fedikit",
             progress_bar=False,
+            ends=ends,
             **options,
         )
     except PapermillExecutionError as error:
@@ -45,9 +47,22 @@ def execute(source: Path, output: Path, *, parameters: dict[str, Any], **options
         return Ending(RunStatus.INTERRUPTED, 128 + error.signum, str(error))
     except (DeadlinePassed, CellTimeoutError) as error:
         return Ending(RunStatus.TIMED_OUT, 3, str(error))
-    except DeadKernelError:
-        return Ending(RunStatus.KERNEL_DIED, 4, "the kernel died, as when memory runs out")
+    except DeadKernelError as error:
+        is_early = str(error) == NEVER_READY
+        return Ending(RunStatus.KERNEL_DIED, 4, NEVER_READY if is_early else "the kernel died, as when memory runs out")
+    except OSError as error:
+        return _unsaved(ends, (error.strerror or str(error)).lower())
     return Ending(RunStatus.SUCCEEDED, 0)
+
+
+def _unsaved(ends: Ends, why: str) -> Ending:
+    """The notebook could not be saved in the end, or not be begun; how its cells ended is known nevertheless."""
+    if not ends:
+        return Ending(RunStatus.FAILED, 1, f"the run's notebook cannot be written: {why}; nothing was begun")
+    if ends[0] is None:
+        return Ending(RunStatus.FAILED, 1, f"all cells succeeded, but the run's notebook cannot be written: {why}")
+    failure = _failure(ends[0])
+    return Ending(failure.status, failure.exit_status, f"{failure.reason}; the run's notebook cannot be written: {why}")
 
 
 def _failure(error: Any) -> Ending:

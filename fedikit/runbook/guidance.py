@@ -30,6 +30,10 @@ ADVICE = {
     ("rollback", "plan"): "nothing was changed; run rollback.ipynb again once the hosts answer",
     ("rollback", "apply"): "run rollback.ipynb again, or go forward with deploy.ipynb",
     ("rollback", "verify"): "run rollback.ipynb again, or go forward with deploy.ipynb",
+    ("upgrade", "pre-checks"): _MEND,
+    ("upgrade", "plan"): "nothing was changed; run upgrade.ipynb again once the hosts answer",
+    ("upgrade", "apply"): _AGAIN,
+    ("upgrade", "verify"): "run verify.ipynb again in a minute; what fails then is mended on its host",
 }
 
 
@@ -46,6 +50,14 @@ def show_advice(sentence: str, *, base: str = "") -> None:
     linked = re.sub(r"[\w-]+\.ipynb", rf'<a href="{place}\g<0>">\g<0></a>', html.escape(sentence))
     bundle = {"text/plain": f"next: {sentence}", "text/html": f"<b>next:</b> {linked}"}
     display(bundle, raw=True, metadata=ASIDE)  # type: ignore[no-untyped-call]
+
+
+def show_note(sentence: str) -> None:
+    """Shows something that the person should know, though the work goes on."""
+    from IPython.display import display
+
+    bundle = {"text/plain": f"note: {sentence}", "text/html": f"<b>note:</b> {html.escape(sentence)}"}
+    display(bundle, raw=True)  # type: ignore[no-untyped-call]
 
 
 class RunbookError(FedikitError):

@@ -11,7 +11,7 @@ from pathlib import Path
 from fedikit.errors import FedikitError
 from fedikit.runbook.arguments import project
 from fedikit.runbook.front_end import open_notebook
-from fedikit.runbook.guidance import RunbookError
+from fedikit.runbook.guidance import RunbookError, show_note
 from fedikit.runbook.parameters import RunbookParameters
 from fedikit.runbook.record import (
     Record,
@@ -81,7 +81,10 @@ class OwnRecord:
             source=str(source or ""),
             **circumstances(),
         )
-        close_record(self.folder, result)
+        try:
+            close_record(self.folder, result)
+        except FedikitError as error:
+            show_note(f"{error.message}; the run ended as {status}")
 
 
 def records_here() -> Path:

@@ -62,6 +62,12 @@ Agreed = Annotated[
         description="The digest of the plan that was looked at: any other is refused. Any will do if empty.",
     ),
 ]
+Obstacles = Annotated[
+    Literal["say", "stop"],
+    Field(
+        description="If something stands in the way, such as a name that leads elsewhere: say it, or stop before it."
+    ),
+]
 DryRun = Annotated[bool, Field(description="Stop after the plan and change nothing.")]
 
 SAMPLE_CONFIGURATION = "configuration.sample.json"
@@ -80,6 +86,7 @@ class DeployParameters(RunbookParameters):
     purge: Purge = False
     drift: Drift = "restore"
     consent: Consent = ()
+    obstacles: Obstacles = "say"
     agreed: Agreed = ""
     dry_run: DryRun = True
 
@@ -92,6 +99,7 @@ class VerifyParameters(RunbookParameters):
 
     configuration: ConfigurationPath = SAMPLE_CONFIGURATION
     environment: EnvironmentPath = LAB_ENVIRONMENT
+    limit: Limit = ()
 
 
 class RemoveParameters(RunbookParameters):
@@ -124,8 +132,26 @@ class RollbackParameters(RunbookParameters):
     dry_run: DryRun = True
 
 
+class UpgradeParameters(RunbookParameters):
+    """Upgrades the packages that fedikit brought, one host after the other."""
+
+    runbook = "upgrade"
+    files = ("configuration", "environment")
+
+    configuration: ConfigurationPath = SAMPLE_CONFIGURATION
+    environment: EnvironmentPath = LAB_ENVIRONMENT
+    limit: Limit = ()
+    reboot: Annotated[bool, Field(description="Reboot machines that need it, and wait for them.")] = False
+    restart_others: Annotated[bool, Field(description="Restart what runs old code also where it is not fedikit's.")] = (
+        False
+    )
+    agreed: Agreed = ""
+    dry_run: DryRun = True
+
+
 RUNBOOKS: dict[str, type[RunbookParameters]] = {
-    model.runbook: model for model in (DeployParameters, VerifyParameters, RemoveParameters, RollbackParameters)
+    model.runbook: model
+    for model in (DeployParameters, VerifyParameters, RemoveParameters, RollbackParameters, UpgradeParameters)
 }
 
 

@@ -201,7 +201,12 @@ def close_record(folder: Path, result: RunResult) -> None:
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
     """Marks the run as going on; the kernel of the operating system forgets the mark with the process."""
-    with (folder / "parameters.json").open() as file:
+    try:
+        file = (folder / "parameters.json").open()
+    except OSError:  # it was taken away; the run goes on
+        yield
+        return
+    with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fedikit.errors import FedikitError
 from fedikit.events import Tell, tell_nobody
 from fedikit.runbook.arguments import check_files, check_parameters
 from fedikit.runbook.follow import Follower, following
@@ -28,7 +29,7 @@ from fedikit.runbook.record import (
     close_record,
     held,
     open_record,
-    read_record,
+    read_events,
 )
 from fedikit.runbook.stopping import StopRequest
 
@@ -65,8 +66,18 @@ def run_runbook(
             stop = StopRequest(timeout or LONGEST)
             ending = _execute(runbook, checked, folder, stop=stop, show=_after_events(follower, show))
         result = _result(runbook, checked, ending, started=started, folder=folder)
-        close_record(folder, result)
+        _close(folder, result)
     return result
+
+
+def _close(folder: Path, result: RunResult) -> None:
+    """Writes the result; where that cannot be done, the error says it."""
+    try:
+        close_record(folder, result)
+    except FedikitError as error:
+        ended = f"{result.status}{f' in {result.failed_step}' if result.failed_step else ''}"
+        reason = f" ({result.reason.splitlines()[0]})" if result.reason else ""
+        raise FedikitError(f"{result.runbook}: {ended}{reason}; but {error.message}", hint=error.hint) from error
 
 
 def _checked(runbook: RunbookFile, parameters: Mapping[str, Any] | RunbookParameters | None) -> RunbookParameters:
@@ -131,7 +142,7 @@ def _result(
 def _failed_step(folder: Path) -> str:
     """The last step that failed, or that began and never ended."""
     open_or_failed = ""
-    for event in read_record(folder).events:
+    for event in read_events(folder)[0]:
         match event:
             case {"event": "StepStarted", "step": step} | {
                 "event": "StepFinished",

@@ -28,6 +28,7 @@ from fedikit.runbook.guidance import (
     StepStopped,
     advice_for,
     show_advice,
+    show_note,
 )
 from fedikit.runbook.history import expected_steps
 from fedikit.runbook.own_record import OwnRecord
@@ -74,6 +75,7 @@ class Run:
         self._sessions: Sessions | None = None
         self._steps: list[StepTaken] = []
         self._planned = ""
+        self._silent: tuple[str, ...] = ()
         self._told: list[dict[str, Any]] = []
 
     @property
@@ -152,6 +154,19 @@ class Run:
             self._require(report.succeeded, report, "not every host was brought to its wanted state")
         return report
 
+    def upgrade(self, plan: "fedikit.UpgradePlan") -> "fedikit.UpgradeReport | NothingDone":
+        """Carries out the upgrade, once; in a dry run it changes nothing and says so."""
+        if self.is_dry_run:
+            return self._pass_over("apply")
+        self._refuse_an_old_plan()
+        with self.step("apply", total=sum(len(host.packages) for host in plan.hosts.values())):
+            self._refuse_another_plan(plan)
+            self._hide_secrets_of(plan.deployment)
+            report = fedikit.apply_upgrade(plan, tell=self.tell)
+            self._keep("upgraded.json", report.model_dump_json(indent=1))
+            self._require(report.succeeded, report, "the upgrade ended at the first host that failed")
+        return report
+
     def verify(self, deployment: Deployment) -> "fedikit.Verdict | NothingDone":
         """Checks what serves from outside; after a dry run there is nothing new to check."""
         if self.is_dry_run:
@@ -162,17 +177,35 @@ class Run:
             verdict = fedikit.verify_deployment(deployment, limit=limit, tell=self.tell)
             self._keep("checks.xml", verdict.junit())
             self._keep("verdict.json", verdict.model_dump_json(indent=1))
-            self._require(verdict.passed, verdict, "not every check passed")
+            self._require(verdict.passed, verdict, self._with_silent("not every check passed"))
+            self._require(not self._silent, verdict, self._with_silent("every check passed"))
         _show(services_of(deployment, limit))
         return verdict
 
-    def require_answers(self, asked: "fedikit.Plan | fedikit.Status") -> None:
+    def require_answers(self, asked: "fedikit.Plan | fedikit.UpgradePlan | fedikit.Status") -> None:
         """Makes sure that every host answered and that nothing there stands in the way."""
         self._keep_answers(asked)
         if asked.has_errors:
             self._close_sessions()
         hint = "leave the others alone with limit=…, or mend what is said above"
         self._require(not asked.has_errors, asked, "not every host can be worked on", hint=hint)
+
+    def foresee(self, plan: "fedikit.Plan") -> None:
+        """Says what would make the plan fail, before anything is done; stops there if the parameters say so."""
+        from fedikit.doctor.examine import foresee  # needed only where something would change
+
+        diagnosis = foresee(plan)
+        if diagnosis.is_clear:
+            return
+        if getattr(self.parameters, "obstacles", "say") == "stop" and not self.is_dry_run:
+            self._close_sessions()
+            self._require(False, diagnosis, "something stands in the way", hint="mend it, or go on: obstacles = 'say'")
+        _show(diagnosis)
+
+    def note_answers(self, asked: "fedikit.Status") -> None:
+        """Notes which hosts do not answer: the others are checked nevertheless, and the run fails in the end."""
+        self._keep_answers(asked)
+        self._silent = tuple(name for name, host in asked.hosts.items() if host.error)
 
     def require_confirmed(self, environment: "Environment") -> None:
         """Makes sure that who wants to purge named the environment."""
@@ -181,6 +214,19 @@ class Run:
             return
         message = f"to purge takes the environment's name: confirm = {environment.name!r}"
         raise ConfigurationError(self.parameters.runbook, [Mistake("confirm", message)])
+
+    def require_back(self, plan: "fedikit.Plan", present: "fedikit.Status") -> None:
+        """Makes sure that each host that was to go back says of its last run that it came to where it was going."""
+        if self.is_dry_run:
+            return
+        going = {name: host.target for name, host in plan.hosts.items() if host.is_changeable}
+        ended = {name: host.last_run for name, host in present.hosts.items()}
+        away = [
+            name
+            for name, target in going.items()
+            if (last := ended.get(name)) is None or (last.state, last.target) != ("done", target)
+        ]
+        self._require(not away, present, f"not back where they were going: {', '.join(away)}")
 
     def require_done(self, plan: "fedikit.Plan") -> None:
         """Makes sure that a plan made after applying has nothing left to do."""
@@ -244,7 +290,7 @@ class Run:
         if not plans or plans[-1].outcome != "done":
             raise StepRefused("this run has no plan yet", hint="run the notebook from the top")
 
-    def _refuse_another_plan(self, plan: "fedikit.Plan") -> None:
+    def _refuse_another_plan(self, plan: "fedikit.Plan | fedikit.UpgradePlan") -> None:
         agreed = getattr(self.parameters, "agreed", "")
         if agreed and agreed != plan.digest:
             self._close_sessions()
@@ -255,6 +301,9 @@ class Run:
         if isinstance(asked, fedikit.Plan):
             self._planned = asked.digest
             self._keep("plan.json", asked.model_dump_json(indent=1))
+        elif isinstance(asked, fedikit.UpgradePlan):
+            self._planned = asked.digest
+            self._keep("upgrade.json", asked.model_dump_json(indent=1))
         elif isinstance(asked, fedikit.Status):
             self._keep("status.json", asked.model_dump_json(indent=1))
 
@@ -280,14 +329,21 @@ class Run:
         self._steps.append(StepTaken(name, 0.0, "not done: dry run"))
         return NothingDone(name)
 
+    def _with_silent(self, words: str) -> str:
+        return f"{words}, but no answer came from {', '.join(self._silent)}" if self._silent else words
+
     def _require(self, holds: bool, seen: Any, message: str, *, hint: str = "") -> None:
         if not holds:
             _show(seen)
             raise FedikitError(message, hint=hint)
 
     def _keep(self, name: str, text: str) -> None:
+        """Into the record; a full disk costs that, but not the run."""
         if self.record:
-            write_whole(self.record / name, self._scrubbed(text))
+            try:
+                write_whole(self.record / name, self._scrubbed(text))
+            except FedikitError as error:
+                show_note(f"{error.message}; the run goes on")
 
     def _scrubbed(self, text: str) -> str:
         return scrub(text, self._hidden) if self._hidden else text

@@ -13,20 +13,25 @@ if TYPE_CHECKING:
     from fedikit.store.images import Images, StoredImage
     from fedikit.store.locked import Pin, locate, locked_debs
     from fedikit.store.sources import Source, debian_sources
+    from fedikit.store.upgrades import Newer, Upgrades, newer_packages, upgrades_for
 
 __all__ = [
     "Deb",
     "Images",
+    "Newer",
     "Pin",
     "Source",
     "Store",
     "StoredImage",
+    "Upgrades",
     "debian_sources",
     "default_directory",
     "fetch",
     "locate",
     "locked_debs",
+    "newer_packages",
     "resolve",
+    "upgrades_for",
 ]
 _MODULES = {
     "artifact": ("Store", "default_directory"),
@@ -35,6 +40,7 @@ _MODULES = {
     "images": ("Images", "StoredImage"),
     "locked": ("Pin", "locate", "locked_debs"),
     "sources": ("Source", "debian_sources"),
+    "upgrades": ("Newer", "Upgrades", "newer_packages", "upgrades_for"),
 }
 
 

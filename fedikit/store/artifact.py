@@ -15,13 +15,19 @@ from fedikit.errors import StoreError
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _DAY = 86400
+LEAST_ROOM = 32_000_000
+"""Bytes that shall be free besides: package lists come to that."""
 
 
 def default_directory() -> Path:
     """`store` under $FEDIKIT_CACHE, else under the user's cache folder (XDG)."""
     if own := os.environ.get("FEDIKIT_CACHE"):
         return Path(own).absolute() / "store"
-    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    try:
+        caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:
+        message = f"this user ({os.getuid()}) has no home, where a cache could be"
+        raise StoreError(message, hint="name a folder for it: FEDIKIT_CACHE=/var/cache/fedikit") from None
     return Path(caches).absolute() / "fedikit" / "store"
 
 
@@ -99,9 +105,25 @@ class Store:
                 shutil.rmtree(leftover, ignore_errors=True)
         return freed
 
+    def require_room(self, size: int = 0) -> None:
+        """Makes sure that so many bytes, and a few more, can be kept. Raises StoreError at once where they cannot."""
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.directory) as probe:
+                probe.write(bytes(4096))
+            free = shutil.disk_usage(self.directory).free
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            hint = "make room there, let this user write to it, or name another folder: FEDIKIT_CACHE"
+            raise StoreError(f"the cache {self.directory} cannot be written to: {reason}", hint=hint) from error
+        if free < size + LEAST_ROOM:
+            message = f"{free / 1e6:.0f} MB are free for the cache {self.directory}, {size / 1e6:.0f} MB are to come"
+            raise StoreError(message, hint="make room there (fedikit store prune), or name another: FEDIKIT_CACHE")
+
     @contextmanager
-    def incoming(self) -> Iterator[Path]:
-        """A folder of one's own for files on their way into the store; it goes away at the end."""
+    def incoming(self, size: int = 0) -> Iterator[Path]:
+        """A folder of one's own for files on their way into the store, of that size; it goes away at the end."""
+        self.require_room(size)
         parent = self.directory / "incoming"
         parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=parent, ignore_cleanup_errors=True) as folder:

@@ -5,7 +5,7 @@ import hashlib
 import json
 import re
 import tempfile
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -61,15 +61,16 @@ def resolve(
     if not lacking:
         return ()
     refuse_pieces(lacking, status, ours)
+    store.require_room()
     status = without_half_done(status, ours)
     lists = current_lists(codename, architecture, store=store, tell=tell)
-    memory = store.directory / "resolved" / f"{_digest(lists.version, lacking, status)}.json"
+    memory = memory_of(store, [lists.version, lacking, hashlib.sha256(status).hexdigest()])
     if memory.is_file():
         debs = tuple(Deb(**deb) for deb in json.loads(memory.read_text()))
     else:
         with lists.unchanging():
             debs = _ask_apt(lacking, status, lists)
-        _write_whole(memory, json.dumps([asdict(deb) for deb in debs]))
+        write_whole(memory, json.dumps([asdict(deb) for deb in debs]))
     refuse_changes(lacking, {deb.name: deb.version for deb in debs}, status, ours)
     return debs
 
@@ -172,13 +173,15 @@ def _suggest(name: str, lists: Lists) -> str:
     return "only the main component is used; see the spelling with: apt-cache search"
 
 
-def _digest(version: str, lacking: Mapping[str, str | None], status: bytes) -> str:
+def memory_of(store: Store, question: Sequence[object]) -> Path:
+    """Where the store keeps what apt answered to a question, as JSON."""
     shape = [field.name for field in fields(Deb)]  # an answer in another shape is of no use
-    request = json.dumps([shape, version, lacking, hashlib.sha256(status).hexdigest()])
-    return hashlib.sha256(request.encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps([shape, *question]).encode()).hexdigest()
+    return store.directory / "resolved" / f"{digest}.json"
 
 
-def _write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
+    """Puts a text in place at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
         file.write(text)

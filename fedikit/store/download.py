@@ -50,7 +50,7 @@ def fetch(debs: Iterable[Deb], *, store: Store, tell: Tell, workers: int = 6) ->
     """
     debs = tuple(debs)
     if lacking := sorted({deb.sha256: deb for deb in debs if not _is_whole(deb, store)}.values()):
-        with store.incoming() as folder:
+        with store.incoming(total_size(lacking)) as folder:
             _download(batches_of(lacking, workers), folder, tell)
             for deb in lacking:
                 store.adopt(folder / f"{deb.sha256}.deb", deb.sha256)

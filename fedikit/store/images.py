@@ -169,7 +169,7 @@ class Images:
             return
         source = in_registry(reference, f"sha256:{manifest}")
         total = sum(build.sizes[sha256] for sha256 in lacking) if build else 0
-        with self.store.incoming() as folder:
+        with self.store.incoming(total) as folder:
             blobs = folder / "image" / "blobs" / "sha256"
             blobs.mkdir(parents=True)
             for sha256 in build.sizes if build else ():

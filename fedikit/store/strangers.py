@@ -33,6 +33,15 @@ def without_half_done(status: bytes, ours: Collection[str]) -> bytes:
     return b"\n\n".join(kept)
 
 
+def in_pieces(status: bytes, ours: Collection[str]) -> tuple[str, ...]:
+    """Our packages that an interrupted dpkg left in pieces."""
+    return tuple(
+        fields["Package"]
+        for fields in packages_of(status)
+        if fields["Package"] in ours and _condition(fields) in _IN_PIECES
+    )
+
+
 def refuse_pieces(wanted: Iterable[str], status: bytes, ours: Collection[str]) -> None:
     """Raises StoreError if a package of somebody else is in pieces: apt would repair it, or take it away."""
     packages = list(packages_of(status))

@@ -64,7 +64,7 @@ def stand_at(host: str, connection: Connection) -> Iterator[Send]:
         case Local() | DirectoryHost():
             yield lambda request, seconds: _send_from_here(host, request, seconds)
         case Ssh():
-            from fedikit.remote.ssh import connect  # slow to import
+            from fedikit.remote.connection import connect  # slow to import
 
             with connect(host, connection) as line:
                 yield lambda request, seconds: _send_from(host, line.transport, request, seconds)

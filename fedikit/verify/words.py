@@ -12,6 +12,7 @@ class Unmet(Exception):
 
     def __init__(self, *, wanted: str, seen: str) -> None:
         super().__init__(f"wanted {wanted}, saw {seen}")
+        self.seen = seen
 
 
 class Refused(Unmet):

@@ -38,7 +38,7 @@ class Host:
             (root / folder).mkdir(parents=True)
         (root / "etc/passwd").write_text(f"root:x:{os.getuid()}:{os.getgid()}:root:/root:/bin/bash\n")
         (root / "etc/group").write_text(f"root:x:{os.getgid()}:\nsudo:x:27:\n")
-        (root / "etc/os-release").write_text("VERSION_CODENAME=trixie\n")
+        (root / "etc/os-release").write_text("ID=debian\nVERSION_CODENAME=trixie\n")
         (root / "var/lib/dpkg/status").write_text(STATUS)
         self.home = root / "var/lib/fedikit"
 
@@ -76,7 +76,7 @@ class Host:
         }
         length, body = pack(asked | request).split(b"\n", 1)
         assert process.stdin
-        process.stdin.write(b"%s %s\n" % (bootstrap.fingerprint().encode(), length) + body)
+        process.stdin.write(bootstrap.program() + b"%s %s\n" % (bootstrap.fingerprint().encode(), length) + body)
         process.stdin.write(b"%d\n" % len(bootstrap.archive()) + bootstrap.archive())
         process.stdin.flush()
         return process
@@ -146,7 +146,7 @@ def read_answer(process: subprocess.Popen[bytes]) -> dict[str, Any]:
     assert process.stdout
     assert process.stderr
     line = process.stdout.readline()
-    while line in (bootstrap.ASKS_FOR_AGENT, b'{"event":"alive"}\n'):
+    while line in (b"\n", bootstrap.MARK, bootstrap.ASKS_FOR_AGENT, b'{"event":"alive"}\n'):
         line = process.stdout.readline()
     assert line, process.stderr.read().decode()
     answer: dict[str, Any] = json.loads(line)

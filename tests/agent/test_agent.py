@@ -331,3 +331,24 @@ def wait_until(is_true: object, seconds: float = 10) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("waited in vain")
+
+
+STRANGE = {
+    "Ubuntu": 'ID=ubuntu\nID_LIKE=debian\nPRETTY_NAME="Ubuntu 24.04.3 LTS"\nVERSION_CODENAME=noble\n',
+    "Alpine": 'ID=alpine\nPRETTY_NAME="Alpine Linux v3.22"\n',
+    "Debian 11": 'ID=debian\nPRETTY_NAME="Debian GNU/Linux 11 (bullseye)"\nVERSION_CODENAME=bullseye\n',
+    "testing": 'ID=debian\nPRETTY_NAME="Debian GNU/Linux forky/sid"\nVERSION_CODENAME=forky\n',
+    "without a codename": 'ID=debian\nPRETTY_NAME="Debian GNU/Linux"\n',
+}
+
+
+@pytest.mark.parametrize("text", STRANGE.values(), ids=STRANGE)
+def test_another_system_is_refused_by_its_name_before_anything_else(host: Host, text: str) -> None:
+    item = host.file("/etc/a", "a\n")
+    assert host.apply(item)[-1]["event"] == "done"
+    (host.root / "etc/os-release").write_text(text)
+    name = text.split("PRETTY_NAME=")[1].split("\n")[0].strip('"')
+    (refused,) = host.apply(host.file("/etc/a", "b\n"))
+    assert refused["message"] == f"is {name}: not supported, Debian 12 and 13 are"
+    assert host.text("/etc/a") == "a\n"
+    assert host.remove()[-1]["event"] == "done", "what is there can be taken away"

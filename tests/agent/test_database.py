@@ -34,6 +34,13 @@ class Server(Hands):
         self.answers = list(answers)
         self.questions: list[list[str]] = []
         self.scripts: list[str] = []
+        self.complains = ""
+
+    def unit(self, name: str) -> dict[str, Any]:
+        return {"active": bool(self.complains)}
+
+    def complaint(self, command: list[str]) -> str:
+        return self.complains
 
     def ask(self, command: list[str]) -> str:
         self.questions.append(command)
@@ -295,3 +302,71 @@ def _script(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+def conflict_of(server: Server, engine: str) -> str:
+    return KIND.conflict(wanted(engine), KIND.observe(server, wanted(engine)))
+
+
+def set_up(root: Path, cluster: str, **files: str) -> None:
+    folder = root / "etc/postgresql" / cluster
+    (folder / "conf.d").mkdir(parents=True)
+    (folder / "postgresql.conf").write_text("#port = 1\nport = 5432\t# (change requires restart)\n")
+    for name, text in files.items():
+        (folder / name.replace("__", "/")).with_suffix(".conf").write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("clusters", "words"),
+    [
+        ({}, ""),
+        ({"17/main": {}}, ""),
+        ({"17/main": {"postgresql": "port 5433\n"}}, "listens at port 5433; applications look for it at 5432"),
+        ({"17/main": {"conf.d__own": "Port = '6000'\n"}}, "the cluster 17/main listens at port 6000"),
+        ({"17/wiki": {}}, "there is no cluster 17/main on this host, but 17/wiki"),
+        ({"15/main": {}, "17/wiki": {}}, "there is no cluster 17/main on this host, but 15/main, 17/wiki"),
+        ({"15/main": {"postgresql": "port = 5433\n"}, "17/main": {}}, ""),
+    ],
+)
+def test_a_cluster_that_applications_would_not_find_is_refused_when_planning(
+    servers: Path, clusters: dict[str, dict[str, str]], words: str
+) -> None:
+    for cluster, files in clusters.items():
+        set_up(servers, cluster, **files)
+    server = Server(servers, NOTHING)
+    told = conflict_of(server, "postgresql")
+    assert words in told
+    assert bool(told) == bool(words)
+    if words:
+        with pytest.raises(Trouble, match=words.partition(";")[0]):
+            KIND.converge(server, wanted("postgresql"), work_on(wanted("postgresql")))
+        assert server.scripts == []
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
+def test_a_server_that_runs_and_lets_nobody_in_is_refused_in_its_own_words(servers: Path, engine: str) -> None:
+    server = Server(servers)
+    assert conflict_of(server, engine) == "", "one that does not run may be started by this apply"
+    server.complains = "FATAL:  password authentication failed"
+    assert conflict_of(server, engine).endswith(
+        "runs, and does not let its administrator in: FATAL:  password authentication failed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("says", "words"),
+    [
+        ("server\t3306\t0", ""),
+        ("server\t3307\t0", "the server listens at port 3307; applications look for it at 3306"),
+        ("server\t0\t1", "the server listens at no port (skip-networking), and applications come by one"),
+    ],
+)
+def test_a_mariadb_that_applications_would_not_find_is_refused_when_planning(
+    servers: Path, says: str, words: str
+) -> None:
+    assert conflict_of(Server(servers, MARIA.replace("server", says, 1)), "mariadb") == words
+
+
+def test_what_a_command_complains_of_is_one_line_without_signs_that_would_draw(tmp_path: Path) -> None:
+    words = Hands().complaint(["sh", "-c", "echo answer; printf 'one\\ntw\\033[31mo\\n' >&2"])
+    assert words == "tw[31mo"

@@ -72,12 +72,15 @@ def test_what_another_deployment_holds_is_released_and_not_touched(
 
 
 def test_what_is_only_kept_is_released_when_it_is_purged_and_another_deployment_holds_it(host: Host) -> None:
-    data = host.directory("/srv/data", data=True)
-    host.apply(data)
+    data, other = host.directory("/srv/data", data=True), host.directory("/srv/other", data=True)
+    host.apply(data, other)
     host.remove()
+    kept = ledger_of(host, "test")
     host.apply(data, deployment="prod")
     (host.root / "srv/data/picture").write_text("x")
-    assert gone(host, purge=True) == {data["id"]: ("release", "is held by the deployment prod")}
+    assert ledger_of(host, "test")["entries"].keys() == {other["id"]}
+    (host.home / "deployments/test/ledger.json").write_text(json.dumps(kept))  # as cut off before it was handed over
+    assert gone(host, purge=True)[data["id"]] == ("release", "is held by the deployment prod")
     assert host.text("/srv/data/picture") == "x"
 
 
@@ -86,8 +89,10 @@ def test_what_a_deployment_has_left_and_kept_may_be_taken_over_by_another(host: 
     assert host.actions(host.file("/etc/a", "b\n"), deployment="prod") == {"file:/etc/a": "blocked"}
     (host.root / "etc/a").write_text("edited\n")
     host.remove()
-    said_and_done(host, host.file("/etc/a", "b\n"), deployment="prod")
-    assert gone(host, purge=True) == {"file:/etc/a": ("release", "is held by the deployment prod")}
+    assert said_and_done(host, host.file("/etc/a", "b\n"), deployment="prod") == {
+        "file:/etc/a": ("update", "content, taken over from test")
+    }
+    assert gone(host, purge=True) == {}
     assert host.text("/etc/a") == "b\n"
     gone(host, deployment="prod")
     assert not (host.root / "etc/a").exists()

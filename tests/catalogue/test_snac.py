@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from fedikit.catalogue.snac import BASE, Snac, SnacSettings
 from fedikit.model import Context, File, Person, SystemService, Task, WebSite, initial_password
 
 PASSWORD = "correct horse battery staple"
+THIS_MONTH = time.strftime("%Y-%m")
 
 # Does what `snac adduser` does, without the seconds that its key takes
 SNAC = """#!/usr/bin/env python3
@@ -164,6 +166,31 @@ def test_what_snac_leaves_behind_its_keys_is_cut_off(job: Task, host: Host) -> N
     assert host.run(job.check) == 0
     assert json.loads(key.read_text()) == {"secret": pems["PRIVATE"], "public": pems["PUBLIC"]}
     assert key.stat().st_mode & 0o007 == 0
+
+
+def test_a_new_name_is_seen_at_once_and_pages_of_other_months_stay(job: Task, host: Host) -> None:
+    host.run(job.run)
+    history = host.base / "user/test/history"
+    history.mkdir()
+    for month in ("2022-10", THIS_MONTH):
+        (history / f"{month}.html").write_text("by Testy McTestface")
+    renamed = tuple("Another" if word == "Testy McTestface" else word for word in job.run)
+    asked = tuple("Another" if word == "Testy McTestface" else word for word in job.check)
+    assert host.run(asked) == 1
+    assert host.run(renamed) == 0
+    assert host.run(asked) == 0
+    assert [page.name for page in history.iterdir()] == ["2022-10.html"]
+
+
+def test_a_page_from_before_a_change_that_was_cut_off_does_not_hold(job: Task, host: Host) -> None:
+    host.run(job.run)
+    page = host.base / f"user/test/history/{THIS_MONTH}.html"
+    page.parent.mkdir()
+    page.write_text("by somebody else")
+    os.utime(page, (1, 1))
+    assert host.run(job.check) == 1
+    assert host.run(job.run) == 0
+    assert host.run(job.check) == 0
 
 
 def test_a_half_made_user_is_made_anew(job: Task, host: Host) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 import fedikit
+from fedikit.doctor.examine import diagnose
 from fedikit.environment.environment import Environment
 from fedikit.model.configuration import Configuration
+from fedikit.model.host import DnsRecord
 from fedikit_lab import Lab
 from tests.checks.picture import changes, picture_of
 
@@ -49,6 +51,10 @@ def test_deploy_see_plan_again_and_remove(lab: Lab, environment: Environment, co
     before = {name: picture_of(lab, name) for name in lab.machines}
     deployment = environment.deployment(configuration)
     lab["hello"].fails("command -v hello")
+    diagnosis = diagnose(environment, deployment)
+    assert [each for each in diagnosis.obstacles if each.host in lab.machines] == []
+    matters = {each.matter for each in diagnosis.findings if each.host == "hello"}
+    assert matters >= {"SSH", "sudo", "python3", "release", "disk", "memory", "clock", "systemd", "dpkg"}
 
     report = fedikit.apply_plan(fedikit.make_plan(deployment))
     assert report.succeeded, report
@@ -70,6 +76,22 @@ def test_deploy_see_plan_again_and_remove(lab: Lab, environment: Environment, co
     lab["cowsay"].fails("test -e /usr/games/cowsay")
     for name in lab.machines:
         assert changes(before[name], picture_of(lab, name)) == []
+
+
+def test_the_doctor_names_who_listens_where_the_web_will(lab: Lab, environment: Environment) -> None:
+    machine = lab["hello"]
+    machine.succeed("systemd-run --unit squatter python3 -m http.server 80")
+    machine.succeed("until grep -q ':0050 .* 0A ' /proc/net/tcp; do sleep 0.05; done")
+    try:
+        address = environment.hosts["hello"].public_addresses[0]
+        record = DnsRecord(name="hello.fediversity.test", type="A", address=address)
+        wanted = environment.empty().model_copy(update={"dns": (record,)})
+        obstacles = diagnose(environment, wanted, limit=["hello"]).obstacles
+    finally:
+        machine.succeed("systemctl stop squatter")
+    (found,) = [each for each in obstacles if each.matter == "ports"]
+    assert "squatter.service listens at 80" in found.seen
+    assert "systemctl disable --now squatter.service" in found.remedy
 
 
 def test_the_targets_have_no_way_out(lab: Lab) -> None:

@@ -6,6 +6,7 @@ from fedikit.apply import apply_plan
 from fedikit.display.drawing import lines_of
 from fedikit.model.item import File, Item, Unit
 from fedikit.plan import make_plan, make_rollback
+from fedikit.status import read_status
 from fedikit_lab import Lab
 from tests.failure.scene import Scene
 
@@ -35,6 +36,16 @@ def test_it_is_reported_with_its_lines(scene: Scene) -> None:
     assert "mode 0600 → 0644" in text
     assert "edited by hand; the edition is saved on the host" in text
     assert "inactive → active" in text
+
+
+def test_the_health_of_a_host_tells_of_it(lab: Lab, scene: Scene) -> None:
+    health = read_status(scene.environment, health=True).hosts["one"].health
+    assert health
+    assert [(unit.name, unit.state, unit.is_well) for unit in health.units] == [("app.service", "inactive", False)]
+    assert 0 < health.units[0].seconds < 600
+    assert [(drift.id, drift.reasons) for drift in health.drift] == [
+        ("file:/etc/app.conf", ("content: +1 −2 lines", "mode 0600 → 0644")),
+    ]
 
 
 def test_it_is_restored_and_the_edition_saved(lab: Lab, scene: Scene) -> None:

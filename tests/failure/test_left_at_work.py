@@ -15,7 +15,7 @@ from tests.failure.view import changes, view_of
 pytestmark = pytest.mark.lab
 
 # Patterns that do not match the shell that looks for them.
-AGENTS = "[f]edikit_agent.main"
+AGENTS = "[/]var/lib/fedikit/agent"
 UNPACKING = "[-]-unpack"
 SMALL: list[Item] = [Package(name="jq")]
 LARGE: list[Item] = [Package(name="iso-codes")]  # a thousand files, which take a while to unpack

@@ -119,6 +119,65 @@ def test_what_an_administrator_asked_for_since_stays_with_what_it_needs(lab: Lab
     assert not has(one, "/var/lib/fedikit")
 
 
+SETTINGS = """
+echo 'APT::Default-Release "bookworm"; DPkg::Options { "--force-confnew"; };' >/etc/apt/apt.conf.d/99own
+printf 'Package: *\\nPin: version *\\nPin-Priority: -1\\n' >/etc/apt/preferences.d/own
+echo 'path-exclude=/usr/share/doc/*' >/etc/dpkg/dpkg.cfg.d/own
+dpkg --add-architecture i386
+echo 'dpkg::post-invoke { "touch /root/hook-ran"; };' >/etc/apt/apt.conf.d/98own
+"""
+NEEDS_PORT = """\
+import socket, sys, time
+try:
+    socket.create_server(("127.0.0.1", 8099))
+except OSError:
+    sys.exit("cannot bind to 127.0.0.1:8099")
+time.sleep(900)
+"""
+NEEDY: list[Item] = [
+    File(path="/etc/needy.py", content=NEEDS_PORT),
+    File(
+        path="/etc/systemd/system/needy.service",
+        content="[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/usr/bin/python3 /etc/needy.py\n"
+        "Restart=always\n[Install]\nWantedBy=multi-user.target\n",
+    ),
+    Unit(name="needy.service"),
+]
+FOREIGN = "systemd-run --quiet --unit foreign python3 -m http.server --bind 127.0.0.1 8099"
+
+
+def test_an_administrators_settings_stay_theirs_and_their_services_are_told_of(lab: Lab, one: Machine) -> None:
+    """Several conditions on one machine: to furnish one takes longer than to look at it."""
+    one.succeed(SETTINGS)
+    site = Site(lab, "one")
+    site.apply([Package(name="hello")])
+    assert has(one, "/usr/share/doc/hello/copyright")
+    assert has(one, "/root/hook-ran")
+
+    one.succeed(FOREIGN)
+    one.wait_until_succeeds("ss --listening --tcp --numeric | grep -q 8099")
+    report = applied(site.wants([Package(name="hello"), *NEEDY]))
+    error = report.hosts["one"].error
+    assert "did not stay up" in error
+    assert "port 8099 is taken by python3 (process " in error
+    told = {change.id: change.reasons for change in site.plan([Package(name="hello"), *NEEDY]).changes}
+    assert "again" in told["unit:needy.service"][-1] or told["unit:needy.service"] == ("inactive → active",)
+    one.succeed("systemctl stop foreign.service")
+    site.apply([Package(name="hello"), *NEEDY])
+
+    one.succeed(
+        "systemctl mask --runtime --now --quiet cron.service || systemctl mask --runtime --now systemd-timesyncd"
+    )
+    name = one.succeed("basename $(find /run/systemd/system -lname /dev/null)").strip()
+    (change,) = site.plan([Package(name="hello"), *NEEDY, Unit(name=name)]).changes
+    assert (change.action, change.reasons) == (
+        "blocked",
+        (f"is masked: systemctl unmask --runtime {name} lets it run",),
+    )
+    site.remove(purge=True)
+    assert not has(one, "/usr/bin/hello")
+
+
 # What was there before
 
 

@@ -2,9 +2,12 @@
 
 import pytest
 
+from fedikit.events import Event, ItemStarted
 from fedikit.model.host import HostState
-from fedikit.model.item import File
+from fedikit.model.item import File, Job
+from fedikit.model.ssh_server import JumpHost
 from fedikit.plan import make_plan
+from fedikit.status import read_status
 from fedikit_lab import Lab
 from tests.failure.scene import Scene, error_of, ssh_to, switch_off
 
@@ -76,6 +79,56 @@ def test_a_user_with_sudo_can_do_everything(lab: Lab) -> None:
     assert scene.apply(one=[MARK]).succeeded
     assert lab["one"].succeed("stat --format %U /etc/mark") == "root\n"
     assert scene.plan(one=[MARK]).is_noop
+
+
+# All agents in the control group of logins: the pattern does not match the shell that looks for it.
+END_OF_LOGIN = """for process in $(cat /sys/fs/cgroup/system.slice/ssh.service/cgroup.procs); do
+ if tr '\\0' ' ' </proc/$process/cmdline | grep --quiet 'fedikit/[a]gent'; then kill -KILL $process; echo killed; fi
+done"""
+SLOW = Job(name="slow", run=("sh", "-c", "cat /proc/self/cgroup >/srv/group; sleep 2; touch /srv/through"))
+
+
+def test_a_host_is_reached_over_a_jump_host_and_sees_nobody_else(lab: Lab) -> None:
+    usual = ssh_to(lab["two"]).model_dump(include={"address", "host_key", "identity_file"})
+    behind = ssh_to(lab["one"], jump=JumpHost(**usual))
+    assert Scene(lab, one=behind).apply(one=[MARK]).succeeded
+    logins = lab["one"].succeed("journalctl --unit ssh --grep 'Accepted publickey' --lines 1 --output cat")
+    assert f"from {lab['two'].address} " in logins
+
+
+def test_the_work_goes_on_in_a_unit_of_its_own_when_the_login_is_ended(lab: Lab) -> None:
+    """As with `KillUserProcesses=yes`, which kills what is left in a login's control group."""
+    scene = Scene(lab, one=ssh_to(lab["one"], user="admin"))
+
+    ended: list[str] = []
+
+    def hear(event: Event) -> None:
+        if isinstance(event, ItemStarted) and event.item == SLOW.id:
+            ended.append(lab["one"].succeed(END_OF_LOGIN))
+
+    scene.apply(one=[MARK, SLOW], tell=hear)
+    assert ended
+    assert "killed" in ended[0]
+    lab["one"].wait_until_succeeds("test -e /srv/through")
+    assert "/system.slice/fedikit-failure.scope" in lab["one"].succeed("cat /srv/group")
+    lab["one"].wait_until_succeeds("! systemctl is-active fedikit-failure.scope")
+    status = read_status(scene.environment).hosts["one"]
+    assert status.last_run
+    assert (status.last_run.state, status.last_run.unit) == ("done", "fedikit-failure.scope")
+    assert "create file:/etc/mark" in lab["one"].succeed("journalctl --unit fedikit-failure.scope --output cat")
+
+
+def test_who_stops_the_unit_leaves_what_the_next_apply_completes(lab: Lab) -> None:
+    scene = Scene(lab, "one")
+
+    def hear(event: Event) -> None:
+        if isinstance(event, ItemStarted) and event.item == SLOW.id:
+            lab["one"].succeed("systemctl stop fedikit-failure.scope")
+
+    assert "killed by signal" in error_of(scene.apply(one=[MARK, SLOW], tell=hear), "one")
+    report = scene.apply(one=[MARK, SLOW])
+    assert report.succeeded
+    assert report.hosts["one"].unit == "fedikit-failure.scope"
 
 
 def test_a_user_without_sudo_is_told_in_one_line(lab: Lab) -> None:

@@ -45,7 +45,7 @@ DISK_MB = 2000
 WORK_SECONDS = 300
 UNITS = ("mastodon-web", "mastodon-streaming", "mastodon-sidekiq")
 RUNNING = "grep -q running /var/lib/fedikit/deployments/lab/last-run.json"
-AGENTS = "[f]edikit_agent.main"
+AGENTS = "[/]var/lib/fedikit/agent"
 # Asks the application on its host, as Caddy does.
 ASK = """python3 -c '
 import sys, urllib.request

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from fedikit.errors import HostKeyRefused
 from fedikit.model import Ssh
-from fedikit.remote.ssh import _vouch
+from fedikit.remote.connection import _vouch
+from fedikit.remote.leg import Leg
 
 KEYS = {
     "ed25519": ed25519.Ed25519PrivateKey.generate(),
@@ -37,7 +38,7 @@ def test_every_type_of_key_that_openssh_makes_is_known(name: str) -> None:
     ssh = Ssh(address="10.0.0.2", host_key=f"{line(name)} root@social")
     assert ssh.host_key == line(name)
     client = paramiko.SSHClient()
-    _vouch(client, "social", ssh)
+    _vouch(client, Leg("social", ssh))
     (known,) = client.get_host_keys()["10.0.0.2"].values()
     assert f"{known.get_name()} {known.get_base64()}" == line(name)
 
@@ -81,4 +82,4 @@ def test_what_is_not_a_host_key_is_a_mistake_in_words(text: str) -> None:
 def test_nothing_raw_comes_out_where_such_a_key_gets_through_all_the_same(text: str) -> None:
     ssh = Ssh(address="10.0.0.2", host_key=line("ed25519")).model_copy(update={"host_key": text})
     with suppress(HostKeyRefused):
-        _vouch(paramiko.SSHClient(), "social", ssh)
+        _vouch(paramiko.SSHClient(), Leg("social", ssh))

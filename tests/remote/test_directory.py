@@ -623,3 +623,12 @@ def test_many_items_are_one_answer(stage: Stage) -> None:
     assert len(stage.plan(one=MANY).hosts["one"].changes) == 50
     assert stage.apply(one=MANY).succeeded
     assert stage.plan(one=MANY).hosts["one"].same == 50
+
+
+def test_the_edition_of_a_file_with_a_long_name_is_saved_under_a_shorter_one(stage: Stage) -> None:
+    file = File(path=f"/etc/{'a' * 120}/{'b' * 230}.conf", content="ours\n")
+    items = [Directory(path=f"/etc/{'a' * 120}"), file]
+    assert stage.apply(one=items).succeeded
+    stage["one"].path(file.path).write_text("mine\n")
+    (told,) = stage.apply(one=items).hosts["one"].items
+    assert Path(told.saved).read_text() == "mine\n"

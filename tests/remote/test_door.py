@@ -19,7 +19,7 @@ from fedikit.model.deployment import Deployment
 from fedikit.model.host import DirectoryHost, HostState
 from fedikit.model.item import File
 from fedikit.plan import make_plan
-from fedikit.remote import lines, messages, session
+from fedikit.remote import bootstrap, lines, messages, session
 from fedikit.remote.contact import End
 from fedikit.remote.messages import Answer, Done, ItemEvent, Message, read_message, visible
 from fedikit.remote.session import Session
@@ -42,15 +42,44 @@ STATUS = {
     "neighbours": [], "disk": {"size": 1000, "free": 500},
     "python": "3.13.5", "codename": "trixie", "architecture": "amd64",
 }  # fmt: skip
+FACTS = {
+    "event": "facts", "codename": "trixie", "architecture": "amd64", "python": "3.13.5", "is_root": True,
+    "clock": 1.7e9, "is_clock_synchronized": None, "memory": {"total": 4, "available": 2, "swap": 0},
+    "disks": {"/": {"device": 1, "size": 10, "free": 5, "inodes": 0, "free_inodes": 0}},
+    "listeners": [{"protocol": "tcp", "port": 80, "is_local": False, "program": "nginx", "unit": "nginx.service"}],
+    "systemd": "running", "failed_units": [], "kernel": "6.12.0", "has_cgroup2": True, "has_overlayfs": True,
+    "unfinished_packages": [], "dpkg_journal": 0, "resolves": None,
+}  # fmt: skip
+MOVES = {"added": [ITEM.id], "changed": [], "removed": [], "counts": {"added": 1, "changed": 0, "removed": 0}}
+GENERATION = {"number": 1, "time": "", "run": "r", "note": "n", "who": "w", "items": 1, "moves": MOVES}
+HEALTH = {
+    "units": [
+        {"name": "a.service", "state": "failed", "seconds": 1.5, "restarts": 2, "reasons": ["inactive → active"]}
+    ],
+    "drift": [{"id": ITEM.id, "reasons": ["content"]}],
+    "disks": [{"place": "/", "size": 1000, "free": 5}],
+    "certificates": {"a.example": "no certificate"},
+}
+UPGRADABLE = {
+    "event": "upgradable", "basis": BASIS, "generation": 1, "busy": "", "codename": "trixie", "architecture": "amd64",
+    "dpkg_status": "", "store": [], "ours": ["jq"], "held": [], "pinned": [], "old_ours": ["jq.service"],
+    "old_others": [], "reboot": "", "boot": "ab-12",
+    "listed": [{"name": "jq", "was": "1", "becomes": "2", "security": True}],
+}  # fmt: skip
 EVENTS = [
     {"event": "item", "phase": "start", "id": ITEM.id, "action": "create"},
     {"event": "item", "phase": "end", "id": ITEM.id, "action": "create", "seconds": 0.1, "failed": False},
     {"event": "alive"},
     {"event": "noted"},
+    {"event": "unconfirmed", "token": "0" * 32, "seconds": 60},
+    {"event": "confirmed"},
     {"event": "done", "generation": 1, "seconds": 0.2},
     {"event": "trouble", "code": "failed", "message": "m", "tail": "t", "hint": "h", "item": "file:/x"},
     ANSWER,
     STATUS,
+    FACTS,
+    STATUS | {"health": HEALTH, "generations": [GENERATION]},
+    UPGRADABLE,
 ]
 
 
@@ -58,7 +87,7 @@ class Babbling:
     """A contact that says what it was told to, whatever it is asked."""
 
     def __init__(self, said: bytes) -> None:
-        self._said = said
+        self._said = bootstrap.MARK + said
 
     def write(self, data: bytes) -> None:
         """Takes everything."""
@@ -173,6 +202,19 @@ def test_plans_and_reports_of_a_babbling_host_can_be_shown_and_the_others_finish
         assert "<a " not in mimebundle(shown)["text/html"]
 
 
+@SOME
+@given(said=st.dictionaries(st.sampled_from(sorted(HEALTH)), VALUES, max_size=2), kind=ODD_TEXT)
+def test_whatever_a_host_says_of_its_health_can_be_shown_or_is_its_failure(
+    one: Deployment, said: dict[str, Any], kind: str
+) -> None:
+    health = HEALTH | said | {"certificates": {kind: kind}}
+    with pytest.MonkeyPatch.context() as patch:
+        status = STATUS | {"health": health, "generations": [GENERATION], "disk": {"size": 1, "free": 1}}
+        saying(patch, json.dumps(status).encode() + b"\n")
+        shown = read_status(one, limit=["bad"], health=True)
+    assert not any(HARMFUL.search(line) for line in lines_of(shown))
+
+
 # Cases that were attacks
 
 
@@ -248,6 +290,25 @@ def test_a_flood_of_events_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) -> N
         speaking.ask({"op": "plan"}, Answer)
         with pytest.raises(AgentFailed, match="does not come to an end"):
             speaking.follow(lambda _: None)
+
+
+def test_a_host_is_reached_anew_at_most_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    reached: list[str] = []
+    unconfirmed = json.dumps({"event": "unconfirmed", "token": "0" * 32, "seconds": 60}) + "\n"
+    saying(monkeypatch, f"{json.dumps(ANSWER)}\n{2 * unconfirmed}".encode())
+    monkeypatch.setattr(Session, "_confirm", lambda _, change: reached.append(change.token))
+    with Session("bad", DirectoryHost(path="/nowhere")) as speaking:
+        speaking.ask({"op": "plan"}, Answer)
+        with pytest.raises(AgentFailed, match="spoke out of turn: Unconfirmed"):
+            speaking.follow(lambda _: None)
+    assert reached == ["0" * 32]
+
+
+@pytest.mark.parametrize("odd", [{"token": "../x"}, {"token": "0" * 31}, {"seconds": 0}, {"seconds": 10**6}])
+def test_an_odd_wish_to_be_reached_anew_is_refused(odd: dict[str, Any]) -> None:
+    wish = {"event": "unconfirmed", "token": "0" * 32, "seconds": 60}
+    with pytest.raises(AgentFailed, match=r"spoke nonsense: unconfirmed\."):
+        read_message("bad", json.dumps(wish | odd).encode())
 
 
 def test_a_dpkg_status_that_unpacks_without_end_is_refused(one: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:

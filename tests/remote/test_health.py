@@ -73,9 +73,9 @@ def test_lines_added_to_a_file_are_seen_and_counted(stage: Stage) -> None:
     with stage["one"].path("/etc/app").open("a") as file:
         file.write("mine\n" * 300)
     (drift,) = health_of(stage).drift
-    assert (drift.id, drift.reasons) == (SETTINGS.id, ("content: 300 lines more, 0 less",))
+    assert (drift.id, drift.reasons) == (SETTINGS.id, ("content: +300 −0 lines",))
     assert not status_of(stage).is_well
-    assert "✗ file /etc/app was changed: content: 300 lines more, 0 less" in told(stage)
+    assert "✗ file /etc/app was changed: content: +300 −0 lines" in told(stage)
 
 
 def test_an_edited_secret_is_seen_and_nothing_of_it_is_told(stage: Stage) -> None:

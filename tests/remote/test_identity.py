@@ -20,6 +20,9 @@ def env(*secrets: SecretRef) -> File:
     return File(path="/etc/app.env", content=SecretText(parts=tuple(parts)), mode="0600")
 
 
+ENV_OF_APP = env(PASSWORD)
+
+
 def known_by(stage: Stage, domain: str, *items: Item, **others: tuple[Item, ...]):  # type: ignore[no-untyped-def]
     return stage.wants({"app": domain}, one=items, **others)
 

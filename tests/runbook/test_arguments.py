@@ -1,5 +1,6 @@
 """From words and files to checked parameters."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -123,6 +124,38 @@ def test_a_key_that_is_there_twice_is_refused_with_its_path(tmp_path: Path, name
     with pytest.raises(ConfigurationError) as caught:
         assemble(DeployParameters, file=file)
     assert f"{place}: is there more than once" in [str(mistake) for mistake in caught.value.mistakes]
+
+
+ALIASES = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{here}: &{here} [{', '.join([f'*{before}'] * 9)}]\n" for before, here in pairwise("abcdefghijkl")
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (ALIASES, "comes to more than 10000 values"),
+        ("a: &a [*a]\n", "recursive"),
+        ("limit: &l {b: *l}\n", "recursive"),
+        ("base: &base {dry_run: false}\n<<: *base\n", "<<: is not known"),
+        ("<<: {dry_run: false}\n", "<<: is not known"),
+        ("dry_run: true\n---\ndry_run: false\n", "is not YAML"),
+        ("dry_run: !!python/object/apply:os.getcwd []\n", "dry_run: "),
+        ('dry_run: true\n"dry\\u005frun": false\n', "dry_run: is there more than once"),
+        ("limit: " + "[" * 3000 + "]" * 3000, "is nested too deeply"),
+    ],
+)
+def test_what_yaml_could_hide_a_parameter_in_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigurationError, match=complaint):
+        assemble(DeployParameters, file=file)
+
+
+def test_what_is_repeated_by_name_is_taken_as_it_reads(tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text("limit: &some [alpha]\nconsent: *some\n")
+    assert assemble(DeployParameters, file=file).consent == ("alpha",)
 
 
 def test_an_absent_file_is_refused(tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ def test_a_step_says_how_long_it_will_take_if_earlier_runs_tell(output: Shown) -
     assert output.bundles[0]["text/plain"] == "apply 0/2: … · 1:30 left or so"
     assert 'value="0.00"' in output.bundles[0]["text/html"]
     line.end(1.0, "")
-    assert output.bundles[-1]["text/plain"] == "✔ apply 0/2, 1.0 s"
+    assert output.bundles[-1]["text/plain"] == "✔ apply 2/2, 1.0 s"  # all is done, though not each was told by itself
     assert "<progress" not in output.bundles[-1]["text/html"]
 
 

@@ -1,7 +1,9 @@
 """Runbooks in real kernels: however a run ends, the record says so."""
 
+import errno
 import json
 import os
+import shutil
 import stat
 import threading
 from collections.abc import Callable
@@ -11,7 +13,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from fedikit.errors import ConfigurationError
+from fedikit.errors import ConfigurationError, FedikitError
 from fedikit.events import Event, HostFinished, StepFinished, StepStarted
 from fedikit.runbook import RunResult, RunStatus, list_records, read_record, run_runbook
 from fedikit.runbook.stopping import StopRequest
@@ -111,6 +113,59 @@ def test_a_kernel_that_dies_is_not_taken_for_success(run: Run) -> None:
     result = run("dies")
     assert (result.status, result.exit_status, result.failed_step) == (RunStatus.KERNEL_DIED, 4, "apply")
     assert_failure_is_marked(result)
+
+
+def test_a_kernel_that_dies_before_it_is_ready_is_told_in_one_line(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    startup = tmp_path / "ipython/profile_default/startup"
+    startup.mkdir(parents=True)
+    (startup / "00.py").write_text("import os; os._exit(3)")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    result = run("ok")
+    assert (result.status, result.exit_status) == (RunStatus.KERNEL_DIED, 4)
+    assert result.reason.startswith("the kernel died before it was ready")
+    assert "\n" not in result.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "ended"), [("ok", "all cells succeeded"), ("fails", "apply failed: the disk is full")]
+)
+def test_a_record_that_is_taken_away_meanwhile_does_not_hide_how_the_run_ended(
+    run: Run, tmp_path: Path, name: str, ended: str
+) -> None:
+    with pytest.raises(FedikitError) as caught:
+        run(name, show=lambda _: shutil.rmtree(tmp_path / "runs", ignore_errors=True))
+    assert ended in caught.value.message
+    assert "result.json cannot be written" in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+def test_a_disk_that_is_full_is_told_in_one_line_with_how_the_run_ended(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def fills(_: str) -> None:
+        monkeypatch.setattr("papermill.iorw.LocalHandler.write", full)
+        monkeypatch.setattr("fedikit.runbook.record.os.fsync", full)
+
+    with pytest.raises(FedikitError) as caught:
+        run("ok", show=fills)
+    assert "all cells succeeded" in caught.value.message
+    assert "no space left on device" in caught.value.message
+    assert caught.value.hint == "make room on this machine"
+
+
+def test_a_notebook_that_cannot_be_begun_is_no_success(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("papermill.iorw.LocalHandler.write", full)
+    result = run("ok")
+    assert (result.status, result.exit_status) == (RunStatus.FAILED, 1)
+    assert result.reason == "the run's notebook cannot be written: no space left on device; nothing was begun"
 
 
 class UntilItActs(StopRequest):

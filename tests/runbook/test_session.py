@@ -1,6 +1,8 @@
 """What the cells of a runbook may do, when, and what they are told."""
 
 import json
+import shutil
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,15 @@ import pytest
 import fedikit
 from fedikit.errors import FedikitError
 from fedikit.events import HostFinished, StepFinished, StepStarted
+from fedikit.model.check import DnsResolves
 from fedikit.model.deployment import Deployment
-from fedikit.results.plan import HostPlan, Plan
+from fedikit.model.host import DnsRecord, HostState
+from fedikit.model.item import File
+from fedikit.remote.directory import DirectoryMachine
+from fedikit.results.check import CheckResult
+from fedikit.results.plan import HostPlan, Plan, PlannedChange
 from fedikit.results.report import HostReport, Report
+from fedikit.results.status import HostStatus, LastRun, Status
 from fedikit.results.verdict import Verdict
 from fedikit.runbook import begin
 from fedikit.runbook.guidance import InvalidInput, RunbookError, StepFailed, StepRefused, show_advice
@@ -188,3 +196,88 @@ def test_a_step_that_failed_shows_what_its_hosts_did(run: Run, monkeypatch: pyte
     with pytest.raises(StepFailed), run.step("apply"):
         raise FedikitError("not every host was brought to its wanted state")
     assert any("<svg" in bundle["text/html"] for bundle in shown)
+
+
+# What stands in the way
+
+
+def would_make_a_name(folder: Path) -> Plan:
+    """A plan for a host in a directory, whose name leads nowhere."""
+    machine = DirectoryMachine.at(folder / "machine")
+    state = HostState(connection=machine.connection, items=(File(path="/etc/a", content="a\n"),))
+    record = DnsRecord(name="nowhere.invalid", type="A", address="127.0.0.1")
+    return fedikit.make_plan(Deployment(name="home", hosts={"one": state}, dns=(record,)))
+
+
+@pytest.mark.parametrize(
+    ("obstacles", "dry_run", "stops"),
+    [("say", False, False), ("stop", False, True), ("stop", True, False)],
+)
+def test_what_stands_in_the_way_is_said_and_stops_the_run_if_told_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], obstacles: Any, dry_run: bool, stops: bool
+) -> None:
+    run = Run(DeployParameters(dry_run=dry_run, obstacles=obstacles), record=tmp_path)
+    with pytest.raises(StepFailed, match="something stands in the way") if stops else nullcontext(), run.step("plan"):
+        run.foresee(would_make_a_name(tmp_path))
+    assert "nowhere.invalid. 3600 IN A 127.0.0.1" in capsys.readouterr().out
+
+
+def test_where_nothing_would_change_nothing_is_said(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    run.foresee(PLAN)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_record_that_cannot_be_written_costs_the_record_and_not_the_run(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run.record
+    shutil.rmtree(run.record)
+    with run.step("plan"):
+        run.require_answers(PLAN)
+    assert run.apply(PLAN)
+    assert "report.json cannot be written" in capsys.readouterr().out
+
+
+def verified(run: Run, monkeypatch: pytest.MonkeyPatch, *, passed: bool, silent: str = "") -> str:
+    """What a verification fails with, where a host may be silent."""
+    hosts = {name: HostStatus(host=name, error="is down" if name == silent else "") for name in ("alpha", "beta")}
+    check = DnsResolves(application="hello", domain="hello.example", address="192.0.2.1")
+    result = CheckResult(
+        name="dns", application="hello", passed=passed, seconds=0.1, detail="", attempts=1, check=check
+    )
+    monkeypatch.setattr(fedikit, "verify_deployment", lambda *_, **__: Verdict(results=(result,)), raising=False)
+    with run.step("plan"):
+        run.note_answers(Status(deployment="lab", hosts=hosts))
+    try:
+        run.verify(NOTHING)
+    except StepFailed as error:
+        return error.message
+    return ""
+
+
+def test_a_silent_host_hides_no_check_of_the_others_and_fails_the_run(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert verified(run, monkeypatch, passed=True) == ""
+    assert "every check passed, but no answer came from beta" in verified(run, monkeypatch, passed=True, silent="beta")
+    failed = verified(run, monkeypatch, passed=False, silent="beta")
+    assert "not every check passed, but no answer came from beta" in failed
+    assert run.record
+    assert (run.record / "verdict.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("state", "target", "is_back"), [("done", 3, True), ("done", 2, False), ("done", None, False), ("failed", 3, False)]
+)
+def test_who_is_not_back_where_it_was_going_fails_the_rollback(
+    run: Run, state: str, target: int | None, is_back: bool
+) -> None:
+    change = PlannedChange(id="file:/etc/a", action="update")
+    plan = PLAN.model_copy(update={"hosts": {"alpha": HostPlan(host="alpha", target=3, changes=(change,))}})
+    last = LastRun(run="r1", who="me", time="", state=state, target=target)
+    present = Status(deployment="lab", hosts={"alpha": HostStatus(host="alpha", last_run=last)})
+    if is_back:
+        run.require_back(plan, present)
+        return
+    with pytest.raises(FedikitError, match="not back where they were going: alpha"):
+        run.require_back(plan, present)

@@ -1,16 +1,19 @@
 """The store keeps files by their hash, whole or not at all."""
 
+import errno
 import hashlib
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from fedikit.errors import StoreError
-from fedikit.store import Store, default_directory
+from fedikit.events import tell_nobody
+from fedikit.store import Store, default_directory, resolve
 
 CONTENT = b"content"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -117,3 +120,48 @@ def test_the_store_lies_in_the_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp
     assert default_directory() == tmp_path / "xdg/fedikit/store"
     monkeypatch.setenv("FEDIKIT_CACHE", str(tmp_path / "own"))
     assert Store().directory == tmp_path / "own/store"
+
+
+# What is looked at before anything is asked for
+
+
+def test_a_cache_that_cannot_be_written_to_is_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("no folder")
+    with pytest.raises(StoreError, match="cannot be written to: not a directory") as caught:
+        Store(tmp_path / "cache" / "store").add_bytes(CONTENT)
+    assert "FEDIKIT_CACHE" in caught.value.hint
+
+
+@pytest.mark.parametrize("wrong", [errno.EROFS, errno.ENOSPC, errno.EACCES])
+def test_a_disk_that_takes_nothing_is_told_before_packages_are_asked_for(
+    store: Store, monkeypatch: pytest.MonkeyPatch, wrong: int
+) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError(wrong, os.strerror(wrong))
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    monkeypatch.setattr("fedikit.store.debian.current_lists", lambda *_, **__: pytest.fail("apt was asked"))
+    with pytest.raises(StoreError, match=f"cannot be written to: {os.strerror(wrong).lower()}"):
+        resolve({"jq": None}, status=b"", codename="trixie", architecture="amd64", store=store, tell=tell_nobody)
+
+
+def test_a_disk_with_too_little_room_is_told_before_anything_comes(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.require_room()
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=100_000_000))
+    store.require_room(50_000_000)
+    with (
+        pytest.raises(StoreError, match=r"100 MB are free for the cache .*, 90 MB are to come"),
+        store.incoming(90_000_000),
+    ):
+        pass
+
+
+def test_a_user_without_a_home_is_told_to_name_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "FEDIKIT_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda number: (_ for _ in ()).throw(KeyError(number)))
+    with pytest.raises(StoreError, match="has no home") as caught:
+        default_directory()
+    assert "FEDIKIT_CACHE=" in caught.value.hint

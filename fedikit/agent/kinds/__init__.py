@@ -7,7 +7,10 @@ from typing import Any
 from .kind import Kind
 
 Item = dict[str, Any]
-NAMES = ("package", "file", "directory", "symlink", "user", "unit", "job", "image", "database", "bucket", "cluster")
+NAMES = (
+    "package", "file", "directory", "symlink", "user", "unit", "job", "image", "database", "bucket", "cluster",
+    "firewall",
+)  # fmt: skip
 """In the order in which they are asked what is left to do."""
 
 

@@ -27,9 +27,12 @@ class DatabaseKind(Kind):
         engine = ENGINES[item["engine"]]
         if not engine.is_installed(eyes):
             return {"type": "absent", "server": "is not installed"} if engine.has_data(eyes) else ABSENT
+        if obstacle := engine.obstacle(eyes):
+            return {"type": "absent", "server": "is another than applications look for", "why": obstacle}
         state = engine.look(eyes, item)
         if state is None:
-            return {"type": "absent", "server": "does not answer"}
+            why = _why_silent(eyes, item)
+            return {"type": "absent", "server": "does not answer", **({"why": why} if why else {})}
         return state if state["type"] == "database" or state["user"] else ABSENT
 
     def differences(self, item: Item, state: State, done: str) -> list[str]:
@@ -41,7 +44,9 @@ class DatabaseKind(Kind):
         return engine.differences(item, state) + _about_password(item, state, done)
 
     def conflict(self, item: Item, state: State) -> str:
-        return "" if state == ABSENT or "server" in state else ENGINES[item["engine"]].conflict(item, state)
+        if state == ABSENT or "server" in state:
+            return str(state.get("why", ""))
+        return ENGINES[item["engine"]].conflict(item, state)
 
     def converge(self, hands: Hands, item: Item, work: Work) -> None:
         engine = ENGINES[item["engine"]]
@@ -91,6 +96,13 @@ class DatabaseKind(Kind):
 
 
 KIND = DatabaseKind()
+
+
+def _why_silent(eyes: Eyes, item: Item) -> str:
+    """Why a server that runs does not answer: waiting for it, or a restart, would not help."""
+    engine = ENGINES[item["engine"]]
+    words = engine.silence(eyes)
+    return f"{engine.title} runs, and does not let its administrator in: {words}" if words else ""
 
 
 def _about_password(item: Item, state: State, done: str) -> list[str]:
@@ -149,12 +161,14 @@ def _await_answer(hands: Hands, item: Item) -> State:
         raise Trouble(
             f"there is no {engine.title} on this host", hint=f"list the package {engine.package} before the database"
         )
+    if obstacle := engine.obstacle(hands):
+        raise Trouble(obstacle)
     deadline = time.monotonic() + ANSWER_SECONDS
     while (state := engine.look(hands, item)) is None:
         if time.monotonic() > deadline:
             raise Trouble(
                 f"{engine.title} ({engine.unit}) did not answer within {ANSWER_SECONDS} s",
-                tail=hands.journal_of(engine.unit),
+                tail=_why_silent(hands, item) or hands.journal_of(engine.unit),
                 hint=f"journalctl --unit '{engine.unit}'",
             )
         time.sleep(POLL_SECONDS)

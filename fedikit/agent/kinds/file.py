@@ -3,11 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 from ..blobs import Blobs
+from ..bystander import is_as_packaged
 from ..change import Change
-from ..eyes import ABSENT, Eyes, State
+from ..eyes import ABSENT, BARRED, Eyes, State
 from ..hands import Hands
 from ..ledger import Record
 from ..paths import PERMISSIONS, brought_to_safety, differing, in_words_of, obstacle, put_back_once_more, restore
+from ..podman import container_by_hand
 from ..work import Work
 from .kind import Kind
 
@@ -19,12 +21,16 @@ UNIT_FILES = ("/etc/systemd/system/", "/etc/containers/systemd/")
 DIFF_LIMIT = 64 * 1024
 LARGEST_SECRET = 1 << 20
 """How large a file with secrets may be for them to be looked for in it."""
+ASIDE = "rename it (podman rename), or take it away (podman rm)"
 UNSHOWN = "content (too large to show, or no text)"
 
 
 class FileKind(Kind):
     def observe(self, eyes: Eyes, item: Item) -> State:
-        return in_words_of(eyes, item, eyes.file_state(item["path"], sealed="seal" in item))
+        state = eyes.file_state(item["path"], sealed="seal" in item)
+        if state == ABSENT and (container := container_by_hand(eyes, item["path"])):
+            return {"type": BARRED, "why": f"there is a container {container} that was not started by systemd; {ASIDE}"}
+        return in_words_of(eyes, item, state)
 
     def differences(self, item: Item, state: State, done: str) -> list[str]:
         if state == ABSENT:
@@ -48,8 +54,9 @@ class FileKind(Kind):
         return restore(hands, item["path"], work)
 
     def is_strange(self, eyes: Eyes, entry: Record) -> bool:
-        """Whether a file is there that is not the one from before fedikit."""
-        return eyes.file_state(entry["item"]["path"]) not in (ABSENT, entry.get("prior"))
+        """Whether a file is there that is neither the one from before fedikit nor as a package brought it."""
+        path = entry["item"]["path"]
+        return eyes.file_state(path) not in (ABSENT, entry.get("prior")) and not is_as_packaged(eyes, path)
 
     def shown(self, eyes: Eyes, change: Change, blobs: Blobs | None) -> Record:
         """A file's present text, and in a rollback the one that it would have again: only this host has that."""

@@ -59,6 +59,16 @@ class Kind:
         """Why the state cannot be changed into what is wanted; empty when it can."""
         return ""
 
+    # Several deployments on one host
+
+    def held_by(self, deployment: str) -> str:
+        """Why it cannot be had, where another deployment has it."""
+        return f"belongs to the deployment {deployment}"
+
+    def concerns(self, deployment: str) -> str:
+        """What it means for others here that this deployment has it; empty if nothing."""
+        return ""
+
     # Comparing
 
     def for_this_machine(self, item: Item) -> Item:
@@ -123,6 +133,9 @@ class Kind:
 
     def prepare(self, batch: "Batch", wanted: list[Change]) -> None:
         """Done before the first of the items that are wanted is made."""
+
+    def after_making(self, batch: "Batch", made: list[Change]) -> None:
+        """Done with those that are made, also should another fail."""
 
     def edited_file(self, change: Change) -> str:
         """The path of a file that somebody edited, and that may be kept as it is before it is made good."""

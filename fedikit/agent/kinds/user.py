@@ -1,4 +1,8 @@
-"""Users of the host."""
+"""Users of the host.
+
+A user that fedikit made notes `made` in its entry, as `done`. One that was there before keeps its full name, home and
+shell: it gets groups and keys, and loses nothing else.
+"""
 
 import os
 from contextlib import suppress
@@ -17,7 +21,9 @@ from .kind import Kind
 
 Item = dict[str, Any]
 PASSWD_FIELDS = {"comment": 4, "home": 5, "shell": 6}
-
+OPTIONS = {"comment": "-c", "home": "-d", "shell": "-s"}
+"""The only names that useradd and usermod share."""
+MADE = "made"
 
 SKELETON = "/etc/skel"
 """What useradd puts into a new home."""
@@ -37,8 +43,8 @@ class UserKind(Kind):
     may_hold = True
 
     def observe(self, eyes: Eyes, item: Item) -> State:
-        row = eyes.accounts("passwd").get(item["name"])
-        if row is None:
+        row = eyes.account("passwd", item["name"])
+        if not row:
             return self._absent(eyes, item)
         fields = {name: row[index] for name, index in PASSWD_FIELDS.items()}
         keys = keys_state(eyes, fields["home"], int(row[2]))
@@ -60,7 +66,7 @@ class UserKind(Kind):
     def differences(self, item: Item, state: State, done: str) -> list[str]:
         if state["type"] == "absent":
             return ["absent"]
-        wanted = {"comment": item["comment"], "home": home_of(item), "shell": item["shell"]}
+        wanted = _fields_of(item) if done == MADE else {}
         plain = [f"{name} {state[name]} → {value}" for name, value in wanted.items() if state[name] != value]
         missing = [f"not in group {group}" for group in item["groups"] if group not in state["groups"]]
         keys = item["authorized_keys"]
@@ -80,19 +86,21 @@ class UserKind(Kind):
                     f"there is a group {item['name']} already, and a user has a group of the same name",
                     hint="choose another name for the user",
                 )
-            hands.run(["useradd", *_options(item), "--create-home", *_system(item), "--password", "*", item["name"]])
-        elif self.differences(item, state, ""):
-            hands.run(["usermod", *_options(item), item["name"]])
-        hands.look_afresh()
+            _make(hands, item, work)
+        elif work.done == MADE:
+            _change_fields(hands, item["name"], state, _fields_of(item))
         for group in item["groups"]:
-            hands.run(["usermod", "--append", "--groups", group, item["name"]])
+            if group not in state.get("groups", ()):
+                hands.run(["gpasswd", "--add", item["name"], group])
+        hands.look_afresh()
         if item["authorized_keys"]:
             _note_keys(state, item, work)
-            write_keys(hands, item["name"], home_of(item), text_of({KEYS: item["authorized_keys"]}))
+            home = hands.account("passwd", item["name"])[PASSWD_FIELDS["home"]]
+            write_keys(hands, item["name"], home, text_of({KEYS: item["authorized_keys"]}))
         hands.look_afresh()
 
     def remove(self, hands: Hands, item: Item, work: Work) -> str:
-        is_there = item["name"] in hands.accounts("passwd")
+        is_there = bool(hands.account("passwd", item["name"]))
         if work.prior["type"] == "user":
             return _restore(hands, item, work.prior) if is_there else ""
         home = home_of(item)
@@ -127,9 +135,26 @@ class UserKind(Kind):
 KIND = UserKind()
 
 
-def _options(item: Item) -> list[str]:
-    """Comment, home and shell, by the only names that useradd and usermod share."""
-    return ["-c", item["comment"], "-d", home_of(item), "-s", item["shell"]]
+def _make(hands: Hands, item: Item, work: Work) -> None:
+    """Noted before, so that one whose making was cut short is not taken for somebody else's."""
+    work.entry["done"] = MADE
+    work.save()
+    options = _options(_fields_of(item))
+    hands.run(["useradd", *options, "--create-home", *_system(item), "--password", "*", item["name"]])
+
+
+def _fields_of(item: Item) -> dict[str, str]:
+    return {"comment": item["comment"], "home": home_of(item), "shell": item["shell"]}
+
+
+def _change_fields(hands: Hands, name: str, state: State, wanted: dict[str, str]) -> None:
+    """Only those that differ: most can be changed while the user is logged in, but for the home."""
+    if differing := {field: value for field, value in wanted.items() if state[field] != value}:
+        hands.run(["usermod", *_options(differing), name])
+
+
+def _options(fields: dict[str, str]) -> list[str]:
+    return [word for field, value in fields.items() for word in (OPTIONS[field], value)]
 
 
 def _system(item: Item) -> list[str]:
@@ -144,11 +169,13 @@ def _note_keys(state: State, item: Item, work: Work) -> None:
 
 
 def _restore(hands: Hands, item: Item, prior: State) -> str:
-    """Gives a user that was there before fedikit its former fields, groups and keys."""
-    fields = {"comment": prior["comment"], "home": prior["home"], "shell": prior["shell"]}
-    hands.run(["usermod", *_options({"name": item["name"], **fields}), item["name"]])
-    for group in set(item["groups"]) - set(prior["groups"]):
-        hands.run(["gpasswd", "--delete", item["name"], group])
+    """Gives a user that was there before fedikit its former groups and keys, and what earlier ones changed besides."""
+    row = hands.account("passwd", item["name"])
+    state = {name: row[index] for name, index in PASSWD_FIELDS.items()}
+    _change_fields(hands, item["name"], state, {name: prior[name] for name in PASSWD_FIELDS})
+    for group in sorted({*item["groups"]} - {*prior["groups"]}):
+        if group in groups_of(hands, item["name"]):
+            hands.run(["gpasswd", "--delete", item["name"], group])
     hands.look_afresh()
     return _restore_keys(hands, item["name"], prior) if item["authorized_keys"] else ""
 

@@ -7,23 +7,31 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 FIRST_NUMBER = 1000
-EXISTS_ALREADY, DOES_NOT_EXIST = 9, 6
+SHORTEST = 3
+"""How many fields the line of an account has at least."""
+EXISTS_ALREADY, DOES_NOT_EXIST, LOGGED_IN = 9, 6, 8
 Rows = dict[str, list[str]]
 
 
 def rows_of(database: str) -> Rows:
-    """The lines of /etc/passwd or /etc/group, by name."""
-    lines = (ROOT / "etc" / database).read_text().splitlines()
-    return {line.split(":")[0]: line.split(":") for line in lines if ":" in line}
+    """The lines of /etc/passwd or /etc/group, by name; those that are no account's by themselves."""
+    lines = (ROOT / "etc" / database).read_text(errors="surrogateescape").splitlines()
+    rows = [line.split(":") for line in lines]
+    return {row[0] if is_account(row) else ":".join(row): row for row in rows}
+
+
+def is_account(row: list[str]) -> bool:
+    return len(row) > SHORTEST and row[0][:1] not in ("", "#", "+", "-") and row[2].isascii() and row[2].isdigit()
 
 
 def write(database: str, rows: Rows) -> None:
-    (ROOT / "etc" / database).write_text("".join(":".join(row) + "\n" for row in rows.values()))
+    text = "".join(":".join(row) + "\n" for row in rows.values())
+    (ROOT / "etc" / database).write_text(text, errors="surrogateescape")
 
 
 def options_in(words: list[str]) -> tuple[dict[str, str], str]:
     """The options that have a value, and the last word: a name."""
-    named = {"-c", "-d", "-s", "--password", "--groups", "--delete"}
+    named = {"-c", "-d", "-s", "--password", "--add", "--delete"}
     return {words[at]: words[at + 1] for at in range(len(words) - 1) if words[at] in named}, words[-1]
 
 
@@ -33,7 +41,7 @@ def useradd(words: list[str]) -> int:
     users, groups = rows_of("passwd"), rows_of("group")
     if name in users or name in groups:
         return EXISTS_ALREADY
-    number = str(max([FIRST_NUMBER - 1, *(int(row[2]) for row in users.values())]) + 1)
+    number = str(max([FIRST_NUMBER - 1, *(int(row[2]) for row in users.values() if is_account(row))]) + 1)
     users[name] = [name, "x", number, number, options["-c"], options["-d"], options["-s"]]
     groups[name] = [name, "x", number, ""]
     write("passwd", users)
@@ -46,18 +54,17 @@ def useradd(words: list[str]) -> int:
 
 
 def usermod(words: list[str]) -> int:
-    """Changes what stands in a user's line, or the groups that list it."""
+    """Changes what stands in a user's line; not the home of one that is logged in, as /run/logged-in says."""
     options, name = options_in(words)
-    users, groups = rows_of("passwd"), rows_of("group")
-    if name not in users or options.get("--groups", name) not in groups:
+    users, logged_in = rows_of("passwd"), ROOT / "run/logged-in"
+    if name not in users:
         return DOES_NOT_EXIST
+    if "-d" in options and logged_in.exists() and name in logged_in.read_text().split():
+        print(f"usermod: user {name} is currently used by process 1", file=sys.stderr)
+        return LOGGED_IN
     for option, field in (("-c", 4), ("-d", 5), ("-s", 6)):
         users[name][field] = options.get(option, users[name][field])
-    if "--groups" in options:
-        members = [member for member in groups[options["--groups"]][3].split(",") if member and member != name]
-        groups[options["--groups"]][3] = ",".join([*members, name])
     write("passwd", users)
-    write("group", groups)
     return 0
 
 
@@ -67,7 +74,7 @@ def userdel(words: list[str]) -> int:
     if users.pop(words[-1], None) is None:
         return DOES_NOT_EXIST
     groups.pop(words[-1], None)
-    for row in groups.values():
+    for row in filter(is_account, groups.values()):
         row[3] = ",".join(member for member in row[3].split(",") if member != words[-1])
     write("passwd", users)
     write("group", groups)
@@ -83,10 +90,15 @@ def groupdel(words: list[str]) -> int:
 
 
 def gpasswd(words: list[str]) -> int:
-    """Takes a user out of a group."""
+    """Puts a user into a group, or takes it out."""
     options, group = options_in(words)
     groups = rows_of("group")
-    groups[group][3] = ",".join(member for member in groups[group][3].split(",") if member != options["--delete"])
+    if group not in groups:
+        print(f"gpasswd: group '{group}' does not exist in /etc/group", file=sys.stderr)
+        return 3
+    (user,) = options.values()
+    members = [member for member in groups[group][3].split(",") if member not in ("", user)]
+    groups[group][3] = ",".join([*members, *([user] if "--add" in options else [])])
     write("group", groups)
     return 0
 

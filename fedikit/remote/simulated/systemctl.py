@@ -7,6 +7,7 @@ when it is started, as it would.
 import configparser
 import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,12 @@ def file_of(name: str) -> Path | None:
     return next((place for place in places if place.exists()), None)
 
 
+def mask_of(name: str) -> str:
+    """systemd's word for a unit that is masked: one that a link to /dev/null stands for; `-runtime` until the boot."""
+    masks = {"masked": ROOT / PLACES[0] / name, "masked-runtime": ROOT / "run/systemd/system" / name}
+    return next((word for word, place in masks.items() if place.is_symlink() and os.readlink(place) == "/dev/null"), "")
+
+
 def digest_of(name: str) -> str:
     """What its file says; nothing if there is none."""
     place = file_of(name)
@@ -66,13 +73,17 @@ def show(wanted: list[str], names: list[str]) -> int:
         known = unit(units, name)
         values = {
             "Id": name,
-            "LoadState": "loaded" if digest_of(name) else "not-found",
+            "LoadState": "masked" if mask_of(name) else "loaded" if digest_of(name) else "not-found",
+            "LoadError": "",
             "ActiveState": known["active"],
             "SubState": "running" if known["active"] == "active" else "dead",
-            "UnitFileState": ("enabled" if known["enabled"] else "disabled") if digest_of(name) else "",
+            "UnitFileState": mask_of(name)
+            or (("enabled" if known["enabled"] else "disabled") if digest_of(name) else ""),
+            "Result": "exit-code" if known["active"] == "failed" else "success",
+            "NRestarts": "0",
+            "StateChangeTimestampMonotonic": "0",
             "CanReload": "yes" if "ExecReload" in section(name, "Service") else "no",
             "NeedDaemonReload": "yes" if known["loaded"] != digest_of(name) else "no",
-            "NRestarts": "0",
             "TimeoutStartUSec": "1min 30s",
             "TimeoutStopUSec": "1min 30s",
         }

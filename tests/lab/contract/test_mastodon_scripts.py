@@ -142,6 +142,25 @@ def test_the_password_follows_the_account_when_its_owner_has_another_address(
     assert ask_postgresql(servers.database, "SELECT count(*) FROM users") == "1"
 
 
+def address(servers: Servers) -> str:
+    return ask_postgresql(servers.database, "SELECT email FROM users JOIN accounts a ON a.id = account_id AND a.id > 0")
+
+
+def test_another_address_is_taken_over_at_once_and_can_be_taken_back(servers: Servers, program: Program) -> None:
+    make_owner(program)
+    make_owner(program, email=f"new@{DOMAIN}")
+    assert address(servers) == f"new@{DOMAIN}"
+    make_owner(program)
+    assert address(servers) == f"test@{DOMAIN}"
+
+
+def test_an_address_that_another_account_has_is_a_failure_in_words(servers: Servers, program: Program) -> None:
+    make_owner(program)
+    create_user(program, "other")
+    status, words = run(program, "mastodon_user.rb", {**OWNER, "email": f"other@{DOMAIN}"}, PASSWORD)
+    assert (status, words) == (1, "E-mail has already been taken\n")
+
+
 def test_what_the_owner_changed_stays_until_something_else_is_wished(servers: Servers, program: Program) -> None:
     make_owner(program)
     own = "Account.find_local('test').update!(display_name: 'Mine'); "

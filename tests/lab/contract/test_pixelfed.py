@@ -455,6 +455,22 @@ def test_the_recipe_renames_its_user(pixelfed: Program, visitor: Visitor) -> Non
     assert "Welcome back, Re &lt;named&gt;" in visitor.ask("GET", "/i/web")[1]
 
 
+def test_the_recipe_changes_its_users_address(pixelfed: Program, mariadb: Path) -> None:
+    address = ("address", "test", "new@fediversity.test")
+    assert script(pixelfed, "pixelfed_user.php", "check", *address).returncode == 1
+    assert script(pixelfed, "pixelfed_user.php", "make", *address).returncode == 0
+    assert script(pixelfed, "pixelfed_user.php", "check", *address).returncode == 0
+    assert ask_mariadb(mariadb, "select username, email from pixelfed.users") == "test\tnew@fediversity.test"
+
+
+def test_an_address_that_another_account_has_is_said_in_words(pixelfed: Program) -> None:
+    options = ["--name=a", "--username=other", "--email=new@fediversity.test", "--password=long enough"]
+    assert artisan(pixelfed, "user:create", *options).returncode == 0
+    done = script(pixelfed, "pixelfed_user.php", "make", "address", "test", "new@fediversity.test")
+    told = "another account of Pixelfed has the address new@fediversity.test: other\n"
+    assert (done.returncode, done.stderr) == (1, told)
+
+
 def test_a_new_password_shuts_out_who_came_in_by_the_old_one(
     pixelfed: Program, visitor: Visitor, mariadb: Path
 ) -> None:

@@ -242,6 +242,7 @@ class User < ActiveRecord::Base
   end
 
   def email=(value)
+    @confirms_anew = !id.nil?
     change('email', value.strip.downcase)
   end
 
@@ -282,6 +283,11 @@ class User < ActiveRecord::Base
 
   def skip_confirmation_notification!; end
 
+  # Without it, upstream keeps the old address until the new one is confirmed.
+  def skip_reconfirmation!
+    @confirms_anew = false
+  end
+
   def mark_email_as_confirmed!
     change('confirmed_at', Time.now.utc)
     save!
@@ -292,7 +298,7 @@ class User < ActiveRecord::Base
   end
 
   def save
-    return super if id
+    return update_whole if id
 
     CONNECTION.transaction do
       @errors = ActiveRecord::Errors.new(mistakes)
@@ -304,11 +310,16 @@ class User < ActiveRecord::Base
   end
 
   def mistakes
-    fresh = id ? [] : mistakes_of_new
+    fresh = id ? [(mistake_of_email if @changed.key?('email'))] : mistakes_of_new
     (fresh + mistakes_of_password).compact
   end
 
   private
+
+  def update_whole
+    @changed.delete('email') if @confirms_anew
+    ActiveRecord::Base.instance_method(:save).bind_call(self)
+  end
 
   def mistakes_of_new
     [

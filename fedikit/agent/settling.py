@@ -1,0 +1,69 @@
+"""Waiting until units that were just started have settled: most that cannot run end soon, but not before they tried.
+
+A unit has settled when its processes wait for others and take no time of the processor: a server that listens, say. One
+that is still loading its program is given longer. What a unit's processes do is the kernel's to tell, by their control
+group.
+"""
+
+import os
+import time
+from contextlib import suppress
+
+from .eyes import Eyes
+
+LOOK_SECONDS = 0.05
+QUIET_LOOKS = 4
+"""How many looks in a row must find nothing at work."""
+MOST_SECONDS = 3.0
+UNSEEN_SECONDS = 0.5
+"""How long is waited where control groups are of the old kind, or have vanished already."""
+BUSY_MICROSECONDS = 1000
+"""The time of the processor between two looks from where on a unit is at work: one in fifty."""
+GROUPS = "/sys/fs/cgroup"
+AT_WORK = ("R", "D")
+"""The states of a process that runs, or would if it were its turn, and of one that waits for a disk."""
+
+
+def wait_until_settled(eyes: Eyes, names: list[str]) -> None:
+    """Returns when all of the units have, or at the latest after three seconds; at once where nothing runs."""
+    folders = [GROUPS + group for group in _groups(eyes, names)]
+    if all(os.path.exists(f"{folder}/cpu.stat") for folder in folders):
+        _wait_until_quiet(folders)
+    else:
+        time.sleep(UNSEEN_SECONDS)
+
+
+def _groups(eyes: Eyes, names: list[str]) -> list[str]:
+    """The control groups of those that have processes."""
+    if not names:
+        return []
+    shown = eyes.ask(["systemctl", "show", "--property", "ControlGroup", "--", *names]).splitlines()
+    return [line.removeprefix("ControlGroup=") for line in shown if line.startswith("ControlGroup=/")]
+
+
+def _wait_until_quiet(folders: list[str]) -> None:
+    deadline, quiet, before = time.monotonic() + MOST_SECONDS, 0, {folder: _used(folder) for folder in folders}
+    while folders and quiet < QUIET_LOOKS and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
+        now = {folder: _used(folder) for folder in folders}
+        is_busy = any(now[folder] - before[folder] > BUSY_MICROSECONDS or _is_at_work(folder) for folder in folders)
+        quiet, before = 0 if is_busy else quiet + 1, now
+
+
+def _used(folder: str) -> int:
+    """Microseconds of the processor that the group's processes have taken so far."""
+    with suppress(OSError), open(f"{folder}/cpu.stat", encoding="ascii") as lines:
+        return int(next(line.split()[1] for line in lines if line.startswith("usage_usec")))
+    return 0
+
+
+def _is_at_work(folder: str) -> bool:
+    with suppress(OSError), open(f"{folder}/cgroup.procs", encoding="ascii") as processes:
+        return any(_state_of(process.strip()) in AT_WORK for process in processes)
+    return False
+
+
+def _state_of(process: str) -> str:
+    with suppress(OSError), open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
+        return file.read().rpartition(") ")[2][:1]
+    return ""

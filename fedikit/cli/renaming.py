@@ -1,0 +1,38 @@
+"""The verb that renames a deployment on its hosts."""
+
+import sys
+
+import click
+
+from fedikit.cli.options import environment_of, options
+from fedikit.cli.output import finish, present
+
+
+@click.command()
+@click.argument("former", metavar="OLD")
+@options("environment", "limit", "yes", "json")
+def rename(former: str, environment: str, limit: tuple[str, ...], yes: bool, as_json: bool) -> None:
+    """Tell hosts that the environment OLD has another name now, its file's."""
+    from fedikit.renaming import make_renaming
+    from fedikit.renaming import rename as rename_on_hosts
+
+    hosting = environment_of(environment)
+    planned = make_renaming(hosting, former, limit=limit)
+    if not as_json or not planned.has_changes:
+        present(planned, as_json=as_json)
+    if not planned.has_changes:
+        finish(not planned.is_refused)
+    if not yes and not _confirmed(f"Rename {former} to {hosting.name}?"):
+        click.echo("Nothing was changed.", err=True)
+        sys.exit(1)
+    done = rename_on_hosts(hosting, planned)
+    present(done, as_json=as_json)
+    finish(not done.is_refused)
+
+
+def _confirmed(question: str) -> bool:
+    """Asks on a terminal; without one nothing is changed unasked."""
+    if not sys.stdin.isatty():
+        click.echo("There is nobody to ask: give --yes to do it.", err=True)
+        return False
+    return click.confirm(question, default=False, err=True)

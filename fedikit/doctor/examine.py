@@ -1,0 +1,99 @@
+"""Examining: every host is asked for its facts in one contact; names are looked up meanwhile."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+from fedikit.dns.lookup import look_up_names
+from fedikit.doctor.deployer import examine_deployer
+from fedikit.doctor.host import HostFindings, paths_of
+from fedikit.doctor.ports import judge_ports, ports_of
+from fedikit.environment.environment import Environment
+from fedikit.environment.load import load_catalogue
+from fedikit.errors import ConnectionFailed, FedikitError, HostError
+from fedikit.model.deployment import Deployment
+from fedikit.remote.hosts import names_of_hosts, on_hosts
+from fedikit.remote.messages import Facts
+from fedikit.remote.session import Session
+from fedikit.remote.sessions import failing_alone
+from fedikit.results.diagnosis import Diagnosis, Finding
+from fedikit.results.plan import Plan
+
+AUTHORITY = "https://acme-v02.api.letsencrypt.org/directory"
+
+
+def diagnose(environment: Environment, deployment: Deployment, *, limit: Sequence[str] = ()) -> Diagnosis:
+    """Looks at everything; what is wrong with a host is a finding about it, never raised.
+
+    Raises ConfigurationError for names of hosts that are not there.
+    """
+    names_of_hosts(deployment, limit)
+    web = environment.policies.web
+    authority = urlsplit((web.acme_directory if web else None) or AUTHORITY).hostname or ""
+    with ThreadPoolExecutor(max_workers=1) as aside:
+        names = aside.submit(lambda: list(_names(deployment, limit)))
+        asked = on_hosts(deployment, limit, lambda host: _examine(deployment, host, authority))
+        hosts = [finding for findings in asked.values() for finding in findings]
+        return Diagnosis(findings=(*examine_deployer(deployment), *hosts, *names.result()))
+
+
+def foresee(plan: Plan) -> Diagnosis:
+    """Only what would make the plan fail, or what is checked after it. Quick; nothing is raised.
+
+    Where nothing would change, nobody is asked.
+    """
+    deployment, hosts = plan.deployment, [name for name, host in plan.hosts.items() if host.is_changeable]
+    if not hosts:
+        return Diagnosis(findings=())
+    with ThreadPoolExecutor(max_workers=1) as aside:
+        names = aside.submit(lambda: list(_names(deployment, hosts)))
+        asked = on_hosts(deployment, hosts, lambda host: _examine(deployment, host, ""))
+        findings = [*(finding for findings in asked.values() for finding in findings), *names.result()]
+        return Diagnosis(findings=tuple(finding for finding in findings if finding.state == "obstacle"))
+
+
+def _examine(deployment: Deployment, host: str, authority: str) -> list[Finding]:
+    """All that is to be said of one host; if it cannot be asked, why."""
+    state, ports = deployment.hosts[host], ports_of(deployment, host)
+    has_sites = bool({80, 443} & set(ports))
+    try:
+        facts, now = _ask(deployment, host, ports, authority if has_sites else "")
+    except FedikitError as error:
+        matter = "SSH" if isinstance(error, ConnectionFailed) else "agent"
+        words = error.message if isinstance(error, HostError) else str(error)
+        return [Finding(host=host, matter=matter, state="obstacle", seen=words, remedy=error.hint)]
+    memory = {name: application.memory_megabytes for name, application in load_catalogue().items()}
+    findings = HostFindings(host, state, facts, now=now).all(memory)
+    return [*findings, *judge_ports(host, state, ports, facts)]
+
+
+def _ask(deployment: Deployment, host: str, ports: list[int], authority: str) -> tuple[Facts, float]:
+    """What the host said, and what time it was here then."""
+    state = deployment.hosts[host]
+    request = {"op": "facts", "deployment": deployment.name, "paths": paths_of(state), "ports": ports}
+    with failing_alone(host), Session(host, state.connection) as session:
+        facts = session.ask(request | {"resolve": authority}, Facts)
+        return facts, time.time()
+
+
+def _names(deployment: Deployment, limit: Sequence[str]) -> Iterator[Finding]:
+    """One finding for each name, with the record to set."""
+    found = look_up_names(deployment, limit=limit)
+    host_at = _host_at(deployment)
+    for name in found.names:
+        place = host_at(name.wanted[0])
+        records = [f"{name.name}. {found.ttl} IN {r.type} {r.address}" for r in found.records if r.name == name.name]
+        if name.leads_there:
+            yield Finding(host=place, matter="name", state="well", seen=f"{name.name} leads to {', '.join(name.found)}")
+        else:
+            words = f"{name.name}: {name.seen}"
+            remedy = f"set it in the zone of its domain: {'; '.join(records)}"
+            yield Finding(host=place, matter="name", state="obstacle", seen=words, remedy=remedy)
+
+
+def _host_at(deployment: Deployment) -> Callable[[str], str]:
+    """Which host has an address; those with web sites before others."""
+    states = sorted(deployment.hosts.items(), key=lambda named: bool(named[1].domains))
+    places = {address: host for host, state in states for address in state.connection.public_addresses}
+    return lambda address: places.get(address, address)
