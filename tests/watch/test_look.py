@@ -150,7 +150,8 @@ def test_an_apply_that_begins_while_checks_are_at_it_is_seen(watched: Watched, m
 
     watched.look()
     watched.answers(500)
-    verify = look.verify_deployment
+    verify, ask = look.verify_deployment, look.read_status
+    before = ask(watched.deployment(), health=True)
     with watched.stage["one"].path("/var/lib/fedikit/lock").open("a") as lock:
 
         def verify_and_begin(*given: Any, **options: Any) -> Verdict:
@@ -159,6 +160,7 @@ def test_an_apply_that_begins_while_checks_are_at_it_is_seen(watched: Watched, m
             return verdict
 
         monkeypatch.setattr(look, "verify_deployment", verify_and_begin)
+        monkeypatch.setattr(look, "read_status", lambda wanted, *, health=False: before if health else ask(wanted))
         assert watched.look().busy == ("one",)
 
 
