@@ -122,7 +122,7 @@ def keys_in(described: dict[str, Any], node: dict[str, Any]) -> Iterator[str]:
 
 def test_every_key_of_the_providers_file_is_documented_and_no_other() -> None:
     described = schema({}, "environment")
-    groups = {"hosts", "policies", "policies.login-shell", "placement", "network", "secrets", "packages", "parallel"}
+    groups = {*"hosts policies policies.login-shell placement network secrets packages parallel watch".split()}
     documented = {code_in(row[0])[0] for row in rows_of(OPERATIONS.section("The provider's file"))}
     assert documented == {*keys_in(described, described), "placement.APPLICATION"} - groups
 
