@@ -28,6 +28,7 @@ class Kind(StrEnum):
     DISK = "disk"
     CERTIFICATE = "certificate"
     RUN = "run"
+    SECURITY = "security"
     DRIFT = "drift"
 
 
@@ -115,6 +116,8 @@ def _of_host(status: HostStatus, rules: Watch, now: datetime) -> Iterator[Findin
     for certificate in status.health.certificates:
         if _ends_soon(certificate, rules, now):
             yield _of_certificate(name, certificate, now)
+    if urgent := sorted(package.name for package in status.health.pending.ours if package.security):
+        yield _of_security(name, urgent)
     yield from (_of_drift(name, drift) for drift in status.health.drift)
 
 
@@ -178,6 +181,17 @@ def _of_certificate(host: str, certificate: CertificateHealth, now: datetime) ->
         what=line(what),
         seen=seen,
         todo=f"on {host}, {_RENEW}",
+        host=host,
+    )
+
+
+def _of_security(host: str, packages: list[str]) -> Finding:
+    return Finding(
+        key=f"security:{host}",
+        kind=Kind.SECURITY,
+        what=f"{host} lacks security upgrades",
+        seen=line(", ".join(packages)),
+        todo="fedikit upgrade",
         host=host,
     )
 

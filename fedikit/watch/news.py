@@ -9,6 +9,9 @@ from fedikit.watch.look import Look
 from fedikit.watch.memory import Known, Memory
 from fedikit.watch.message import Change, State
 
+TOLD_ONCE = (Kind.SECURITY, Kind.DRIFT)
+"""What may be meant so, or goes by itself."""
+
 
 def compare(memory: Memory, look: Look, rules: Watch, now: datetime) -> tuple[Memory, tuple[Change, ...]]:
     """What is known after a look, and what is to be told of it.
@@ -56,7 +59,7 @@ def _begun(known: dict[str, Known], enough: int, now: datetime) -> list[Change]:
 
 
 def _reminded(known: dict[str, Known], now: datetime) -> list[Change]:
-    """All that is still so; what was changed by hand may be meant, and is told once."""
+    """All that is still so, but for what is told once."""
     still = [key for key, one in known.items() if _reminds(one) and one.told != now]
     return _told(known, still, State.STILL, now)
 
@@ -70,7 +73,7 @@ def _told(known: dict[str, Known], keys: Iterable[str], state: State, now: datet
 
 
 def _reminds(one: Known) -> bool:
-    return one.told is not None and not one.well and one.finding.kind is not Kind.DRIFT
+    return one.told is not None and not one.well and one.finding.kind not in TOLD_ONCE
 
 
 def _is_reminder_due(known: Iterable[Known], rules: Watch, now: datetime) -> bool:

@@ -14,6 +14,7 @@ from fedikit.model.check import HttpAnswers
 from fedikit.results.check import CheckResult
 from fedikit.results.disk import Disk
 from fedikit.results.health import CertificateHealth, DiskHealth, Drift, Health, UnitHealth
+from fedikit.results.pending import NewerPackage, Pending
 from fedikit.results.status import HostStatus, Status
 from fedikit.results.verdict import Verdict
 from fedikit.watch import once
@@ -149,7 +150,8 @@ def test_an_apply_that_begins_while_checks_are_at_it_is_seen(watched: Watched, m
 
     watched.look()
     watched.answers(500)
-    verify = look.verify_deployment
+    verify, ask = look.verify_deployment, look.read_status
+    before = ask(watched.deployment(), health=True)
     with watched.stage["one"].path("/var/lib/fedikit/lock").open("a") as lock:
 
         def verify_and_begin(*given: Any, **options: Any) -> Verdict:
@@ -158,6 +160,7 @@ def test_an_apply_that_begins_while_checks_are_at_it_is_seen(watched: Watched, m
             return verdict
 
         monkeypatch.setattr(look, "verify_deployment", verify_and_begin)
+        monkeypatch.setattr(look, "read_status", lambda wanted, *, health=False: before if health else ask(wanted))
         assert watched.look().busy == ("one",)
 
 
@@ -212,6 +215,15 @@ def certificate(life: float, left: float) -> Health:
 )
 def test_a_certificate_is_told_of_when_it_was_not_renewed(life: float, left: float, days: int, words: str) -> None:
     assert told_of(certificate(life, left), certificate_days=days) == ([words] if words else [])
+
+
+def test_security_upgrades_of_what_fedikit_brought_are_told_of() -> None:
+    versions = {"was": "1", "becomes": "2"}
+    ours = (NewerPackage(name="caddy", security=True, **versions), NewerPackage(name="podman", **versions))
+    others = (NewerPackage(name="vim", security=True, **versions),)
+    health = Health(pending=Pending(ours=ours, others=others, told_by="host"))
+    (finding,) = of_host(HostStatus(host="one", health=health), Watch(), NOW)
+    assert (finding.what, finding.seen) == ("one lacks security upgrades", "caddy")
 
 
 def test_a_certificate_that_is_none_is_told_of() -> None:

@@ -90,8 +90,9 @@ def test_a_certificate_is_told_of_once_a_day() -> None:
     assert told == ["broken ends", "still ends", "still ends"]
 
 
-def test_what_was_changed_by_hand_is_told_once() -> None:
-    story, drift = Story(), finding("file", Kind.DRIFT)
+@pytest.mark.parametrize("kind", [Kind.DRIFT, Kind.SECURITY])
+def test_what_was_changed_by_hand_or_waits_for_an_upgrade_is_told_once(kind: Kind) -> None:
+    story, drift = Story(), finding("file", kind)
     assert [story.look(drift, after=DAY) for _ in range(3)] == [["broken file"], [], []]
 
 
