@@ -174,7 +174,7 @@ def test_a_dead_host_has_its_reason_and_hides_no_other(environment: Environment)
     dead = [each for each in diagnosis.findings if each.host == "dead"]
     assert [(each.matter, each.state) for each in dead] == [("SSH", "obstacle")]
     assert "cannot be reached" in dead[0].seen
-    assert dead[0].remedy == "is the machine up?"
+    assert dead[0].remedy.startswith("is the machine up?")
     assert {each.matter for each in diagnosis.findings if each.host == "one"} > {"release", "disk", "clock", "dpkg"}
     assert not diagnosis.is_clear
     assert "stands in the way" in "\n".join(lines_of(diagnosis)) or "stand in the way" in "\n".join(lines_of(diagnosis))
