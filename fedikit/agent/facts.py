@@ -11,8 +11,8 @@ from contextlib import suppress
 from typing import Any
 
 from .disk_space import disk_at
+from .distribution import release
 from .eyes import Eyes
-from .packages import release
 from .trouble import Trouble
 
 Facts = dict[str, Any]

@@ -408,7 +408,8 @@ EXPECTED = {
     "others.py": {"os.path.realpath"},  # only to compare where things lie: nothing is opened by it
     "pending.py": {"open", "os.listdir", "os.path.isdir"},  # the kernel's own lists in /proc, where nobody makes links
     "settling.py": {"open", "os.path.exists"},  # the kernel's own, in /proc and /sys
-    "main.py": {"os.makedirs", "os.path.isdir", "os.path.isfile"},
+    "order.py": {"os.makedirs"},
+    "applying.py": {"os.path.isdir", "os.path.isfile"},
     "listeners.py": {
         "open",
         "os.listdir",
