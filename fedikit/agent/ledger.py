@@ -307,12 +307,10 @@ def _read_holder(file: TextIO) -> Record:
 
 def beginning_of(pid: int) -> str:
     """When a process began, in the kernel's ticks: a number is used again, but not with the same beginning."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            fields = file.read().rpartition(") ")[2].split()
-    except OSError:
-        return ""
-    return "" if fields[0] == "Z" else fields[19]
+    from .kernel import stat_of  # seldom needed
+
+    fields = stat_of(pid)
+    return fields[19] if fields and fields[0] != "Z" else ""
 
 
 def is_at_work(holder: Record) -> bool:

@@ -226,7 +226,7 @@ def kill_agents(stage: Stage) -> None:
     for entry in Path("/proc").iterdir():
         with suppress(OSError):
             words = (entry / "cmdline").read_bytes() if entry.name.isdigit() else b""
-            environment = (entry / "environ").read_bytes() if b"fedikit_agent" in words else b""
+            environment = (entry / "environ").read_bytes() if b"exec(r.read(" in words else b""
             if f"PATH={root}/usr/bin".encode() in environment:
                 os.kill(int(entry.name), signal.SIGKILL)
 
