@@ -1,6 +1,7 @@
 """What is asked, and what is answered: what would change on this host, and what would have to be sent for it."""
 
 import os
+from contextlib import suppress
 from functools import cached_property
 
 from .blobs import Blobs
@@ -9,6 +10,7 @@ from .eyes import Eyes
 from .kinds import by_kind, kind_of
 from .ledger import Ledger, Record, describe, lock_holder
 from .others import Others
+from .trouble import Trouble
 
 
 class Question:
@@ -75,8 +77,19 @@ def answer_to(question: Question, comparison: Comparison) -> Record:
 
 def _for_changes(question: Question, comparison: Comparison) -> Record:
     """What has to be known besides where something would change."""
-    answer = _needs(question, comparison)
+    answer = _needs(question, comparison) | _facts(question)
     return answer | ({"concerns": words} if (words := _concerns(question)) else {})
+
+
+def _facts(question: Question) -> Record:
+    """What this host has, if that is asked too; where it cannot be said, the deployer asks for it by itself."""
+    if not (wanted := question.request.get("facts")):
+        return {}
+    from .facts import facts_of  # needed only where something would change
+
+    with suppress(Trouble, OSError):
+        return {"facts": facts_of(question.eyes, wanted)}
+    return {}
 
 
 def _concerns(question: Question) -> list[str]:

@@ -135,7 +135,7 @@ def act(deployment: "Deployment", make: "Callable[[Sessions, Tell], Plan]", mann
     """Makes a plan, shows it, asks, applies it on the same connections, and ends the process with the report."""
     from fedikit.remote.sessions import Sessions
 
-    with Sessions(deployment) as sessions:
+    with Sessions(deployment, foreseeing=True) as sessions:
         with listening() as tell:
             plan = make(sessions, tell)
         if not manner.as_json:
@@ -145,7 +145,7 @@ def act(deployment: "Deployment", make: "Callable[[Sessions, Tell], Plan]", mann
                 present(plan, as_json=True)
             finish(not plan.has_errors)
         if plan.purpose == "apply":
-            say_what_stands_in_the_way(plan)
+            say_what_stands_in_the_way(plan, sessions)
         if not manner.yes and not confirmed(plan):
             click.echo("Nothing was changed.", err=True)
             sys.exit(1)

@@ -130,7 +130,7 @@ class Run:
         from fedikit.remote.sessions import Sessions
 
         self._close_sessions()
-        self._sessions = Sessions(wanted if isinstance(wanted, Deployment) else wanted.empty())
+        self._sessions = Sessions(wanted if isinstance(wanted, Deployment) else wanted.empty(), foreseeing=True)
         return self._sessions
 
     def _close_sessions(self) -> None:
@@ -194,7 +194,7 @@ class Run:
         """Says what would make the plan fail, before anything is done; stops there if the parameters say so."""
         from fedikit.doctor.examine import foresee  # needed only where something would change
 
-        diagnosis = foresee(plan)
+        diagnosis = foresee(plan, sessions=self._sessions)
         if diagnosis.is_clear:
             return
         if getattr(self.parameters, "obstacles", "say") == "stop" and not self.is_dry_run:
