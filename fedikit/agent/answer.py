@@ -8,7 +8,7 @@ from .blobs import Blobs
 from .change import Change, Comparison, Wish
 from .eyes import Eyes
 from .kinds import by_kind, kind_of
-from .ledger import Ledger, Record, describe, lock_holder
+from .ledger import NO_GENERATION, Ledger, Record, describe, lock_holder
 from .others import Others
 from .trouble import Trouble
 
@@ -22,6 +22,7 @@ class Question:
         self.ledger = ledger
         self.is_rollback = bool(request["op"] == "rollback")
         self.target = self._target() if self.is_rollback else None
+        self.generation = ledger.read_generation(self.target) if self.target is not None else NO_GENERATION
         self.wish = self._wish()
 
     @cached_property
@@ -48,7 +49,7 @@ class Question:
         if self.target is None:
             return Wish(_for_this_machine(self.request["items"]), purge, keep_drift)
         seals = {item["id"]: item["seal"] for item in self.request.get("items", ()) if "seal" in item}
-        return Wish(_for_this_machine(self.ledger.read_generation(self.target)["items"]), purge, keep_drift, seals)
+        return Wish(_for_this_machine(self.generation["items"]), purge, keep_drift, seals)
 
 
 def answer_to(question: Question, comparison: Comparison) -> Record:
@@ -72,6 +73,7 @@ def answer_to(question: Question, comparison: Comparison) -> Record:
     if question.target is not None:
         images = [_told(item) for item in question.wish.items if "layers" in item]
         answer |= {"target": question.target, "images": images}
+        answer |= {key: value for key, value in question.generation.items() if key == "checks"}
     return answer | _for_changes(question, comparison) if comparison.changes else answer
 
 

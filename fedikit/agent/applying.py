@@ -107,6 +107,8 @@ class Applying:
         self._keep_agent()
         convergence = Convergence(batch._replace(tell=self._telling(run["unit"])))
         convergence.run({**run, "note": self.order["note"], "identity": ledger.identity})
+        if checks := self.order.get("checks", {}).get(str(ledger.generation)):
+            ledger.keep_checks(checks)
         ledger.note_run({**run, "state": "done"})
         return 0 if self._forget_if_asked(ledger) else ledger.generation
 

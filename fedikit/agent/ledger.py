@@ -127,6 +127,12 @@ class Ledger:
                 move(item)
             write_record(self._generation_file(self.generation), record)
 
+    def keep_checks(self, checks: Record) -> None:
+        """Beside the newest wanted state: what the deployer will hold it against, should it come back to it."""
+        if self.generation:
+            record = self.read_generation(self.generation) | {"checks": checks}
+            write_record(self._generation_file(self.generation), record)
+
     # How the last run ended
 
     def last_run(self) -> Record | None:

@@ -19,6 +19,8 @@ LONGEST_STEP_SECONDS = 90_000
 """A day, and some; so long an agent may be at work on one thing."""
 MOST_PARTS = 20_000
 """How many parts an answer may have of a kind: changes, items, contents, packages."""
+MOST_CHECKS_BYTES = 256 * 1024
+"""How long the checks of one host may be, as they are sealed."""
 LONGEST_TEXT = 512 * 1024
 LONGEST_WORDS = 16 * 1024
 
@@ -161,6 +163,13 @@ class Facts(Message):
     resolves: bool | None
 
 
+class SealedChecks(Message):
+    """What the host keeps of checks: text that is looked into only once its seal fits."""
+
+    text: Annotated[str, Field(max_length=MOST_CHECKS_BYTES, pattern=r"^[ -~]*$")]
+    seal: Sha256
+
+
 class Answer(Message):
     """What would change on the host, and what would have to be sent."""
 
@@ -192,6 +201,8 @@ class Answer(Message):
     store: Annotated[tuple[Line, ...], Field(max_length=10 * MOST_PARTS)] = ()
     ours: Annotated[tuple[PackageName, ...], Field(max_length=MOST_PARTS)] = ()
     debs: Annotated[dict[PackageName, KeptDeb], Field(max_length=MOST_PARTS)] = Field(default_factory=dict)
+    checks: SealedChecks | None = None
+    """In a rollback, those that were kept with the generation."""
     facts: Facts | None = None
     """What the host has, if that was asked and something would change."""
 
@@ -451,7 +462,7 @@ _OUR_NAMES = {
     for message in (
         Answer, Change, Run, KeptDeb, ImageBuild, ItemEvent, Done, Trouble, Unconfirmed, Generation, Note, Status,
         Facts, Memory, DiskAt, Listener, Renamed, Health, UnitHealth, Moves, Counts, Drift, DiskHealth, Upgradable,
-        Listed,
+        Listed, SealedChecks,
     )
     for name in [*message.model_fields, message.__name__.lower()]
 }  # fmt: skip
