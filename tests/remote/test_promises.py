@@ -2,6 +2,8 @@
 
 import hmac
 import json
+import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -218,6 +220,12 @@ def test_a_plan_of_an_apply_promises_nothing_yet(stage: Stage, named: Wanted) ->
 # The verb and the runbook
 
 
+@pytest.fixture
+def ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a verb would end its process at once, the test goes on."""
+    monkeypatch.setattr(os, "_exit", sys.exit)
+
+
 def go_back(stage: Stage, *, as_json: bool) -> int:
     """The exit status of the verb."""
     environment = stage.environment
@@ -230,6 +238,7 @@ def go_back(stage: Stage, *, as_json: bool) -> int:
     return int(str(ended.value.code))
 
 
+@pytest.mark.usefixtures("ends")
 def test_the_verb_ends_well_only_if_what_served_then_serves_again(
     stage: Stage, named: Wanted, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -245,6 +254,7 @@ def test_the_verb_ends_well_only_if_what_served_then_serves_again(
     assert "shows “never there”" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("ends")
 def test_the_verb_fails_where_a_host_lies_and_says_so(
     stage: Stage, named: Wanted, capsys: pytest.CaptureFixture[str]
 ) -> None:
