@@ -27,13 +27,14 @@ if TYPE_CHECKING:
     from fedikit.results.verdict import Verdict
     from fedikit.status import read_status
     from fedikit.upgrade import apply_upgrade, make_upgrade
-    from fedikit.verify import verify_deployment
+    from fedikit.verify import verify_deployment, verify_rollback
 
 __version__ = "0.1.0"
 __all__ = [
     "ConfigurationError", "FedikitError", "Plan", "Report", "Sessions", "Status", "UpgradePlan", "UpgradeReport",
     "Verdict", "apply_plan", "apply_upgrade", "load_configuration", "load_environment", "load_plan", "make_plan",
     "make_removal", "make_rollback", "make_upgrade", "read_status", "save_plan", "verify_deployment",
+    "verify_rollback",
 ]  # fmt: skip
 _ROOMS = {
     "apply": ("apply_plan",),
@@ -48,7 +49,7 @@ _ROOMS = {
     "results.verdict": ("Verdict",),
     "status": ("read_status",),
     "upgrade": ("apply_upgrade", "make_upgrade"),
-    "verify": ("verify_deployment",),
+    "verify": ("verify_deployment", "verify_rollback"),
 }
 
 

@@ -18,10 +18,12 @@ from fedikit.events import (
     Tell,
     tell_nobody,
 )
+from fedikit.model.check import Check
 from fedikit.plan import planned_debs
 from fedikit.remote.hosts import side_by_side
 from fedikit.remote.messages import Done, ItemEvent
 from fedikit.remote.needs import packages_for
+from fedikit.remote.promises import MOST_CHECKS, Document, sealed
 from fedikit.remote.session import deployer_name, new_run
 from fedikit.remote.sessions import Asked, Sessions, failing_alone
 from fedikit.results.moves import waiting_in_vain, waits_of
@@ -201,8 +203,28 @@ class _Applying:
             "basis": planned.basis,
             "debs": [{"name": deb.name, "version": deb.version, "sha256": deb.sha256} for deb in asked.debs],
             "secrets": secrets,
+            "checks": self._sealed_checks(planned),
             "blobs": [{"sha256": sha256, "size": size} for sha256, size in blobs.items()],
         }
+
+    def _sealed_checks(self, planned: HostPlan) -> dict[str, Any]:
+        """What is kept with the generation that is reached, by its number: a new one, or the one that stood."""
+        checks = self._checks_of(planned)
+        if checks is None or len(checks) > MOST_CHECKS:
+            return {}
+        documents: dict[str, Any] = {}
+        for number in (planned.generation, planned.generation + 1):
+            about = {"deployment": self.plan.deployment.name, "host": planned.host, "generation": number}
+            if number and (kept := sealed(Document(**about, checks=checks), self.sessions.vault)):
+                documents[str(number)] = kept
+        return documents
+
+    def _checks_of(self, planned: HostPlan) -> tuple[Check, ...] | None:
+        """What the host will promise: what is deployed, or what it promised then; None where that is not known."""
+        if self.plan.purpose == "apply":
+            return self.plan.deployment.checks_on([planned.host])
+        promise = planned.promise
+        return promise.checks if promise and not promise.lack else None
 
     def _pieces(self, host: str, asked: Asked, blobs: dict[str, int]) -> Iterator[bytes]:
         total, done = sum(blobs.values()), 0

@@ -20,8 +20,9 @@ from fedikit.remote.hosts import on_hosts
 from fedikit.remote.messages import Answer, Change
 from fedikit.remote.needs import images_for, packages_for
 from fedikit.remote.payload import Payload
+from fedikit.remote.promises import Document, promise_of
 from fedikit.remote.sessions import Asked, Sessions, failing_alone
-from fedikit.results.plan import Drift, HostPlan, Plan, PlannedChange, PlannedDeb, Question
+from fedikit.results.plan import Drift, HostPlan, Plan, PlannedChange, PlannedDeb, Promise, Question
 from fedikit.secrets import Vault
 
 if TYPE_CHECKING:
@@ -163,6 +164,7 @@ class _Planning:
 
     def _read(self, host: str, asked: Asked) -> HostPlan:
         answer, payload = asked.answer, asked.payload
+        promise = self._promise(host, answer)
         asked.debs = packages_for(host, asked, self.sessions, self.tell)
         return HostPlan(
             host=host,
@@ -182,8 +184,19 @@ class _Planning:
             unfinished=answer.unfinished,
             refused=asked.refused,
             people=asked.people,
-            note="; ".join(words for words in (_note(answer), *answer.concerns) if words),
+            promise=promise,
+            note="; ".join(
+                words for words in (_note(answer), promise.lack if promise else "", *answer.concerns) if words
+            ),
         )
+
+    def _promise(self, host: str, answer: Answer) -> Promise | None:
+        """What the host served in the generation that it goes back to; nothing if that is none."""
+        target = answer.target if self.question.to is None else self.question.to
+        if self.question.purpose != "rollback" or not target:
+            return None
+        wanted = Document(deployment=self.sessions.deployment.name, host=host, generation=target, checks=())
+        return promise_of(answer, wanted, self.sessions.vault)
 
     def _planned(self, change: Change, payload: Payload) -> PlannedChange:
         """A change with what people want to see of it: the text that a file would have, what an image is."""

@@ -3,7 +3,10 @@
 It observes, compares, changes and reports. The deployer sends it over the connection; a host that has been
 changed before keeps it, by its hash.
 
-    main       claims the channel, reads the request, answers
+    main       claims the channel, reads the request, and has it served
+    answer     what is asked, and what is answered: what would change
+    at_once    what is no plan: status, facts, notes
+    order      an order: the lock, what comes with it, a session of its own; applying and upgrade_order carry it out
     channel    messages and blobs in, JSON lines out
     walk       the way down to a path, by descriptors, past no link that others than root could have made
     files      files and directories, held open and read in pieces

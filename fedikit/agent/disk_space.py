@@ -28,6 +28,11 @@ class Disk(NamedTuple):
     free_inodes: int
     """Both are 0 where the file system does not count them."""
 
+    @property
+    def room(self) -> dict[str, int]:
+        """In bytes: how large it is, and how much of it is free for people's data."""
+        return {"size": self.blocks * self.block, "free": self.available * self.block}
+
 
 def require_disk_space(root: str, sent: int, layers: list[Item]) -> None:
     """Trouble if what is sent, or what these layers of images become, does not fit."""
@@ -46,15 +51,13 @@ def require_disk_space(root: str, sent: int, layers: list[Item]) -> None:
 
 def disk_of_data(root: str) -> dict[str, int]:
     """How large the disk is that bears people's data, and how much of it is free for them; in bytes."""
-    disk = _disk_of(Files(root), DATA)
-    return {"size": disk.blocks * disk.block, "free": disk.available * disk.block}
+    return _disk_of(Files(root), DATA).room
 
 
 def disk_at(root: str, path: str) -> dict[str, int]:
     """Which disk a path is on, or will be, how large it is, and how much of it is free; in bytes, and in inodes."""
     disk = _disk_of(Files(root), path)
-    sizes = {"size": disk.blocks * disk.block, "free": disk.available * disk.block}
-    return {"device": disk.device, **sizes, "inodes": disk.inodes, "free_inodes": disk.free_inodes}
+    return {"device": disk.device, **disk.room, "inodes": disk.inodes, "free_inodes": disk.free_inodes}
 
 
 def disks(root: str) -> list[dict[str, Any]]:
@@ -62,9 +65,7 @@ def disks(root: str) -> list[dict[str, Any]]:
     found: dict[int, dict[str, Any]] = {}
     for place in ("/", CONTAINERS, DATA):
         disk = _disk_of(Files(root), place)
-        found.setdefault(
-            disk.device, {"place": place, "size": disk.blocks * disk.block, "free": disk.available * disk.block}
-        )
+        found.setdefault(disk.device, {"place": place, **disk.room})
     return list(found.values())
 
 
@@ -74,7 +75,7 @@ def _share_a_disk(one: Disk, other: Disk) -> bool:
 
 
 def _require(disk: Disk, name: str, wanted: int, words: str) -> None:
-    free = disk.available * disk.block
+    free = disk.room["free"]
     if wanted + SPARE_BYTES > free:
         raise Trouble(
             f"{words}, {free / 1e6:.1f} MB are free in {name}; nothing was done",

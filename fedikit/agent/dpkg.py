@@ -94,8 +94,10 @@ def holder_of_locks(eyes: Eyes) -> str:
 def _holder_of(eyes: Eyes, path: str) -> str:
     with suppress(FileNotFoundError, NotADirectoryError), _opened(eyes, path) as descriptor:
         asked = struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        from .kernel import described  # seldom needed
+
         held, _, _, _, process = struct.unpack(FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))
-        return "" if held == fcntl.F_UNLCK else name_of_process(process)
+        return "" if held == fcntl.F_UNLCK else described(process)
     return ""
 
 
@@ -103,12 +105,3 @@ def _holder_of(eyes: Eyes, path: str) -> str:
 def _opened(eyes: Eyes, path: str) -> Iterator[int]:
     with eyes.files.place(path) as (folder, name), folder.file(name) as file:
         yield file.descriptor
-
-
-def name_of_process(process: int) -> str:
-    """What people know a process by."""
-    try:
-        with open(f"/proc/{process}/comm", encoding="utf-8", errors="replace") as file:
-            return f"{file.read().strip()} (process {process})"
-    except OSError:
-        return f"process {process}"

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 Paragraph = dict[str, str]
 GONE = ("not-installed", "config-files")
 """What dpkg calls packages that are not there."""
+BEGUN = ("half-installed", "unpacked", "half-configured", "triggers-awaited", "triggers-pending")
+"""What it calls those with which it has begun, and not ended."""
 OF_ALL = ("all", "")
 
 

@@ -2,13 +2,13 @@
 
 import os
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from .dpkg_status import GONE, paragraph, with_update
 from .sight import ABSENT, BARRED, NUMBER, Sight, State, barred, row_of
 from .trouble import Trouble
-from .unit_state import PROPERTIES, state_of
+from .unit_state import PROPERTIES, condition_of, state_of
 
 __all__ = ["ABSENT", "BARRED", "Eyes", "State", "as_user", "barred"]
 ASK_SECONDS = 30
@@ -84,16 +84,26 @@ class Eyes(Sight):
         """Reads all units in one go."""
         if not names:
             return
-        command = ["systemctl", "show", "--property", ",".join(PROPERTIES), "--", *names]
-        blocks = self.ask(command).strip("\n").split("\n\n")
-        for name, block in zip(names, blocks, strict=True):
-            self._units[name] = dict(line.split("=", 1) for line in block.split("\n") if "=" in line)
+        self._units |= dict(zip(names, self.shown(names, PROPERTIES), strict=True))
+
+    def shown(self, names: list[str], properties: Sequence[str]) -> list[dict[str, str]]:
+        """These properties of each unit, in systemd's own words."""
+        told = self.ask(["systemctl", "show", "--property", ",".join(properties), "--", *names])
+        blocks = told.strip("\n").split("\n\n")
+        return [dict(line.split("=", 1) for line in block.split("\n") if "=" in line) for block in blocks]
 
     def unit(self, name: str) -> State:
         """What `unit_state.state_of` says of it."""
+        return state_of(self._unit(name))
+
+    def condition(self, name: str) -> State:
+        """What `unit_state.condition_of` says of it."""
+        return condition_of(self._unit(name))
+
+    def _unit(self, name: str) -> dict[str, str]:
         if name not in self._units:
             self.look_at_units([name])
-        return state_of(self._units[name])
+        return self._units[name]
 
     def is_unit_outdated(self, name: str) -> bool:
         """Whether systemd has another file of the unit in mind than the one on the disk; it looked it up before."""

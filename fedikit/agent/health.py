@@ -7,7 +7,6 @@ certificates  those of Caddy for sites of ours, as they lie there
 """
 
 import os
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -22,7 +21,6 @@ from .trouble import Trouble
 from .walk import Barred
 
 Item = dict[str, Any]
-PROPERTIES = ("LoadState", "ActiveState", "SubState", "NRestarts", "StateChangeTimestampMonotonic")
 COMPARED_BYTES = 1 << 20
 """How long a file may be for its lines to be counted."""
 CERTIFICATES = "/var/lib/caddy/.local/share/caddy/certificates"
@@ -61,41 +59,13 @@ def _look_ahead(eyes: Eyes, items: list[Item]) -> dict[Kind, str]:
 
 
 def _units(eyes: Eyes, entries: list[Record]) -> list[Record]:
+    """As systemd tells of each; what a timer starts is no item, and is told of where there is such a unit."""
     ours = {entry["item"]["name"]: entry for entry in entries}
     started = {f"{name.removesuffix('.timer')}.service" for name in ours if name.endswith(".timer")} - ours.keys()
-    shown = _shown(eyes, [*ours, *sorted(started)])
-    told = [{"name": name, **_condition(shown[name]), "reasons": _reasons(eyes, entry)} for name, entry in ours.items()]
-    return told + [
-        {"name": name, **_condition(shown[name]), "reasons": []}
-        for name in sorted(started)
-        if shown[name].get("LoadState") != "not-found"
-    ]
-
-
-def _shown(eyes: Eyes, names: list[str]) -> dict[str, dict[str, str]]:
-    """systemd's properties of each unit."""
-    if not names:
-        return {}
-    blocks = eyes.ask(["systemctl", "show", "--property", ",".join(PROPERTIES), "--", *names]).strip("\n").split("\n\n")
-    parts = ([line.partition("=") for line in block.splitlines()] for block in blocks)
-    return dict(zip(names, ({key: value for key, _, value in rows} for rows in parts), strict=True))
-
-
-def _condition(shown: dict[str, str]) -> Record:
-    """In a word, since when in seconds, and how often systemd had to start it again."""
-    restarts, since = shown.get("NRestarts", ""), shown.get("StateChangeTimestampMonotonic", "")
-    return {
-        "state": _state(shown),
-        "seconds": max(0.0, time.monotonic() - int(since) / 1e6) if since.isdigit() and int(since) else 0.0,
-        "restarts": int(restarts) if restarts.isdigit() else 0,
-    }
-
-
-def _state(shown: dict[str, str]) -> str:
-    load, sub = shown.get("LoadState", ""), shown.get("SubState", "")
-    if load in ("masked", "not-found"):
-        return {"masked": "masked", "not-found": "missing"}[load]
-    return "restarting" if sub == "auto-restart" else shown.get("ActiveState", "unknown")
+    eyes.look_at_units([*ours, *sorted(started)])
+    told = [{"name": name, **eyes.condition(name), "reasons": _reasons(eyes, entry)} for name, entry in ours.items()]
+    besides = [{"name": name, **eyes.condition(name), "reasons": []} for name in sorted(started)]
+    return told + [unit for unit in besides if unit["state"] != "missing"]
 
 
 # Drift
@@ -129,13 +99,8 @@ def _counted(eyes: Eyes, item: Item, blobs: Blobs) -> str:
     there = eyes.beginning(item["path"], COMPARED_BYTES)
     if there is None:
         return "content"
-    was, present = _lines(_content(blobs.path(sha256))), _lines(there)
+    was, present = _lines(blobs.read(sha256)), _lines(there)
     return f"content: +{_more(present, was)} −{_more(was, present)} lines"
-
-
-def _content(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()
 
 
 def _lines(content: bytes) -> dict[bytes, int]:

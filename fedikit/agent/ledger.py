@@ -127,6 +127,12 @@ class Ledger:
                 move(item)
             write_record(self._generation_file(self.generation), record)
 
+    def keep_checks(self, checks: Record) -> None:
+        """Beside the newest wanted state: what the deployer will hold it against, should it come back to it."""
+        if self.generation:
+            record = self.read_generation(self.generation) | {"checks": checks}
+            write_record(self._generation_file(self.generation), record)
+
     # How the last run ended
 
     def last_run(self) -> Record | None:
@@ -307,12 +313,10 @@ def _read_holder(file: TextIO) -> Record:
 
 def beginning_of(pid: int) -> str:
     """When a process began, in the kernel's ticks: a number is used again, but not with the same beginning."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            fields = file.read().rpartition(") ")[2].split()
-    except OSError:
-        return ""
-    return "" if fields[0] == "Z" else fields[19]
+    from .kernel import stat_of  # seldom needed
+
+    fields = stat_of(pid)
+    return fields[19] if fields and fields[0] != "Z" else ""
 
 
 def is_at_work(holder: Record) -> bool:

@@ -8,6 +8,7 @@ import os
 import socket
 import time
 
+from . import kernel
 from .dbus import Writer, call
 
 BOOTED = "/run/systemd/system"
@@ -54,9 +55,8 @@ def _is_in(name: str) -> bool:
     """Waits until this process is in the scope: systemd moves it a moment after it said yes."""
     deadline = time.monotonic() + MOVING_SECONDS
     while time.monotonic() < deadline:
-        with open(CONTROL_GROUP) as file:
-            if f"/{name}" in file.read():
-                return True
+        if f"/{name}" in kernel.text(CONTROL_GROUP):
+            return True
         time.sleep(LOOK_SECONDS)
     return False
 

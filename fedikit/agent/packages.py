@@ -229,16 +229,6 @@ def _providers(installed: dict[str, Paragraph]) -> Providers:
     return providers
 
 
-def release(eyes: Eyes) -> dict[str, str]:
-    """Which release of Debian this is, and for which machines."""
-    lines = eyes.read("/etc/os-release").decode(errors="replace").splitlines()
-    fields = dict(line.split("=", 1) for line in lines if "=" in line)
-    return {
-        "codename": fields.get("VERSION_CODENAME", "").strip('"'),
-        "architecture": eyes.ask(["dpkg", "--print-architecture"]).strip(),
-    }
-
-
 def accounts(eyes: Eyes) -> dict[str, list[str]]:
     """The system's own users and groups: packages make no others."""
     return {

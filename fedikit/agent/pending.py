@@ -6,10 +6,10 @@ restarts that it takes finds them again.
 
 import os
 import re
-from collections.abc import Iterator
 
 from .bystander import LISTS, UNIT_FOLDERS
 from .eyes import Eyes
+from .kernel import MOST, processes, text
 from .kinds import kind_of
 from .ledger import Ledger, Record
 from .others import Others
@@ -20,8 +20,6 @@ CODE = re.compile(r"^\S+ ..x. \S+ \S+ \S+ +/(?:usr|lib|lib64|bin|sbin|opt)/.* \(
 SERVICE = re.compile(
     r"^\d+:[^:\n]*:/system\.slice/(?:[^/\n]+\.slice/)*([A-Za-z0-9:_.@\\-]+\.service)(?:/|$)", re.MULTILINE
 )
-MOST = 8 << 20
-"""So much is read of what the kernel tells of a process, which may have made it long."""
 STEP = re.compile(r"Inst ([a-z0-9][a-z0-9+.-]+) \[(\S+)\] \((\S+) ([^)]*)\)")
 APT_LISTS = "/var/lib/apt/lists"
 WITHOUT_LOCKS = ("--option", "Debug::NoLocking=true", "--option", "Dir::Cache::pkgcache=", "--option",
@@ -44,7 +42,7 @@ def pending(eyes: Eyes, ledger: Ledger) -> Record:
         "old_ours": sorted(ours),
         "old_others": sorted(old - ours),
         "reboot": why_to_reboot(eyes),
-        "boot": _first_line(eyes, BOOT),
+        "boot": text(BOOT, eyes.root).partition("\n")[0],
     }
 
 
@@ -62,26 +60,21 @@ def listed(eyes: Eyes) -> list[Record] | None:
 
 def units_with_old_code(eyes: Eyes) -> set[str]:
     """The services of which a process runs code that is gone from the disk; what belongs to no service is left out."""
-    return {unit for process in _processes(eyes) if _runs_old_code(process) and (unit := _unit_of(process))}
+    old = (process for process in processes(eyes.root) if _runs_old_code(process, eyes.root))
+    return {unit for process in old if (unit := _unit_of(process, eyes.root))}
 
 
 def may_be_restarted(unit: str) -> bool:
     return not NEVER.fullmatch(unit)
 
 
-def _processes(eyes: Eyes) -> Iterator[str]:
-    """The kernel's folder of each process."""
-    proc = eyes.real("/proc")
-    if os.path.isdir(proc):
-        yield from (os.path.join(proc, name) for name in os.listdir(proc) if name.isdigit())
+def _runs_old_code(process: str, root: str) -> bool:
+    return bool(CODE.search(text(f"/proc/{process}/maps", root)))
 
 
-def _runs_old_code(process: str) -> bool:
-    return bool(CODE.search(_text(f"{process}/maps")))
-
-
-def _unit_of(process: str) -> str:
-    found = SERVICE.search(_text(f"{process}/cgroup"))
+def _unit_of(process: str, root: str) -> str:
+    """A service of the system's: what people run in sessions of theirs is none."""
+    found = SERVICE.search(text(f"/proc/{process}/cgroup", root))
     return found[1] if found else ""
 
 
@@ -130,16 +123,3 @@ def _flavour(release: str) -> str:
 
 def _numbers(version: str) -> list[int]:
     return [int(digits) for digits in re.findall(r"\d+", version)]
-
-
-def _first_line(eyes: Eyes, path: str) -> str:
-    return _text(eyes.real(path)).partition("\n")[0]
-
-
-def _text(path: str) -> str:
-    """A file of the kernel's; nothing of a process that has ended meanwhile."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(MOST)
-    except OSError:
-        return ""

@@ -7,9 +7,9 @@ group.
 
 import os
 import time
-from contextlib import suppress
 
 from .eyes import Eyes
+from .kernel import stat_of, text
 
 LOOK_SECONDS = 0.05
 QUIET_LOOKS = 4
@@ -20,7 +20,7 @@ UNSEEN_SECONDS = 0.5
 BUSY_MICROSECONDS = 1000
 """The time of the processor between two looks from where on a unit is at work: one in fifty."""
 GROUPS = "/sys/fs/cgroup"
-AT_WORK = ("R", "D")
+AT_WORK = (["R"], ["D"])
 """The states of a process that runs, or would if it were its turn, and of one that waits for a disk."""
 
 
@@ -52,18 +52,9 @@ def _wait_until_quiet(folders: list[str]) -> None:
 
 def _used(folder: str) -> int:
     """Microseconds of the processor that the group's processes have taken so far."""
-    with suppress(OSError), open(f"{folder}/cpu.stat", encoding="ascii") as lines:
-        return int(next(line.split()[1] for line in lines if line.startswith("usage_usec")))
-    return 0
+    lines = text(f"{folder}/cpu.stat").splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith("usage_usec")), 0)
 
 
 def _is_at_work(folder: str) -> bool:
-    with suppress(OSError), open(f"{folder}/cgroup.procs", encoding="ascii") as processes:
-        return any(_state_of(process.strip()) in AT_WORK for process in processes)
-    return False
-
-
-def _state_of(process: str) -> str:
-    with suppress(OSError), open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
-        return file.read().rpartition(") ")[2][:1]
-    return ""
+    return any(stat_of(process)[:1] in AT_WORK for process in text(f"{folder}/cgroup.procs").split())

@@ -57,8 +57,7 @@ def patience(eyes: Eyes, verb: str, name: str) -> int:
 
 
 def _shown(eyes: Eyes, name: str) -> dict[str, str]:
-    lines = eyes.ask(["systemctl", "show", "--property", ",".join(PROPERTIES), "--", name]).splitlines()
-    return {key: value for key, _, value in (line.partition("=") for line in lines)}
+    return eyes.shown([name], PROPERTIES)[0]
 
 
 def _patience(shown: dict[str, str], verb: str) -> int:

@@ -17,6 +17,8 @@ SEVERAL = 2
 ENABLED = ("enabled", "enabled-runtime", "static", "generated", "transient", "alias", "indirect")
 FIXED = ("static", "generated", "transient")
 """Units of which nobody can say whether they start at boot but what made them."""
+ABSENCES = {"masked": "masked", "not-found": "missing"}
+"""How systemd says that a unit cannot be, and the word for that."""
 BROKEN = ("bad-setting", "error")
 
 
@@ -34,7 +36,7 @@ def state_of(shown: dict[str, str]) -> State:
     load, active = shown["LoadState"], shown["ActiveState"]
     fallen = _fallen(shown)
     return {
-        "exists": load not in ("not-found", "masked"),
+        "exists": load not in ABSENCES,
         "active": active in ("active", "reloading", "activating") and not fallen,
         "enabled": shown["UnitFileState"] in ENABLED,
         "is_fixed": shown["UnitFileState"] in FIXED,
@@ -45,6 +47,23 @@ def state_of(shown: dict[str, str]) -> State:
         "fallen": fallen,
         "is_unsteady": bool(fallen) and active != "failed" and shown["SubState"] != FALLEN_OVER,
     }
+
+
+def condition_of(shown: dict[str, str]) -> State:
+    """How a unit is, in a word, for how many seconds, and how often systemd had to start it again."""
+    since = _number(shown, "StateChangeTimestampMonotonic")
+    return {
+        "state": _word_for(shown),
+        "seconds": max(0.0, time.monotonic() - since / 1e6) if since else 0.0,
+        "restarts": _number(shown, "NRestarts"),
+    }
+
+
+def _word_for(shown: dict[str, str]) -> str:
+    load = shown["LoadState"]
+    if load in ABSENCES:
+        return ABSENCES[load]
+    return "restarting" if shown["SubState"] == FALLEN_OVER else shown["ActiveState"]
 
 
 def _unmasking(shown: dict[str, str]) -> str:

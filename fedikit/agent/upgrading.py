@@ -13,12 +13,13 @@ from binascii import b2a_base64
 from .batch import Batch, Tell
 from .blobs import Blobs
 from .change import Change, Comparison, Packages, Wish
+from .distribution import release
 from .eyes import Eyes
 from .hands import Hands
 from .kinds import package
 from .ledger import Ledger, Record, contents_of, describe, lock_holder
 from .others import Others
-from .packages import end_interrupted, install, on_hold, parse_status, release
+from .packages import end_interrupted, install, on_hold, parse_status
 from .parting import Parting
 from .pending import may_be_restarted, pending
 from .systemd import tell as tell_systemd

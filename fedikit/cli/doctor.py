@@ -8,6 +8,7 @@ from fedikit.cli.options import load, options
 from fedikit.cli.output import finish, present
 
 if TYPE_CHECKING:
+    from fedikit.remote.sessions import Sessions
     from fedikit.results.plan import Plan
 
 
@@ -23,11 +24,11 @@ def doctor(configuration: str | None, environment: str, limit: tuple[str, ...], 
     finish(diagnosis.is_clear)
 
 
-def say_what_stands_in_the_way(plan: "Plan") -> None:
+def say_what_stands_in_the_way(plan: "Plan", sessions: "Sessions") -> None:
     """Says, on standard error, what would make this plan fail, or what is checked after it."""
     from fedikit.display.drawing import lines_of
     from fedikit.doctor.examine import foresee
 
-    diagnosis = foresee(plan)
+    diagnosis = foresee(plan, sessions=sessions)
     if not diagnosis.is_clear:
         click.echo("\n".join(lines_of(diagnosis)), err=True)

@@ -135,7 +135,7 @@ def act(deployment: "Deployment", make: "Callable[[Sessions, Tell], Plan]", mann
     """Makes a plan, shows it, asks, applies it on the same connections, and ends the process with the report."""
     from fedikit.remote.sessions import Sessions
 
-    with Sessions(deployment) as sessions:
+    with Sessions(deployment, foreseeing=True) as sessions:
         with listening() as tell:
             plan = make(sessions, tell)
         if not manner.as_json:
@@ -145,7 +145,7 @@ def act(deployment: "Deployment", make: "Callable[[Sessions, Tell], Plan]", mann
                 present(plan, as_json=True)
             finish(not plan.has_errors)
         if plan.purpose == "apply":
-            say_what_stands_in_the_way(plan)
+            say_what_stands_in_the_way(plan, sessions)
         if not manner.yes and not confirmed(plan):
             click.echo("Nothing was changed.", err=True)
             sys.exit(1)
@@ -153,10 +153,29 @@ def act(deployment: "Deployment", make: "Callable[[Sessions, Tell], Plan]", mann
 
         with listening() as tell:
             report: Report = apply_plan(plan, sessions=sessions, tell=tell)
+    if plan.purpose == "rollback" and report.succeeded:
+        finish_rollback(plan, report, manner)
     present(report, as_json=manner.as_json)
     if not manner.as_json and plan.purpose == "apply" and report.succeeded:
         show_services(deployment, limit=tuple(plan.hosts))
     finish(report.succeeded)
+
+
+def finish_rollback(plan: "Plan", report: "Report", manner: Manner) -> None:
+    """Checks from outside what hosts promised in the generation that they are back at, and ends the process."""
+    from fedikit.verify import verify_rollback  # needed only now
+
+    if not manner.as_json:
+        present(report, as_json=False)
+    with listening() as tell:
+        verdict = verify_rollback(plan, tell=tell)
+    for words in plan.unpromised:
+        click.echo(f"not checked: {words}", err=True)
+    if manner.as_json:
+        present(report.model_copy(update={"verdict": verdict}), as_json=True)
+    elif verdict.results:
+        present(verdict, as_json=False)
+    finish(verdict.passed and not plan.has_forgeries)
 
 
 def show_services(deployment: "Deployment", *, limit: "Sequence[str]") -> None:

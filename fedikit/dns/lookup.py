@@ -11,7 +11,7 @@ from fedikit.results.names import NameFound, NamesFound
 from fedikit.verify.names import addresses_of
 from fedikit.verify.words import Unmet
 
-AT_A_TIME = 16
+AT_A_TIME = 64
 PATIENCE = 3.0
 """Seconds for one name; all are asked side by side."""
 

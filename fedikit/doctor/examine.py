@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from fedikit.dns.lookup import look_up_names
 from fedikit.doctor.deployer import examine_deployer
-from fedikit.doctor.host import HostFindings, paths_of
-from fedikit.doctor.ports import judge_ports, ports_of
+from fedikit.doctor.host import HostFindings
+from fedikit.doctor.ports import judge_ports
 from fedikit.environment.environment import Environment
 from fedikit.environment.load import load_catalogue
 from fedikit.errors import ConnectionFailed, FedikitError, HostError
@@ -16,7 +16,8 @@ from fedikit.model.deployment import Deployment
 from fedikit.remote.hosts import names_of_hosts, on_hosts
 from fedikit.remote.messages import Facts
 from fedikit.remote.session import Session
-from fedikit.remote.sessions import failing_alone
+from fedikit.remote.sessions import Sessions, Told, failing_alone
+from fedikit.remote.wanted_facts import ports_of, wanted_facts
 from fedikit.results.diagnosis import Diagnosis, Finding
 from fedikit.results.plan import Plan
 
@@ -38,43 +39,48 @@ def diagnose(environment: Environment, deployment: Deployment, *, limit: Sequenc
         return Diagnosis(findings=(*examine_deployer(deployment), *hosts, *names.result()))
 
 
-def foresee(plan: Plan) -> Diagnosis:
-    """Only what would make the plan fail, or what is checked after it. Quick; nothing is raised.
+def foresee(plan: Plan, *, sessions: Sessions | None = None) -> Diagnosis:
+    """Only what would make the plan fail, or what is checked after it. Nothing is raised.
 
-    Where nothing would change, nobody is asked.
+    `sessions`: those that the plan was made with. What hosts told on them is not asked again, so that only names are
+    looked up, for four seconds at most. Where nothing would change, nobody is asked.
     """
     deployment, hosts = plan.deployment, [name for name, host in plan.hosts.items() if host.is_changeable]
     if not hosts:
         return Diagnosis(findings=())
+    told = sessions.told if sessions else {}
     with ThreadPoolExecutor(max_workers=1) as aside:
         names = aside.submit(lambda: list(_names(deployment, hosts)))
-        asked = on_hosts(deployment, hosts, lambda host: _examine(deployment, host, ""))
+        asked = on_hosts(deployment, hosts, lambda host: _examine(deployment, host, "", told.get(host)))
         findings = [*(finding for findings in asked.values() for finding in findings), *names.result()]
         return Diagnosis(findings=tuple(finding for finding in findings if finding.state == "obstacle"))
 
 
-def _examine(deployment: Deployment, host: str, authority: str) -> list[Finding]:
-    """All that is to be said of one host; if it cannot be asked, why."""
-    state, ports = deployment.hosts[host], ports_of(deployment, host)
-    has_sites = bool({80, 443} & set(ports))
+def _examine(deployment: Deployment, host: str, authority: str, told: Told | None = None) -> list[Finding]:
+    """All that is to be said of one host; if it has told nothing yet and cannot be asked, why."""
     try:
-        facts, now = _ask(deployment, host, ports, authority if has_sites else "")
+        return _judged(deployment, host, told or _ask(deployment, host, authority))
     except FedikitError as error:
         matter = "SSH" if isinstance(error, ConnectionFailed) else "agent"
         words = error.message if isinstance(error, HostError) else str(error)
         return [Finding(host=host, matter=matter, state="obstacle", seen=words, remedy=error.hint)]
+
+
+def _judged(deployment: Deployment, host: str, told: Told) -> list[Finding]:
+    state, ports = deployment.hosts[host], ports_of(deployment, host)
     memory = {name: application.memory_megabytes for name, application in load_catalogue().items()}
-    findings = HostFindings(host, state, facts, now=now).all(memory)
-    return [*findings, *judge_ports(host, state, ports, facts)]
+    findings = HostFindings(host, state, told.facts, now=told.time).all(memory)
+    return [*findings, *judge_ports(host, state, ports, told.facts)]
 
 
-def _ask(deployment: Deployment, host: str, ports: list[int], authority: str) -> tuple[Facts, float]:
-    """What the host said, and what time it was here then."""
-    state = deployment.hosts[host]
-    request = {"op": "facts", "deployment": deployment.name, "paths": paths_of(state), "ports": ports}
-    with failing_alone(host), Session(host, state.connection) as session:
-        facts = session.ask(request | {"resolve": authority}, Facts)
-        return facts, time.time()
+def _ask(deployment: Deployment, host: str, authority: str) -> Told:
+    """What the host says; of the authority only where there will be web sites."""
+    wanted = wanted_facts(deployment, host)
+    resolve = authority if {80, 443} & set(wanted["ports"]) else ""
+    request = {"op": "facts", "deployment": deployment.name, **wanted, "resolve": resolve}
+    with failing_alone(host), Session(host, deployment.hosts[host].connection) as session:
+        facts = session.ask(request, Facts)
+        return Told(facts, time.time())
 
 
 def _names(deployment: Deployment, limit: Sequence[str]) -> Iterator[Finding]:

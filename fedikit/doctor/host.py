@@ -6,6 +6,7 @@ from typing import Literal
 from fedikit.model.host import DirectoryHost, HostState, Ssh
 from fedikit.model.ssh_server import is_ip_address
 from fedikit.remote.messages import DiskAt, Facts
+from fedikit.remote.wanted_facts import has_images
 from fedikit.results.diagnosis import Finding
 
 RELEASES = ("bookworm", "trixie")
@@ -16,17 +17,6 @@ LEAST_INODES = 2000
 CLOCK_OBSTACLE, CLOCK_NOTE = 300.0, 10.0
 """Seconds by which a clock may be wrong: signatures and certificates stand no more than the first."""
 State = Literal["well", "note", "obstacle"]
-
-
-def paths_of(state: HostState) -> list[str]:
-    """The paths whose disks matter: fedikit's own, those of packages and data, and those of containers."""
-    containers = ["/var/lib/containers"] if has_images(state) else []
-    directories = [path for item in state.items if getattr(item, "data", False) and (path := getattr(item, "path", ""))]
-    return list(dict.fromkeys(["/", "/var/lib/fedikit", "/tmp", *containers, *directories]))[:50]  # noqa: S108
-
-
-def has_images(state: HostState) -> bool:
-    return any(item.has_image for item in state.items)
 
 
 class HostFindings:

@@ -1,25 +1,10 @@
-"""The ports that a deployment will listen at on a host, and who listens there that is not of it."""
+"""Who listens at the ports that a deployment will listen at on a host, and is not of it."""
 
-import re
 from collections.abc import Iterator
 
-from fedikit.model.deployment import Deployment
 from fedikit.model.host import HostState
 from fedikit.remote.messages import Facts, Listener
 from fedikit.results.diagnosis import Finding
-
-WEB = (80, 443)
-_LOCAL = re.compile(r"\b(?:127\.0\.0\.1|localhost):([0-9]{2,5})\b")
-
-
-def ports_of(deployment: Deployment, host: str) -> list[int]:
-    """Those of the web, if a name leads there, and those that its files name at 127.0.0.1."""
-    state = deployment.hosts[host]
-    addresses = state.connection.public_addresses
-    web = WEB if any(record.address in addresses for record in deployment.dns) else ()
-    texts = (getattr(item, "content", None) for item in state.items)
-    local = {int(port) for text in texts if isinstance(text, str) for port in _LOCAL.findall(text)}
-    return sorted({*web, *(port for port in local if 0 < port < 65536)})
 
 
 def judge_ports(host: str, state: HostState, wanted: list[int], facts: Facts) -> Iterator[Finding]:

@@ -147,6 +147,12 @@ class Deployment(Value):
         deployment = self.model_copy(update={"hosts": hosts, "lock": lock})
         return deployment.with_given(self.given)
 
+    def checks_on(self, hosts: Sequence[str]) -> tuple[Check, ...]:
+        """The checks of what is placed on these hosts."""
+        placed = {application for host in hosts for application in self.hosts[host].applications}
+        ours = (check for check in self.checks if check.application in placed)
+        return tuple(check for check in ours if getattr(check, "host", hosts[0]) in hosts)
+
     def mermaid(self) -> str:
         """The deployment as a Mermaid diagram."""
         return mermaid(self.hosts, self.dns)

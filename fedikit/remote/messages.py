@@ -19,6 +19,8 @@ LONGEST_STEP_SECONDS = 90_000
 """A day, and some; so long an agent may be at work on one thing."""
 MOST_PARTS = 20_000
 """How many parts an answer may have of a kind: changes, items, contents, packages."""
+MOST_CHECKS_BYTES = 256 * 1024
+"""How long the checks of one host may be, as they are sealed."""
 LONGEST_TEXT = 512 * 1024
 LONGEST_WORDS = 16 * 1024
 
@@ -110,6 +112,64 @@ class ImageBuild(Message):
         return [self.manifest, self.config, *self.layers]
 
 
+class Memory(Message):
+    """The host's memory, in bytes; nothing where its kernel does not tell."""
+
+    total: Size = 0
+    available: Size = 0
+    swap: Size = 0
+
+
+class DiskAt(Message):
+    """The disk that a path is on."""
+
+    device: Annotated[int, Field(ge=0, lt=1 << 64)]
+    size: Annotated[int, Field(ge=0, le=1 << 60)]
+    free: Annotated[int, Field(ge=0, le=1 << 60)]
+    inodes: Annotated[int, Field(ge=0, lt=1 << 64)]
+    free_inodes: Annotated[int, Field(ge=0, lt=1 << 64)]
+
+
+class Listener(Message):
+    """A program that listens at a port."""
+
+    protocol: Literal["tcp", "udp"]
+    port: Annotated[int, Field(ge=1, le=65535)]
+    is_local: bool
+    program: ShortLine
+    unit: ShortLine
+
+
+class Facts(Message):
+    """What the host has."""
+
+    event: Literal["facts"]
+    codename: Codename | Literal[""]
+    architecture: Architecture | Literal[""]
+    python: Annotated[str, Field(pattern=r"^[0-9.]{1,20}$")]
+    is_root: bool
+    clock: Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)]
+    is_clock_synchronized: bool | None
+    memory: Memory
+    disks: Annotated[dict[Line, DiskAt], Field(max_length=100)]
+    listeners: Annotated[tuple[Listener, ...], Field(max_length=200)]
+    systemd: ShortLine
+    failed_units: Annotated[tuple[ShortLine, ...], Field(max_length=20)]
+    kernel: ShortLine
+    has_cgroup2: bool
+    has_overlayfs: bool
+    unfinished_packages: Annotated[tuple[ShortLine, ...], Field(max_length=20)]
+    dpkg_journal: Count
+    resolves: bool | None
+
+
+class SealedChecks(Message):
+    """What the host keeps of checks: text that is looked into only once its seal fits."""
+
+    text: Annotated[str, Field(max_length=MOST_CHECKS_BYTES, pattern=r"^[ -~]*$")]
+    seal: Sha256
+
+
 class Answer(Message):
     """What would change on the host, and what would have to be sent."""
 
@@ -141,6 +201,10 @@ class Answer(Message):
     store: Annotated[tuple[Line, ...], Field(max_length=10 * MOST_PARTS)] = ()
     ours: Annotated[tuple[PackageName, ...], Field(max_length=MOST_PARTS)] = ()
     debs: Annotated[dict[PackageName, KeptDeb], Field(max_length=MOST_PARTS)] = Field(default_factory=dict)
+    checks: SealedChecks | None = None
+    """In a rollback, those that were kept with the generation."""
+    facts: Facts | None = None
+    """What the host has, if that was asked and something would change."""
 
 
 class Listed(Message):
@@ -344,57 +408,6 @@ class Status(Message):
     upgrades: Upgradable | None = None
 
 
-class Memory(Message):
-    """The host's memory, in bytes; nothing where its kernel does not tell."""
-
-    total: Size = 0
-    available: Size = 0
-    swap: Size = 0
-
-
-class DiskAt(Message):
-    """The disk that a path is on."""
-
-    device: Annotated[int, Field(ge=0, lt=1 << 64)]
-    size: Annotated[int, Field(ge=0, le=1 << 60)]
-    free: Annotated[int, Field(ge=0, le=1 << 60)]
-    inodes: Annotated[int, Field(ge=0, lt=1 << 64)]
-    free_inodes: Annotated[int, Field(ge=0, lt=1 << 64)]
-
-
-class Listener(Message):
-    """A program that listens at a port."""
-
-    protocol: Literal["tcp", "udp"]
-    port: Annotated[int, Field(ge=1, le=65535)]
-    is_local: bool
-    program: ShortLine
-    unit: ShortLine
-
-
-class Facts(Message):
-    """What the host has."""
-
-    event: Literal["facts"]
-    codename: Codename | Literal[""]
-    architecture: Architecture | Literal[""]
-    python: Annotated[str, Field(pattern=r"^[0-9.]{1,20}$")]
-    is_root: bool
-    clock: Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)]
-    is_clock_synchronized: bool | None
-    memory: Memory
-    disks: Annotated[dict[Line, DiskAt], Field(max_length=100)]
-    listeners: Annotated[tuple[Listener, ...], Field(max_length=200)]
-    systemd: ShortLine
-    failed_units: Annotated[tuple[ShortLine, ...], Field(max_length=20)]
-    kernel: ShortLine
-    has_cgroup2: bool
-    has_overlayfs: bool
-    unfinished_packages: Annotated[tuple[ShortLine, ...], Field(max_length=20)]
-    dpkg_journal: Count
-    resolves: bool | None
-
-
 Said = (
     Answer
     | ItemEvent
@@ -449,7 +462,7 @@ _OUR_NAMES = {
     for message in (
         Answer, Change, Run, KeptDeb, ImageBuild, ItemEvent, Done, Trouble, Unconfirmed, Generation, Note, Status,
         Facts, Memory, DiskAt, Listener, Renamed, Health, UnitHealth, Moves, Counts, Drift, DiskHealth, Upgradable,
-        Listed,
+        Listed, SealedChecks,
     )
     for name in [*message.model_fields, message.__name__.lower()]
 }  # fmt: skip

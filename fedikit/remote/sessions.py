@@ -1,17 +1,19 @@
 """Sessions: the open connections to a deployment's hosts, from the question what would change to the order."""
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fedikit.errors import AgentFailed, FedikitError
 from fedikit.model.account import Account
 from fedikit.model.deployment import Deployment
-from fedikit.remote.messages import Answer
+from fedikit.remote.messages import Answer, Facts
 from fedikit.remote.payload import Payload, encode, identity_of
 from fedikit.remote.session import Session
+from fedikit.remote.wanted_facts import wanted_facts
 from fedikit.results.identity import former_accounts, refusals, refused_accounts
 from fedikit.results.plan import Question
 from fedikit.secrets import Vault
@@ -49,6 +51,13 @@ class Asked:
         return blobs | {deb.sha256: deb.size for deb in self.debs_to_send}
 
 
+class Told(NamedTuple):
+    """What a host told of itself, and what time it was here then."""
+
+    facts: Facts
+    time: float
+
+
 class Sessions:
     """The sessions of a deployment's hosts. A context manager that `make_plan` and `apply_plan` may share:
 
@@ -56,10 +65,14 @@ class Sessions:
             apply_plan(make_plan(deployment, sessions=sessions), sessions=sessions)
 
     Then an apply is no second contact. Without it each opens its own, and closes it.
+
+    With `foreseeing`, each host that would be changed tells, with its answer, what it has: `told`, by the host's name.
     """
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: Deployment, *, foreseeing: bool = False) -> None:
         self.deployment = deployment
+        self.told: dict[str, Told] = {}
+        self._foreseeing = foreseeing
         self.vault = Vault.of(deployment)
         self.store = Store()
         self._images: Images | None = None
@@ -98,12 +111,18 @@ class Sessions:
             session = Session(host, state.connection)
             try:
                 answer = session.ask(self._request(question, payload, identity), Answer)
+                self._note_facts(host, answer)
             except BaseException:
                 session.close()
                 raise
         for image in answer.images:  # in a rollback: what the store has of the images of that generation
             payload.files |= self.images.sizes_of(image.manifest)
         return Asked(session, payload, answer, *_said_of(answer, identity, state.accounts, question))
+
+    def _note_facts(self, host: str, answer: Answer) -> None:
+        if answer.facts:
+            with self._guard:
+                self.told[host] = Told(answer.facts, time.time())
 
     def keep(self, host: str, asked: Asked) -> None:
         """Holds a session open, so that its agent can be given an order."""
@@ -133,6 +152,8 @@ class Sessions:
             request["purge"] = True
         if question.drift == "keep":
             request["keep_drift"] = True
+        if self._foreseeing and question.purpose == "apply":
+            request["facts"] = wanted_facts(self.deployment, payload.host)
         if question.to is not None:
             request["to"] = question.to
         return request

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from fedikit.errors import FedikitError
+from fedikit.model.check import Check
 from fedikit.model.deployment import Deployment
 from fedikit.model.item import class_of
 from fedikit.model.value import HostName, Value, digest_of
@@ -70,6 +71,15 @@ class ImageParts(Value):
     """All of these together, in bytes."""
 
 
+class Promise(Value):
+    """What a generation promised to its users, by the checks that were kept with it; or why there are none."""
+
+    checks: tuple[Check, ...] = ()
+    lack: str = ""
+    is_forged: bool = False
+    """Whether the host shows others than it was given."""
+
+
 class HostPlan(Value):
     """What would change on one host."""
 
@@ -101,6 +111,8 @@ class HostPlan(Value):
     """Why it is not to be changed, though it could be: what people or data know it by would be another."""
     people: tuple[str, ...] = ()
     """What becomes of initial users who are none any more, in a sentence each."""
+    promise: Promise | None = None
+    """In a rollback, what is checked when the host is back; nothing if it goes back to nothing."""
     error: str = ""
     """Why the host could not be planned."""
     seconds: float = 0.0
@@ -172,6 +184,21 @@ class Plan(Question):
     @property
     def may_lose_data(self) -> bool:
         return any(host.may_lose_data for host in self.hosts.values())
+
+    @property
+    def promises(self) -> dict[HostName, Promise]:
+        """What the hosts that go back promised."""
+        return {name: host.promise for name, host in self.hosts.items() if host.promise and host.is_changeable}
+
+    @property
+    def unpromised(self) -> tuple[str, ...]:
+        """Where nothing is to be checked after a rollback, and why, in a line each."""
+        return tuple(f"{name}: {promise.lack}" for name, promise in self.promises.items() if promise.lack)
+
+    @property
+    def has_forgeries(self) -> bool:
+        """Whether a host shows other checks than it was given."""
+        return any(promise.is_forged for promise in self.promises.values())
 
     @property
     def digest(self) -> str:

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from fedikit.model.value import HostName, Value
+from fedikit.results.verdict import Verdict
 
 
 class ItemReport(Value):
@@ -38,6 +39,8 @@ class Report(Value):
     run: str
     hosts: dict[HostName, HostReport]
     seconds: float
+    verdict: Verdict | None = None
+    """After a rollback: whether what served then serves again."""
 
     @property
     def succeeded(self) -> bool:

@@ -130,7 +130,7 @@ class Run:
         from fedikit.remote.sessions import Sessions
 
         self._close_sessions()
-        self._sessions = Sessions(wanted if isinstance(wanted, Deployment) else wanted.empty())
+        self._sessions = Sessions(wanted if isinstance(wanted, Deployment) else wanted.empty(), foreseeing=True)
         return self._sessions
 
     def _close_sessions(self) -> None:
@@ -194,7 +194,7 @@ class Run:
         """Says what would make the plan fail, before anything is done; stops there if the parameters say so."""
         from fedikit.doctor.examine import foresee  # needed only where something would change
 
-        diagnosis = foresee(plan)
+        diagnosis = foresee(plan, sessions=self._sessions)
         if diagnosis.is_clear:
             return
         if getattr(self.parameters, "obstacles", "say") == "stop" and not self.is_dry_run:
@@ -227,6 +227,21 @@ class Run:
             if (last := ended.get(name)) is None or (last.state, last.target) != ("done", target)
         ]
         self._require(not away, present, f"not back where they were going: {', '.join(away)}")
+
+    def verify_back(self, plan: "fedikit.Plan") -> None:
+        """Checks from outside what the hosts that went back promised then; says where there is nothing to check."""
+        if self.is_dry_run:
+            return
+        self._hide_secrets_of(plan.deployment)
+        verdict = fedikit.verify_rollback(plan, tell=self.tell)
+        self._keep("checks.xml", verdict.junit())
+        self._keep("verdict.json", verdict.model_dump_json(indent=1))
+        for words in plan.unpromised:
+            show_note(f"not checked: {words}")
+        self._require(verdict.passed, verdict, "what served then does not serve again")
+        self._require(not plan.has_forgeries, verdict, "a host shows other checks than it was given")
+        if verdict.results:
+            _show(verdict)
 
     def require_done(self, plan: "fedikit.Plan") -> None:
         """Makes sure that a plan made after applying has nothing left to do."""

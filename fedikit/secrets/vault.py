@@ -83,6 +83,10 @@ class Vault:
         key = self._key_for("the seal of secret contents")
         return key.derive(f"fedikit/seal/{host}" if key.is_marked else "fedikit/seal", 32)
 
+    def checks_key(self, host: str) -> bytes:
+        """The key that a host's checks are sealed with. The host never gets it: it could seal what it likes."""
+        return self._key_for("the seal of checks").derive(f"fedikit/checks/{host}", 32)
+
     def plan_key(self) -> bytes:
         """The key that saved plans are sealed with."""
         return self._key_for("the seal of a plan").derive("fedikit/plan", 32)

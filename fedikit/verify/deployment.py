@@ -1,6 +1,6 @@
 """Verifying a whole deployment, with what its environment says about names, trust and hosts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 
 from fedikit.events import StepFinished, StepStarted, Tell, tell_nobody
@@ -8,6 +8,7 @@ from fedikit.model.check import Check
 from fedikit.model.deployment import Deployment
 from fedikit.remote.hosts import names_of_hosts
 from fedikit.remote.shell import run_in_login_shell
+from fedikit.results.plan import Plan
 from fedikit.results.verdict import Verdict
 from fedikit.secrets import Vault
 from fedikit.verify.run import verify
@@ -41,13 +42,25 @@ def verify_deployment(deployment: Deployment, *, limit: Sequence[str] = (), tell
     return verdict
 
 
+def verify_rollback(plan: Plan, *, tell: Tell = tell_nobody) -> Verdict:
+    """Looks whether hosts that went back serve again what they promised then; failures are results, not raised.
+
+    Checks are those that were sealed when each host's generation was reached; of a host that shows others, only those
+    of the configuration, if that was given. Where there are none, `plan.unpromised` says why.
+    """
+    deployment = plan.deployment
+    return verify_deployment(deployment.model_copy(update={"checks": tuple(_promised(plan))}), tell=tell)
+
+
+def _promised(plan: Plan) -> Iterator[Check]:
+    """Each check once, though several hosts may keep it."""
+    found: dict[str, Check] = {}
+    for host, promise in plan.promises.items():
+        checks = plan.deployment.checks_on([host]) if promise.is_forged else promise.checks
+        found |= {check.model_dump_json(): check for check in checks}
+    return (check for check in found.values() if getattr(check, "host", None) in {None, *plan.deployment.hosts})
+
+
 def checks_on(deployment: Deployment, limit: Sequence[str]) -> tuple[Check, ...]:
     """The checks of what is placed on some hosts; all checks if none are named."""
-    if not limit:
-        return deployment.checks
-    placed = {name for host in names_of_hosts(deployment, limit) for name in deployment.hosts[host].applications}
-    return tuple(
-        check
-        for check in deployment.checks
-        if check.application in placed and getattr(check, "host", limit[0]) in limit
-    )
+    return deployment.checks_on(names_of_hosts(deployment, limit)) if limit else deployment.checks

@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import stat
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -18,6 +20,14 @@ def test_a_plan_changes_nothing(host: Host) -> None:
     assert [change["action"] for change in answer["changes"]] == ["create", "create"]
     assert host.tree() == before
     assert not host.home.exists()
+
+
+def test_a_plan_reads_no_module_that_only_orders_and_reports_need() -> None:
+    others = "applying at_once command converge facts health kernel listeners order upgrade_order upgrading".split()
+    code = "import sys, fedikit.agent.main; print(*(name.rpartition('.')[2] for name in sys.modules))"
+    loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()
+    assert "answer" in loaded
+    assert not {*others} & {*loaded}
 
 
 def test_what_was_applied_is_the_same_in_the_next_plan(host: Host) -> None:

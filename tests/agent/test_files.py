@@ -393,8 +393,8 @@ def calls_by_path(file: Path) -> set[str]:
 HARMLESS = {
     "os.posix_spawnp", "os.pidfd_open", "os.kill", "os.killpg", "os.waitpid", "os.close", "os.memfd_create", "os.write",
     "os.dup", "os.dup2", "os.fork", "os.setsid", "os._exit", "os.waitstatus_to_exitcode", "os.uname", "os.geteuid",
-    "os.getpid", "os.urandom", "os.strerror", "os.fsencode", "os.fstatvfs", "os.path.join", "os.path.dirname",
-    "os.path.basename", "io.BytesIO",
+    "os.getpid", "os.urandom", "os.strerror", "os.fsencode", "os.fstatvfs",
+    "os.path.join", "os.path.dirname", "os.path.basename", "io.BytesIO",
 }  # fmt: skip
 EXPECTED = {
     "eyes.py": {"open"},  # of a file in memory
@@ -402,24 +402,21 @@ EXPECTED = {
     "converge.py": {"os.listdir", "os.makedirs"},
     "image.py": {"os.link", "open"},
     "packages.py": {"os.link"},
-    "dpkg.py": {"os.makedirs", "open"},  # and what the kernel calls a process
-    "ports.py": {"os.listdir", "os.readlink", "open"},  # of the kernel's own /proc
-    "control.py": {"open"},  # a package in fedikit's own store
-    "others.py": {"os.path.realpath"},  # only to compare where things lie: nothing is opened by it
-    "pending.py": {"open", "os.listdir", "os.path.isdir"},  # the kernel's own lists in /proc, where nobody makes links
-    "health.py": {"open"},  # of a content in fedikit's own store
-    "own_unit.py": {"open", "os.path.isdir"},  # the same, and systemd's own, in /run
-    "renaming.py": {"os.rename"},
-    "settling.py": {"open", "os.path.exists"},  # the kernel's own, in /proc and /sys
-    "main.py": {"os.makedirs", "os.path.isdir", "os.path.isfile"},
-    "listeners.py": {
-        "open",
+    "dpkg.py": {"os.makedirs", "open"},
+    "kernel.py": {
         "os.listdir",
         "os.readlink",
-    },  # the kernel's own, below /proc: links are read, not followed
+        "open",
+    },  # the kernel's own, where nobody makes links: read, not followed
+    "control.py": {"open"},  # a package in fedikit's own store
+    "others.py": {"os.path.realpath"},  # only to compare where things lie: nothing is opened by it
+    "own_unit.py": {"os.path.isdir"},  # whether systemd runs
+    "settling.py": {"os.path.exists"},  # the kernel's own, in /sys
+    "order.py": {"os.makedirs"},
+    "applying.py": {"os.path.isdir", "os.path.isfile"},
 }
 """All others of these are given paths in fedikit's own directory, which root alone can enter."""
-OWN = {"blobs.py", "ledger.py", "keeping.py", "trial.py"}
+OWN = {"blobs.py", "ledger.py", "keeping.py", "trial.py", "renaming.py"}
 """Modules that know no other place than a directory of fedikit's own, which root alone can enter."""
 
 

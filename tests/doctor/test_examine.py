@@ -10,13 +10,15 @@ from fedikit.agent import disk_space
 from fedikit.display.drawing import lines_of, mimebundle
 from fedikit.doctor import examine
 from fedikit.doctor.host import HostFindings
-from fedikit.doctor.ports import judge_ports, ports_of
+from fedikit.doctor.ports import judge_ports
 from fedikit.environment.environment import Environment
 from fedikit.model.deployment import Deployment
-from fedikit.model.host import DnsRecord, HostState, Ssh
+from fedikit.model.host import DirectoryHost, DnsRecord, HostState, Ssh
 from fedikit.model.item import File, Image, Unit
 from fedikit.plan import make_plan
 from fedikit.remote.messages import Facts
+from fedikit.remote.sessions import Sessions
+from fedikit.remote.wanted_facts import ports_of
 from fedikit.results.diagnosis import Finding
 from tests.remote.conftest import Staged, staged
 from tests.remote.test_door import FACTS
@@ -174,7 +176,9 @@ def test_a_dead_host_has_its_reason_and_hides_no_other(environment: Environment)
     dead = [each for each in diagnosis.findings if each.host == "dead"]
     assert [(each.matter, each.state) for each in dead] == [("SSH", "obstacle")]
     assert "cannot be reached" in dead[0].seen
-    assert dead[0].remedy.startswith("is the machine up?")
+    assert dead[0].remedy == (
+        "is the machine up? Does its SSH server run, and at that port: hosts.dead.port in the environment"
+    )
     assert {each.matter for each in diagnosis.findings if each.host == "one"} > {"release", "disk", "clock", "dpkg"}
     assert not diagnosis.is_clear
     assert "stands in the way" in "\n".join(lines_of(diagnosis)) or "stand in the way" in "\n".join(lines_of(diagnosis))
@@ -187,7 +191,7 @@ def test_limit_leaves_others_alone(environment: Environment) -> None:
 
 
 def test_a_host_that_speaks_nonsense_is_a_finding(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(examine, "paths_of", lambda state: [None])
+    monkeypatch.setattr(examine, "wanted_facts", lambda *_: {"paths": [None], "ports": []})
     (found,) = [each for each in examine.diagnose(environment, environment.empty(), limit=["one"]).findings
                 if each.host == "one"]  # fmt: skip
     assert (found.matter, found.state) == ("agent", "obstacle")
@@ -223,6 +227,39 @@ def test_what_would_fail_is_said_before_a_plan_is_applied_and_names_the_record(e
     (found,) = examine.foresee(make_plan(deployment)).obstacles
     assert (found.matter, found.host) == ("name", "one")
     assert "nowhere.invalid. 3600 IN A 127.0.0.1" in found.remedy
+
+
+def test_what_hosts_told_with_their_plan_is_not_asked_again(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = wanting(environment, "one")
+    with Sessions(deployment, foreseeing=True) as sessions:
+        plan = make_plan(deployment, sessions=sessions)
+        asked = examine.foresee(plan)
+        monkeypatch.setattr(examine, "Session", None)
+        assert set(sessions.told) == {"one"}
+        assert sessions.told["one"].facts.disks.keys() == {"/", "/var/lib/fedikit", "/tmp"}
+        assert examine.foresee(plan, sessions=sessions).findings == asked.findings
+
+
+def test_a_host_that_cannot_tell_with_its_plan_is_asked_by_itself(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = wanting(environment, "one")
+    connection = deployment.hosts["one"].connection
+    assert isinstance(connection, DirectoryHost)
+    (Path(connection.path) / "usr/bin/dpkg").unlink()
+    with Sessions(deployment, foreseeing=True) as sessions:
+        plan = make_plan(deployment, sessions=sessions)
+        assert (plan.has_changes, sessions.told) == (True, {})
+        assert "there is no command `dpkg`" in str(examine.foresee(plan, sessions=sessions))
+
+
+def test_a_plan_in_which_nothing_changes_asks_for_no_facts(environment: Environment) -> None:
+    empty = environment.empty()
+    with Sessions(empty, foreseeing=True) as sessions:
+        plan = make_plan(empty, limit=["one"], sessions=sessions)
+        assert (plan.is_noop, sessions.told) == (True, {})
 
 
 def test_where_nothing_would_change_nobody_is_asked(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:

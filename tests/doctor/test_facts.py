@@ -28,7 +28,7 @@ def write(machine: DirectoryMachine, path: str, text: str) -> None:
 def listening(machine: DirectoryMachine, *sockets: tuple[str, str, int], kind: str = "tcp") -> None:
     """Sockets as the kernel lists them: address and port in hex, state, inode."""
     rows = "".join(ROW.format(local=local, state=state, inode=inode) for local, state, inode in sockets)
-    write(machine, f"/proc/1/net/{kind}", HEAD + rows)
+    write(machine, f"/proc/net/{kind}", HEAD + rows)
 
 
 def process(machine: DirectoryMachine, number: int, name: str, group: str, inode: int) -> None:
@@ -98,6 +98,6 @@ def test_a_name_is_looked_up_from_there(machine: DirectoryMachine) -> None:
 
 def test_an_unreadable_kernel_is_no_failure(machine: DirectoryMachine) -> None:
     write(machine, "/proc/meminfo", "MemTotal: lots of kB\n")
-    write(machine, "/proc/1/net/tcp", HEAD + "nonsense\n")
+    write(machine, "/proc/net/tcp", HEAD + "nonsense\n")
     machine.path("/proc/5").mkdir()
     assert facts(machine).memory.total == 0

@@ -93,7 +93,7 @@ def test_a_firewall_from_its_first_rules_to_its_removal(lab: Lab) -> None:
 
     # ... and by its timer, where the agent was killed
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Session, "_confirm", lambda *_: machine.succeed("kill -9 $(pgrep -f '[f]edikit_agent.main')"))
+        patch.setattr(Session, "_confirm", lambda *_: machine.succeed("kill -9 $(pgrep -f '[/]var/lib/fedikit/agent')"))
         assert error_of(applied(scene.wants(one=locked)), "one")
     assert not answers(machine.address, 22)
     deadline = time.monotonic() + SECONDS + 5

@@ -105,7 +105,7 @@ def test_a_deployer_that_stops_sending_does_not_hold_the_host_for_ever(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start = "from fedikit_agent.main import main\n"
-    impatient = start + " import fedikit_agent.main as m;m.PATIENCE_SECONDS=4\n"
+    impatient = start + " import fedikit_agent.order as m;m.PATIENCE_SECONDS=4\n"
     monkeypatch.setattr(bootstrap, "BOOT", bootstrap.BOOT.replace(start, impatient))
     reports: list[Report] = []
     with Proxy(lab["one"], limit=1_500_000, swallows=True) as proxy:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fedikit.agent.main import last_lines
+from fedikit.agent.trouble import last_lines
 from fedikit.apply import apply_plan
 from fedikit.model.item import File, Item, Job, SecretRef, SecretText
 from fedikit.plan import make_plan, make_removal, make_rollback

@@ -12,7 +12,6 @@ from ..change import Change
 from ..eyes import ABSENT, Eyes, State
 from ..hands import Hands
 from ..ledger import Record
-from ..listeners import listeners
 from ..trouble import Trouble
 from ..work import Work
 from .kind import Kind
@@ -107,10 +106,15 @@ KIND = FirewallKind()
 
 def _cut(eyes: Eyes, item: Item) -> list[str]:
     """What listens now, and could not be reached any more; and what speaks against SSH being where it is let in."""
-    found = listeners(eyes)
-    closed = [listener for listener in found if listener.door not in item["ports"]]
-    words = [f"closes port {one.port} ({one.protocol}), where {one.program} listens" for one in closed]
-    if elsewhere := [one.port for one in closed if one.program in SSH_PROGRAMS]:
+    from ..listeners import reached_from_elsewhere  # not needed where nothing changes
+
+    closed = [one for one in reached_from_elsewhere(eyes.root) if one.door not in item["ports"]]
+    programs = [one.holder.program or "something" for one in closed]
+    words = [
+        f"closes port {one.port} ({one.protocol}), where {program} listens"
+        for one, program in zip(closed, programs, strict=True)
+    ]
+    if elsewhere := [one.port for one in closed if one.holder.program in SSH_PROGRAMS]:
         words.append(f"SSH listens at {elsewhere[0]} here, and is let in at {item['ssh_port']}")
     return words
 

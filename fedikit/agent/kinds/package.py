@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..blobs import Blobs
 from ..change import Change, Fate
+from ..distribution import release
 from ..eyes import Eyes, State
 from ..hands import Hands
 from ..ledger import Ledger, Record
 from ..others import Others
-from ..packages import accounts, install, mark_automatic, release, wanted_packages
+from ..packages import accounts, install, mark_automatic, wanted_packages
 from ..trouble import Trouble
 from ..work import Work
 from .kind import Kind

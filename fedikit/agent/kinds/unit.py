@@ -13,7 +13,6 @@ from ..change import Change
 from ..eyes import ABSENT, Eyes, State
 from ..hands import Hands
 from ..ledger import Record
-from ..settling import wait_until_settled
 from ..systemd import require_up, reread, set_enabled, tell
 from ..trouble import Trouble
 from ..unit_state import STEADY_SECONDS
@@ -121,6 +120,8 @@ class UnitKind(Kind):
 
     def finish(self, batch: "Batch", wanted: list[Change]) -> None:
         """Trouble if a unit that was just started has fallen over since; most that cannot run do so at once."""
+        from ..settling import wait_until_settled  # not needed to plan
+
         hands, items = batch.hands, [change.item for change in wanted if change.is_making]
         wait_until_settled(hands, [item["name"] for item in items if item["active"]])
         hands.look_afresh()
