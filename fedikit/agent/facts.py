@@ -20,7 +20,7 @@ from .trouble import Trouble
 Facts = dict[str, Any]
 MOST_UNITS, MOST_PACKAGES, MOST_PORTS = 20, 20, 200
 TIMEX_BYTES, MAXERROR_AT = 512, 24
-"""More than the kernel's `struct timex` takes, and where it says how far off the clock may be, on machines of 64 bits."""
+"""More than the kernel's `struct timex` takes, and where it has how far off the clock may be, in machines of 64 bits."""
 UNSYNCHRONIZED = 16_000_000
 """So many microseconds the kernel says where nobody keeps the clock right."""
 RESOLVE_SECONDS = 3.0
@@ -58,7 +58,7 @@ def _ask(eyes: Eyes, command: list[str]) -> str:
 
 def _synchronized(eyes: Eyes) -> bool | None:
     """As the kernel keeps the clock; `timedatectl` would tell too, but starts a service for it, which stays."""
-    if eyes.root:
+    if eyes.root or sys.maxsize < 1 << 32:
         return None
     import ctypes  # slow to import
 
