@@ -20,7 +20,7 @@ from .trouble import Trouble
 Facts = dict[str, Any]
 MOST_UNITS, MOST_PACKAGES, MOST_PORTS = 20, 20, 200
 TIMEX_BYTES, MAXERROR_AT = 512, 24
-"""More than the kernel's `struct timex` takes, and where it has how far off the clock may be, in machines of 64 bits."""
+"""More than the kernel's `struct timex` takes, and where it has how far off the clock may be (64 bits)."""
 UNSYNCHRONIZED = 16_000_000
 """So many microseconds the kernel says where nobody keeps the clock right."""
 RESOLVE_SECONDS = 3.0
