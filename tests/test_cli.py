@@ -97,8 +97,8 @@ def test_a_host_that_is_down_is_told_in_its_place_with_exit_status_1(folder: Pat
 
 @pytest.mark.parametrize(
     ("kind", "words"),
-    [("nothing", "is not there"), ("folder", "cannot be read: is a directory"), ("text", "is no private key"),
-     ("locked", "is locked by a passphrase")],
+    [("nothing", "is not there"), ("folder", "cannot be read: is a directory"), ("text", "is not one that can be read"),
+     ("locked", "has a passphrase")],
 )  # fmt: skip
 def test_a_private_key_that_cannot_be_used_is_told_in_words(folder: Path, kind: str, words: str) -> None:
     key = folder / "key"
@@ -111,6 +111,8 @@ def test_a_private_key_that_cannot_be_used_is_told_in_words(folder: Path, kind: 
         locked = serialization.BestAvailableEncryption(b"a passphrase")
         form = (serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, locked)
         key.write_bytes(made.private_bytes(*form))
+    if key.is_file():
+        key.chmod(0o600)
     with socket.create_server(("127.0.0.1", 0)) as server:
         where = f'port = {server.getsockname()[1]}\nidentity_file = "key"'
         (folder / "environment.toml").write_text(NOBODY_LISTENS.replace("port = 1", where))

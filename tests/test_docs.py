@@ -24,6 +24,7 @@ from fedikit import events
 from fedikit.cli import main
 from fedikit.environment import load_configuration
 from fedikit.errors import FedikitError
+from fedikit.remote.bootstrap import archive
 from fedikit.runbook.arguments import assemble
 from fedikit.runbook.notebook import find_runbook
 from fedikit.runbook.parameters import RUNBOOKS
@@ -186,14 +187,43 @@ def commands(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[
             yield " ".join(("fedikit", *path, name)), command
 
 
+def groups(group: click.Group = main) -> Iterator[click.Group]:
+    context = click.Context(group)
+    yield group
+    for command in [group.get_command(context, name) for name in group.list_commands(context)]:
+        if isinstance(command, click.Group):
+            yield from groups(command)
+
+
+@pytest.mark.parametrize("group", list(groups()), ids=lambda group: group.name)
+def test_each_verb_has_a_line_in_the_help_that_is_not_cut_off(group: click.Group) -> None:
+    shown = click.Context(group, info_name="fedikit", terminal_width=78).get_help().partition("Commands:")[2]
+    assert shown
+    assert [line for line in shown.splitlines() if line.endswith("...")] == []
+
+
+def options_in(section: str) -> set[str]:
+    """The options that stand in backticks, in tables and sentences; not those of a whole command."""
+    codes = [code for code in code_in(section) if code.startswith("-")]
+    return {word for code in codes for word in re.findall(r"(?<!\S)--?[a-z][a-z-]*", code)}
+
+
+SHARED = options_in(OPERATIONS.section("Options that verbs share"))
+
+
 @pytest.mark.parametrize(
     ("name", "command"), list(commands()), ids=lambda value: value if isinstance(value, str) else ""
 )
 def test_every_verb_is_documented_with_its_options_and_no_others(name: str, command: click.Command) -> None:
     section = (LAB if name.startswith("fedikit lab ") else OPERATIONS).section(f"`{name}`")
-    documented = {word for row in rows_of(section) for word in re.findall(r"--?[a-z][a-z-]*", row[0])}
     known = {spelling for option in command.params if isinstance(option, click.Option) for spelling in option.opts}
-    assert documented == known
+    assert options_in(section) <= known
+    assert known <= options_in(section) | SHARED
+
+
+def test_an_option_that_verbs_share_is_one_of_several_verbs() -> None:
+    having = [{spelling for option in command.params for spelling in option.opts} for _, command in commands()]
+    assert [option for option in SHARED if sum(option in each for each in having) < 2] == []
 
 
 def test_every_exit_status_of_a_run_is_documented() -> None:
@@ -252,6 +282,11 @@ def test_every_event_is_documented_with_its_fields() -> None:
     assert documented == own
 
 
+def test_the_agent_is_about_as_large_as_the_drawing_says() -> None:
+    (said,) = re.findall(r"it is sent, about (\d+) kB", ARCHITECTURE.text)
+    assert int(said) == pytest.approx(len(archive()) / 1000, rel=0.2)
+
+
 def test_every_make_target_is_documented_and_no_other() -> None:
     (phony,) = re.findall(r"^\.PHONY: (.+)$", (PROJECT / "Makefile").read_text(), re.MULTILINE)
     documented = {code_in(row[0])[0] for row in rows_of(README.section("The make targets"))}
@@ -303,9 +338,8 @@ def texts_in_the_code() -> set[str]:
 
 
 def messages() -> list[str]:
-    section = re.sub(r"### Errors in Python.*", "", OPERATIONS.section("What to do when"), flags=re.DOTALL)
-    rows = rows_of(section) + rows_of(LAB.section("When something is wrong"))
-    return [code_in(row[0])[0] for row in rows]
+    rows = rows_of(OPERATIONS.section("What to do when")) + rows_of(LAB.section("When something is wrong"))
+    return [code for row in rows for code in code_in(row[0])]
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from fedikit.model.resource import Resource
 from tests.pages import PROJECT, code_in, page, rows_of
 
 APPLICATIONS, ITEMS, OPERATIONS = page("docs/applications.md"), page("docs/items.md"), page("docs/operations.md")
+ENVIRONMENT = page("docs/environment.md")
 
 
 def documented_fields(section: str, *, default: int) -> dict[str, str]:
@@ -120,11 +121,19 @@ def keys_in(described: dict[str, Any], node: dict[str, Any]) -> Iterator[str]:
         yield key
 
 
+def test_the_page_of_the_providers_file_is_as_the_schema_says() -> None:
+    """Otherwise: .venv/bin/python docs/write_settings.py"""
+    written = runpy.run_path(str(PROJECT / "docs/write_settings.py"))
+    assert ENVIRONMENT.text == written["environment_page"]()
+
+
 def test_every_key_of_the_providers_file_is_documented_and_no_other() -> None:
     described = schema({}, "environment")
-    groups = {"hosts", "policies", "policies.login-shell", "placement", "network", "secrets", "packages", "parallel"}
-    documented = {code_in(row[0])[0] for row in rows_of(OPERATIONS.section("The provider's file"))}
-    assert documented == {*keys_in(described, described), "placement.APPLICATION"} - groups
+    rows = {code_in(row[0])[0]: row for row in rows_of(ENVIRONMENT.prose)}
+    headings = re.findall(r"^## `([\w.-]+)`", ENVIRONMENT.prose, re.MULTILINE)
+    known = {key for key in keys_in(described, described) if not key.endswith(".NAME")} | {"hosts.NAME"}
+    assert {*rows, *headings, "hosts"} == known
+    assert [key for key, row in rows.items() if not row[3]] == []
 
 
 def test_every_key_of_the_operators_file_is_documented_and_no_other() -> None:

@@ -29,7 +29,7 @@ ROWS: list[set[str]] = [
     {"apply", "lock", "dns", "renaming", "upgrade"},
     {"display", "doctor"},
     {"runbook"},
-    {"panel"},
+    {"panel", "watch"},
     {"cli"},
     {"__main__"},
 ]

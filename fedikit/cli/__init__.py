@@ -14,6 +14,7 @@ Exit status: 0 all well; 1 something failed, the report says what; 2 a mistake i
     renaming  that for a new name of an environment
     secret    those on secrets
     store     those on images in the store
+    watch     those of watching
     upgrade   that on packages
     plugins   those that other distributions bring, such as the lab
 """
@@ -43,6 +44,7 @@ FOUND_IN = {
     "rename": "fedikit.cli.renaming",
     "secret": "fedikit.cli.secret",
     "store": "fedikit.cli.store",
+    "watch": "fedikit.cli.watch",
     "upgrade": "fedikit.cli.upgrade",
     "panel": "fedikit.panel.cli",
     "run": "fedikit.runbook.cli",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.command()
 @options("configuration", "environment", "limit", "json")
 def doctor(configuration: str | None, environment: str, limit: tuple[str, ...], as_json: bool) -> None:
-    """Look at hosts, names and this machine, and say what stands in the way, with a remedy. Changes nothing."""
+    """Say what stands in the way, with a remedy. Looks at hosts, names and this machine; changes nothing."""
     from fedikit.doctor.examine import diagnose
 
     hosting, wanted = load(environment, configuration)

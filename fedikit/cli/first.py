@@ -41,7 +41,7 @@ FLAGS = {
 @click.option("--fingerprint", help="The fingerprint of its key (SHA256:…), as its own console shows it.")
 @click.option("--identity-file", help="A private key that you have; a new pair is made if absent.")
 def init(folder: str, **given: Any) -> None:
-    """Begin: ask for what is needed, and write both files, the master key and an SSH key pair. Overwrites nothing."""
+    """Begin: write both files, the master key and an SSH key pair. Asks for what is needed; overwrites nothing."""
     from fedikit.setup.first import begin, check_place
 
     check_place(Path(folder))

@@ -33,7 +33,7 @@ def add(
     name: str, address: str, environment: str, user: str, port: int, identity_file: str | None,
     fingerprint: str | None, place: tuple[str, ...],
 ) -> None:  # fmt: skip
-    """Fetch a host's key, have it compared, and write the host into the environment's file."""
+    """Write a host into the environment's file. Its key is fetched, and taken once somebody has compared it."""
     from fedikit.model.host import Ssh
     from fedikit.setup.hosts import add_host, require_new, usual_identity_file
 
@@ -51,7 +51,7 @@ def add(
 @options("environment")
 @click.option("--fingerprint", help="The fingerprint of its new key (SHA256:…), as its own console shows it.")
 def key(name: str, environment: str, fingerprint: str | None) -> None:
-    """Show a host's key as the environment has it, and as the host shows it now; another one can take its place."""
+    """Compare a host's key with the environment's. Another one takes its place once somebody has vouched for it."""
     from fedikit.errors import HostError
     from fedikit.model.host import Ssh
     from fedikit.remote.hosts import names_of_hosts

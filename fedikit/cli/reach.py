@@ -14,7 +14,7 @@ from fedikit.errors import ConfigurationError, Mistake
 @click.argument("host")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def ssh(environment: str, host: str, command: tuple[str, ...]) -> NoReturn:
-    """Log in on a HOST of the environment, or run a COMMAND there: by OpenSSH, with the keys that are pinned for it."""
+    """Log in on a host, or run a command there. By OpenSSH, with the keys that the environment has for it."""
     from fedikit.environment.jumps import with_jump_hosts
     from fedikit.model.mistake import did_you_mean
     from fedikit.remote.openssh import log_in
@@ -32,7 +32,7 @@ def ssh(environment: str, host: str, command: tuple[str, ...]) -> NoReturn:
 @click.option("--since", default="", metavar="TIME", help="From then on, as journalctl takes it: today, -1h.")
 @click.option("--lines", "-n", type=click.IntRange(0, 1_000_000), default=100, show_default=True, help="The last N.")
 def logs(what: str, configuration: str | None, environment: str, follow: bool, since: str, lines: int) -> None:
-    """Show what the units of a host or an application say in the journals of their hosts."""
+    """Show what a host's or an application's units say in the journal."""
     from fedikit.remote.journal import Wanted, read_journals, units_of
 
     deployment = deployment_of(environment, configuration)

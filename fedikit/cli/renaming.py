@@ -12,7 +12,7 @@ from fedikit.cli.output import finish, present
 @click.argument("former", metavar="OLD")
 @options("environment", "limit", "yes", "json")
 def rename(former: str, environment: str, limit: tuple[str, ...], yes: bool, as_json: bool) -> None:
-    """Tell hosts that the environment OLD has another name now, its file's."""
+    """Tell hosts that the environment has another name now. OLD is the former one; the file has the new one."""
     from fedikit.renaming import make_renaming
     from fedikit.renaming import rename as rename_on_hosts
 

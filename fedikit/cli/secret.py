@@ -17,7 +17,7 @@ def secret() -> None:
 @secret.command()
 @options("environment")
 def init(environment: str) -> None:
-    """Make the environment's master key, in a file only its owner can read."""
+    """Make the environment's master key. Only its owner can read the file; none is replaced."""
     from fedikit.errors import SecretError
     from fedikit.secrets import MasterKey
 

@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 
 @click.group()
 def store() -> None:
-    """Container images in this deployer's store, from which hosts get them."""
+    """Packages and images in this deployer's store. Hosts get theirs from there."""
 
 
 @store.command()
 @click.argument("image")
 @click.argument("file", type=click.Path(exists=True, path_type=Path))
 def add(image: str, file: Path) -> None:
-    """Take in IMAGE, such as ghcr.io/mastodon/mastodon:v4.7.4, from an OCI archive or layout, or a Docker archive."""
+    """Take in an image from a file. That is an OCI archive or layout, or a Docker archive.
+
+    IMAGE is the name it is deployed by, such as ghcr.io/mastodon/mastodon:v4.7.4.
+    """
     from fedikit.store import Images
 
     with listening() as tell:
@@ -34,7 +37,7 @@ def add(image: str, file: Path) -> None:
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--architecture", type=click.Choice(["amd64", "arm64"]), help="The hosts'; this machine's if absent.")
 def fetch(images: tuple[str, ...], architecture: str | None) -> None:
-    """Fetch images from their registries, or containers-storage:IMAGE from Podman's store on this machine."""
+    """Fetch images from their registries. From Podman's store on this machine: containers-storage:IMAGE."""
     from fedikit.store import Images
     from fedikit.store.build import own_architecture
 

@@ -23,7 +23,7 @@ def upgrade(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Upgrade the packages that fedikit brought, one host after the other, each verified before the next."""
+    """Upgrade the packages that fedikit brought. One host after the other, each verified before the next."""
     from fedikit.upgrade import apply_upgrade, make_upgrade
 
     deployment = deployment_of(environment, configuration, lock)

@@ -88,7 +88,7 @@ def apply(
 def remove(
     environment: str, limit: tuple[str, ...], purge: bool, confirm: str | None, yes: bool, diff: bool, as_json: bool
 ) -> None:
-    """Take away everything of this environment; data stays, unless purged."""
+    """Take away everything of this environment. Data stays, unless purged."""
     from fedikit.plan import make_removal
 
     hosting = environment_of(environment)
@@ -236,7 +236,7 @@ def verify(
 @click.option("--health", is_flag=True, help="Look, too, whether all runs and is as it was left; else exit status 1.")
 @click.option("--generation", type=int, metavar="N", help="Only generation N, with all that it has otherwise than N-1.")
 def status(environment: str, limit: tuple[str, ...], as_json: bool, health: bool, generation: int | None) -> None:
-    """Show generations, the last run, and who is at work, host by host."""
+    """Show generations, the last run, and who is at work."""
     from fedikit.status import read_status
 
     heed_signals()
@@ -262,7 +262,7 @@ def schema(what: "Document") -> None:
 @options("configuration", "environment")
 @click.option("--out", type=click.Path(dir_okay=False), default="fedikit.lock", show_default=True, help="Where to.")
 def lock(configuration: str | None, environment: str, out: str) -> None:
-    """Write down exactly which images and packages are deployed now, for plan and apply with --lock."""
+    """Write down exactly which images and packages are deployed. For plan and apply with --lock."""
     from fedikit.lock import make_lock, save_lock
 
     deployment = deployment_of(environment, configuration)

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 from fedikit.environment.draft import Draft
 from fedikit.environment.jumps import jump_mistakes, with_jump_hosts
 from fedikit.environment.rotation import misplaced_versions, rotated, rotated_check
+from fedikit.environment.watch import Watch
 from fedikit.errors import ConfigurationError, Mistake
 from fedikit.model.configuration import Configuration
 from fedikit.model.deployment import Deployment, FirstUser, Network, PackageSources, Parallel, Secrets, cycle_of
@@ -102,12 +103,15 @@ class Environment(Written):
     """Where packages come from besides this deployer's mirrors."""
     parallel: Parallel = Field(Parallel(), title="Parallel")
     """How much is done at the same time here."""
+    watch: Watch = Field(Watch(), title="Watch")
+    """Who is told when something is not well here."""
 
     @model_validator(mode="after")
     def _references_hold(self) -> "Environment":
         mistakes = broken_references(self.model_dump(include={"hosts", "placement", "policies"}))
         if isinstance(self.policies.bucket, GaragePolicy):
             mistakes += self.policies.bucket.mistakes()
+        mistakes += self.watch.mistakes(self.policies.mail, self.secrets.given.keys())
         if mistakes:
             raise ConfigurationError(f"environment {self.name}", mistakes)
         return self

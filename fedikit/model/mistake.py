@@ -20,7 +20,7 @@ KnownKeys = Callable[[Path], Sequence[str]]
 WHOLE = "(all of it)"
 UNSEEN: Final = object()
 """Stands for data that is not at hand."""
-_SECRETIVE = re.compile("password|secret|token|key", re.IGNORECASE)
+_SECRETIVE = re.compile("password|secret|token|key|webhook", re.IGNORECASE)
 _GROUP = "a group of settings"
 _EXPECTED = {
     "bool_type": "true or false",

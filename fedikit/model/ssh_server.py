@@ -69,7 +69,7 @@ class SshServer(Written):
         Annotated[Annotated[HostName, Tag("name")] | Annotated["JumpHost", Tag("table")], Discriminator(_kind_of_jump)]
         | None
     ) = Field(None, title="Jump host")
-    """The host over which SSH goes: the name of another host here, or a table of its own; none if absent."""
+    """The host over which SSH goes: the name of another host here, or a table with keys as these; none if absent."""
     connect_seconds: Annotated[int, Field(ge=1, le=600)] = 10
     """How many seconds it may take until an SSH server answers."""
     login_seconds: Annotated[int, Field(ge=1, le=600)] = 60

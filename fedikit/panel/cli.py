@@ -60,7 +60,7 @@ def serve(
     ahead: int,
     notebook: Path | None,
 ) -> None:
-    """Serve the panel to the operators in PANEL_TOML, until it is interrupted."""
+    """Serve the panel to operators, until it is interrupted. PANEL_TOML says who they are."""
     with _extra():
         from fedikit.panel.server.caddy import Caddy
         from fedikit.panel.server.serve import Wanted
@@ -79,7 +79,7 @@ def serve(
 @click.argument("name")
 @_PANEL
 def second_factor(name: str, panel_toml: Path) -> None:
-    """Give an operator a second factor: print, once, what their app needs and ten recovery codes."""
+    """Give an operator a second factor. Prints, once, what their app needs and ten recovery codes."""
     premises = _premises(panel_toml, name)
     enrolment = premises.factor.enrol(name)
     click.echo(f"For the app, as it is or as a QR code:\n  {enrolment.uri}\n\nRecovery codes, each good for once:")
@@ -90,7 +90,7 @@ def second_factor(name: str, panel_toml: Path) -> None:
 @click.argument("name")
 @_PANEL
 def reset(name: str, panel_toml: Path) -> None:
-    """Let an operator in again who cannot: take the second factor and the waiting away, end all sessions."""
+    """Let an operator in again who cannot. Takes the second factor and the waiting away, ends all sessions."""
     premises = _premises(panel_toml, name)
     premises.factor.remove(name)
     premises.throttle.forgive([premises.throttle.name(name)])

@@ -218,7 +218,7 @@ class S3Policy(Written, Policy[ObjectBucket]):
     fulfils: ClassVar = ObjectBucket
     means: Literal["s3"] = "s3"
     """Any provider who speaks S3; the secret key is the secret s3/secret-key."""
-    endpoint: HttpUrl = Field(description="The address of the S3 API.")
+    endpoint: HttpUrl = Field(description="The address of the S3 API: https:// or http://, and no path.")
     region: Line = Field(description="The provider's region.")
     access_key: Line = Field(description="The id of the key.")
     prefix: str = Field(
@@ -230,7 +230,8 @@ class S3Policy(Written, Policy[ObjectBucket]):
     )
     acl: bool = Field(
         False,
-        description="Whether each object's own access list (ACL), `public-read` or `private`, says who may read it.",
+        description="Whether each object's own access list (ACL), `public-read` or `private`, says who may read it. "
+        "PeerTube needs that.",
     )
 
     def provide(self, request: ObjectBucket, place: Place) -> Provision:

@@ -60,11 +60,14 @@ class FirewallPolicy(Written):
     ssh_from: tuple[IpNetwork, ...] = Field(
         (),
         title="SSH from",
-        description="Networks from which SSH is reached, the deployer's among them; everywhere if absent.",
+        description="Networks from which SSH is reached: the deployer's, and that of whoever shall come when it is "
+        "gone; everywhere if absent.",
         examples=[["192.0.2.0/24", "2001:db8::/32"]],
     )
     open: tuple[Open, ...] = Field(
-        (), description="Further ports that are open.", examples=[[{"port": 9100, "from": ["192.0.2.7/32"]}]]
+        (),
+        description="Further ports that are open: of TCP, from everywhere, on all hosts, unless it is said.",
+        examples=[[{"port": 9100, "protocol": "udp", "from": ["192.0.2.7/32"], "hosts": ["one"]}]],
     )
     confirm_seconds: Annotated[int, Field(ge=5, le=600)] = Field(
         60,

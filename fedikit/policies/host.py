@@ -14,7 +14,8 @@ class LoginShellPolicy(Written, Policy[LoginShell]):
 
     fulfils: ClassVar = LoginShell
     user: UnixName | None = None
-    """The user whose login shell it is, created if need be; everybody on the host if absent."""
+    """The user whose login shell it is, created if need be; everybody on the host if absent. Not a name that the
+    host has as a group already, such as Debian's operator."""
     authorized_keys: tuple[PublicKey, ...] = ()
     """Public keys with which the user may log in over SSH."""
 

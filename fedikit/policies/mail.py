@@ -13,10 +13,14 @@ _HERE = ("localhost", "127.0.0.1", "::1")
 PASSWORD = "mail/password"  # noqa: S105 - the label of a secret
 
 
-class MailPolicy(Written, Policy[MailRelay]):
-    """Sends mail through a relay; where none is named, applications send none."""
+def is_here(host: str | None) -> bool:
+    """Whether a relay is the very machine that it is asked from."""
+    return host in _HERE
 
-    fulfils: ClassVar = MailRelay
+
+class Relay(Written):
+    """A server that takes mail, and how it is spoken with."""
+
     host: str | None = Field(
         None, pattern=r"^[A-Za-z0-9.-]+$", description="The relay's name or address; no mail if absent."
     )
@@ -29,6 +33,12 @@ class MailPolicy(Written, Policy[MailRelay]):
     sender: EmailAddress | None = Field(
         None, description="From whom all mail comes; noreply@ each application's own domain if absent."
     )
+
+
+class MailPolicy(Relay, Policy[MailRelay]):
+    """Sends mail through a relay; where none is named, applications send none."""
+
+    fulfils: ClassVar = MailRelay
 
     def provide(self, request: MailRelay, place: Place) -> Provision:
         if request.needed_for and not self.host:
@@ -62,7 +72,7 @@ class MailPolicy(Written, Policy[MailRelay]):
             raise CannotFulfil(
                 "policies.mail.authentication", f"should be {ways}: {place.application} knows nothing else"
             )
-        if self.user and self.encryption == "none" and request.keeps_password and self.host not in _HERE:
+        if self.user and self.encryption == "none" and request.keeps_password and not is_here(self.host):
             hidden = (
                 f"should be starttls: {place.application} sends no password over a connection that is not encrypted"
             )

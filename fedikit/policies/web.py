@@ -51,7 +51,7 @@ class WebPolicy(Written, Policy[WebSite | OtherServers]):
         None,
         title="Trusted CAs",
         description="A PEM file, beside this one, with certificates that hosts with web sites trust besides the "
-        "well-known CAs when they speak with other servers.",
+        "well-known CAs when they speak with other servers. Applications in containers get it too.",
     )
     private_networks: tuple[IpNetwork, ...] = Field(
         (),

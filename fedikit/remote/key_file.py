@@ -24,18 +24,15 @@ def named_key(leg: Leg) -> paramiko.PKey | None:
     _refuse_what_is_open_to_others(leg, path)
     try:
         return paramiko.PKey.from_path(path)
-    except (
-        TypeError,
-        paramiko.PasswordRequiredException,
-    ):  # the words of two libraries for a passphrase that is needed
+    except (TypeError, paramiko.PasswordRequiredException):  # what two libraries say of a passphrase that is needed
         return _from_agent(leg, path, text)
     except Exception as error:  # whatever the libraries make of bytes that are no key
         hint = f"`ssh-keygen -y -f {path}` shows a key that is whole; see {leg.key('identity_file')}"
-        raise _unusable(leg, f"{path} is none that can be read", hint) from error
+        raise _unusable(leg, f"{path} is not one that can be read", hint) from error
 
 
 def _text(leg: Leg, path: Path) -> bytes:
-    if not path.is_file():
+    if not path.exists():
         raise _unusable(leg, f"{path} is not there", f"see {leg.key('identity_file')}")
     try:
         with path.open("rb") as file:
@@ -44,13 +41,13 @@ def _text(leg: Leg, path: Path) -> bytes:
         reason = (error.strerror or str(error)).lower()
         raise _unusable(leg, f"{path} cannot be read: {reason}", "let this user read it, and nobody else") from error
     if text.lstrip().startswith(_PUBLIC):
-        hint = f"name the private one, mostly the same name without .pub: {leg.key('identity_file')}"
-        raise _unusable(leg, f"{path} is a public one", hint)
+        hint = f"name the private one, mostly the same without .pub: {leg.key('identity_file')}"
+        raise _unusable(leg, f"{path} is a public key", hint)
     return text
 
 
 def _unusable(leg: Leg, what: str, hint: str) -> ConnectionFailed:
-    return leg.fails(f"is not contacted: of private keys, {what}", hint=hint)
+    return leg.fails(f"is not contacted: the private key {what}", hint=hint)
 
 
 def _refuse_what_is_open_to_others(leg: Leg, path: Path) -> None:

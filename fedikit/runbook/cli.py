@@ -41,7 +41,7 @@ _RECORDS = click.option(
     help="Seconds that the whole run may take.",
 )
 def run(runbook: str, parameters: tuple[str, ...], file: Path | None, records: Path, timeout: float) -> None:
-    """Runs a runbook (deploy, verify, remove, rollback, or a notebook's path) and keeps its record.
+    """Run a runbook, and keep its record. It is deploy, verify, remove, rollback, upgrade, or a notebook's path.
 
     It changes nothing unless you say dry_run=false. Exits with 0 if it succeeded, 1 if a step failed, 2 on
     mistakes in parameters or files, 3 if it took too long, 4 if the kernel died, 130 or 143 if interrupted.
@@ -56,7 +56,7 @@ def run(runbook: str, parameters: tuple[str, ...], file: Path | None, records: P
 @click.command()
 @_RECORDS
 def runs(records: Path) -> None:
-    """Lists the records of runs, oldest first."""
+    """List the records of runs, oldest first."""
     for record in list_records(records):
         click.echo(_row(record))
 

@@ -84,8 +84,13 @@ def newer_packages(status: bytes, *, codename: str, architecture: str, store: St
     lists = Lists(codename, architecture, store.directory / "apt" / f"{codename}-{architecture}")
     if lists.age == float("inf"):
         return None
+    memory = memory_of(store, ["newer", lists.version, sha256(status).hexdigest()])
+    if memory.is_file():
+        return tuple(Newer(*one) for one in json.loads(memory.read_text()))
     with lists.unchanging():
-        return _newer(lists, status)
+        newer = _newer(lists, status)
+    write_whole(memory, json.dumps(newer))
+    return newer
 
 
 def frozen(status: bytes, movable: Collection[str]) -> bytes:

@@ -38,7 +38,7 @@ def lab() -> None:
 @click.option("--client", is_flag=True, help="Add the machine with a browser, which sees the lab as a visitor does.")
 @_DIRECTORY
 def up(machines: tuple[str, ...], no_acme: bool, client: bool, directory: Path) -> None:
-    """Boot machines (hello, cowsay and social unless named) and write the environment file."""
+    """Boot machines, and write the environment file. They are hello, cowsay and social, unless named."""
     with _told() as tell:
         chosen = Lab(directory, machines or USUAL_MACHINES, acme=not no_acme, client=client, tell=tell)
         chosen.up()
@@ -51,7 +51,7 @@ def up(machines: tuple[str, ...], no_acme: bool, client: bool, directory: Path) 
 @click.argument("configuration", type=click.Path(path_type=Path, dir_okay=False), default=SAMPLE)
 @_DIRECTORY
 def announce(configuration: Path, directory: Path) -> None:
-    """Make the lab's DNS lead the names of a configuration to its machines, as a provider's DNS would."""
+    """Let a configuration's names lead to the lab's machines. The lab's DNS does it, as a provider's would."""
     _announce(Lab(directory), configuration)
 
 
@@ -94,7 +94,7 @@ def list_machines(directory: Path) -> None:
 @lab.command()
 @click.option("--build", is_flag=True, help="First build those that are not there.")
 def images(build: bool) -> None:
-    """Name the container images that the lab runs: what each is, and for what it stands."""
+    """Name the container images that the lab runs. Says what each is, and for what it stands."""
     if build:
         with _told() as tell:
             supply_all(tell=tell)
@@ -124,7 +124,7 @@ def ssh(machine: str, command: tuple[str, ...], user: str, directory: Path) -> N
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @_DIRECTORY
 def shell(machine: str, command: tuple[str, ...], directory: Path) -> None:
-    """Open a shell on a machine without its network and its SSH server, as on a console."""
+    """Open a shell on a machine, as on its console. It needs neither network nor SSH server."""
     leader = Lab(directory)[machine].container.leader()
     if leader is None:
         raise FedikitError(f"{machine} is down", hint=f"fedikit lab up {machine}")

@@ -42,6 +42,7 @@ PASSWORDS = {"alice": "seven quiet herons", "bob": "eleven brass kettles"}
 OPTIONS = f"--acme-directory https://acme.lab:14000/dir --acme-root {HOME}/acme-ca.pem"
 UNIT = "fedikit-panel.service"
 CERTIFICATE_SECONDS = 60
+WATCH_SECONDS = 15
 LONGEST = 240
 """No run of these takes so many seconds."""
 PAGES = ("services", "choose", "look", "progress", "checks", "history", "leave")
@@ -153,6 +154,32 @@ def test_the_deployer_has_no_way_out_and_fedikit_from_its_wheel(provider: Provid
     deployer.fails("ip route get 192.0.2.1")
     where = "import fedikit; print(fedikit.__file__)"
     assert deployer.succeed(f"{PYTHON} -c '{where}'").startswith(f"{HOME}/.venv/lib/")
+
+
+def test_a_timer_looks_after_the_hosts_with_no_more_rights_than_that_takes(provider: Provider) -> None:
+    deployer, lab = provider.lab[NAME], provider.lab
+    watched = f'{_environment(lab, TARGETS)}\n[watch]\nwebhook = {{ url = "http://127.0.0.1:9/" }}\n'
+    for name, content in {"watched.toml": watched, "watched.json": json.dumps(CHOSEN | {"enable": False})}.items():
+        assert (
+            deployer.run(f"install --owner={USER} --mode=600 /dev/stdin {HOME}/{name}", stdin=content).exit_status == 0
+        )
+    often = "[Timer]\nOnCalendar=\nOnCalendar=*:*:0/2\nAccuracySec=100ms\nRandomizedDelaySec=0\n"
+    place = "/etc/systemd/system/fedikit-watch-lab.timer.d/often.conf"
+    assert deployer.run(f"install -D --mode=644 /dev/stdin {place}", stdin=often).exit_status == 0
+
+    deployer.succeed(f"{FEDIKIT} watch install {HOME}/watched.json --environment {HOME}/watched.toml")
+    status = f"{FEDIKIT} watch status --environment {HOME}/watched.toml"
+    deadline = time.monotonic() + WATCH_SECONDS
+    while deployer.run(status).exit_status and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+    said = deployer.succeed(status)
+    assert "Last look: " in said
+    assert "✗" not in said
+    assert "no timer runs" not in said
+    assert deployer.succeed(f"stat --format=%U:%a {HOME}/.fedikit-watch/lab.json").strip() == f"{USER}:600"
+    deployer.succeed(f"{FEDIKIT} watch remove --environment {HOME}/watched.toml && rm -r {place.rpartition('/')[0]}")
+    deployer.fails(f"test -e {HOME}/.fedikit-watch || systemctl cat fedikit-watch-lab.timer")
 
 
 def test_who_has_the_wrong_password_stays_outside(alice: Panel) -> None:

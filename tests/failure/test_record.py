@@ -110,11 +110,12 @@ def test_things_leave_in_the_reverse_order_of_their_making(lab: Lab, scene: Scen
     lab["one"].fails("test -e /etc/first || test -e /etc/later")
 
 
-def test_a_user_who_was_there_before_is_changed_and_changed_back(lab: Lab, scene: Scene) -> None:
+def test_a_user_who_was_there_before_gets_groups_and_keys_and_loses_only_these(lab: Lab, scene: Scene) -> None:
     lab["one"].succeed("useradd --create-home --shell /bin/sh --comment 'Old Hand' old")
     untouched = view_of(lab["one"])
     assert scene.apply(one=[User(name="old", comment="New", groups=("sudo",), authorized_keys=(KEY,))]).succeeded
-    assert lab["one"].succeed("getent passwd old").split(":")[4::2] == ["New", "/bin/bash\n"]
+    assert lab["one"].succeed("getent passwd old").split(":")[4::2] == ["Old Hand", "/bin/sh\n"]
     assert "sudo" in lab["one"].succeed("id --name --groups old")
+    assert lab["one"].succeed("cat /home/old/.ssh/authorized_keys") == f"{KEY}\n"
     assert scene.remove().succeeded
     assert changes(untouched, view_of(lab["one"])) == []

@@ -93,7 +93,7 @@ def test_it_tells_the_keys_at_a_path(catalogue: Data) -> None:
 
     assert keys_at(described, ("policies",)) == sorted(Policies.model_json_schema(by_alias=True)["properties"])
     assert keys_at(described, ("hosts", "any", "user")) == []
-    assert keys_at(described, ("hosts", "any"))[:3] == ["address", "after", "host_key"]
+    assert keys_at(described, ("hosts", "any"))[:3] == ["address", "after", "connect_seconds"]
 
 
 def test_the_environment_of_the_tests_loads(provider: Data, write: Callable[[str, Any], Path]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from fedikit.panel.desk import Desk
 from fedikit.panel.order import Order, Place
+from fedikit.panel.owners import catalogue
 from fedikit.remote.directory import DirectoryMachine
 
 HASH = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$q1J5dHJpbmcK"
@@ -137,4 +138,6 @@ def import_path(site: Path) -> str:
 
 
 def forget_applications() -> None:
+    """Before and after: what was looked up for other tests holds no longer."""
     sys.modules.pop("panel_scene", None)
+    catalogue.cache_clear()

@@ -1,9 +1,9 @@
 """Private keys: what is wrong with one is told before any contact, and a passphrase is the SSH agent's matter."""
 
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import paramiko
 import pytest
@@ -31,20 +31,24 @@ def told(path: Path) -> str:
 def test_each_fault_of_a_key_file_has_its_words(tmp_path: Path) -> None:
     key = made(tmp_path / "id")
     assert "is not there" in told(tmp_path / "none")
-    assert "is a public one" in told(tmp_path / "id.pub")
+    assert "is a public key" in told(tmp_path / "id.pub")
     (tmp_path / "bad").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n")
     (tmp_path / "bad").chmod(0o600)
-    assert "is none that can be read" in told(tmp_path / "bad")
+    assert "is not one that can be read" in told(tmp_path / "bad")
     assert "ssh-keygen -y -f" in told(tmp_path / "bad")
     key.chmod(0o644)
     assert "is open to others (mode 0644)" in told(key)
     assert f"chmod 600 {key}" in told(key)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root can read every file")
-def test_a_key_that_may_not_be_read_is_told_as_such(tmp_path: Path) -> None:
+def test_a_key_that_may_not_be_read_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root can read every file, so the system's refusal is put in."""
     key = made(tmp_path / "id")
-    key.chmod(0)
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
     assert "cannot be read: permission denied" in told(key)
 
 
