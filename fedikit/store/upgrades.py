@@ -79,8 +79,15 @@ def upgrades_for(
 def newer_packages(status: bytes, *, codename: str, architecture: str, store: Store) -> tuple[Newer, ...] | None:
     """Every package of the target's of which this deployer's lists have a newer version; None if there are no lists.
 
-    Fetches nothing.
+    Fetches nothing. Raises StoreError where the lists cannot be asked, such as in a store that may only be read.
     """
+    try:
+        return _newer_by_lists(status, codename, architecture, store)
+    except OSError as error:
+        raise StoreError(f"Debian's lists cannot be asked: {error.strerror or error}") from error
+
+
+def _newer_by_lists(status: bytes, codename: str, architecture: str, store: Store) -> tuple[Newer, ...] | None:
     lists = Lists(codename, architecture, store.directory / "apt" / f"{codename}-{architecture}")
     if lists.age == float("inf"):
         return None

@@ -393,8 +393,8 @@ def calls_by_path(file: Path) -> set[str]:
 HARMLESS = {
     "os.posix_spawnp", "os.pidfd_open", "os.kill", "os.killpg", "os.waitpid", "os.close", "os.memfd_create", "os.write",
     "os.dup", "os.dup2", "os.fork", "os.setsid", "os._exit", "os.waitstatus_to_exitcode", "os.uname", "os.geteuid",
-    "os.getpid", "os.urandom", "os.strerror", "os.fsencode", "os.fstatvfs",
-    "os.path.join", "os.path.dirname", "os.path.basename", "io.BytesIO",
+    "os.getpid", "os.urandom", "os.strerror", "os.fsencode", "os.fstatvfs", "os.path.join", "os.path.dirname",
+    "os.path.basename", "io.BytesIO",
 }  # fmt: skip
 EXPECTED = {
     "eyes.py": {"open"},  # of a file in memory
