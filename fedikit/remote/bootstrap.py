@@ -11,7 +11,8 @@ from pathlib import Path
 # All that a login shell has to take: one line without anything that is special to any of them within such quotes.
 LOAD = 'import os;r=os.fdopen(os.dup(0),"rb");exec(r.read({size}))'
 # Says that it is there, after whatever a login printed; reads "HASH LENGTH", the request, and, only if the host does
-# not keep this agent yet, asks for its archive. Whatever Python there is must understand it, to say that it is too old.
+# not keep this agent yet, asks for its archive; what it compiles of that is remembered, and kept too. Whatever Python
+# there is must understand it, to say that it is too old.
 BOOT = """\
 import os,sys
 os.dup2(os.open("/dev/null",0),0)
@@ -22,6 +23,11 @@ if sys.version_info<(3,11):unfit("python %d.%d"%sys.version_info[:2])
 h,n=r.readline().split();q=r.read(int(n));p=sys.argv[1]+"/"+h.decode()
 if not os.path.isdir(p):
  os.write(1,b"agent?\\n");z=r.read(int(r.readline()));f=os.memfd_create("fedikit");os.write(f,z);p="/proc/self/fd/%d"%f
+ from zipimport import zipimporter
+ class Z(zipimporter):
+  codes={}
+  def get_code(s,n):s.codes[n]=zipimporter.get_code(s,n);return s.codes[n]
+ sys.path_hooks.insert(0,Z)
 sys.path.insert(0,p)
 try:
  from fedikit_agent.main import main
