@@ -136,7 +136,7 @@ class Applying:
         """Keeps this agent on the host, so that the next contact need not send it."""
         contact = self.contact
         place = os.path.join(contact.home, "agent", self.request["agent"])
-        if contact.root == "/" and not os.path.isdir(place) and os.path.isfile(contact.origin):
+        if contact.root == "/" and not contact.origin.startswith(f"{place}/") and os.path.isfile(contact.origin):
             from .keeping import keep
 
             with contextlib.suppress(OSError):  # on a full disk; then it is sent each time

@@ -28,6 +28,7 @@ RESOLVE_SECONDS = 3.0
 
 def facts_of(eyes: Eyes, request: Facts) -> Facts:
     """Everything; `request` names the paths whose disks matter, the ports, and a name to look up."""
+    condition = _ask(eyes, ["systemctl", "is-system-running"]).strip()
     return {
         "event": "facts",
         **release(eyes),
@@ -38,8 +39,8 @@ def facts_of(eyes: Eyes, request: Facts) -> Facts:
         "memory": _memory(eyes),
         "disks": {path: disk_at(eyes.root, path) for path in request["paths"]},
         "listeners": _listening(eyes, set(request["ports"]))[:MOST_PORTS],
-        "systemd": _ask(eyes, ["systemctl", "is-system-running"]).strip(),
-        "failed_units": _failed_units(eyes)[:MOST_UNITS],
+        "systemd": condition,
+        "failed_units": _failed_units(eyes)[:MOST_UNITS] if condition == "degraded" else [],
         "kernel": os.uname().release,
         "has_cgroup2": eyes.exists("/sys/fs/cgroup/cgroup.controllers"),
         "has_overlayfs": _has_overlayfs(eyes),

@@ -20,8 +20,8 @@ os.write(1,b"\\nfedikit agent\\n")
 def unfit(w):
  os.write(1,("unfit %s\\n"%w).encode());os._exit(1)
 if sys.version_info<(3,11):unfit("python %d.%d"%sys.version_info[:2])
-h,n=r.readline().split();q=r.read(int(n));p=sys.argv[1]+"/"+h.decode()
-if not os.path.isdir(p):
+h,n=r.readline().split();q=r.read(int(n));p="/".join((sys.argv[1],h.decode(),sys.implementation.cache_tag+".zip"))
+if not os.path.isfile(p):
  os.write(1,b"agent?\\n");z=r.read(int(r.readline()));f=os.memfd_create("fedikit");os.write(f,z);p="/proc/self/fd/%d"%f
  from zipimport import zipimporter
  class Z(zipimporter):

@@ -97,7 +97,7 @@ def agent_in(path: str) -> Start:
 
 def _kept_agents() -> Path:
     """Where agents are kept on this machine; this one's is there afterwards."""
-    agents = default_directory().parent / "agents"
+    agents = default_directory().parent / "agents" / str(sys.implementation.cache_tag)
     place = agents / bootstrap.fingerprint()
     if not place.is_dir():
         agents.mkdir(parents=True, exist_ok=True)
