@@ -142,10 +142,11 @@ def _answers(given: dict[str, Any]) -> "Answers":
 
 
 def _first_host(given: dict[str, Any]) -> "FirstHost":
+    from fedikit.remote.shown_key import shown_key
     from fedikit.setup.answers import FirstHost
 
     name, port = given["host_name"] or "social", given["port"] or 22
-    key = vouched_key(name, given["address"], port, given["fingerprint"])
+    key = vouched_key(name, given["address"], shown_key(name, given["address"], port), given["fingerprint"])
     return FirstHost(name=name, address=given["address"], user=given["user"] or "root", port=port, host_key=key)
 
 

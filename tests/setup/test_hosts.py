@@ -1,5 +1,6 @@
 """Hosts in the provider's file: keys that are vouched for, and a file that stays as people wrote it."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,9 @@ from click.testing import CliRunner, Result
 
 import fedikit
 from fedikit.cli import main
+from fedikit.model import Ssh
 from fedikit.remote.shown_key import fingerprint_of
+from tests.remote.ssh_servers import Server
 from tests.setup.conftest import Machine
 
 OLD = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOVQdbIsDJHA4QZgvZNgxjWhaO37NI4fy0OP9zcmb7Iw"
@@ -94,6 +97,29 @@ def test_it_is_entered_with_the_key_that_opens_all_others(file: Path, machine: M
     assert add(file, machine, "--fingerprint", machine.fingerprint).exit_code == 0
     host = fedikit.load_environment(file).hosts["shells"]
     assert host.identity_file == str(file.parent / "key")  # type: ignore[union-attr]
+
+
+def test_a_host_behind_another_is_looked_at_over_that_one_and_stands_so_in_the_file(
+    file: Path, machine: Machine, tmp_path: Path
+) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "id")], check=True)
+    with Server() as bastion:
+        hop = f'[hosts.hop]\naddress = "127.0.0.1"\nport = {bastion.port}\nhost_key = "{bastion.host_key}"\n'
+        file.write_text(f'{file.read_text()}\n{hop}identity_file = "id"\n')
+        done = add(file, machine, "--jump", "hop", "--fingerprint", machine.fingerprint)
+        assert done.exit_code == 0, done.output
+        shown = run("host", "key", "shells", "-e", str(file))
+        assert "It is the same key" in shown.output
+    assert bastion.led_to == [("127.0.0.1", machine.port)] * 2
+    shells = fedikit.load_environment(file).hosts["shells"]
+    assert isinstance(shells, Ssh)
+    assert (shells.jump, shells.host_key) == ("hop", machine.key)
+
+
+def test_a_jump_host_that_is_not_there_is_told(file: Path, machine: Machine) -> None:
+    done = add(file, machine, "--jump", "socal", "--fingerprint", machine.fingerprint)
+    assert done.exit_code == 2
+    assert 'did you mean "social"' in str(done.output)
 
 
 def test_an_unseen_key_is_never_trusted(file: Path, machine: Machine) -> None:
