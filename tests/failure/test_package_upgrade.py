@@ -1,5 +1,6 @@
 """Upgrades of packages on a real machine: dpkg, systemd, what processes run, and a reboot."""
 
+import re
 from base64 import b64encode
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from fedikit.display.drawing import lines_of
 from fedikit.model.item import Item, Package, Unit
+from fedikit.policies.packages import PackagesPolicy
 from fedikit.status import read_status
 from fedikit.upgrade import apply_upgrade, make_upgrade
 from fedikit_lab import Lab, Machine
@@ -18,6 +20,7 @@ pytestmark = pytest.mark.lab
 UNIT = "fedik-sleeper.service"
 SERVICE = "[Service]\nExecStart=/usr/lib/fedik-sleeper/sleeper infinity\n[Install]\nWantedBy=multi-user.target\n"
 ITEMS: list[Item] = [Package(name="fedik-sleeper"), Unit(name=UNIT)]
+TIMERS = "apt-daily.timer apt-daily-upgrade.timer"
 
 
 def sleeper(archive: Archive, version: str, **fields: str) -> Path:
@@ -80,3 +83,22 @@ def test_an_upgrade_restarts_what_needs_it_reboots_and_leaves_others_alone(
     assert scene.remove().succeeded
     assert machine.run("dpkg-query --show fedik-sleeper fedik-fresh").exit_status != 0
     assert version_of(machine, "fedik-theirs") == "1"
+
+
+def test_a_host_upgrades_by_itself_as_the_policy_says_and_is_as_before_without_it(lab: Lab) -> None:
+    machine, scene = lab["one"], Scene(lab, "one")
+    machine.reset()
+    machine.succeed(f"systemctl unmask {TIMERS}")  # the lab's machines have them at rest
+    report = scene.apply(one=PackagesPolicy(at="02:20").items())
+    assert report.succeeded, report
+    said = machine.succeed("unattended-upgrade --dry-run --debug 2>&1")
+    assert re.findall("Allowed origins are: (.*)", said) == [
+        "origin=Debian,codename=trixie-security,label=Debian-Security"
+    ]
+    assert "02:20:00" in machine.succeed("systemctl show --property TimersCalendar apt-daily-upgrade.timer")
+    assert machine.succeed(f"systemctl is-active {TIMERS}").split() == ["active"] * 2
+    assert scene.plan(one=PackagesPolicy(at="02:20").items()).is_noop
+    assert scene.remove().succeeded
+    assert "02:20:00" not in machine.succeed("systemctl show --property TimersCalendar apt-daily-upgrade.timer")
+    assert machine.run("ls /etc/apt/apt.conf.d | grep fedikit").stdout == ""
+    machine.succeed(f"systemctl mask {TIMERS}")
