@@ -24,6 +24,7 @@ from fedikit.plan import make_plan
 from fedikit.remote.directory import DirectoryMachine
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # as on a terminal
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where the tests themselves outlive one
 machine = DirectoryMachine.at("machine")
 slow = "#!/bin/sh\\ncd {}\\n: > began\\nwhile [ ! -e may-end ]; do /bin/sleep 0.05; done\\n: > ended\\n"
 machine.program("slow", slow.format(Path.cwd()))
