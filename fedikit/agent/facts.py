@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from .disk_space import disk_at
-from .distribution import release
+from .distribution import OS_RELEASE, release, strange_system
 from .dpkg_status import BEGUN, in_condition
 from .eyes import Eyes
 from .kernel import text
@@ -32,6 +32,7 @@ def facts_of(eyes: Eyes, request: Facts) -> Facts:
     return {
         "event": "facts",
         **release(eyes),
+        "strange_system": strange_system(eyes.read(OS_RELEASE)),
         "python": "{}.{}.{}".format(*sys.version_info),
         "is_root": os.geteuid() == 0,
         "clock": time.time(),

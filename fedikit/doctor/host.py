@@ -59,6 +59,8 @@ class HostFindings:
 
     def _release(self) -> Finding:
         facts = self._facts
+        if facts.strange_system:
+            return self._found("release", "obstacle", facts.strange_system, "this needs Debian 12 or 13")
         seen = f"Debian {facts.codename or 'of no name'}, {facts.architecture or 'of an unknown architecture'}"
         wanted = WITH_CONTAINERS if has_images(self._state) else RELEASES
         if facts.codename in wanted:

@@ -146,6 +146,7 @@ class Facts(Message):
     event: Literal["facts"]
     codename: Codename | Literal[""]
     architecture: Architecture | Literal[""]
+    strange_system: ShortLine = ""
     python: Annotated[str, Field(pattern=r"^[0-9.]{1,20}$")]
     is_root: bool
     clock: Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)]

@@ -61,6 +61,13 @@ SMALL = {"device": 1, "size": 10**11, "free": 10**8, "inodes": 10**6, "free_inod
     [
         ("sudo", "obstacle", {"is_root": False}, "does not run as root", "sudo without a password"),
         ("release", "obstacle", {"codename": "bullseye"}, "bullseye", "bookworm or trixie"),
+        (
+            "release",
+            "obstacle",
+            {"codename": "noble", "strange_system": "Ubuntu 24.04 LTS"},
+            "Ubuntu",
+            "Debian 12 or 13",
+        ),
         ("disk", "obstacle", {"disks": {"/": SMALL}}, "/: 0.1 of 100.0 GB free", "free some space"),
         ("disk", "note", {"disks": {"/": SMALL | {"free": 9 * 10**9}}}, "9.0 of 100.0 GB", "du -xh"),
         (
