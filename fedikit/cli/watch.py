@@ -68,6 +68,7 @@ def remove(environment: str) -> None:
 @options("environment")
 def status(environment: str) -> None:
     """Say what is not well, when it looked last, and when it will."""
+    from fedikit.display.words import plural
     from fedikit.watch.install import Systemd, next_look
     from fedikit.watch.memory import memory_file, read_memory
 
@@ -78,7 +79,7 @@ def status(environment: str) -> None:
     for known in memory.known.values():
         click.echo(f"✗ {known.finding.what}, since {known.since:%d %b %Y, %H:%M} UTC: {known.finding.seen}")
     if memory.waiting:
-        click.echo(f"{len(memory.waiting)} messages could not be sent yet, {memory.dropped} were given up.")
+        click.echo(f"{plural(len(memory.waiting), 'message')} not sent yet; {memory.dropped} given up.")
     click.echo(f"Next look: {next_look(name, Systemd.here()) or 'no timer runs; fedikit watch install'}")
     finish(bool(memory.looked) and not memory.known and not memory.waiting)
 

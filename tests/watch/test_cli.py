@@ -67,7 +67,7 @@ def test_what_could_not_be_told_fails_the_look(folder: Path) -> None:
     assert done.returncode == 1
     assert "To tell: fedikit home: the deployer could not look\n" in done.stdout
     assert "error: webhook: the webhook at 127.0.0.1:1 took no message: connection refused" in done.stderr
-    assert "1 messages could not be sent yet" in watch(folder, "status").stdout
+    assert "1 message not sent yet" in watch(folder, "status").stdout
 
 
 def test_an_environment_that_cannot_be_read_is_a_mistake(folder: Path) -> None:
