@@ -36,7 +36,7 @@ def _drawn(status: Status, *, named: int | None) -> Iterator[Text]:
         for generation in reversed(host.generations):
             yield from _generation_lines(generation, named, is_current=generation.number == host.generation)
         if host.health:
-            yield from _health_lines(host.health)
+            yield from _health_lines(host.health, is_finished=not host.is_unfinished)
             yield from lines_of_pending(host.health.pending)
         for note in host.notes[-NOTES_SHOWN:]:
             yield Text(f"    {note.time}  {note.who} {note.note}", style="dim")
@@ -98,12 +98,14 @@ def _sheltered(unit: str) -> str:
 # Health
 
 
-def _health_lines(health: Health) -> Iterator[Text]:
+def _health_lines(health: Health, *, is_finished: bool) -> Iterator[Text]:
     """What is not well, each on a line; then the rest in one."""
     ill = [part for part in health.parts if not part.is_well]
     for words in [*map(_words_of_drift, health.drift), *map(_words_of, ill)]:
         yield Text(f"  ✗ {words}", style="bold red")
-    if health.is_well:
+    if not is_finished:
+        yield Text("  ✗ the last apply did not come to its end", style="bold red")
+    elif health.is_well:
         yield Text(f"  ✓ all is well: {', '.join(_counts(health))}", style="green")
 
 

@@ -54,6 +54,14 @@ def test_what_is_as_it_was_left_is_well(stage: Stage) -> None:
     assert "all is well: 1 unit, nothing was changed by hand" in told(stage)
 
 
+def test_nothing_is_called_well_after_an_apply_that_did_not_end(stage: Stage) -> None:
+    stage.apply(one=ITEMS)
+    assert not stage.apply(one=[*ITEMS, File(path="/nowhere/b", content="b\n")]).succeeded
+    assert not status_of(stage).is_well
+    assert "✗ the last apply did not come to its end" in told(stage)
+    assert "all is well" not in told(stage)
+
+
 def test_health_is_looked_at_only_when_asked_for(stage: Stage) -> None:
     stage.apply(one=ITEMS)
     assert read_status(stage.environment).hosts["one"].health is None
