@@ -15,7 +15,7 @@ from fedikit.model.check import TRIAL_FOLDER, BucketWorks
 from fedikit.verify.means import Means
 from fedikit.verify.page import Page
 from fedikit.verify.standpoint import Answer, Request, Send
-from fedikit.verify.words import Unmet
+from fedikit.verify.words import OutOfTime, Unmet
 
 _PATIENCE = 5.0
 _LEAST_PATIENCE = 0.1
@@ -28,7 +28,7 @@ def put_and_read(check: BucketWorks, means: Means) -> str:
     token = secrets.token_hex(16)
     with means.stand(check.host) as send:
         if time.monotonic() > means.ends:
-            raise Unmet(wanted=f"a way to {check.host} in time", seen="it took too long")
+            raise OutOfTime(wanted=f"a way to {check.host} in time", seen="it took too long")
         trial = _Trial(
             check, _access(check, means), send, f"{TRIAL_FOLDER}/{token}", f"put here by a check: {token}".encode()
         )

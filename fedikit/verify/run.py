@@ -17,7 +17,7 @@ from fedikit.verify.attempt import attempt
 from fedikit.verify.certificate import Trust
 from fedikit.verify.means import Means, Shell, Stand
 from fedikit.verify.visitor import Visitor
-from fedikit.verify.words import Refused
+from fedikit.verify.words import OutOfTime, Refused
 
 _PATIENCE = 5.0
 _FIRST_PAUSE = 0.2
@@ -84,6 +84,8 @@ class _Trial:
             return self._result(attempt(self._check, means), passed=True)
         except (SecretError, Refused) as error:
             return self._result(str(error), passed=False)
+        except OutOfTime as error:
+            self._seen = str(error) if self._attempts == 1 else self._seen
         except Exception as error:  # a check that cannot be carried out has failed, whatever the reason
             self._seen = str(error) or type(error).__name__
         return None

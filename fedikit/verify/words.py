@@ -19,6 +19,10 @@ class Refused(Unmet):
     """It never will be so by asking again, and asking again does harm: software counts wrong logins."""
 
 
+class OutOfTime(Unmet):
+    """The attempt came too late to see anything; what an earlier one saw tells more."""
+
+
 def in_words(error: BaseException, place: str) -> str:
     """Why nothing came from a place, as the innermost error that names a reason says."""
     for cause in causes_of(error):

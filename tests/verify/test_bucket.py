@@ -236,6 +236,26 @@ def test_nothing_is_put_when_the_way_to_the_host_took_all_the_time(verifier: Ver
     assert s3.asked == []
 
 
+def test_an_attempt_that_came_too_late_hides_nothing_of_an_earlier_one(
+    verifier: Verifier, s3: S3StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fedikit.verify.run._FIRST_PAUSE", 0.1)
+    tries = []
+
+    @contextmanager
+    def stand(host: str) -> Iterator[Send]:
+        tries.append(host)
+        if len(tries) == 1:
+            raise Unmet(wanted="a bucket", seen="none")
+        time.sleep(0.8)
+        with stand_at(host, Local()) as send:
+            yield send
+
+    verifier.stand = stand
+    assert verifier.seen(check(s3, deadline=0.6)) == "wanted a bucket, saw none"
+    assert len(tries) > 1
+
+
 def test_a_missing_master_key_fails_at_once(verifier: Verifier, s3: S3StandIn) -> None:
     verifier.vault = Vault(None, {})
     result = verifier.one(check(s3, deadline=30))
