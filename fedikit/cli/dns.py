@@ -1,12 +1,11 @@
 """The verb on names: prints the records that a deployment needs, looks whether they are there, or sets them."""
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from fedikit.cli.options import load, options
-from fedikit.cli.output import finish, is_attended, present
+from fedikit.cli.output import finish, present, require_consent
 
 if TYPE_CHECKING:
     from fedikit.environment.environment import Environment
@@ -75,19 +74,11 @@ def _apply(
         click.echo(f"If they are yours: {names}", err=True)
     if plan.refused or not plan.has_changes:
         finish(not plan.refused)
-    if not yes and not _confirmed():
-        click.echo("Nothing was changed.", err=True)
-        sys.exit(1)
+    if not yes:
+        require_consent(lambda: click.confirm("Change these records?", default=False, err=True))
     apply_dns_plan(hosting, plan)
     click.echo("Done.", err=True)
     finish(True)
-
-
-def _confirmed() -> bool:
-    if not is_attended():
-        click.echo("There is nobody to ask: give --yes to do it.", err=True)
-        return False
-    return click.confirm("Change these records?", default=False, err=True)
 
 
 def ttl_of(hosting: "Environment") -> int:

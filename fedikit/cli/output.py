@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
@@ -55,6 +55,24 @@ def present(value: BaseModel, *, as_json: bool, whole: bool = False) -> None:
 def is_attended() -> bool:
     """Whether there is somebody to ask."""
     return sys.stdin.isatty()
+
+
+def require_consent(ask: Callable[[], bool]) -> None:
+    """Goes on only if somebody on a terminal says yes; else the process ends, with nothing changed."""
+    if not _consents(ask):
+        click.echo("Nothing was changed.", err=True)
+        sys.exit(1)
+
+
+def _consents(ask: Callable[[], bool]) -> bool:
+    if not is_attended():
+        click.echo("There is nobody to ask: give --yes to do it.", err=True)
+        return False
+    try:
+        return ask()
+    except click.Abort:  # the end of the input is no yes
+        click.echo(err=True)
+        return False
 
 
 def say(lines: Iterable[str]) -> None:

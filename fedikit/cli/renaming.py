@@ -1,11 +1,9 @@
 """The verb that renames a deployment on its hosts."""
 
-import sys
-
 import click
 
 from fedikit.cli.options import environment_of, options
-from fedikit.cli.output import finish, present
+from fedikit.cli.output import finish, present, require_consent
 
 
 @click.command()
@@ -22,17 +20,8 @@ def rename(former: str, environment: str, limit: tuple[str, ...], yes: bool, as_
         present(planned, as_json=as_json)
     if not planned.has_changes:
         finish(not planned.is_refused)
-    if not yes and not _confirmed(f"Rename {former} to {hosting.name}?"):
-        click.echo("Nothing was changed.", err=True)
-        sys.exit(1)
+    if not yes:
+        require_consent(lambda: click.confirm(f"Rename {former} to {hosting.name}?", default=False, err=True))
     done = rename_on_hosts(hosting, planned)
     present(done, as_json=as_json)
     finish(not done.is_refused)
-
-
-def _confirmed(question: str) -> bool:
-    """Asks on a terminal; without one nothing is changed unasked."""
-    if not sys.stdin.isatty():
-        click.echo("There is nobody to ask: give --yes to do it.", err=True)
-        return False
-    return click.confirm(question, default=False, err=True)

@@ -1,11 +1,9 @@
 """The verb that upgrades the packages which fedikit brought."""
 
-import sys
-
 import click
 
 from fedikit.cli.options import deployment_of, options
-from fedikit.cli.output import finish, listening, present
+from fedikit.cli.output import finish, listening, present, require_consent
 
 
 @click.command()
@@ -33,18 +31,9 @@ def upgrade(
         present(plan, as_json=as_json)
     if not plan.has_changes:
         finish(not plan.has_errors)
-    if not yes and not _confirmed():
-        click.echo("Nothing was changed.", err=True)
-        sys.exit(1)
+    if not yes:
+        require_consent(lambda: click.confirm("Upgrade these hosts?", default=False, err=True))
     with listening() as tell:
         report = apply_upgrade(plan, tell=tell)
     present(report, as_json=as_json)
     finish(report.succeeded)
-
-
-def _confirmed() -> bool:
-    """Asks on a terminal; without one nothing is changed unasked."""
-    if not sys.stdin.isatty():
-        click.echo("There is nobody to ask: give --yes to do it.", err=True)
-        return False
-    return click.confirm("Upgrade these hosts?", default=False, err=True)

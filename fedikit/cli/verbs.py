@@ -1,7 +1,6 @@
 """The verbs on a deployment: plan, apply, remove, rollback, verify, status, lock, schema."""
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,7 +8,7 @@ import click
 
 from fedikit.cli.doctor import say_what_stands_in_the_way
 from fedikit.cli.options import deployment_of, environment_of, options
-from fedikit.cli.output import finish, get_ready_to_present, listening, present, say
+from fedikit.cli.output import finish, get_ready_to_present, listening, present, require_consent, say
 from fedikit.cli.stopping import heed_signals
 
 if TYPE_CHECKING:
@@ -146,9 +145,8 @@ def act(deployment: "Deployment", make: "Callable[[Sessions, Tell], Plan]", mann
             finish(not plan.has_errors)
         if plan.purpose == "apply":
             say_what_stands_in_the_way(plan, sessions)
-        if not manner.yes and not confirmed(plan):
-            click.echo("Nothing was changed.", err=True)
-            sys.exit(1)
+        if not manner.yes:
+            require_consent(lambda: asked(plan))
         from fedikit.apply import apply_plan  # needed only now
 
         with listening() as tell:
@@ -185,18 +183,6 @@ def show_services(deployment: "Deployment", *, limit: "Sequence[str]") -> None:
     services = services_of(deployment, limit)
     if services.all:
         present(services, as_json=False)
-
-
-def confirmed(plan: "Plan") -> bool:
-    """Asks on a terminal; without one nothing is changed unasked."""
-    if not sys.stdin.isatty():
-        click.echo("There is nobody to ask: give --yes to do it.", err=True)
-        return False
-    try:
-        return asked(plan)
-    except click.Abort:  # the end of the input is no yes
-        click.echo(err=True)
-        return False
 
 
 def asked(plan: "Plan") -> bool:
