@@ -1,29 +1,21 @@
 """Applying a plan: fetch what is needed once, then change the hosts in parallel, those that others wait for first."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from graphlib import TopologicalSorter
 from typing import Any
 
 from fedikit.errors import FedikitError, HostError, SecretError, StalePlan, StoreError
-from fedikit.events import (
-    HostFinished,
-    ItemFinished,
-    ItemStarted,
-    Progress,
-    StepFinished,
-    StepStarted,
-    Tell,
-    tell_nobody,
-)
+from fedikit.events import HostFinished, StepFinished, StepStarted, Tell, tell_nobody
 from fedikit.model.check import Check
 from fedikit.plan import planned_debs
 from fedikit.remote.hosts import side_by_side
 from fedikit.remote.messages import Done, ItemEvent
 from fedikit.remote.needs import packages_for
 from fedikit.remote.promises import MOST_CHECKS, Document, sealed
+from fedikit.remote.sending import counted, pieces_of, tell_item
 from fedikit.remote.session import deployer_name, new_run
 from fedikit.remote.sessions import Asked, Sessions, failing_alone
 from fedikit.results.moves import waiting_in_vain, waits_of
@@ -31,8 +23,6 @@ from fedikit.results.plan import HostPlan, Plan
 from fedikit.results.report import HostReport, ItemReport, Report
 from fedikit.secrets import secrets_of
 from fedikit.secrets.redaction import scrub
-
-PIECE = 256 * 1024
 
 
 def apply_plan(plan: Plan, *, sessions: Sessions | None = None, tell: Tell = tell_nobody) -> Report:
@@ -227,32 +217,19 @@ class _Applying:
         return promise.checks if promise and not promise.lack else None
 
     def _pieces(self, host: str, asked: Asked, blobs: dict[str, int]) -> Iterator[bytes]:
-        total, done = sum(blobs.values()), 0
-        for sha256 in blobs:
-            for piece in self._pieces_of(sha256, asked.payload.contents):
-                yield piece
-                done += len(piece)
-                self.tell(Progress(what="sending", done=done, total=total, host=host))
+        pieces = (piece for sha256 in blobs for piece in self._pieces_of(sha256, asked.payload.contents))
+        return counted(pieces, total=sum(blobs.values()), host=host, tell=self.tell)
 
-    def _pieces_of(self, sha256: str, contents: dict[str, bytes]) -> Iterator[bytes]:
-        if sha256 in contents:
-            yield contents[sha256]
-            return
-        with self.sessions.store.path(sha256).open("rb") as file:
-            while piece := file.read(PIECE):
-                yield piece
+    def _pieces_of(self, sha256: str, contents: dict[str, bytes]) -> Iterable[bytes]:
+        return [contents[sha256]] if sha256 in contents else pieces_of(self.sessions.store.path(sha256))
 
     # What comes back
 
     def _hear(self, host: str, event: ItemEvent, items: list[ItemReport]) -> None:
-        if event.phase == "start":
-            self.tell(ItemStarted(host=host, item=event.id, action=event.action))
-            return
-        told = event.model_dump(include={"id", "action", "seconds", "failed", "kept", "saved"})
-        items.append(ItemReport(**told))
-        self.tell(
-            ItemFinished(host=host, item=event.id, action=event.action, seconds=event.seconds, failed=event.failed)
-        )
+        if event.phase == "end":
+            told = event.model_dump(include={"id", "action", "seconds", "failed", "kept", "saved"})
+            items.append(ItemReport(**told))
+        tell_item(host, event, self.tell)
 
 
 def _waits_for(plan: Plan) -> dict[str, list[str]]:

@@ -36,9 +36,10 @@ class Applying:
         with locked(self.contact, self.order, bytes.fromhex(self.request.get("seal", ""))) as hands:
             ledger = self.contact.ledger
             ledger.identity = self._identity(ledger)
-            comparison = self._compared(hands, ledger)
+            others = Others(hands, ledger)
+            comparison = self._compared(hands, ledger, others)
             self._refuse_if_moved(comparison)
-            batch = self._batch(hands, ledger, comparison)
+            batch = self._batch(hands, ledger, comparison, others)
             return in_a_session_of_its_own(self.contact, lambda unit: self._converge(batch, unit))
 
     def _identity(self, ledger: Ledger) -> Record:
@@ -49,7 +50,7 @@ class Applying:
         identity: Record = ledger.read_generation(target).get("identity", ledger.identity)
         return identity
 
-    def _compared(self, hands: Hands, ledger: Ledger) -> Comparison:
+    def _compared(self, hands: Hands, ledger: Ledger, others: Others) -> Comparison:
         """Looking may take a while too: the deployer is told, and the agent gives itself more time."""
 
         def say_alive() -> None:
@@ -57,7 +58,7 @@ class Applying:
             wait_on()
 
         hands.say_alive = say_alive
-        comparison = compare(hands, self.wish, ledger)
+        comparison = compare(hands, self.wish, ledger, others)
         del hands.say_alive  # at work it is said without asking
         return comparison
 
@@ -68,12 +69,11 @@ class Applying:
             names = ", ".join(change.id for change in comparison.blocked)
             raise Trouble(f"cannot be changed as planned: {names}; nothing was done", code="blocked")
 
-    def _batch(self, hands: Hands, ledger: Ledger, comparison: Comparison) -> Batch:
+    def _batch(self, hands: Hands, ledger: Ledger, comparison: Comparison, others: Others) -> Batch:
         making = [change.item for change in comparison.making if change.action != "adopt"]
         blobs = take_in(self.contact, self.order["blobs"], making)
         work = Work(blobs, self.order["secrets"], self.wish.purge, ledger.save, self.channel.send)
-        others, debs = Others(hands, ledger), self.order["debs"]
-        return Batch(hands, self.wish, comparison, ledger, work, others, debs, self.channel.send)
+        return Batch(hands, self.wish, comparison, ledger, work, others, self.order["debs"], self.channel.send)
 
     # In a session of its own
 

@@ -17,10 +17,9 @@ Item = dict[str, Any]
 NOT_KEPT = "needs a secret content of that time, which no host keeps; to have it back, apply that configuration"
 
 
-def compare(eyes: Eyes, wish: Wish, ledger: Ledger) -> Comparison:
-    """Holds what is wanted against what is there, and against what the ledger says is ours."""
+def compare(eyes: Eyes, wish: Wish, ledger: Ledger, others: Others) -> Comparison:
+    """Holds what is wanted against what is there, and against what the ledgers say is ours, and others'."""
     _look_ahead(eyes, wish, ledger)
-    others = Others(eyes, ledger)
     owners, keepers = others.at_work(), others.keepers()
     judged = [_judge_wanted(eyes, wish, item, ledger, owners) for item in wish.items]
     wanted = with_owed([_taken_over(change, keepers) for change in judged])

@@ -81,7 +81,7 @@ class Contact:
         ledger = self.ledger
         question = Question(self.eyes, self.request, ledger)
         self.eyes.say_alive = self.say_alive
-        comparison = compare(self.eyes, question.wish, ledger)
+        comparison = compare(self.eyes, question.wish, ledger, question.others)
         self.channel.send(answer_to(question, comparison))
         # While the deployer reads the answer. Not later: a newer agent may take this one's place meanwhile.
         from .applying import Applying

@@ -5,19 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from fedikit.errors import FedikitError, HostError, StalePlan
-from fedikit.events import (
-    CheckFinished,
-    Event,
-    HostFinished,
-    ItemFinished,
-    ItemStarted,
-    Progress,
-    StepFinished,
-    StepStarted,
-    Tell,
-    tell_nobody,
-)
+from fedikit.events import CheckFinished, Event, HostFinished, StepFinished, StepStarted, Tell, tell_nobody
 from fedikit.remote.messages import ItemEvent
+from fedikit.remote.sending import counted, pieces_of, tell_item
 from fedikit.remote.session import deployer_name, new_run
 from fedikit.remote.sessions import failing_alone
 from fedikit.remote.upgrades import AskedUpgrade, ask_for_upgrades
@@ -25,8 +15,6 @@ from fedikit.results.upgrading import HostUpgrade, HostUpgraded, UpgradePlan, Up
 from fedikit.store import Store
 from fedikit.upgrade.rebooting import reboot_and_wait
 from fedikit.verify.deployment import verify_deployment
-
-PIECE = 256 * 1024
 
 
 def apply_upgrade(plan: UpgradePlan, *, tell: Tell = tell_nobody) -> UpgradeReport:
@@ -159,23 +147,14 @@ class _Host:
         }
 
     def _pieces(self, asked: AskedUpgrade) -> Iterator[bytes]:
-        total, done = sum(deb.size for deb in asked.debs_to_send), 0
-        for deb in asked.debs_to_send:
-            with self.store.path(deb.sha256).open("rb") as file:
-                while piece := file.read(PIECE):
-                    yield piece
-                    done += len(piece)
-                    self.tell(Progress(what="sending", done=done, total=total, host=self.name))
+        debs = asked.debs_to_send
+        pieces = (piece for deb in debs for piece in pieces_of(self.store.path(deb.sha256)))
+        return counted(pieces, total=sum(deb.size for deb in debs), host=self.name, tell=self.tell)
 
     def _hear(self, event: ItemEvent) -> None:
-        if event.phase == "start":
-            self.tell(ItemStarted(host=self.name, item=event.id, action=event.action))
-            return
-        if event.id.startswith("unit:") and not event.failed:
+        if event.phase == "end" and event.id.startswith("unit:") and not event.failed:
             self.restarted.append(event.id.removeprefix("unit:"))
-        self.tell(
-            ItemFinished(host=self.name, item=event.id, action=event.action, seconds=event.seconds, failed=event.failed)
-        )
+        tell_item(self.name, event, self.tell)
 
     def _require_all_done(self) -> None:
         if self.left.debs:
