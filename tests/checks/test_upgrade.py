@@ -26,6 +26,7 @@ from fedikit_lab.images import lab_image
 from fedikit_lab.layout import Layout
 from fedikit_lab.replacements import GARAGE, STAND_INS
 from fedikit_lab.standins import VERSION_FILE
+from tests.checks.certificates import await_certificates
 
 DOMAIN = "fediversity.test"
 SITE = f"mastodon.{DOMAIN}"
@@ -172,6 +173,7 @@ def renewed(layout: Path, folder: Path) -> Path:
 def test_the_first_version_takes_a_post(instance: Instance) -> None:
     report = apply_plan(make_plan(instance.deployment()))
     assert report.succeeded, report
+    await_certificates(instance.lab, {SITE: "mastodon"})
 
     assert instance.version() == f"{OLD}+contract"
     instance.publish("Before the upgrade")

@@ -24,6 +24,7 @@ from fedikit_lab.images import lab_image
 from fedikit_lab.layout import Layout
 from fedikit_lab.replacements import GARAGE, STAND_INS, Replacement
 from fedikit_lab.standins import VERSION_FILE
+from tests.checks.certificates import await_certificates
 from tests.checks.gotosocial import App
 from tests.checks.journeys import Browser, PeerTube, Pixelfed
 from tests.checks.pictures import picture, video
@@ -90,6 +91,8 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
             there = Servers(lab)
             report = apply_plan(make_plan(there.deployment()))
             assert report.succeeded, report
+            names = {f"media.{name}.{DOMAIN}": "garage" for name in ("peertube", "pixelfed")}
+            await_certificates(lab, {f"{name}.{DOMAIN}": name for name in OLDER} | names)
         yield there
 
 

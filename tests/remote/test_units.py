@@ -107,6 +107,14 @@ def test_a_unit_that_failed_since_is_told_of_by_the_plan(stage: Stage) -> None:
         assert reasons(stage, A, SERVICE, UNIT) == ("inactive → active", "it failed (start-limit-hit)")
 
 
+def test_a_unit_that_did_not_stay_up_is_owed_a_start_though_it_is_up_when_somebody_looks(stage: Stage) -> None:
+    with showing(stage, {"SubState": "auto-restart", "Result": "exit-code", "NRestarts": "1"}):
+        assert not stage.apply(one=[A, SERVICE, UNIT]).succeeded
+    assert reasons(stage, A, SERVICE, UNIT) == ("to restart or reload",)
+    assert stage.apply(one=[A, SERVICE, UNIT]).succeeded
+    assert stage.plan(one=[A, SERVICE, UNIT]).is_noop
+
+
 def test_who_has_the_port_that_a_unit_needs_is_named(stage: Stage) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

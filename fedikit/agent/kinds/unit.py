@@ -128,7 +128,18 @@ class UnitKind(Kind):
         hands.look_at_units([item["name"] for item in items])
         for item in items:
             if item["active"]:
-                _require_up(hands, item)
+                self._require_up(batch, item)
+
+    def _require_up(self, batch: "Batch", item: Item) -> None:
+        """One that fell over is owed a start, also if systemd has it up again by the time somebody looks."""
+        _await_steady(batch.hands, item["name"])
+        try:
+            require_up(batch.hands, item["name"])
+        except Trouble as trouble:
+            trouble.item = item["id"]
+            batch.ledger.entries[item["id"]]["done"] = OWED
+            batch.ledger.save()
+            raise
 
     def unit(self, item: Item) -> str:
         return str(item["name"])
@@ -155,17 +166,12 @@ class UnitKind(Kind):
 KIND = UnitKind()
 
 
-def _require_up(hands: Hands, item: Item) -> None:
+def _await_steady(hands: Hands, name: str) -> None:
     """One that systemd had to start again is given the time to show that it is steady."""
     deadline = time.monotonic() + STEADY_SECONDS + MARGIN_SECONDS
-    while hands.unit(item["name"])["is_unsteady"] and time.monotonic() < deadline:
+    while hands.unit(name)["is_unsteady"] and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)
         hands.look_afresh()
-    try:
-        require_up(hands, item["name"])
-    except Trouble as trouble:
-        trouble.item = item["id"]
-        raise
 
 
 def _is_to_be(eyes: Eyes, item: Item, enabled: bool) -> bool:
