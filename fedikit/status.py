@@ -7,6 +7,7 @@ from fedikit.environment.environment import Environment
 from fedikit.errors import FedikitError
 from fedikit.model.deployment import Deployment
 from fedikit.remote import messages
+from fedikit.remote.backups import backups_of
 from fedikit.remote.hosts import on_hosts
 from fedikit.remote.session import Session
 from fedikit.remote.sessions import failing_alone
@@ -49,7 +50,9 @@ def _health(host: str, said: messages.Status) -> Health | None:
         return None
     certificates = tuple(_certificate(site, text) for site, text in said.health.certificates.items())
     pending = pending_of(host, said.upgrades) if said.upgrades else Pending()
-    return Health(**said.health.model_dump(exclude={"certificates"}), certificates=certificates, pending=pending)
+    backups = tuple(backups_of(name, there) for name, there in said.health.backups.items())
+    plain = said.health.model_dump(exclude={"certificates", "backups"})
+    return Health(**plain, certificates=certificates, backups=backups, pending=pending)
 
 
 def _certificate(site: str, text: str) -> CertificateHealth:
