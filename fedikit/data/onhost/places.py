@@ -32,12 +32,14 @@ class Places:
         return self.root / "etc/systemd/system"
 
     def claim_state(self) -> Path:
-        """Makes the state's folder, for nobody else; raises Trouble if somebody else could write there, or a link does."""
+        """Makes the state's folder, for nobody else; raises Trouble if others could write there, or a link lies there."""
         for folder in (self.state.parent, self.state):
             folder.mkdir(mode=0o700, exist_ok=True)
             found = folder.lstat()
             if not stat.S_ISDIR(found.st_mode):
-                raise Trouble(f"{folder} is no folder, but a link or a file", hint="see who put it there, and remove it")
+                raise Trouble(
+                    f"{folder} is no folder, but a link or a file", hint="see who put it there, and remove it"
+                )
             if found.st_uid != os.geteuid() or found.st_mode & 0o022:
                 raise Trouble(f"others could write to {folder}", hint=f"chown root: {folder}; chmod 0700 {folder}")
         return self.state
