@@ -14,7 +14,7 @@ def check(work: Work) -> dict[str, Any]:
     """Checks the repository and the next share of its contents, and writes down how it ended; the result."""
     share = _next_share(work)
     try:
-        work.repository.initialise()
+        work.repository.open()
         with work.telling.step(f"share {share} of {work.settings.check_parts}"):
             work.repository.check(share, work.settings.check_parts)
             _require_all_snapshots(work)

@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import os
-import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -13,12 +12,33 @@ from . import lock
 from .backup import back_up
 from .checking import check
 from .listing import backups
+from .moments import IDENTITY
 from .places import Places
+from .planning import plan_restore
+from .restoring import restore
 from .settings import NAME
 from .telling import Telling
 from .trouble import Busy, Trouble
 from .work import Work, open_work
 
+
+def application_name(text: str) -> str:
+    if not NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of an application")
+    return text
+
+
+def backup_name(text: str) -> str:
+    if not IDENTITY.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a backup")
+    return text
+
+
+OPTIONS: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "backup": [("--reason", {"choices": ("schedule", "now"), "default": "schedule"})],
+    "plan-restore": [("--at", {"default": ""})],
+    "restore": [("--backup", {"required": True, "type": backup_name}), ("--instead", {"default": ""})],
+}
 FAILED, BUSY = 1, 3
 
 
@@ -34,12 +54,22 @@ def _check(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
     return {"result": check(work)}
 
 
+def _plan_restore(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
+    return {"plan": plan_restore(work, asked.at)}
+
+
+def _restore(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
+    return {"restored": restore(work, asked.backup, instead=asked.instead)}
+
+
 VERBS: dict[str, Callable[[Work, argparse.Namespace], dict[str, Any]]] = {
     "backup": _backup,
     "list": _list,
     "check": _check,
+    "plan-restore": _plan_restore,
+    "restore": _restore,
 }
-READING = ("list",)
+READING = ("list", "plan-restore")
 """What changes nothing, and needs no lock."""
 
 
@@ -62,6 +92,7 @@ def _carry_out(asked: argparse.Namespace, places: Places, telling: Telling) -> N
     try:
         work = open_work(places, telling)
         with contextlib.nullcontext() if asked.verb in READING else lock.held(work.state, asked.verb):
+            work.manifests.may_remember = asked.verb not in READING
             telling.done(**VERBS[asked.verb](work, asked))
     except OSError as error:
         raise Trouble(f"{error.filename or 'this host'}: {error.strerror}", hint="see the host's disks") from error
@@ -88,13 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True)
     for name in VERBS:
         verb = verbs.add_parser(name, allow_abbrev=False)
-        verb.add_argument("application", type=_application)
-        if name == "backup":
-            verb.add_argument("--reason", choices=("schedule", "now"), default="schedule")
+        verb.add_argument("application", type=application_name)
+        for words in OPTIONS.get(name, ()):
+            verb.add_argument(words[0], **words[1])
     return parser
-
-
-def _application(text: str) -> str:
-    if not re.fullmatch(NAME, text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no name of an application")
-    return text
