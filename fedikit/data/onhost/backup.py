@@ -9,7 +9,7 @@ from .keeping import let_go
 from .manifest import Manifest
 from .moments import new_identity, now
 from .part import Record, in_order
-from .trouble import Absent, Trouble
+from .trouble import Absent, Trouble, trouble_from
 from .work import Work
 
 
@@ -21,9 +21,10 @@ def back_up(work: Work, reason: str) -> dict[str, Any]:
         work.repository.initialise()
         manifest = make_backup(work, reason=reason, identity=identity)
         work.result.backed_up(manifest, time.monotonic() - started)
-    except Trouble as trouble:
+    except Exception as error:
+        trouble = trouble_from(error)
         work.result.failed(identity, trouble, work.telling.clean(trouble.message))
-        raise
+        raise trouble from error
     with work.telling.step("keep"):
         let_go(work)
     return work.result.values

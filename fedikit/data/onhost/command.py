@@ -49,7 +49,7 @@ class _Stream:
 
     def feed(self, data: bytes) -> None:
         *lines, self.rest = (self.rest + data).split(b"\n")
-        for line in lines if data else [*lines, self.rest]:
+        for line in lines if data or not self.rest else [*lines, self.rest]:
             self.take(line.decode(errors="replace"))
         self.rest = self.rest[-_LONGEST_LINE:] if data else b""
 
