@@ -59,21 +59,22 @@ def _restore(contact: "Contact", program: Program) -> int:
     """Answers what it would do; goes on if it is still that once the host is locked."""
     at = contact.request.get("at") or ""
     plan = program.asked("plan-restore", *(["--at", at] if at else []), seconds=LOOKING_SECONDS)["plan"]
-    backup = str(plan["backup"]["id"])
-    basis = _basis(contact, backup)
+    backup, former = str(plan["backup"]["id"]), str(plan["interrupted"])
+    basis = _basis(contact, backup, former)
     contact.channel.send({"event": "restorable", "basis": basis, "plan": plan})
     order = receive_order(contact.channel)
     with locked(contact, order) as hands:
-        if order["basis"] != _basis(contact, backup):
+        if order["basis"] != _basis(contact, backup, former):
             raise Trouble("has changed since it was planned; nothing was done", code="stale", hint="plan again")
         hands.take_long(f"restore of {contact.request['application']}", seconds=WORKING_SECONDS)
-        return _carry_out(contact, program, "restore", "--backup", backup)
+        instead = ["--instead", former] if former not in ("", backup) else []
+        return _carry_out(contact, program, "restore", "--backup", backup, *instead)
 
 
-def _basis(contact: "Contact", backup: str) -> str:
-    """A digest of what a restore rests on: which backup, and what the application consists of here."""
-    settings, _ = settings_of(contact.eyes, contact.request["application"])
-    return hashlib.sha256(settings + backup.encode()).hexdigest()
+def _basis(contact: "Contact", backup: str, former: str) -> str:
+    """A digest of what a restore rests on: which backup, which was cut off, and what the application is here."""
+    settings = settings_of(contact.eyes, contact.request["application"])
+    return hashlib.sha256(b"%s %s " % (backup.encode(), former.encode()) + settings).hexdigest()
 
 
 def _carry_out(contact: "Contact", program: Program, verb: str, *options: str) -> int:

@@ -47,14 +47,19 @@ def record_of(eyes: Eyes, application: str) -> str:
     return (text or b"").decode(errors="replace")
 
 
-def settings_of(eyes: Eyes, application: str) -> tuple[bytes, int]:
-    """The application's settings, and since when they are as they are, in seconds since 1970."""
-    path = SETTINGS.format(application)
+def set_up_at(eyes: Eyes, application: str) -> int:
+    """Since when there are to be backups of it, in seconds since 1970; nothing if it cannot be said."""
     try:
-        with eyes.files.place(path) as (folder, name), folder.file(name) as file:
-            return file.content(LARGEST_RECORD), int(file.status.st_mtime)
+        with eyes.files.place(f"{STATE.format(application)}/since") as (folder, name):
+            status = folder.status(name)
     except (Barred, OSError):
-        return b"", 0
+        return 0
+    return int(status.st_mtime) if status else 0
+
+
+def settings_of(eyes: Eyes, application: str) -> bytes:
+    """The application's settings as they lie there; nothing if they cannot be read."""
+    return eyes.beginning(SETTINGS.format(application), LARGEST_RECORD) or b""
 
 
 class Program:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from .blobs import Blobs
-from .data_program import applications_of, record_of, settings_of
+from .data_program import applications_of, record_of, set_up_at
 from .disk_space import disks
 from .eyes import Eyes
 from .kinds import by_kind, kind_of
@@ -136,6 +136,5 @@ def _certificates(eyes: Eyes, held: Iterable[Record]) -> Iterator[tuple[str, str
 
 
 def _backups(eyes: Eyes, application: str) -> Record:
-    """As it lies there, with the settings that say how old a backup may be, and since when there are any."""
-    settings, since = settings_of(eyes, application)
-    return {"record": record_of(eyes, application), "settings": settings.decode(errors="replace"), "since": since}
+    """As it lies there, and since when there are to be any."""
+    return {"record": record_of(eyes, application), "since": set_up_at(eyes, application)}

@@ -72,7 +72,7 @@ def _word(outcome: str) -> str:
 
 def _line_of_part(part: PartSaved) -> Text:
     version = f", {part.version}" if part.version else ""
-    about = f"{amount(part.bytes)}, {amount(part.added)} new{version}"
+    about = f"{amount(part.bytes)}{version}"
     return Text.assemble(f"  {part.id}  {counted(part.counts)}", (f"  {about}", "dim"))
 
 

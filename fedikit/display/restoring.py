@@ -33,7 +33,9 @@ def _lines_of_application(one: ApplicationRestore) -> Iterator[Text]:
     yield from map(_line_of_part, one.parts)
     yield Text("  what was written since is lost, but for a backup that is made of it before", style="yellow")
     if one.interrupted:
-        yield Text(f"  ! a restore of {one.interrupted} was cut off here; this goes on with it", style="yellow")
+        what = "this goes on with it" if one.interrupted == backup.id else "this gives it up"
+        yield Text(f"  ! a restore of {one.interrupted} was cut off here; {what}", style="yellow")
+    yield from (Text(f"  ! {note}", style="yellow") for note in one.notes)
     if one.free < one.bytes:
         yield Text(f"  ! {amount(one.bytes)} to fetch, but {amount(one.free)} free there", style="bold yellow")
     for name, (then, now) in one.other_images.items():
@@ -46,6 +48,8 @@ def _lines_of_application(one: ApplicationRestore) -> Iterator[Text]:
 
 def _line_of_part(part: PartReplaced) -> Text:
     was = "nothing" if part.absent else _words(part.was) if part.was else "what is there"
+    if part.becomes is None:
+        return Text(f"  · {part.id}  stays: {was}", style="dim")
     return Text.assemble(("  ~ ", "yellow"), f"{part.id}  {was} → {_words(part.becomes)}")
 
 
@@ -57,7 +61,7 @@ def _words(there: Amount) -> str:
 def _sentence(plan: RestorePlan) -> str:
     if plan.has_errors:
         return "Not every application can be restored: nothing is done."
-    parts = sum(len(one.parts) for one in plan.applications)
+    parts = sum(part.becomes is not None for one in plan.applications for part in one.parts)
     size = sum(one.bytes for one in plan.applications)
     return f"{plural(parts, 'part')} of {plural(len(plan.applications), 'application')}; {amount(size)} to fetch."
 

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from fedikit.remote.data_messages import BackupSettings, Manifest, Result
+from fedikit.remote.data_messages import Manifest, Newest, Result
 from fedikit.remote.messages import BackupsHealth
 from fedikit.remote.spoken import Message
 from fedikit.results.backup import Backup, BackupHealth, LastCheck, LastRun
@@ -14,11 +14,10 @@ M = TypeVar("M", bound=Message)
 UNREADABLE = "what the host noted of them cannot be read"
 
 
-def backups_of(application: str, there: BackupsHealth) -> BackupHealth:
-    """How it is about the backups of an application."""
-    settings = _read(BackupSettings, there.settings) or BackupSettings()
+def backups_of(application: str, there: BackupsHealth, max_age_hours: int) -> BackupHealth:
+    """How it is about the backups of an application, the newest of which may be so old."""
     since = datetime.fromtimestamp(there.since, UTC) if there.since else None
-    about = {"application": application, "max_age_hours": settings.max_age_hours, "since": since}
+    about = {"application": application, "max_age_hours": max_age_hours, "since": since}
     if not there.record:
         return BackupHealth(**about)
     result = read_result(there.record)
@@ -34,7 +33,11 @@ def read_result(text: str) -> Result | None:
 
 
 def backup_of(told: Manifest) -> Backup:
-    return Backup(**told.model_dump())
+    """With its sums, of which a manifest says nothing."""
+    if isinstance(told, Newest):
+        return Backup(**told.model_dump())
+    size, added = sum(part.bytes for part in told.parts), sum(part.added for part in told.parts)
+    return Backup(**told.model_dump(), bytes=size, added=added)
 
 
 def last_run_of(result: Result) -> LastRun | None:

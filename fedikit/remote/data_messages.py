@@ -68,6 +68,13 @@ class Manifest(DataMessage):
     parts: Annotated[tuple[PartSaved, ...], Field(max_length=MOST_PARTS_OF_APPLICATION)] = ()
 
 
+class Newest(Manifest):
+    """The same as the program notes it: with sums."""
+
+    bytes: Bytes = 0
+    added: Bytes = 0
+
+
 class LastRun(DataMessage):
     """How the last attempt at a backup ended."""
 
@@ -90,7 +97,7 @@ class Result(DataMessage):
     """What the program noted of its last runs."""
 
     repository: Line = ""
-    newest: Manifest | None = None
+    newest: Newest | None = None
     last: LastRun | None = None
     check: LastCheck | None = None
 
@@ -98,7 +105,6 @@ class Result(DataMessage):
 class BackupSettings(DataMessage):
     """What of an application's settings is asked for here."""
 
-    max_age_hours: Annotated[int, Field(ge=1, le=100_000)] = 26
     images: Annotated[dict[ShortLine, Line], Field(max_length=100)] = Field(default_factory=dict)
 
 
@@ -125,12 +131,12 @@ class Amount(DataMessage):
 
 
 class PartReplaced(DataMessage):
-    """A part that a restore replaces; `absent`: there is nothing of it now."""
+    """A part that a restore replaces, if it is in the backup; `absent`: there is nothing of it now."""
 
     id: Line
     kind: ShortLine = ""
     was: Amount | None = None
-    becomes: Amount
+    becomes: Amount | None = None
     absent: bool = False
 
 
@@ -144,6 +150,7 @@ class RestoreTold(DataMessage):
     bytes: Bytes = 0
     free: Bytes = 0
     interrupted: BackupId | Literal[""] = ""
+    notes: Annotated[tuple[Line, ...], Field(max_length=1000)] = ()
 
 
 class Restorable(DataMessage):
@@ -171,6 +178,6 @@ class Restored(DataMessage):
 
 
 DATA_MESSAGES = (
-    StepEvent, PartSaved, Manifest, LastRun, LastCheck, Result, BackupSettings, BackupsListed, BackedUp, Amount,
+    StepEvent, PartSaved, Manifest, Newest, LastRun, LastCheck, Result, BackupSettings, BackupsListed, BackedUp, Amount,
     PartReplaced, RestoreTold, Restorable, RestoreDone, Restored,
 )  # fmt: skip

@@ -358,9 +358,8 @@ class BackupsHealth(Message):
     """What lies there of an application's backups, as text: it is looked into later, and may be of another version."""
 
     record: Text
-    settings: Text
     since: Annotated[int, Field(ge=0, lt=1 << 40)]
-    """Since when there are these settings, in seconds since 1970."""
+    """Since when there are to be any, in seconds since 1970."""
 
 
 class Health(Message):

@@ -35,14 +35,8 @@ class Backup(Value):
     ended: datetime
     images: dict[str, str] = Field(default_factory=dict)
     parts: tuple[PartSaved, ...] = ()
-
-    @property
-    def bytes(self) -> int:
-        return sum(part.bytes for part in self.parts)
-
-    @property
-    def added(self) -> int:
-        return sum(part.added for part in self.parts)
+    bytes: int = 0
+    added: int = 0
 
     @property
     def seconds(self) -> float:
@@ -131,7 +125,7 @@ class BackupHealth(Value):
     newest: Backup | None = None
     last: LastRun | None = None
     check: LastCheck | None = None
-    max_age_hours: int = 26
+    max_age_hours: int
     since: datetime | None = None
     """Since when they are asked for."""
     error: str = ""

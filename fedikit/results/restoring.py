@@ -22,7 +22,8 @@ class PartReplaced(Value):
     kind: str = ""
     was: Amount | None = None
     """What is there now, as far as it can be measured."""
-    becomes: Amount
+    becomes: Amount | None = None
+    """What is in the backup; nothing if it has no such part, which then stays as it is."""
     absent: bool = False
     """Whether there is nothing of it now."""
 
@@ -42,7 +43,8 @@ class ApplicationRestore(Value):
     """How much is to be fetched."""
     free: int = 0
     interrupted: str = ""
-    """The backup whose restore was cut off here, and goes on."""
+    """The backup whose restore was cut off here: it goes on, or is given up if another one is restored."""
+    notes: tuple[str, ...] = ()
     images: dict[str, str] = Field(default_factory=dict)
     """The images that run here now."""
     basis: str = ""

@@ -40,6 +40,13 @@ def fail(message: str, *, part: str = "", status: int = 1) -> int:
     return status
 
 
+def in_short(manifest: Record) -> Record:
+    """A manifest as the program notes it: with sums, and less of each part."""
+    parts = [{key: part[key] for key in ("id", "bytes", "counts")} for part in manifest["parts"]]
+    sums = {key: sum(part[key] for part in manifest["parts"]) for key in ("bytes", "added")}
+    return {**{key: manifest[key] for key in ("id", "started", "ended")}, **sums, "seconds": 1.0, "parts": parts}
+
+
 def now() -> str:
     return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
@@ -94,7 +101,7 @@ class Application:
         }  # fmt: skip
         (place / "manifest.json").write_text(json.dumps(manifest))
         last = {"id": identity, "ended": now(), "failed": False, "error": "", "part": ""}
-        say("done", result=self.note(newest=manifest, last=last))
+        say("done", result=self.note(newest=in_short(manifest), last=last))
         return 0
 
     def tell(self, given: Record) -> int:
@@ -119,14 +126,18 @@ class Application:
         stop = self.settings.get("stop", [])
         cut_off = (self.state / "journal.json").read_text() if (self.state / "journal.json").exists() else ""
         size = sum(part["bytes"] for part in manifest["parts"])
-        about = {"stop": stop, "after": [], "bytes": size, "free": 10**9, "interrupted": cut_off}
+        about = {"stop": stop, "after": [], "bytes": size, "free": 10**9, "interrupted": cut_off, "notes": ["a note"]}
         say("done", plan={"backup": manifest, "parts": parts, **about})
         return 0
 
     def restore(self, given: Record) -> int:
         manifest = self.chosen(given["--backup"])
         assert manifest
-        (self.state / "journal.json").write_text(manifest["id"])
+        journal = self.state / "journal.json"
+        former = journal.read_text() if journal.exists() else manifest["id"]
+        if former not in (manifest["id"], given.get("--instead", "")):
+            return fail(f"a restore of the backup {former} was cut off, and {manifest['id']} is another")
+        journal.write_text(manifest["id"])
         for part in manifest["parts"]:
             say("step", name=part["id"], phase="start")
             if (ROOT / "run/data-dies").exists():

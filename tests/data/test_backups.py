@@ -37,8 +37,10 @@ def test_a_backup_now_tells_each_part_and_ends_with_figures(scene: Scene) -> Non
     ]
     made = report.applications[0].backup
     assert made
-    assert made.reason == "now"
-    assert [(part.bytes, part.added, part.counts) for part in made.parts] == [(15, 7, {"files": 1})]
+    assert (made.bytes, made.added) == (15, 7)
+    assert [(part.bytes, part.counts) for part in made.parts] == [(15, {"files": 1})]
+    assert list_backups(scene.wanted).applications[0].backups[0].reason == "now"
+    assert "2 backups: 30 B, of which 14 B were new." in drawn(report)
     assert "volume:/srv/mastodon  1 file" in drawn(report)
 
 

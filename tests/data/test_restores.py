@@ -38,7 +38,9 @@ def test_a_plan_says_what_is_replaced_by_what_and_changes_nothing(scene: Scene) 
     one, _ = plan.applications
     (part,) = one.parts
     assert part.was
+    assert part.becomes
     assert (part.was.bytes, part.becomes.bytes, one.stop) == (18, 15, ("mastodon.service",))
+    assert "! a note" in drawn(plan)
     assert "~ volume:/srv/mastodon  1 file, 18 B → 1 file, 15 B" in drawn(plan)
     assert "stands still meanwhile: mastodon.service" in drawn(plan)
     assert RestorePlan.model_validate_json(plan.model_dump_json()) == plan
@@ -112,6 +114,17 @@ def test_a_restore_that_was_killed_is_told_and_goes_on(scene: Scene) -> None:
     assert "was cut off here; this goes on with it" in drawn(again)
     assert apply_restore(again).succeeded
     assert scene.read("mastodon") == "the first words"
+
+
+def test_another_backup_than_the_one_that_was_cut_off_gives_that_up(scene: Scene) -> None:
+    dies = scene.sign("dies")
+    assert not apply_restore(make_restore(scene.wanted, application="mastodon")).succeeded
+    dies.unlink()
+    assert make_backup(scene.wanted, ["mastodon"]).succeeded
+    again = make_restore(scene.wanted, application="mastodon")
+    assert "was cut off here; this gives it up" in drawn(again)
+    assert apply_restore(again).succeeded
+    assert scene.read("mastodon") == "other words, since"
 
 
 def test_no_apply_goes_on_while_data_is_put_back(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
