@@ -15,12 +15,16 @@ from fedikit.display.markup import shown
 NOTEBOOK_WIDTH = 112
 
 DRAWN_BY = {
+    "BackupReport": "backups",
+    "Backups": "backups",
     "Diagnosis": "findings",
     "DnsPlan": "findings",
     "NamesFound": "findings",
     "Plan": "plans",
     "Renaming": "renaming",
     "Report": "outcomes",
+    "RestorePlan": "restoring",
+    "RestoreReport": "restoring",
     "Services": "services",
     "Status": "states",
     "UpgradePlan": "upgrades",

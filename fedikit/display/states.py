@@ -9,6 +9,7 @@ from fedikit.display import markup
 from fedikit.display.pending import lines_of_pending
 from fedikit.display.words import plural, span
 from fedikit.model.item import class_of
+from fedikit.results.backup import BackupHealth
 from fedikit.results.health import CertificateHealth, DiskHealth, Drift, Health, UnitHealth
 from fedikit.results.status import Generation, HostStatus, Moves, Status
 
@@ -109,8 +110,10 @@ def _health_lines(health: Health, *, is_finished: bool) -> Iterator[Text]:
         yield Text(f"  ✓ all is well: {', '.join(_counts(health))}", style="green")
 
 
-def _words_of(part: UnitHealth | DiskHealth | CertificateHealth) -> str:
+def _words_of(part: UnitHealth | DiskHealth | CertificateHealth | BackupHealth) -> str:
     match part:
+        case BackupHealth():
+            return f"backups of {part.application}: {part.words}"
         case UnitHealth():
             return _words_of_unit(part)
         case DiskHealth():
@@ -142,3 +145,6 @@ def _counts(health: Health) -> Iterator[str]:
     yield "nothing was changed by hand"
     for certificate in health.certificates:
         yield f"certificate of {certificate.site} for {certificate.left.days} days"
+    for backup in health.backups:
+        age = f"{span(backup.newest.age.total_seconds())} old" if backup.newest else "due"
+        yield f"backup of {backup.application} {age}"

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from fedikit.model.value import Value
+from fedikit.results.backup import BackupHealth
 from fedikit.results.disk import Disk
 from fedikit.results.pending import Pending
 
@@ -71,13 +72,14 @@ class Health(Value):
     drift: tuple[Drift, ...] = ()
     disks: tuple[DiskHealth, ...] = ()
     certificates: tuple[CertificateHealth, ...] = ()
+    backups: tuple[BackupHealth, ...] = ()
     pending: Pending = Pending()
     """What waits for an upgrade, a restart or a reboot: worth knowing, and no illness."""
 
     @property
-    def parts(self) -> tuple[UnitHealth | DiskHealth | CertificateHealth, ...]:
+    def parts(self) -> tuple[UnitHealth | DiskHealth | CertificateHealth | BackupHealth, ...]:
         """What is well or not by itself."""
-        return (*self.units, *self.disks, *self.certificates)
+        return (*self.units, *self.disks, *self.certificates, *self.backups)
 
     @property
     def is_well(self) -> bool:

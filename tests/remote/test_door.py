@@ -14,15 +14,16 @@ from pydantic import BaseModel
 
 from fedikit.apply import apply_plan
 from fedikit.display.drawing import lines_of, mimebundle
-from fedikit.errors import AgentFailed, FedikitError, HostError
+from fedikit.errors import AgentFailed, FedikitError, HostError, visible
 from fedikit.model.deployment import Deployment
 from fedikit.model.host import DirectoryHost, HostState
 from fedikit.model.item import File
 from fedikit.plan import make_plan
-from fedikit.remote import bootstrap, lines, messages, session
+from fedikit.remote import bootstrap, lines, session
 from fedikit.remote.contact import End
-from fedikit.remote.messages import Answer, Done, ItemEvent, Message, read_message, visible
+from fedikit.remote.messages import Answer, Done, ItemEvent, read_message
 from fedikit.remote.session import Session
+from fedikit.remote.spoken import MOST_PARTS, Message
 from fedikit.status import read_status
 
 HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -277,7 +278,7 @@ def test_a_line_without_an_end_is_refused(one: Deployment, monkeypatch: pytest.M
 
 
 def test_more_parts_than_a_host_can_have_are_refused() -> None:
-    changes = [{"id": ITEM.id, "action": "create"}] * (messages.MOST_PARTS + 1)
+    changes = [{"id": ITEM.id, "action": "create"}] * (MOST_PARTS + 1)
     with pytest.raises(AgentFailed, match=r"spoke nonsense: answer\.changes"):
         read_message("bad", json.dumps(ANSWER | {"changes": changes}).encode())
 
