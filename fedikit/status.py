@@ -43,8 +43,9 @@ def read_status(environment: Environment | Deployment, *, limit: Sequence[str] =
                 said = session.ask(request(host), messages.Status)
                 return HostStatus(
                     host=host,
-                    **said.model_dump(exclude={"event", "health", "upgrades"}),
-                    health=_health(host, said, max_age_hours),
+                    **said.model_dump(exclude={"event", "health", "upgrades", "backups"}),
+                    health=_health(host, said),
+                    backups=tuple(backups_of(name, there, max_age_hours) for name, there in said.backups.items()),
                 )
         except FedikitError as error:
             return HostStatus(host=host, error=error.text)
@@ -61,14 +62,12 @@ def _oldest_backup(environment: Environment | Deployment) -> int:
     return min(ages, default=MAX_AGE_HOURS)
 
 
-def _health(host: str, said: messages.Status, max_age_hours: int) -> Health | None:
+def _health(host: str, said: messages.Status) -> Health | None:
     if said.health is None:
         return None
     certificates = tuple(_certificate(site, text) for site, text in said.health.certificates.items())
     pending = pending_of(host, said.upgrades) if said.upgrades else Pending()
-    backups = tuple(backups_of(name, there, max_age_hours) for name, there in said.health.backups.items())
-    plain = said.health.model_dump(exclude={"certificates", "backups"})
-    return Health(**plain, certificates=certificates, backups=backups, pending=pending)
+    return Health(**said.health.model_dump(exclude={"certificates"}), certificates=certificates, pending=pending)
 
 
 def _certificate(site: str, text: str) -> CertificateHealth:

@@ -4,7 +4,6 @@ units         each unit of ours, and what each timer of ours starts: what system
 drift         what else is no longer as it was left, in words
 disks         how full the disks are that bear the system, containers and data
 certificates  those of Caddy for sites of ours, as they lie there
-backups       what the program of backups wrote of its last runs, by application
 """
 
 import os
@@ -13,7 +12,6 @@ from contextlib import suppress
 from typing import Any
 
 from .blobs import Blobs
-from .data_program import applications_of, record_of, set_up_at
 from .disk_space import disks
 from .eyes import Eyes
 from .kinds import by_kind, kind_of
@@ -42,7 +40,6 @@ def health_of(eyes: Eyes, ledger: Ledger) -> Record:
         "drift": [moved for entry in others if (moved := _moved(eyes, entry, blobs, silent))],
         "disks": disks(eyes.root),
         "certificates": dict(_certificates(eyes, held)),
-        "backups": {name: _backups(eyes, name) for name in applications_of(ledger)},
     }
 
 
@@ -130,11 +127,3 @@ def _certificates(eyes: Eyes, held: Iterable[Record]) -> Iterator[tuple[str, str
                 content = eyes.beginning(f"{CERTIFICATES}/{authority}/{site}/{site}.crt", LARGEST_CERTIFICATE)
                 if content:
                     yield site, content.decode(errors="replace")
-
-
-# Backups
-
-
-def _backups(eyes: Eyes, application: str) -> Record:
-    """As it lies there, and since when there are to be any."""
-    return {"record": record_of(eyes, application), "since": set_up_at(eyes, application)}

@@ -39,6 +39,12 @@ def texts_of(value: object, *, whole: bool = False) -> Iterator[Text]:
     return _drawer("draw_whole" if whole else "draw", value)(value)
 
 
+def summary_of(plan: object) -> Text:
+    """What a plan comes to, in one line."""
+    summary: Callable[[object], Text] = _drawer("summary_of", plan)  # type: ignore[assignment]
+    return summary(plan)
+
+
 def mimebundle(value: object) -> dict[str, str]:
     """The drawing as a notebook keeps it: plain text, and HTML that wraps and folds."""
     return {

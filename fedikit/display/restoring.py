@@ -20,7 +20,7 @@ def draw_restoreplan(plan: RestorePlan) -> Iterator[Text]:
     for one in plan.applications:
         yield Text.assemble((one.application, "bold"), (f"  on {one.host}", "dim"))
         yield from _lines_of_application(one)
-    yield Text(_sentence(plan), style="bold")
+    yield summary_of_restoreplan(plan)
 
 
 def _lines_of_application(one: ApplicationRestore) -> Iterator[Text]:
@@ -58,12 +58,14 @@ def _words(there: Amount) -> str:
     return f"{counts}, {amount(there.bytes)}" if counts else amount(there.bytes)
 
 
-def _sentence(plan: RestorePlan) -> str:
+def summary_of_restoreplan(plan: RestorePlan) -> Text:
+    """Which data would be replaced, in one line."""
     if plan.has_errors:
-        return "Not every application can be restored: nothing is done."
+        return Text("Not every application can be restored: nothing is done.", style="bold red")
     parts = sum(part.becomes is not None for one in plan.applications for part in one.parts)
     size = sum(one.bytes for one in plan.applications)
-    return f"{plural(parts, 'part')} of {plural(len(plan.applications), 'application')}; {amount(size)} to fetch."
+    words = f"{plural(parts, 'part')} of {plural(len(plan.applications), 'application')} replaced"
+    return Text(f"{words}; {amount(size)} to fetch.", style="bold")
 
 
 def html_of_restorereport(report: RestoreReport) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from fedikit.remote.data_messages import Manifest, Newest, Result
-from fedikit.remote.messages import BackupsHealth
+from fedikit.remote.messages import BackupsNoted
 from fedikit.remote.spoken import Message
 from fedikit.results.backup import Backup, BackupHealth, LastCheck, LastRun
 
@@ -14,7 +14,7 @@ M = TypeVar("M", bound=Message)
 UNREADABLE = "what the host noted of them cannot be read"
 
 
-def backups_of(application: str, there: BackupsHealth, max_age_hours: int) -> BackupHealth:
+def backups_of(application: str, there: BackupsNoted, max_age_hours: int) -> BackupHealth:
     """How it is about the backups of an application, the newest of which may be so old."""
     since = datetime.fromtimestamp(there.since, UTC) if there.since else None
     about = {"application": application, "max_age_hours": max_age_hours, "since": since}

@@ -354,7 +354,7 @@ class DiskHealth(Disk):
     place: Line
 
 
-class BackupsHealth(Message):
+class BackupsNoted(Message):
     """What lies there of an application's backups, as text: it is looked into later, and may be of another version."""
 
     record: Text
@@ -370,8 +370,6 @@ class Health(Message):
     disks: Annotated[tuple[DiskHealth, ...], Field(max_length=100)]
     certificates: Annotated[dict[Line, Words], Field(max_length=1000)]
     """By the site's name, in PEM."""
-    backups: Annotated[dict[ShortLine, BackupsHealth], Field(max_length=1000)] = Field(default_factory=dict)
-    """By the application's name."""
 
 
 class Status(Message):
@@ -389,6 +387,8 @@ class Status(Message):
     python: Annotated[str, Field(pattern=r"^[0-9.]{1,20}$")]
     codename: Codename | Literal[""]
     architecture: Architecture | Literal[""]
+    backups: Annotated[dict[ShortLine, BackupsNoted], Field(max_length=1000)] = Field(default_factory=dict)
+    """By the application's name."""
     health: Health | None = None
     upgrades: Upgradable | None = None
 
@@ -453,7 +453,7 @@ _OUR_NAMES = {
     for message in (
         Answer, Change, Run, KeptDeb, ImageBuild, ItemEvent, Done, Trouble, Unconfirmed, Generation, Note, Status,
         Facts, Memory, DiskAt, Listener, Renamed, Health, UnitHealth, Moves, Counts, Drift, DiskHealth, Upgradable,
-        Listed, SealedChecks, BackupsHealth, *DATA_MESSAGES,
+        Listed, SealedChecks, BackupsNoted, *DATA_MESSAGES,
     )
     for name in [*message.model_fields, message.__name__.lower()]
 }  # fmt: skip

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 from fedikit.model.value import Value
-from fedikit.results.backup import BackupHealth
 from fedikit.results.disk import Disk
 from fedikit.results.pending import Pending
 
@@ -72,14 +71,13 @@ class Health(Value):
     drift: tuple[Drift, ...] = ()
     disks: tuple[DiskHealth, ...] = ()
     certificates: tuple[CertificateHealth, ...] = ()
-    backups: tuple[BackupHealth, ...] = ()
     pending: Pending = Pending()
     """What waits for an upgrade, a restart or a reboot: worth knowing, and no illness."""
 
     @property
-    def parts(self) -> tuple[UnitHealth | DiskHealth | CertificateHealth | BackupHealth, ...]:
+    def parts(self) -> tuple[UnitHealth | DiskHealth | CertificateHealth, ...]:
         """What is well or not by itself."""
-        return (*self.units, *self.disks, *self.certificates, *self.backups)
+        return (*self.units, *self.disks, *self.certificates)
 
     @property
     def is_well(self) -> bool:

@@ -81,6 +81,11 @@ class RestorePlan(Value):
         return not self.applications
 
     @property
+    def may_lose_data(self) -> bool:
+        """What was written since the backup is replaced by it."""
+        return self.has_changes
+
+    @property
     def digest(self) -> str:
         """SHA-256 over what would be restored where; equal while nothing moves."""
         decisive = [(one.host, one.application, one.basis, one.error) for one in self.applications]

@@ -27,9 +27,7 @@ def status_of(scene: Scene) -> Status:
 
 
 def backups_of(scene: Scene) -> BackupHealth:
-    health = status_of(scene).hosts["one"].health
-    assert health
-    (backups,) = health.backups
+    (backups,) = status_of(scene).hosts["one"].backups
     return backups
 
 

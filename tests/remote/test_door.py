@@ -42,6 +42,7 @@ STATUS = {
     "event": "status", "generation": 1, "generations": [], "items": {}, "last_run": None, "busy": "", "notes": [],
     "neighbours": [], "disk": {"size": 1000, "free": 500},
     "python": "3.13.5", "codename": "trixie", "architecture": "amd64",
+    "backups": {"app": {"record": "{}", "since": 1}},
 }  # fmt: skip
 FACTS = {
     "event": "facts", "codename": "trixie", "architecture": "amd64", "python": "3.13.5", "is_root": True,
@@ -53,6 +54,15 @@ FACTS = {
 }  # fmt: skip
 MOVES = {"added": [ITEM.id], "changed": [], "removed": [], "counts": {"added": 1, "changed": 0, "removed": 0}}
 GENERATION = {"number": 1, "time": "", "run": "r", "note": "n", "who": "w", "items": 1, "moves": MOVES}
+PART = {"id": "volume:/srv/app", "kind": "volume", "bytes": 10, "added": 5, "counts": {"files": 1}, "version": ""}
+MANIFEST: dict[str, Any] = {
+    "id": "20261127T023000Z-1a2b3c4d", "reason": "schedule", "started": "2026-11-27T02:30:00Z",
+    "ended": "2026-11-27T02:31:00Z", "images": {"app": "app:1"}, "parts": [PART],
+}  # fmt: skip
+RESTORE = {
+    "backup": MANIFEST, "parts": [{"id": PART["id"], "kind": "volume", "was": None, "becomes": None, "absent": True}],
+    "stop": ["app.service"], "after": ["feeds"], "bytes": 10, "free": 100, "interrupted": "", "notes": ["n"],
+}  # fmt: skip
 HEALTH = {
     "units": [
         {"name": "a.service", "state": "failed", "seconds": 1.5, "restarts": 2, "reasons": ["inactive → active"]}
@@ -81,6 +91,11 @@ EVENTS = [
     FACTS,
     STATUS | {"health": HEALTH, "generations": [GENERATION]},
     UPGRADABLE,
+    {"event": "step", "name": "volume:/srv/app", "phase": "end", "failed": False, "seconds": 1.5, "bytes": 10},
+    {"event": "backups", "backups": [MANIFEST], "record": "{}"},
+    {"event": "backed_up", "result": {"newest": MANIFEST, "last": None, "check": None}},
+    {"event": "restorable", "basis": BASIS, "plan": RESTORE},
+    {"event": "restored", "restored": {"backup": MANIFEST["id"], "before": "", "seconds": 1.0, "differences": []}},
 ]
 
 
