@@ -193,6 +193,6 @@ class Restored(DataMessage):
 
 
 DATA_MESSAGES = (
-    StepEvent, PartSaved, Proven, Manifest, Newest, LastRun, LastCheck, Result, BackupSettings, BackupsListed, BackedUp, ProofNoted, Amount,
-    PartReplaced, RestoreTold, Restorable, RestoreDone, Restored,
+    StepEvent, PartSaved, Proven, Manifest, Newest, LastRun, LastCheck, Result, BackupSettings, BackupsListed, BackedUp,
+    ProofNoted, Amount, PartReplaced, RestoreTold, Restorable, RestoreDone, Restored,
 )  # fmt: skip
