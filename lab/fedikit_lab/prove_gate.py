@@ -82,7 +82,7 @@ class _Asked(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self._answer(with_body=False)
 
-    def log_message(self, *about: object) -> None:  # type: ignore[override]
+    def log_message(self, *about: object) -> None:
         """Nobody reads it."""
 
     def _answer(self, *, with_body: bool) -> None:

@@ -41,7 +41,8 @@ OPTIONS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "restore": [
         ("--backup", {"required": True, "type": backup_name}),
         ("--instead", {"default": ""}),
-        ("--no-save", {"action": "store_true"}),
+        ("--without-saving", {"action": "store_true"}),
+        ("--read-only", {"action": "store_true"}),
     ],
     "note-proof": [("--backup", {"required": True, "type": backup_name}), ("--proof", {"required": True})],
 }
@@ -53,7 +54,8 @@ def _backup(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def _list(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
-    return {"backups": backups(work)}
+    found = backups(work)
+    return {"backups": found, "notes": [trouble.message for trouble in work.manifests.unreadable.values()]}
 
 
 def _check(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
@@ -65,7 +67,7 @@ def _plan_restore(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def _restore(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
-    return {"restored": restore(work, asked.backup, instead=asked.instead)}
+    return {"restored": restore(work, asked.backup, instead=asked.instead, saves=not asked.without_saving)}
 
 
 def _note_proof(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
@@ -106,7 +108,7 @@ def main(words: Sequence[str], places: Callable[[str], Places] = Places, stream:
 
 
 def _carry_out(asked: argparse.Namespace, places: Places, telling: Telling) -> None:
-    work = open_work(places, telling, reads_only=getattr(asked, "no_save", False))
+    work = open_work(places, telling, reads_only=getattr(asked, "read_only", False))
     with contextlib.nullcontext() if asked.verb in READING else lock.held(work.state, asked.verb):
         work.manifests.may_remember = asked.verb not in READING
         telling.done(**VERBS[asked.verb](work, asked))
