@@ -20,6 +20,7 @@ path = "one"
 snac = "one"
 [secrets]
 master_key = "file:stage.key"
+[policies.web]
 [policies.backup]
 repository = "/srv/backups"
 """
