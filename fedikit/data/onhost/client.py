@@ -73,6 +73,18 @@ def running(words: Sequence[str], environment: Mapping[str, str], doing: str) ->
                         pipe.close()
 
 
+@contextmanager
+def hidden(text: str) -> Iterator[str]:
+    """A file in memory, for us and what we start alone; gives its path. It is gone with us, however we end."""
+    descriptor = os.memfd_create("fedikit-data")
+    try:
+        os.fchmod(descriptor, 0o600)
+        os.write(descriptor, text.encode())
+        yield f"/proc/{os.getpid()}/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
+
+
 def blocks_of(stream: IO[bytes], seconds: float) -> Iterator[bytes]:
     """What comes out of a pipe, as it comes; raises Trouble if nothing came for that long."""
     while True:

@@ -1,14 +1,13 @@
 """How PostgreSQL is reached: by TCP, as the application's own role, with the programs of the newest client here."""
 
 import secrets
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .client import Client, running
+from .client import Client, hidden, running
 from .trouble import Absent, Trouble
 
 PROGRAMS = Path("/usr/lib/postgresql")
@@ -55,15 +54,12 @@ class Session:
 
 @contextmanager
 def reached(spec: Mapping[str, Any], password: str) -> Iterator[Server]:
-    """The database of a part; its password lies in a file of its own as long as the block lasts."""
-    programs = newest_programs()
-    with tempfile.TemporaryDirectory(prefix="fedikit-data-") as folder:
-        file = Path(folder, "pgpass")
-        file.touch(mode=0o600)
-        file.write_text(f"*:*:*:*:{_escaped(password, ':')}\n", encoding="utf-8")
-        if _is_absent(Server(_words_of(spec, "postgres", file), spec["name"], programs)):
-            raise Absent(f"there is no database {spec['name']}", hint="run an apply of the deployment, which makes it")
-        yield Server(_words_of(spec, spec["name"], file), spec["name"], programs)
+    """The database of a part, as long as the block lasts; raises Absent if the server has none of that name."""
+    programs, name = newest_programs(), spec["name"]
+    with hidden(f"*:*:*:*:{_escaped(password, ':')}\n") as file:
+        if _is_absent(Server(_words_of(spec, "postgres", file), name, programs)):
+            raise Absent(f"there is no database {name}", hint="run an apply of the deployment, which makes it")
+        yield Server(_words_of(spec, name, file), name, programs)
 
 
 def _is_absent(server: Server) -> bool:
@@ -84,7 +80,7 @@ def newest_programs(folder: Path = PROGRAMS) -> Path:
     return max(found, key=lambda place: [int(number) for number in place.parent.name.split(".")])
 
 
-def _words_of(spec: Mapping[str, Any], name: str, file: Path) -> str:
+def _words_of(spec: Mapping[str, Any], name: str, file: str) -> str:
     words = {
         "host": spec["host"],
         "port": spec["port"],

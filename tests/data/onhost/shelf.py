@@ -15,10 +15,11 @@ PASSWORD = r"owner:pass\word 'x' #"
 
 @dataclass(frozen=True)
 class Shelf:
-    """Each snapshot is one file; `cut` is after how many bytes reading one ends, as if all had been well."""
+    """Each snapshot is one file; after `cut` bytes of it reading ends as if all had been well, or `stops` for ever."""
 
     folder: Path
     cut: int = 0
+    stops: bool = False
 
     def snapshot_command(
         self,
@@ -44,6 +45,8 @@ class Shelf:
     def dump(self, snapshot: str, path: str) -> "subprocess.Popen[bytes]":
         file = str(self.folder / snapshot)
         words = ["head", f"--bytes={self.cut}", file] if self.cut else ["cat", file]
+        if self.stops:
+            words = ["sh", "-c", '"$@" && exec sleep 1000', "sh", *words]
         return command.start(words, {}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
 
 

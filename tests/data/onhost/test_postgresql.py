@@ -5,17 +5,17 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fedikit.data.onhost import postgresql_dump
 from fedikit.data.onhost.part import Record
 from fedikit.data.onhost.postgresql import PostgresPart
 from fedikit.data.onhost.trouble import Absent, Trouble
 from tests.data.onhost.shelf import PASSWORD, Shelf, secrets_in
-from tests.lab.contract.conftest import postgresql_cluster
+from tests.lab.contract.conftest import postgresql_cluster, wait_until
 
 USER = "App'Role"
 """A name that breaks whatever does not quote it."""
@@ -221,22 +221,124 @@ def test_a_dump_without_the_tables_that_were_counted_is_no_backup(
         database.back_up()
 
 
-def test_a_restore_that_is_killed_leaves_the_database_as_it_was(
-    make: Callable[[str], Database], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_restore_that_is_killed_leaves_the_database_as_it_was(make: Callable[[str], Database]) -> None:
     database = make("killed")
     database.as_owner("CREATE TABLE t (a int); INSERT INTO t SELECT generate_series(1, 20000)")
     record = database.back_up()
     database.as_owner("DELETE FROM t WHERE a > 5")
-    code = (
-        "import json, sys; from pathlib import Path; from tests.data.onhost.shelf import Shelf, secrets_in\n"
-        "from fedikit.data.onhost.postgresql import PostgresPart\n"
-        "spec, folder, record = json.loads(sys.argv[1])\n"
-        "class Slow(Shelf):\n"
-        "    def dump(self, snapshot, path):\n"
-        "        from fedikit.data.onhost import command; import subprocess\n"
-        "        words = ['sh', '-c', f'head -c 60000 {self.folder / snapshot}; echo >&2 half; sleep 60']\n"
-        "        return command.start(words, {}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)\n"
-        "part = PostgresPart(spec, secrets_in(Path(folder).parent))\n"
-        "part.restore(Slow(Path(folder)), record)\n"
+    shelf = replace(database.shelf, cut=90_000, stops=True)
+    work = get_context("spawn").Process(target=database.part.restore, args=(shelf, record))
+    work.start()
+    sessions = f"SELECT count(*) FROM pg_stat_activity WHERE datname = 'killed' AND query LIKE 'COPY %'"
+    wait_until(lambda: database.as_administrator(sessions) == "1", "the restore to be midway")
+
+    work.kill()
+    work.join()
+
+    wait_until(lambda: database.as_administrator(sessions) == "0", "its session to end")
+    assert database.as_owner("SELECT count(*) FROM t") == "5"
+    database.restore(record)
+    assert database.as_owner("SELECT count(*) FROM t") == "20000"
+
+
+def test_who_still_uses_the_database_as_the_application_is_sent_away(make: Callable[[str], Database]) -> None:
+    database = make("used")
+    database.as_owner("CREATE TABLE t (a int)")
+    record = database.back_up()
+    environment = environment_of({**database.place, "user": USER, "password": PASSWORD})
+    words = ["psql", "-XAtq", "-d", "used", "-c", "BEGIN", "-c", "SELECT FROM t", "-c", "SELECT pg_sleep(100)"]
+    with subprocess.Popen(words, env=environment, stderr=subprocess.PIPE) as other:
+        asleep = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(100)'"
+        wait_until(lambda: database.as_administrator(asleep) == "1", "another session to hold the table")
+        database.restore(record)
+        assert other.wait(20) != 0
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("CREATE TABLE foreign_table (a int)", "table public.foreign_table (owner)"),
+        ("CREATE VIEW v AS SELECT 1 AS one", "view public.v (owner)"),
+        ("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'", "function public.f() (owner)"),
+        ("CREATE TYPE kind AS ENUM ('a')", "type public.kind (owner)"),
+        ("CREATE PUBLICATION p FOR ALL TABLES", "publication p (owner)"),
+        (
+            "CREATE FUNCTION e() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';"
+            "CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION e()",
+            "event trigger e (owner), function public.e() (owner)",
+        ),
+    ],
+)
+def test_what_the_role_could_not_restore_is_refused_when_it_is_backed_up(
+    make: Callable[[str], Database], script: str, told: str
+) -> None:
+    database = make("others")
+    database.as_administrator(script)
+    with pytest.raises(Trouble) as caught:
+        database.back_up()
+    assert caught.value.message == f"the database others holds what is not {USER}'s, who could not restore it: {told}"
+    assert list(database.shelf.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "CREATE SCHEMA extensions; CREATE EXTENSION pageinspect SCHEMA extensions",
+        f"""CREATE SCHEMA extensions AUTHORIZATION "{USER}"; CREATE EXTENSION pageinspect SCHEMA extensions;
+            CREATE TABLE extensions.t (a int); ALTER TABLE extensions.t OWNER TO "{USER}" """,
+        "CREATE EXTENSION pageinspect; CREATE EXTENSION pg_stat_statements; COMMENT ON SCHEMA public IS 'mine'",
+        "ALTER SCHEMA public OWNER TO owner; GRANT ALL ON SCHEMA public TO PUBLIC; COMMENT ON SCHEMA public IS 'other'",
+        f'ALTER SCHEMA public OWNER TO "{USER}"',
+    ],
+)
+def test_extensions_that_the_role_may_not_make_stay(make: Callable[[str], Database], script: str) -> None:
+    database = make("extended")
+    database.as_administrator(script)
+    database.as_owner("CREATE TABLE t (a int); CREATE INDEX ON t (a)")
+    before, record = database.content(), database.back_up()
+    database.as_owner("DROP TABLE t")
+
+    database.restore(record)
+
+    assert database.content() == before
+
+
+def test_an_empty_database_is_backed_up_and_comes_back(make: Callable[[str], Database]) -> None:
+    database = make("empty")
+    before, record = database.content(), database.back_up()
+    database.as_owner("CREATE TABLE t (a int)")
+    database.restore(record)
+    assert (record["counts"], database.content()) == ({}, before)
+
+
+def test_a_database_that_is_not_there_is_absent(make: Callable[[str], Database]) -> None:
+    database = make("absent")
+    database.as_owner("CREATE TABLE t (a int)")
+    record = database.back_up()
+    psql(database.place, "postgres", "DROP DATABASE absent")
+    for act in (database.part.measure, database.back_up, lambda: database.restore(record)):
+        with pytest.raises(Absent, match="there is no database absent"):
+            act()
+
+
+def test_a_wrong_password_is_said_and_no_password_is_told(make: Callable[[str], Database], tmp_path: Path) -> None:
+    database = make("password")
+    (tmp_path / "database-password").write_text("not the right one")
+    with pytest.raises(Trouble) as caught:
+        database.part.measure()
+    assert caught.value.message == "could not measure the database password"
+    assert "password authentication failed" in caught.value.tail
+    assert "not the right one" not in caught.value.tail
+
+
+def test_200000_rows_take_seconds(make: Callable[[str], Database]) -> None:
+    database = make("many")
+    database.as_owner(
+        "CREATE TABLE t (id bigserial PRIMARY KEY, text text);"
+        "INSERT INTO t (text) SELECT repeat(md5(n::text), 4) FROM generate_series(1, 200000) n; CREATE INDEX ON t (text)"
     )
+    begun = time.monotonic()
+    record = database.back_up()
+    database.restore(record)
+    assert time.monotonic() - begun < 30
+    assert database.part.differences(record) == []
