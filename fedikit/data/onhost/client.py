@@ -21,7 +21,8 @@ class Client:
     """A running client, which ends at the first statement that fails; `doing` follows "could not" in its trouble."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", said: IO[bytes], doing: str) -> None:
-        assert process.stdin and process.stdout
+        assert process.stdin
+        assert process.stdout
         self._process, self._said, self._doing = process, said, doing
         self._in, self._out = process.stdin, process.stdout
         self._rest = b""

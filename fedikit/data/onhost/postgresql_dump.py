@@ -3,7 +3,7 @@
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -34,11 +34,11 @@ class Dump:
         with closing(self._read("--list")) as blocks:
             return b"".join(blocks).decode(errors="surrogateescape").splitlines()
 
-    def script(self, staying: Sequence[str]) -> Iterator[bytes]:
-        """The statements that make all of it, but for the schemas that are there; raises Trouble unless it is read whole.
+    def script(self, staying: Sequence[str]) -> Generator[bytes, None, None]:
+        """The statements that make it anew, but for the schemas that stay; raises Trouble unless it is read whole.
 
-        A dump has no schema looked through for names. Functions fail so that name their tables as the application does,
-        in indexes and materialised views: so the role's own schemas are looked through.
+        As dumped they look for names in no schema, at which functions fail that name their tables as the application
+        does, in indexes and materialised views. Here they look where the role does.
         """
         with tempfile.NamedTemporaryFile() as wanted:
             wanted.write("\n".join(_without(staying, self.entries())).encode(errors="surrogateescape"))
@@ -50,12 +50,13 @@ class Dump:
                 yield head.replace(_NO_PATH, b"RESET search_path;\n", 1)
                 yield from blocks
 
-    def _read(self, *options: str, to_the_end: bool = False) -> Iterator[bytes]:
+    def _read(self, *options: str, to_the_end: bool = False) -> Generator[bytes, None, None]:
         words = [str(self.server.programs / "pg_restore"), "--no-owner", "--no-privileges", *options]
         source = self.repository.dump(self.snapshot, f"/{FILE}")
         with tempfile.TemporaryFile() as said:
             reader = start(words, ENVIRONMENT, stdin=source.stdout, stdout=subprocess.PIPE, stderr=said)
-            assert source.stdout and reader.stdout
+            assert source.stdout
+            assert reader.stdout
             source.stdout.close()
             try:
                 yield from blocks_of(reader.stdout, SILENCE_SECONDS)

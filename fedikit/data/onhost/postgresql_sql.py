@@ -1,4 +1,4 @@
-"""What PostgreSQL is asked and told when its data are backed up and restored; all of it as an owner, not a superuser."""
+"""What PostgreSQL is asked and told when data are backed up and restored, by an owner who is no superuser."""
 
 SNAPSHOT = """\
 SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '10min';
@@ -10,7 +10,8 @@ SIZE = "SELECT pg_database_size(current_database());"
 
 _OWN_SCHEMAS = "nspname !~ '^pg_' AND nspname <> 'information_schema'"
 _OF_NO_EXTENSION = """\
-NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = '{catalogue}'::regclass AND d.objid = {alias}.oid AND deptype = 'e')"""
+NOT EXISTS (SELECT FROM pg_depend d
+            WHERE d.classid = '{catalogue}'::regclass AND d.objid = {alias}.oid AND deptype = 'e')"""
 _OF_TABLES = _OF_NO_EXTENSION.format(catalogue="pg_class", alias="c")
 _OF_ROUTINES = _OF_NO_EXTENSION.format(catalogue="pg_proc", alias="p")
 _OF_TYPES = _OF_NO_EXTENSION.format(catalogue="pg_type", alias="t")
@@ -21,7 +22,7 @@ SELECT format('SELECT json_build_array(%L, count(*)) FROM ONLY %I.%I',
               format('table %I.%I', nspname, relname), nspname, relname)
 FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
 WHERE relkind = 'r' AND {_OWN_SCHEMAS} AND {_OF_TABLES} ORDER BY nspname, relname \gexec
-"""
+"""  # noqa: S608 – made of the words above alone
 # What a dump may have lost besides rows. Grants are lost: who else may read is the server's administrator's to say.
 THINGS = f"""
 WITH relations AS (SELECT c.* FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
@@ -31,7 +32,8 @@ SELECT json_build_array(name, number) FROM (
               WHEN 'p' THEN 'partitioned tables' WHEN 'f' THEN 'foreign tables' ELSE 'indexes' END, count(*)
   FROM relations WHERE relkind IN ('v', 'm', 'S', 'p', 'f', 'i', 'I') GROUP BY 1
   UNION ALL SELECT 'grants to others', count(*) FROM relations, aclexplode(relacl) a WHERE a.grantee <> relowner
-  UNION ALL SELECT 'triggers', count(*) FROM pg_trigger WHERE NOT tgisinternal AND tgrelid IN (SELECT oid FROM relations)
+  UNION ALL SELECT 'triggers', count(*) FROM pg_trigger
+            WHERE NOT tgisinternal AND tgrelid IN (SELECT oid FROM relations)
   UNION ALL SELECT 'constraints', count(*) FROM pg_constraint
             WHERE contype <> 'n' AND conrelid IN (SELECT oid FROM relations)
   UNION ALL SELECT 'functions', count(*) FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace
@@ -40,7 +42,7 @@ SELECT json_build_array(name, number) FROM (
             WHERE typtype IN ('e', 'd', 'r') AND {_OWN_SCHEMAS} AND {_OF_TYPES}
   UNION ALL SELECT 'large objects', count(*) FROM pg_largeobject_metadata
 ) found (name, number) WHERE number > 0;
-"""
+"""  # noqa: S608 – made of the words above alone
 
 # What somebody else owns: its owner alone could drop it before a restore, and who restores cannot make it anew.
 _OTHERS = """\
@@ -58,7 +60,7 @@ _CATALOGUES = (
     ("pg_foreign_server", "srvowner", "true"),
 )
 OTHERS = (
-    "SELECT json_build_array(thing) FROM ("
+    "SELECT json_build_array(thing) FROM ("  # noqa: S608 – made of the words above alone
     + " UNION ALL ".join(_OTHERS.format(catalogue=name, owner=owner, own=own) for name, owner, own in _CATALOGUES)
     + ") found (thing) ORDER BY thing LIMIT 20;"
 )

@@ -1,5 +1,6 @@
 """How PostgreSQL is reached: by TCP, as the application's own role, with the programs of the newest client here."""
 
+import json
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ class Server:
 
     @contextmanager
     def session(self, doing: str) -> Iterator["Session"]:
-        """A session that ends at the first statement that fails, and then changes nothing; `doing` is for its trouble."""
+        """A session that ends at the first statement that fails; `doing` says what for, as in "back up"."""
         options = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--file=-"]
         with running(self.command("psql", *options), ENVIRONMENT, f"{doing} the database {self.name}") as client:
             yield Session(client)
@@ -64,10 +65,9 @@ def reached(spec: Mapping[str, Any], password: str) -> Iterator[Server]:
 
 def _is_absent(server: Server) -> bool:
     """Whether the server says that it has no such database; where the role may not ask, that is not known."""
-    name = server.name.replace("'", "''")
     try:
         with server.session("look for") as session:
-            return not session.ask(f"SELECT 1 FROM pg_database WHERE datname = '{name}';")
+            return json.dumps([server.name]) not in session.ask("SELECT json_build_array(datname) FROM pg_database;")
     except Trouble:
         return False
 

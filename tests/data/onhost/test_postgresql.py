@@ -34,7 +34,8 @@ CREATE DOMAIN other.handle AS text CHECK (VALUE ~ '^@');
 CREATE TABLE other.people (id int, mood other.mood, handle other.handle, span other.span);
 INSERT INTO other.people VALUES (1, 'glad', '@a', '[1,3)'), (2, 'sad', '@b', NULL);
 CREATE VIEW other.glad AS SELECT id FROM other.people WHERE mood = 'glad';
-CREATE FUNCTION number_of_statuses() RETURNS bigint LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN (SELECT count(*) FROM statuses); END $$;
+CREATE FUNCTION number_of_statuses() RETURNS bigint LANGUAGE plpgsql STABLE AS
+  $$ BEGIN RETURN (SELECT count(*) FROM statuses); END $$;
 CREATE MATERIALIZED VIEW summary AS SELECT number_of_statuses() AS number;
 CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.text := NEW.text || '!'; RETURN NEW; END $$;
 CREATE TRIGGER noted BEFORE INSERT ON statuses FOR EACH ROW EXECUTE FUNCTION note();
@@ -223,13 +224,13 @@ def test_a_dump_without_the_tables_that_were_counted_is_no_backup(
 
 def test_a_restore_that_is_killed_leaves_the_database_as_it_was(make: Callable[[str], Database]) -> None:
     database = make("killed")
-    database.as_owner("CREATE TABLE t (a int); INSERT INTO t SELECT generate_series(1, 20000)")
+    database.as_owner("CREATE TABLE t (a int); INSERT INTO t SELECT generate_series(1, 50000)")
     record = database.back_up()
     database.as_owner("DELETE FROM t WHERE a > 5")
-    shelf = replace(database.shelf, cut=90_000, stops=True)
+    shelf = replace(database.shelf, cut=250_000, stops=True)
     work = get_context("spawn").Process(target=database.part.restore, args=(shelf, record))
     work.start()
-    sessions = f"SELECT count(*) FROM pg_stat_activity WHERE datname = 'killed' AND query LIKE 'COPY %'"
+    sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'killed' AND query LIKE 'COPY %'"
     wait_until(lambda: database.as_administrator(sessions) == "1", "the restore to be midway")
 
     work.kill()
@@ -238,7 +239,7 @@ def test_a_restore_that_is_killed_leaves_the_database_as_it_was(make: Callable[[
     wait_until(lambda: database.as_administrator(sessions) == "0", "its session to end")
     assert database.as_owner("SELECT count(*) FROM t") == "5"
     database.restore(record)
-    assert database.as_owner("SELECT count(*) FROM t") == "20000"
+    assert database.as_owner("SELECT count(*) FROM t") == "50000"
 
 
 def test_who_still_uses_the_database_as_the_application_is_sent_away(make: Callable[[str], Database]) -> None:
@@ -335,7 +336,8 @@ def test_200000_rows_take_seconds(make: Callable[[str], Database]) -> None:
     database = make("many")
     database.as_owner(
         "CREATE TABLE t (id bigserial PRIMARY KEY, text text);"
-        "INSERT INTO t (text) SELECT repeat(md5(n::text), 4) FROM generate_series(1, 200000) n; CREATE INDEX ON t (text)"
+        "INSERT INTO t (text) SELECT repeat(md5(n::text), 4) FROM generate_series(1, 200000) n;"
+        "CREATE INDEX ON t (text)"
     )
     begun = time.monotonic()
     record = database.back_up()
