@@ -71,11 +71,12 @@ def read_manifest(text: str, snapshot: str) -> Manifest:
 
 
 class Manifests:
-    """The manifests of a repository; each is read once, and remembered in the state's folder."""
+    """The manifests of a repository; each is read once by whoever holds the lock, and remembered in the state."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
         self._folder = repository.state / "manifests"
+        self.may_remember = False
 
     def write(self, manifest: Manifest) -> None:
         """Puts a manifest into the repository: from now on there is this backup."""
@@ -91,9 +92,8 @@ class Manifests:
     def all(self) -> dict[str, Manifest]:
         """All manifests by their snapshots, the newest first."""
         snapshots = [snapshot["id"] for snapshot in self._repository.snapshots([TAG])]
-        for file in self._folder.glob("*.json"):
-            if file.stem not in snapshots:
-                file.unlink()
+        if self.may_remember:
+            self._clear(snapshots)
         found = {snapshot: self._read(snapshot) for snapshot in snapshots}
         return dict(sorted(found.items(), key=lambda item: (item[1].ended, item[1].id), reverse=True))
 
@@ -106,7 +106,14 @@ class Manifests:
         self._remember(snapshot, text)
         return manifest
 
+    def _clear(self, snapshots: list[str]) -> None:
+        for file in self._folder.glob("*.json"):
+            if file.stem not in snapshots:
+                file.unlink()
+
     def _remember(self, snapshot: str, text: str) -> None:
+        if not self.may_remember:
+            return
         self._folder.mkdir(mode=0o700, exist_ok=True)
         write_whole(Path(self._folder / f"{snapshot}.json"), text)
 

@@ -8,13 +8,14 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from . import command
 from .command import Finished, Hear
+from .places import write_whole
 from .settings import Secrets
 from .trouble import Trouble
 
@@ -138,29 +139,47 @@ class Repository:
 
     # The repository as a whole
 
-    def initialise(self) -> None:
-        """Opens the repository, and makes it when it truly is not there and never was; frees what killed ones locked.
-
-        Raises Trouble when one that was there is gone, or is another one than it was.
-        """
-        known = self.state / "repository.json"
-        was = json.loads(known.read_text()) if known.exists() else {}
-        finished = self.run("cat", "config", may_end_with=(0, NONE_THERE))
+    def exists(self) -> bool:
+        """Whether it is there; raises Trouble if one was there and is gone, or is another one than it was."""
+        was = self._known()
+        finished = self.run("cat", "--no-lock", "config", may_end_with=(0, NONE_THERE))
         if finished.status == NONE_THERE:
-            if was.get("url") == self.url:
-                hint = f"mount its disk, or bring it back; to begin anew without the earlier backups, remove {known}"
+            if was:
+                hint = f"mount its disk, or bring it back; to begin anew without earlier backups, remove {self._record}"
                 raise Trouble(f"the repository {self.url} is gone: there were backups in it", hint=hint)
-            self.run("init")
-            finished = self.run("cat", "config")
-        found = {"url": self.url, "id": str(json.loads(finished.output)["id"])}
-        if was.get("url") == self.url and was != found:
-            hint = f"see what lies there now; if that is right, remove {known}"
+            return False
+        found = str(json.loads(finished.output)["id"])
+        if was and was != found:
+            hint = f"see what lies there now; if that is right, remove {self._record}"
             raise Trouble(f"another repository lies at {self.url} than before", hint=hint)
-        if was != found:
-            from .places import write_whole
+        return True
 
-            write_whole(known, json.dumps(found))
+    def open(self) -> None:
+        """Requires that it is there, and frees what killed ones locked."""
+        if not self.exists():
+            hint = "the first backup makes it: fedikit backup now"
+            raise Trouble(f"there is no repository at {self.url} yet", hint=hint)
         self.unlock()
+
+    def initialise(self) -> None:
+        """Opens it, and makes it when it truly is not there and never was."""
+        if not self.exists():
+            self.run("init")
+        if not self._known():
+            config = json.loads(self.run("cat", "--no-lock", "config").output)
+            write_whole(self._record, json.dumps({"url": self.url, "id": config["id"]}))
+        self.unlock()
+
+    @property
+    def _record(self) -> Path:
+        return self.state / "repository.json"
+
+    def _known(self) -> str:
+        """The id of the repository that this host has put backups into, at this address."""
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            record = json.loads(self._record.read_text(encoding="utf-8"))
+            return str(record["id"]) if record.get("url") == self.url else ""
+        return ""
 
     def unlock(self) -> None:
         """Takes away locks whose holders are gone; those of others at work stay."""
@@ -189,7 +208,7 @@ class Repository:
 
     def snapshots(self, tags: Sequence[str] = ()) -> list[dict[str, Any]]:
         """All snapshots that have all of these tags, as restic tells them."""
-        finished = self.run("snapshots", "--json", *([f"--tag={','.join(tags)}"] if tags else []))
+        finished = self.run("snapshots", "--no-lock", "--json", *([f"--tag={','.join(tags)}"] if tags else []))
         found: list[dict[str, Any]] = json.loads(finished.output.strip() or "null") or []
         return found
 
@@ -238,19 +257,27 @@ class Repository:
             raise Trouble("restic told of no snapshot, though it did not fail", tail=finished.tail)
         return told.snapshot
 
-    def entries(self, snapshot: str, hear: Hear) -> None:
-        """Tells each file and folder of a snapshot, as a line of JSON of restic's."""
-        self.run("ls", "--json", snapshot, seconds=LONG_SECONDS, hear=hear, silence=SILENCE_SECONDS)
+    def entries(self, snapshot: str, take: Callable[[dict[str, Any]], None]) -> None:
+        """Tells each file and folder of a snapshot, as restic does: type, path, mode, uid, gid, size."""
+
+        def hear(line: str) -> bool:
+            if line.startswith("{"):
+                entry = json.loads(line)
+                if entry.get("struct_type") == "node":
+                    take(entry)
+            return True
+
+        self.run("ls", "--no-lock", "--json", snapshot, seconds=LONG_SECONDS, hear=hear, silence=SILENCE_SECONDS)
 
     def dump(self, snapshot: str, path: str) -> "subprocess.Popen[bytes]":
         """A running restic whose standard output is a file of a snapshot; whoever reads it looks at its status."""
         self._require_folder()
-        words = self.words("dump", snapshot, path)
+        words = self.words("dump", "--no-lock", snapshot, path)
         return command.start(words, self.environment(), stdout=subprocess.PIPE)
 
     def read(self, snapshot: str, path: str) -> str:
         """A small file of a snapshot."""
-        return self.run("dump", snapshot, path).output
+        return self.run("dump", "--no-lock", snapshot, path).output
 
     def restore(
         self, snapshot: str, path: str, target: str, *, delete: bool = True, exclude: Sequence[str] = ()
