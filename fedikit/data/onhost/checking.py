@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from .places import write_whole
-from .trouble import Trouble
+from .trouble import Trouble, trouble_from
 from .work import Work
 
 FILE = "check.json"
@@ -18,9 +18,10 @@ def check(work: Work) -> dict[str, Any]:
         with work.telling.step(f"share {share} of {work.settings.check_parts}"):
             work.repository.check(share, work.settings.check_parts)
             _require_all_snapshots(work)
-    except Trouble as trouble:
+    except Exception as error:
+        trouble = trouble_from(error)
         work.result.checked(work.telling.clean(trouble.message))
-        raise
+        raise trouble from error
     write_whole(work.state / FILE, json.dumps({"share": share}))
     work.result.checked("")
     return work.result.values

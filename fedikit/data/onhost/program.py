@@ -18,7 +18,7 @@ from .planning import plan_restore
 from .restoring import restore
 from .settings import NAME
 from .telling import Telling
-from .trouble import Busy, Trouble
+from .trouble import Busy, Trouble, trouble_from
 from .work import Work, open_work
 
 
@@ -73,15 +73,21 @@ READING = ("list", "plan-restore")
 """What changes nothing, and needs no lock."""
 
 
+def start() -> int:
+    """The program as a host runs it."""
+    signal.signal(signal.SIGTERM, _stop)
+    return main(sys.argv[1:])
+
+
 def main(words: Sequence[str], places: Callable[[str], Places] = Places, stream: IO[str] | None = None) -> int:
     """Carries out a verb and tells how it went; the exit status: 0, 1 if it failed, 3 if somebody else is at work."""
     asked = _parser().parse_args(words)
-    signal.signal(signal.SIGTERM, _stop)
     with _own_output(stream) as output:
         telling = Telling(output)
         try:
             _carry_out(asked, places(asked.application), telling)
-        except Trouble as trouble:
+        except Exception as error:
+            trouble = trouble_from(error)
             telling.trouble(trouble)
             print(telling.clean("\n  → ".join(filter(None, (trouble.message, trouble.hint)))), file=sys.stderr)
             return BUSY if isinstance(trouble, Busy) else FAILED
@@ -89,13 +95,10 @@ def main(words: Sequence[str], places: Callable[[str], Places] = Places, stream:
 
 
 def _carry_out(asked: argparse.Namespace, places: Places, telling: Telling) -> None:
-    try:
-        work = open_work(places, telling)
-        with contextlib.nullcontext() if asked.verb in READING else lock.held(work.state, asked.verb):
-            work.manifests.may_remember = asked.verb not in READING
-            telling.done(**VERBS[asked.verb](work, asked))
-    except OSError as error:
-        raise Trouble(f"{error.filename or 'this host'}: {error.strerror}", hint="see the host's disks") from error
+    work = open_work(places, telling)
+    with contextlib.nullcontext() if asked.verb in READING else lock.held(work.state, asked.verb):
+        work.manifests.may_remember = asked.verb not in READING
+        telling.done(**VERBS[asked.verb](work, asked))
 
 
 def _stop(*_: object) -> None:
