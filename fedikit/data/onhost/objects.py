@@ -10,7 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from .s3 import PAGE, Bucket, Gone, Headers, Listed
+from .s3 import PAGE, Bucket, Gone, Listed
+from .signature import Headers
 from .trouble import Trouble
 
 THREADS = 8
@@ -38,9 +39,7 @@ Made = TypeVar("Made")
 
 
 def read_objects(file: Path) -> Iterator[Object]:
-    """The objects of a listing that was written before; none if there is no such file."""
-    if not file.exists():
-        return
+    """The objects of a listing that was written before."""
     with file.open(encoding="utf-8") as lines:
         for line in lines:
             try:
@@ -53,8 +52,9 @@ def write_objects(file: Path, objects: Iterable[Object]) -> int:
     """Writes a listing; returns how many objects it has."""
     count = 0
     with file.open("w", encoding="utf-8") as lines:
-        for count, found in enumerate(objects, start=1):
+        for found in objects:
             lines.write(json.dumps(found._asdict()) + "\n")
+            count += 1
     return count
 
 
@@ -76,7 +76,7 @@ def side_by_side(ones: Iterable[One], others: Iterable[Other]) -> Iterator[tuple
 
 
 def with_headers(bucket: Bucket, listed: Iterable[Listed], known: Iterable[Object]) -> Iterator[Object]:
-    """The listed objects with their headers: asked for, unless the object is known just so. What is gone is left out."""
+    """The listed objects with their headers, which are asked for where they are not known; what is gone is left out."""
 
     def complete(pair: tuple[Listed, Object | None]) -> Object | None:
         found, before = pair

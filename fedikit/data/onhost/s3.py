@@ -58,6 +58,27 @@ class Gone(Exception):
     """There is no such object."""
 
 
+class Incoming:
+    """An object's bytes on their way; `headers` as they came. Raises Trouble where they end too early."""
+
+    def __init__(self, response: http.client.HTTPResponse, bucket: "Bucket") -> None:
+        self.headers = _headers(response)
+        self._response = response
+        self._bucket = bucket
+        self._rest = int(self.headers.get("content-length", "0"))
+
+    def read(self, amount: int, /) -> bytes:
+        """That many bytes at most; none at the end."""
+        try:
+            piece = self._response.read(amount)
+        except (OSError, http.client.HTTPException) as error:
+            raise self._bucket.silence(error) from error
+        self._rest -= len(piece)
+        if not piece and self._rest > 0:
+            raise self._bucket.silence(EOFError(f"an object ended {self._rest:,} bytes too early"))
+        return piece
+
+
 class Bucket:
     """A bucket and the key that opens it; requests may be sent from several threads. Close it in the end."""
 
@@ -80,10 +101,9 @@ class Bucket:
         for page in self._pages():
             for found in page:
                 if found.key <= before:
-                    raise Trouble(
-                        f"S3 at {self.access.address} lists bucket {self.name} out of order, {found.key!r} after {before!r}",
-                        hint="the listing cannot be trusted to be whole; see what stands between this host and S3",
-                    )
+                    words = f"S3 at {self.access.address} lists bucket {self.name} out of order"
+                    hint = "the listing cannot be trusted to be whole; see what stands between this host and S3"
+                    raise Trouble(f"{words}, {found.key!r} after {before!r}", hint=hint)
                 before = found.key
                 yield found
 
@@ -92,16 +112,15 @@ class Bucket:
         return kept_headers(self._ask("HEAD", key).headers)
 
     @contextmanager
-    def reading(self, key: str) -> Iterator[http.client.HTTPResponse]:
-        """An object's bytes as they come, whose end tells whether they were all; raises Gone."""
+    def reading(self, key: str) -> Iterator["Incoming"]:
+        """An object's bytes as they come; raises Gone."""
         connection = self._connect()
+        request = f"GET {self._path(key)}"
         try:
-            response = self._send(connection, f"GET {self._path(key)}", b"", {})
+            response = self._open(connection, request)
             if response.status >= 300:
-                self._refuse(f"GET {self._path(key)}", Answer(response.status, {}, response.read(1000)))
-            yield response
-        except (OSError, http.client.HTTPException) as error:
-            raise self._silence(error) from error
+                self._refuse(request, Answer(response.status, {}, response.read(1000)))
+            yield Incoming(response, self)
         finally:
             connection.close()
 
@@ -150,6 +169,12 @@ class Bucket:
             except Gone:
                 continue
 
+    def _open(self, connection: http.client.HTTPConnection, request: str) -> http.client.HTTPResponse:
+        try:
+            return self._send(connection, request, b"", {})
+        except (OSError, http.client.HTTPException) as error:
+            raise self.silence(error) from error
+
     def _pages(self) -> Iterator[list[Listed]]:
         token = ""
         while True:
@@ -164,7 +189,9 @@ class Bucket:
             if token in ("", before):
                 raise Trouble(f"S3 at {self.access.address} lists bucket {self.name} without an end")
 
-    def _ask(self, verb: str, key: str, query: str = "", *, body: bytes = b"", headers: Headers | None = None) -> Answer:
+    def _ask(
+        self, verb: str, key: str, query: str = "", *, body: bytes = b"", headers: Headers | None = None
+    ) -> Answer:
         """One request and its whole answer, asked again where that may help; raises Gone, Trouble."""
         request = f"{verb} {self._path(key)}" + (f"?{query}" if query else "")
         for attempt in range(1, ATTEMPTS + 1):
@@ -173,7 +200,7 @@ class Bucket:
             except (OSError, http.client.HTTPException) as error:
                 self._drop()
                 if attempt == ATTEMPTS:
-                    raise self._silence(error) from error
+                    raise self.silence(error) from error
             else:
                 if answer.status not in _PASSING or attempt == ATTEMPTS:
                     break
@@ -189,7 +216,7 @@ class Bucket:
         said = response.read(MOST_BYTES)
         if not response.isclosed():
             raise http.client.HTTPException("its answer is too long")
-        return Answer(response.status, {name.lower(): _text(value) for name, value in response.getheaders()}, said)
+        return Answer(response.status, _headers(response), said)
 
     def _send(
         self, connection: http.client.HTTPConnection, request: str, body: bytes, headers: Headers
@@ -227,23 +254,18 @@ class Bucket:
             tail=said,
         )
 
-    def _silence(self, error: Exception) -> Trouble:
+    def silence(self, error: Exception) -> Trouble:
+        """What is told where the server says nothing, or not all."""
+        what = str(error) or type(error).__name__
         return Trouble(
-            f"S3 does not answer at {self.access.address}, asked for bucket {self.name}: {error or type(error).__name__}",
+            f"S3 does not answer at {self.access.address}, asked for bucket {self.name}: {what}",
             hint="see whether the S3 server runs, and whether this host reaches it",
         )
 
 
 def kept_headers(headers: Headers) -> Headers:
     """Those of an answer's headers that belong to the object, and that a write of it sends again."""
-    return {
-        name: value for name, value in sorted(headers.items()) if name in _KEPT or name.startswith("x-amz-meta-")
-    }
-
-
-def lower_headers(response: http.client.HTTPResponse) -> Headers:
-    """A response's headers by their names in small letters."""
-    return {name.lower(): _text(value) for name, value in response.getheaders()}
+    return {name: value for name, value in sorted(headers.items()) if name in _KEPT or name.startswith("x-amz-meta-")}
 
 
 def _listed(found: ElementTree.Element, is_encoded: bool) -> Listed:
@@ -256,6 +278,10 @@ def _etag(answer: Answer) -> str:
     return answer.headers.get("etag", "").strip('"')
 
 
+def _headers(response: http.client.HTTPResponse) -> Headers:
+    return {name.lower(): _text(value) for name, value in response.getheaders()}
+
+
 def _text(value: str) -> str:
     """A header's value, whose bytes Python takes for Latin-1."""
     return value.encode("latin-1").decode("utf-8", errors="replace")
@@ -266,4 +292,6 @@ def _words(body: bytes) -> str:
 
 
 def _fits_xml(key: str) -> bool:
-    return all(char in "\t\n" or " " <= char <= "\ud7ff" or "\ue000" <= char <= "\ufffd" or char > "\uffff" for char in key)
+    return all(
+        char in "\t\n" or " " <= char <= "\ud7ff" or "\ue000" <= char <= "\ufffd" or char > "\uffff" for char in key
+    )
