@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -237,13 +237,20 @@ class Repository:
         return made
 
     def snapshot_path(
-        self, path: str, tags: Sequence[str], exclude: Sequence[str] = (), options: Sequence[str] = ()
-    ) -> Snapshot:
-        """A snapshot of a folder; `exclude` are patterns of restic's. What vanishes meanwhile is no failure."""
-        excludes = [f"--exclude={pattern}" for pattern in exclude]
-        return self._snapshot([*options, *excludes, "--", path], tags, None)
+        self, path: str, tags: Sequence[str], exclude: Sequence[str] = (), options: Sequence[str] = (),
+        *, looks_itself: bool = False,
+    ) -> Snapshot:  # fmt: skip
+        """A snapshot of a folder; `exclude` are patterns of restic's. What vanishes meanwhile is no failure.
 
-    def _snapshot(self, words: Sequence[str], tags: Sequence[str], environment: Mapping[str, str] | None) -> Snapshot:
+        Nor is anything else that could not be read, if the caller `looks_itself` at what came in.
+        """
+        excludes = [f"--exclude={pattern}" for pattern in exclude]
+        return self._snapshot([*options, *excludes, "--", path], tags, None, looks_itself=looks_itself)
+
+    def _snapshot(
+        self, words: Sequence[str], tags: Sequence[str], environment: Mapping[str, str] | None,
+        *, looks_itself: bool = False,
+    ) -> Snapshot:  # fmt: skip
         told = _Told()
         marks = [f"--tag={tag}" for tag in tags]
         finished = self.run(
@@ -251,14 +258,22 @@ class Repository:
             seconds=2 * LONG_SECONDS, hear=told.hear, silence=SILENCE_SECONDS, environment=environment,
             may_end_with=(0, SOME_UNREAD),
         )  # fmt: skip
-        if finished.status == SOME_UNREAD:
+        if finished.status == SOME_UNREAD and not looks_itself:
             told.require_that_all_vanished(finished.tail)
         if not told.snapshot:
             raise Trouble("restic told of no snapshot, though it did not fail", tail=finished.tail)
         return told.snapshot
 
-    def entries(self, snapshot: str, hear: Hear) -> None:
-        """Tells each file and folder of a snapshot, as a line of JSON of restic's."""
+    def entries(self, snapshot: str, take: Callable[[dict[str, Any]], None]) -> None:
+        """Tells each file and folder of a snapshot, as restic does: type, path, mode, uid, gid, size."""
+
+        def hear(line: str) -> bool:
+            if line.startswith("{"):
+                entry = json.loads(line)
+                if entry.get("struct_type") == "node":
+                    take(entry)
+            return True
+
         self.run("ls", "--no-lock", "--json", snapshot, seconds=LONG_SECONDS, hear=hear, silence=SILENCE_SECONDS)
 
     def dump(self, snapshot: str, path: str) -> "subprocess.Popen[bytes]":
