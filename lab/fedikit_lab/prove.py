@@ -187,7 +187,17 @@ class _Proving:
     def _restore(self, lab: Lab, host: str, gate: Gate) -> None:
         backup, application = self.backups[host], self.asked.application
         self.tell(Waiting(what=f"{backup.id} to be restored"))
-        words = ["python3", "-I", PROGRAM, "restore", application, "--backup", backup.id, "--without-saving", "--read-only"]
+        words = [
+            "python3",
+            "-I",
+            PROGRAM,
+            "restore",
+            application,
+            "--backup",
+            backup.id,
+            "--without-saving",
+            "--read-only",
+        ]
         with self._step("restore"):
             done = lab[host].run(shlex.join(words), seconds=RESTORE_SECONDS)
             if done.exit_status:
