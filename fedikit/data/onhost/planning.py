@@ -8,7 +8,7 @@ from .journal import read_journal
 from .manifest import Manifest, chosen
 from .moments import is_future
 from .part import in_order, summary
-from .trouble import Absent, Trouble
+from .trouble import Absent, of_part
 from .work import Work
 
 
@@ -35,9 +35,8 @@ def _part(work: Work, identity: str, kind: str, manifest: Manifest) -> dict[str,
         now = work.part(identity).measure()
     except Absent:
         return {"id": identity, "kind": kind, "was": None, "becomes": becomes, "absent": True}
-    except Trouble as trouble:
-        trouble.part = identity
-        raise
+    except Exception as error:
+        raise of_part(error, identity) from error
     was = _in_short(now["bytes"], now["counts"])
     return {"id": identity, "kind": kind, "was": was, "becomes": becomes, "absent": False}
 

@@ -73,10 +73,15 @@ READING = ("list", "plan-restore")
 """What changes nothing, and needs no lock."""
 
 
+def start() -> int:
+    """The program as a host runs it."""
+    signal.signal(signal.SIGTERM, _stop)
+    return main(sys.argv[1:])
+
+
 def main(words: Sequence[str], places: Callable[[str], Places] = Places, stream: IO[str] | None = None) -> int:
     """Carries out a verb and tells how it went; the exit status: 0, 1 if it failed, 3 if somebody else is at work."""
     asked = _parser().parse_args(words)
-    signal.signal(signal.SIGTERM, _stop)
     with _own_output(stream) as output:
         telling = Telling(output)
         try:

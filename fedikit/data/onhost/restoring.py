@@ -14,7 +14,7 @@ from .journal import Journal, end_journal, read_journal, write_journal
 from .manifest import Manifest, chosen
 from .moments import new_identity, now
 from .part import in_order
-from .trouble import Trouble
+from .trouble import Trouble, of_part
 from .work import Work
 
 
@@ -67,11 +67,11 @@ class Restore:
                 with self.work.telling.step(identity) as told:
                     self.work.part(identity).restore(self.work.repository, record)
                     told["bytes"] = record["bytes"]
-            except Trouble as trouble:
-                trouble.part = identity
+            except Exception as error:
+                trouble = of_part(error, identity)
                 again = "the units stay down until the restore has ended: run it again"
                 trouble.hint = f"{trouble.hint}; {again}" if trouble.hint else again
-                raise
+                raise trouble from error
             self.write(done=[*self.journal.done, identity])
 
     def differences(self) -> list[str]:

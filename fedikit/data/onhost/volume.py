@@ -1,6 +1,5 @@
 """A volume: a folder of the host, with its files' owners, permissions, links and extended attributes."""
 
-import json
 import os
 import re
 import stat
@@ -92,14 +91,12 @@ class VolumePart:
         """What a snapshot of it holds."""
         there = _Sum()
 
-        def hear(line: str) -> bool:
-            entry = json.loads(line)
-            if entry.get("struct_type") == "node" and entry["type"] != "dir":
+        def take(entry: dict[str, Any]) -> None:
+            if entry["type"] != "dir":
                 there.files += 1
                 there.bytes += entry.get("size", 0)
-            return True
 
-        repository.entries(snapshot, hear)
+        repository.entries(snapshot, take)
         return there
 
     def _require_room(self, wanted: int) -> None:
@@ -115,13 +112,11 @@ class VolumePart:
         """The folder's own owner and permissions: restic gives them to what is in it only."""
         found: dict[str, Any] = {}
 
-        def hear(line: str) -> bool:
-            entry = json.loads(line)
-            if entry.get("path") == str(self.path):
+        def take(entry: dict[str, Any]) -> None:
+            if entry["path"] == str(self.path):
                 found.update(entry)
-            return True
 
-        repository.entries(snapshot, hear)
+        repository.entries(snapshot, take)
         if not found:
             raise Trouble(f"the snapshot {snapshot} does not hold {self.path}")
         os.chown(self.path, found["uid"], found["gid"], follow_symlinks=False)
