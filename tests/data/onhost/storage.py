@@ -1,4 +1,6 @@
-"""A stand-in for an S3 server with one bucket: pages, keys in URL form, ETags, headers, uploads in pieces, signatures."""
+"""A stand-in for an S3 server with one bucket: pages, keys in URL form, ETags, headers, pieces, signatures."""
+
+# ruff: noqa: N815 - methods are named as HTTP names them
 
 import hashlib
 import threading
@@ -106,6 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     storage: Storage
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", "0")))

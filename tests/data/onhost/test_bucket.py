@@ -53,8 +53,8 @@ class Folders:
         shutil.copytree(path, self._place(id), ignore=lambda _, names: self.lose & set(names))
         return Snapshot(id, 0, 1)
 
-    def _place(self, id: str) -> Path:
-        return self.state / "repository" / "ids" / id[:8] / self.paths[id].lstrip("/")
+    def _place(self, snapshot: str) -> Path:
+        return self.state / "repository" / "ids" / snapshot[:8] / self.paths[snapshot].lstrip("/")
 
     def entries(self, snapshot: str, take: Callable[[dict[str, Any]], None]) -> None:
         place = self._place(snapshot)
