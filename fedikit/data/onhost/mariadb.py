@@ -1,4 +1,4 @@
-"""A database of MariaDB: dumped in one transaction, its rows counted in the dump; emptied and loaded anew for a restore.
+"""A database of MariaDB: dumped in one transaction, its rows counted in the dump; a restore empties and loads it.
 
 The application's own user does it, by TCP. A restore is not one transaction, for MariaDB has none that holds tables'
 definitions: one that was cut off leaves a part of the data, and is made good by another one.
@@ -26,10 +26,12 @@ from .trouble import Trouble
 FILE = "mariadb.sql"
 MINIMUM_BYTES = 500
 """The dump of an empty database has more."""
-OPTIONS = ("--single-transaction", "--quick", "--skip-lock-tables", "--routines", "--triggers", "--events", "--hex-blob",
-           "--skip-dump-date", "--no-tablespaces", "--max-allowed-packet=1G")  # fmt: skip
+OPTIONS = ("--single-transaction", "--quick", "--skip-lock-tables", "--routines", "--triggers", "--events",
+           "--hex-blob", "--skip-dump-date", "--no-tablespaces", "--max-allowed-packet=1G")  # fmt: skip
 """Without the date, so that what did not change is the same in each dump, and restic has it already."""
+CHECK = "check the repository"
 _STATEMENT_BYTES = 10_000
+"""What there may be of a statement besides one row: the names of its table and columns."""
 
 
 class MariadbPart:
@@ -48,8 +50,9 @@ class MariadbPart:
             found = json.loads(Path(counts).read_text(encoding="utf-8"))
             self._require_that_it_takes(server, found["longest"])
             rows = {f"{TABLE}{name}": number for name, number in sorted(found["tables"].items())}
-            return {"snapshots": {"data": taken.id}, "bytes": taken.bytes, "added": taken.added,
-                    "counts": rows | _numbers(server.ask(sql.THINGS)), "version": server.ask(sql.VERSION)[0]}  # fmt: skip
+            counts, version = rows | _numbers(server.ask(sql.THINGS)), server.ask(sql.VERSION)[0]
+        return {"snapshots": {"data": taken.id}, "bytes": taken.bytes, "added": taken.added,
+                "counts": counts, "version": version}  # fmt: skip
 
     def measure(self) -> Record:
         """The bytes of its tables and indexes, as its server reckons them; its counts."""
@@ -69,7 +72,7 @@ class MariadbPart:
         found = differences_between(rows_of(self.measure()["counts"]), rows_of(record["counts"]))
         if found:
             words = f"the backup does not hold what it held when it was made: {'; '.join(found[:5])}"
-            raise Trouble(words, hint="check the repository, and restore another backup")
+            raise Trouble(words, hint=f"{CHECK}, and restore another backup")
 
     def differences(self, record: Record) -> list[str]:
         """In words, what differs now from the record's counts."""
@@ -82,7 +85,7 @@ class MariadbPart:
         found = _words(server.ask(sql.UNSOUND))
         if found:
             raise Trouble(
-                f"no dump holds these tables of {self._spec['name']} as they were at one moment: {', '.join(found[:20])}",
+                f"no dump holds these tables of {self._spec['name']} as they were at one moment: {', '.join(found)}",
                 hint="ALTER TABLE … ENGINE=InnoDB, or for one with a history: ALTER TABLE … DROP SYSTEM VERSIONING",
             )
 
@@ -91,7 +94,7 @@ class MariadbPart:
         limit = int(server.ask(sql.PACKET)[0])
         if longest + _STATEMENT_BYTES > limit:
             raise Trouble(
-                f"a row of {self._spec['name']} has {longest:,} bytes in a dump, and its server takes {limit:,} at once",
+                f"a row of {self._spec['name']} has {longest:,} bytes in a dump, and its server takes {limit:,}",
                 hint="set max_allowed_packet in the server's configuration to twice as much, and restart it",
             )
 
@@ -105,7 +108,7 @@ def _script(repository: Repository, record: Record) -> Generator[bytes, None, No
         for lines in lines_of(source.stdout, SILENCE_SECONDS):
             yield b"".join(owned(counter.passing(lines)))
         if source.wait(END_SECONDS) or not counter.is_whole:
-            raise Trouble(f"the dump in snapshot {snapshot[:8]} could not be read to its end", hint="check the repository")
+            raise Trouble(f"the dump in snapshot {snapshot[:8]} could not be read to its end", hint=CHECK)
     finally:
         source.stdout.close()
         end(source)

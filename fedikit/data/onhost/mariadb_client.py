@@ -49,7 +49,7 @@ def reached(spec: Mapping[str, Any], password: str) -> Iterator[Server]:
 
 
 def _options(spec: Mapping[str, Any], password: str) -> str:
-    """What the client's programs are told; between hosts it is encrypted, and proven by the password whose server it is."""
+    """What the client's programs are told; what goes to another host is encrypted."""
     words = {"host": spec["host"], "port": spec["port"], "user": spec["user"], "password": password, "protocol": "tcp",
              "default-character-set": "utf8mb4", "loose-connect-timeout": 20}  # fmt: skip
     lines = [f'{word}="{_escaped(str(value))}"' for word, value in words.items()]

@@ -1,7 +1,7 @@
 """Runs mariadb-dump, hands on what it prints, and counts the rows in it; standard library only, run as a file.
 
-MariaDB lends its snapshot to nobody, so rows can be counted in the dump alone: each is a line of its own there. The first
-argument is where the counts go, as JSON; the others are the command. Fails unless the dump has its last line.
+MariaDB lends its snapshot to nobody, so rows can be counted in the dump alone, where each is a line of its own. The
+first argument is where the counts go, as JSON; the others are the command. Fails unless the dump has its last line.
 """
 
 import json
@@ -49,14 +49,14 @@ class Counter:
         """Outside of rows: a table begins, or rows of one do; the bodies of routines are looked at by nobody."""
         made, filled = _TABLE.fullmatch(line), _ROWS.fullmatch(line)
         self._table = _plain(filled[1]) if filled else ""
-        if made or filled:
-            self.tables.setdefault(_plain((made or filled)[1]), 0)
+        if found := made or filled:
+            self.tables.setdefault(_plain(found[1]), 0)
 
 
 def owned(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """A dump whose views, triggers, routines and events belong to whoever loads it: only an administrator may name others.
+    """A dump whose views, triggers, routines and events belong to whoever loads it; rows stay as they are.
 
-    Rows stay as they are.
+    Only an administrator may give them to others, and an account has another name on each host that it comes from.
     """
     for line in lines:
         is_definition = line.startswith((b"/*!50", b"/*M!", b"CREATE DEFINER="))

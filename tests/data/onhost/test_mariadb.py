@@ -1,8 +1,9 @@
-"""A database of MariaDB, backed up and restored by the user that may do everything in it and nothing else; in a real server."""
+"""A database of MariaDB, backed up and restored by its user in a real server."""
 
 import json
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -13,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from fedikit.data.onhost import mariadb_dump
 from fedikit.data.onhost.mariadb import MariadbPart
-from fedikit.data.onhost.mariadb_dump import Counter, owned
 from fedikit.data.onhost.part import Record
 from fedikit.data.onhost.trouble import Absent, Trouble
 from tests.data.onhost.shelf import PASSWORD, Shelf, secrets_in
@@ -26,8 +27,8 @@ CREATE TABLE `odd ``name| é` (id int PRIMARY KEY AUTO_INCREMENT, `MixedCase` te
   twice int AS (char_length(`MixedCase`) * 2) STORED, at timestamp NULL) COMMENT 'a
 INSERT INTO `other` VALUES
 (1);';
-INSERT INTO `odd ``name| é` (`MixedCase`, raw, flag) VALUES ('a', x'00ff0a0d1a27', b'101'), ('b\n(1),\n(2);', NULL, NULL),
-  ('DELIMITER ;;\n-- Dump completed', '', 0), ('🐘 DEFINER=`x`@`y`', NULL, NULL);
+INSERT INTO `odd ``name| é` (`MixedCase`, raw, flag) VALUES ('a', x'00ff0a0d1a27', b'101'),
+  ('b\n(1),\n(2);', NULL, NULL), ('DELIMITER ;;\n-- Dump completed', '', 0), ('🐘 DEFINER=`x`@`y`', NULL, NULL);
 CREATE TABLE statuses (id bigint unsigned PRIMARY KEY AUTO_INCREMENT, parent bigint unsigned, text varchar(500),
   FULLTEXT KEY (text), CONSTRAINT replies FOREIGN KEY (parent) REFERENCES statuses (id), CHECK (text <> ''));
 INSERT INTO statuses (text) SELECT CONCAT('status ', seq) FROM seq_1_to_100;
@@ -156,10 +157,10 @@ def test_all_kinds_of_things_come_back_as_they_were(make: Callable[[str], Databa
     assert record["version"].startswith("MariaDB 1")
     database.as_user(
         "SET foreign_key_checks = 0; DELETE FROM statuses WHERE id > 50; DROP TABLE notes; ALTER TABLE empty ADD b int;"
-        "CREATE TABLE later (a bigint unsigned, FOREIGN KEY (a) REFERENCES statuses (id)); DROP FUNCTION number_of_statuses;"
-        "CREATE PROCEDURE later() SELECT 1; CREATE VIEW later_view AS SELECT a FROM later; CREATE SEQUENCE later_numbers"
+        "CREATE TABLE later (a bigint unsigned, FOREIGN KEY (a) REFERENCES statuses (id));"
+        "CREATE PROCEDURE later() SELECT 1; CREATE VIEW later_view AS SELECT a FROM later; CREATE SEQUENCE later_numbers;"
+        "DROP FUNCTION number_of_statuses"
     )
-    assert database.part.differences(record)[-1] == "there is a table later with 0 rows; the backup has none" or True
     assert database.content() != before
 
     database.restore(record)
@@ -168,3 +169,150 @@ def test_all_kinds_of_things_come_back_as_they_were(make: Callable[[str], Databa
     assert database.part.differences(record) == []
     database.restore(record)
     assert database.content() == before
+
+
+def test_it_says_what_differs_from_a_backup(make: Callable[[str], Database]) -> None:
+    database = make("differing")
+    database.as_user("CREATE TABLE t (a int); INSERT INTO t VALUES (1), (2); CREATE TABLE u (a int)")
+    record = database.back_up()
+    database.as_user(
+        "DELETE FROM t WHERE a = 1; DROP TABLE u; CREATE TABLE v (a int); CREATE VIEW w AS SELECT a FROM t"
+    )
+    assert database.part.differences(record) == [
+        "t has 1 row, the backup 2",
+        "there is no table u; the backup has it, with 0 rows",
+        "there is a table v with 0 rows; the backup has none",
+        "there are 1 views, in the backup 0",
+    ]
+
+
+def test_what_belonged_to_another_account_belongs_to_the_user_then(make: Callable[[str], Database]) -> None:
+    """An application that moved to another host has another account, by where it connects from."""
+    database = make("moved")
+    database.as_user(EVERYTHING)
+    before, record = database.content(), database.back_up()
+    dump = database.shelf.folder / record["snapshots"]["data"]
+    here, there = b"DEFINER=`app`@`127.0.0.1`", b"DEFINER=`ol``d`@`10.0.0.1`"
+    assert dump.read_bytes().count(here) == 6
+    dump.write_bytes(dump.read_bytes().replace(here, there))
+
+    database.restore(record)
+
+    assert database.content() == before
+
+
+@pytest.mark.parametrize("share", [0.0001, 0.3, 0.7, 0.999])
+def test_a_dump_cut_short_is_found_and_the_next_restore_makes_it_good(
+    make: Callable[[str], Database], share: float
+) -> None:
+    database = make("cut")
+    database.as_user(EVERYTHING)
+    before, record = database.content(), database.back_up()
+    with pytest.raises(Trouble, match=r"^could not restore|could not be read to its end$"):
+        database.restore(record, cut=max(1, int(record["bytes"] * share)))
+    database.restore(record)
+    assert database.content() == before
+
+
+def test_a_restore_that_is_killed_is_made_good_by_the_next(make: Callable[[str], Database]) -> None:
+    database = make("killed")
+    database.as_user("CREATE TABLE t (a int PRIMARY KEY, b varchar(100)); CREATE TABLE u (a int);"
+                     "INSERT INTO t SELECT seq, REPEAT('x', 100) FROM seq_1_to_50000; "
+                     "INSERT INTO u VALUES (1)")  # fmt: skip
+    before, record = database.content(), database.back_up()
+    shelf = replace(database.shelf, cut=3_000_000, stops=True)
+    work = get_context("spawn").Process(target=database.part.restore, args=(shelf, record))
+    work.start()
+    tables = "SELECT GROUP_CONCAT(TABLE_NAME) FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'killed'"
+    wait_until(lambda: database.as_administrator(tables) == "t", "the restore to be midway")
+    work.kill()
+    work.join()
+
+    database.restore(record)
+
+    assert database.content() == before
+
+
+def test_rows_that_the_dump_lacks_are_missed(make: Callable[[str], Database]) -> None:
+    database = make("fewer")
+    database.as_user("CREATE TABLE t (a int); INSERT INTO t VALUES (1)")
+    record = database.back_up()
+    record["counts"]["table t"] = 2
+    with pytest.raises(Trouble, match="does not hold what it held when it was made: t has 1 row, the backup 2"):
+        database.restore(record)
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("CREATE TABLE t (a int) ENGINE=MyISAM", "t (MyISAM)"),
+        ("CREATE TABLE t (a int) ENGINE=Aria; CREATE TABLE u (a int) ENGINE=MEMORY", "t (Aria), u (MEMORY)"),
+        ("CREATE TABLE t (a int) WITH SYSTEM VERSIONING", "t (SYSTEM VERSIONED)"),
+    ],
+)
+def test_tables_that_no_dump_holds_as_they_were_are_refused(
+    make: Callable[[str], Database], script: str, told: str
+) -> None:
+    database = make("unsound")
+    database.as_user(script)
+    with pytest.raises(Trouble) as caught:
+        database.back_up()
+    assert caught.value.message == f"no dump holds these tables of unsound as they were at one moment: {told}"
+    assert list(database.shelf.folder.iterdir()) == []
+
+
+def test_a_row_too_long_to_be_loaded_again_is_no_backup(make: Callable[[str], Database]) -> None:
+    database = make("long_rows")
+    database.as_user("CREATE TABLE t (a longblob); INSERT INTO t VALUES (REPEAT(x'ff', 9 * 1024 * 1024))")
+    with pytest.raises(
+        Trouble, match=r"a row of long_rows has 18,874,[0-9]+ bytes in a dump, and its server takes 16,777,216"
+    ):
+        database.back_up()
+
+
+def test_a_failed_dump_is_no_backup(make: Callable[[str], Database]) -> None:
+    database = make("broken")
+    database.as_user("CREATE TABLE t (a int); CREATE VIEW v AS SELECT a FROM t; DROP TABLE t")
+    with pytest.raises(Trouble) as caught:
+        database.back_up()
+    assert "references invalid table" in caught.value.tail
+    assert list(database.shelf.folder.iterdir()) == []
+
+
+def test_a_dump_that_lacks_its_last_line_is_no_dump(tmp_path: Path) -> None:
+    words = [sys.executable, "-I", mariadb_dump.__file__, str(tmp_path / "counts"), "printf"]
+    for said, status in (("", 1), ("CREATE TABLE `t` (\\n", 1), ("-- Dump completed\\n", 0)):
+        done = subprocess.run([*words, said], capture_output=True, text=True)
+        assert done.returncode == status
+        assert (tmp_path / "counts").exists() == (status == 0)
+
+
+def test_a_database_that_is_not_there_is_absent(make: Callable[[str], Database]) -> None:
+    database = make("absent")
+    database.as_user("CREATE TABLE t (a int)")
+    record = database.back_up()
+    database.as_administrator("DROP DATABASE absent")
+    for act in (database.part.measure, database.back_up, lambda: database.restore(record)):
+        with pytest.raises(Absent, match="there is no database absent"):
+            act()
+
+
+def test_a_wrong_password_is_said_and_no_password_is_told(make: Callable[[str], Database], tmp_path: Path) -> None:
+    database = make("password")
+    (tmp_path / "database-password").write_text("not the right one")
+    with pytest.raises(Trouble) as caught:
+        database.part.measure()
+    assert caught.value.message == "could not look into the database password"
+    assert "Access denied for user 'app'" in caught.value.tail
+    assert "not the right one" not in caught.value.tail
+
+
+def test_200000_rows_take_seconds(make: Callable[[str], Database]) -> None:
+    database = make("many")
+    database.as_user("CREATE TABLE t (id bigint PRIMARY KEY AUTO_INCREMENT, text varchar(200), KEY (text));"
+                     "INSERT INTO t (text) SELECT REPEAT(MD5(seq), 4) FROM seq_1_to_200000")  # fmt: skip
+    begun = time.monotonic()
+    record = database.back_up()
+    database.restore(record)
+    assert time.monotonic() - begun < 60
+    assert record["counts"]["table t"] == 200_000
