@@ -70,7 +70,8 @@ def running(words: Sequence[str], environment: Mapping[str, str], doing: str) ->
         try:
             yield Client(process, said, doing)
         finally:
-            end(process)
+            if process.poll() is None:
+                end(process)
             for pipe in (process.stdin, process.stdout):
                 with contextlib.suppress(BrokenPipeError):
                     if pipe:

@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, closing
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +63,12 @@ class MariadbPart:
 
     def restore(self, repository: Repository, record: Record) -> None:
         """Makes it as it was, down to the last row; what was cut off is made good by doing it again."""
-        with self._reached() as server:
+        with self._reached() as server, closing(_script(repository, record)) as blocks:
+            first = next(blocks)  # nothing goes before there is something that can be read
             server.ask(sql.SEND_AWAY)
             server.ask("".join(_words(server.ask(sql.DROPS))))
-            with server.client("restore") as client, closing(_script(repository, record)) as blocks:
-                for block in blocks:
+            with server.client("restore") as client:
+                for block in chain([first], blocks):
                     client.tell(block)
                 client.finish()
         found = differences_between(rows_of(self.measure()["counts"]), rows_of(record["counts"]))
@@ -106,7 +108,8 @@ def _script(repository: Repository, record: Record) -> Generator[bytes, None, No
     assert source.stdout
     try:
         for lines in lines_of(source.stdout, SILENCE_SECONDS):
-            yield b"".join(owned(counter.passing(lines)))
+            if block := b"".join(owned(counter.passing(lines))):
+                yield block
         if source.wait(END_SECONDS) or not counter.is_whole:
             raise Trouble(f"the dump in snapshot {snapshot[:8]} could not be read to its end", hint=CHECK)
     finally:

@@ -158,8 +158,8 @@ def test_all_kinds_of_things_come_back_as_they_were(make: Callable[[str], Databa
     database.as_user(
         "SET foreign_key_checks = 0; DELETE FROM statuses WHERE id > 50; DROP TABLE notes; ALTER TABLE empty ADD b int;"
         "CREATE TABLE later (a bigint unsigned, FOREIGN KEY (a) REFERENCES statuses (id));"
-        "CREATE PROCEDURE later() SELECT 1; CREATE VIEW later_view AS SELECT a FROM later; CREATE SEQUENCE later_numbers;"
-        "DROP FUNCTION number_of_statuses"
+        "CREATE PROCEDURE later() SELECT 1; CREATE VIEW later_view AS SELECT a FROM later;"
+        "CREATE SEQUENCE later_numbers; DROP FUNCTION number_of_statuses"
     )
     assert database.content() != before
 
@@ -316,3 +316,13 @@ def test_200000_rows_take_seconds(make: Callable[[str], Database]) -> None:
     database.restore(record)
     assert time.monotonic() - begun < 60
     assert record["counts"]["table t"] == 200_000
+
+
+def test_a_backup_of_which_nothing_can_be_read_costs_nothing(make: Callable[[str], Database]) -> None:
+    database = make("unread")
+    database.as_user(EVERYTHING)
+    before, record = database.content(), database.back_up()
+    (database.shelf.folder / record["snapshots"]["data"]).unlink()
+    with pytest.raises(Trouble, match=r"could not be read to its end$"):
+        database.restore(record)
+    assert database.content() == before
