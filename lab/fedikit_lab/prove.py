@@ -6,7 +6,6 @@ also if it ends early.
 
 import contextlib
 import json
-import re
 import shlex
 import shutil
 import time
@@ -19,11 +18,8 @@ from pydantic import ValidationError
 
 from fedikit import __version__
 from fedikit.apply import apply_plan
-from fedikit.data import list_backups
-from fedikit.data.kept import Kept, applications_kept
-from fedikit.data.moment import as_asked
 from fedikit.environment.environment import Environment
-from fedikit.errors import FedikitError, HostError
+from fedikit.errors import FedikitError
 from fedikit.events import StepFinished, StepStarted, Tell, Waiting, tell_nobody
 from fedikit.model.check import PageShows
 from fedikit.model.configuration import Configuration
@@ -33,18 +29,18 @@ from fedikit.plan import make_plan
 from fedikit.policies.backup_units import PROGRAM
 from fedikit.remote.data_messages import RestoreDone
 from fedikit.remote.sessions import Sessions
-from fedikit.results.backup import AHEAD, Backup
+from fedikit.results.backup import Backup
 from fedikit.results.proof import BackupProven, Proof, doubts_about
 from fedikit.verify import verify_deployment
 from fedikit_lab.browser import take_screenshot
 from fedikit_lab.lab import Lab
 from fedikit_lab.lock import held_lock
+from fedikit_lab.prove_choice import backups_to_prove
 from fedikit_lab.prove_environment import Stage, hosts_of, rehearsal
 from fedikit_lab.prove_gate import Gate
 from fedikit_lab.prove_way import opened, parts_of
 
 RESTORE_SECONDS = 24 * 3600
-_NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,35 +66,8 @@ def prove_backup(asked: Asked, *, tell: Tell = tell_nobody) -> Proof:
     part of the proof, which has then failed.
     """
     deployment = asked.environment.deployment(asked.configuration)
-    kept = applications_kept(deployment, [asked.application])
-    backups = {one.host: _chosen(deployment, one, as_asked(asked.at), tell) for one in kept}
-    for one in kept:
-        _require_the_same_images(one, backups[one.host])
+    backups = backups_to_prove(deployment, asked.application, asked.at, tell=tell)
     return _Proving(asked, deployment, backups, tell).run()
-
-
-def _chosen(deployment: Deployment, kept: Kept, at: str, tell: Tell) -> Backup:
-    """The backup of that name, or the newest that had ended by then; none of the future."""
-    listed = list_backups(deployment, [kept.application], limit=[kept.host], tell=tell).applications[0]
-    if listed.error:
-        raise HostError(kept.host, f"its backups of {kept.application} could not be listed: {listed.error}")
-    if _NAME.fullmatch(at):
-        found = [backup for backup in listed.backups if backup.id == at]
-    else:
-        until = datetime.fromisoformat(at) if at else datetime.now(UTC) + AHEAD
-        found = [backup for backup in listed.backups if backup.ended <= until]
-    if not found:
-        when = f" of {at}" if at else ""
-        raise HostError(kept.host, f"there is no backup of {kept.application}{when}", hint="fedikit backup now")
-    return found[0]
-
-
-def _require_the_same_images(kept: Kept, backup: Backup) -> None:
-    others = [f"{name} was {backup.images[name]} then, and is {now} now"
-              for name, now in kept.images.items() if backup.images.get(name, now) != now]  # fmt: skip
-    if others:
-        hint = "make a backup with what runs now (fedikit backup now), or prove it with the configuration of then"
-        raise FedikitError(f"the backup {backup.id} was made by another version: {'; '.join(others)}", hint=hint)
 
 
 @dataclass

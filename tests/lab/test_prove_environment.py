@@ -7,13 +7,14 @@ from tests.model.example import HOST_KEY, configuration, environment
 
 BACKUP = {"repository": "sftp:backup@192.0.2.9:/srv/backups", "known_host": HOST_KEY}
 GIVEN = {"given": {"backup/ssh-key": "file:key", "s3/secret-key": "file:other"}}
+PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 S3 = {"means": "s3", "endpoint": "https://s3.example", "region": "eu", "access_key": "GK1"}
 
 
 def stage(*names: str) -> Stage:
     machines = {name: Ssh(address=f"10.77.1.{number}", host_key=HOST_KEY) for number, name in enumerate(names, 11)}
     return Stage(
-        machines=machines, dns="10.77.1.2", authority="THE LAB'S", trust="ITS ROOT", repository="rest:http://10.77.1.1:99"
+        machines=machines, dns="10.77.1.2", authority=PEM, trust=PEM, repository="rest:http://10.77.1.1:99"
     )  # fmt: skip
 
 
