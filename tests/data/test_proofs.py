@@ -130,5 +130,7 @@ def test_a_backup_that_another_version_wrote_is_refused(scene: Scene) -> None:
     assert scene.stage.bring(scene.wants(before)).succeeded
     assert make_backup(scene.wants(before)).succeeded
     wanted = scene.wants(settings_of("mastodon", images={"mastodon-web": "example.org/mastodon:4.7"}))
-    with pytest.raises(FedikitError, match="was example.org/mastodon:4.6 then, and is example.org/mastodon:4.7 now"):
+    with pytest.raises(
+        FedikitError, match=r"was example\.org/mastodon:4\.6 then, and is example\.org/mastodon:4\.7 now"
+    ):
         backups_to_prove(wanted, "mastodon")
