@@ -26,7 +26,7 @@ from fedikit_lab.prove import Asked, prove_backup
 )
 @options("json")
 def prove(configuration: str | None, environment: str, application: tuple[str, ...], at: str, as_json: bool) -> None:
-    """Prove backups: restore them into machines of a lab, which have no way out, and look whether all is there."""
+    """Restore backups into a lab, to prove that it can be done."""
     _end_in_order()
     file = Path(environment).absolute()
     wanted_in, wanted = load_both(file, Path(configuration or CONFIGURATION))

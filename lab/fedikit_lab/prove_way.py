@@ -4,23 +4,28 @@ import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import paramiko
 
+from fedikit.agent.signature import Access
 from fedikit.errors import ConnectionFailed, FedikitError
 from fedikit.model.deployment import Deployment
 from fedikit.model.host import Connection, Ssh
 from fedikit.model.item import File, SecretRef
 from fedikit.model.ssh_server import SshServer
 from fedikit.policies.backup import GIVEN, SETTINGS, BackupPolicy
-from fedikit.policies.repository import kind_of
+from fedikit.policies.repository import Kind, kind_of
 from fedikit.remote.connection import connect, open_channel
 from fedikit.remote.leg import Leg
 from fedikit.secrets.vault import Vault
 from fedikit_lab.keys import write_private
 from fedikit_lab.prove_source import FolderSource, SftpSource, Source
+from fedikit_lab.prove_web import RestSource, S3Source
 
+S3_REGION = "us-east-1"
+"""Where a bucket is taken to be until its server says otherwise, as restic does."""
 _SFTP_SERVER = "/usr/lib/openssh/sftp-server -R"
 """What serves files of a host, and lets nobody write."""
 
@@ -34,22 +39,38 @@ def opened(deployment: Deployment, application: str, policy: BackupPolicy, room:
             if url := repository_of(deployment, host, application):
                 source = _source(deployment, host, url, policy, room)
                 stack.callback(source.close)
+                _require_a_repository(source, url)
                 sources[url.rpartition("/")[2]] = source
         yield sources
 
 
 def repository_of(deployment: Deployment, host: str, application: str) -> str:
     """Where a host puts the application's backups; empty if it makes none."""
-    path = f"{SETTINGS}/{application}.json"
-    settings = [item for item in deployment.hosts[host].items if isinstance(item, File) and item.path == path]
-    return str(json.loads(str(settings[0].content))["repository"]["url"]) if settings else ""
+    settings = _settings(deployment, host, application)
+    return str(settings["repository"]["url"]) if settings else ""
 
 
 def parts_of(deployment: Deployment, host: str, application: str) -> list[str]:
     """The ids of what of the application bears data on a host."""
+    return [part["id"] for part in _settings(deployment, host, application).get("parts", ())]
+
+
+def _settings(deployment: Deployment, host: str, application: str) -> dict[str, Any]:
     path = f"{SETTINGS}/{application}.json"
-    settings = [item for item in deployment.hosts[host].items if isinstance(item, File) and item.path == path]
-    return [part["id"] for part in json.loads(str(settings[0].content))["parts"]] if settings else []
+    found = [item for item in deployment.hosts[host].items if isinstance(item, File) and item.path == path]
+    settings: dict[str, Any] = json.loads(str(found[0].content)) if found else {}
+    return settings
+
+
+def _require_a_repository(source: Source, url: str) -> None:
+    """Looks once before any machine is booted."""
+    hint = "it is read from this deployer: see that it may, and that the repository is there"
+    try:
+        is_there = bool(source.sizes("keys"))
+    except OSError as error:
+        raise FedikitError(f"the repository {url} cannot be read: {error.strerror or error}", hint=hint) from error
+    if not is_there:
+        raise FedikitError(f"there is no repository at {url}", hint=hint)
 
 
 def _source(deployment: Deployment, host: str, url: str, policy: BackupPolicy, room: Path) -> Source:
@@ -58,11 +79,18 @@ def _source(deployment: Deployment, host: str, url: str, policy: BackupPolicy, r
             return _on_the_host(host, deployment.hosts[host].connection, url)
         case "sftp":
             return _on_a_server(host, url, policy, _key(deployment, room))
-        case kind:
-            raise FedikitError(
-                f"a repository that is reached by {kind} cannot be proven from here yet",
-                hint="put a copy of it on a server that speaks SFTP",
-            )
+        case "rest":
+            password = _secret(deployment, "rest") if policy.user else ""
+            return RestSource(url.removeprefix("rest:"), policy.user, password)
+        case "s3":
+            return _in_a_bucket(url, policy, _secret(deployment, "s3"))
+
+
+def _in_a_bucket(url: str, policy: BackupPolicy, secret: str) -> Source:
+    place = urlsplit(url.removeprefix("s3:"))
+    bucket, _, folder = place.path.strip("/").partition("/")
+    access = Access(f"{place.scheme}://{place.netloc}", S3_REGION, policy.access_key, secret)
+    return S3Source(access, bucket, folder)
 
 
 def _on_the_host(host: str, connection: Connection, folder: str) -> Source:
@@ -106,6 +134,10 @@ def address_of(url: str) -> tuple[str, str, int, str]:
 
 def _key(deployment: Deployment, room: Path) -> Path:
     key = room / "repository_key"
-    secret = SecretRef(name=GIVEN["sftp"], given=True)
-    write_private(key, f"{Vault.of(deployment).value(secret).strip()}\n")
+    write_private(key, f"{_secret(deployment, 'sftp').strip()}\n")
     return key
+
+
+def _secret(deployment: Deployment, kind: Kind) -> str:
+    """What opens a repository that is reached so."""
+    return Vault.of(deployment).value(SecretRef(name=GIVEN[kind], given=True))

@@ -1,5 +1,6 @@
 """The gate through which a repository is read: what is in it comes through, and nothing goes back."""
 
+import http.client
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from fedikit_lab.prove_gate import LISTED, Gate
 from fedikit_lab.prove_source import FolderSource
 from fedikit_lab.prove_way import address_of
+from fedikit_lab.prove_web import RestSource
 
 PACK, INDEX = "ab" + "0" * 62, "1" * 64
 CONTENT = bytes(range(256)) * 4
@@ -83,8 +85,6 @@ def test_nobody_writes(client: httpx.Client, repository: Path, method: str) -> N
 def test_nothing_else_is_there(gate: Gate, path: str) -> None:
     """Asked as it stands: a client would tidy the path up."""
     host, _, port = gate.url.removeprefix("rest:http://").rpartition(":")
-    import http.client
-
     connection = http.client.HTTPConnection(host, int(port), timeout=10)
     connection.request("GET", path)
     assert connection.getresponse().status == 404
@@ -99,6 +99,24 @@ def test_what_cannot_be_read_is_told_to_whoever_proves(tmp_path: Path) -> None:
     with Gate("127.0.0.1", {"mastodon": Broken(tmp_path)}) as gate, pytest.raises(httpx.RemoteProtocolError):
         httpx.get(f"{gate.url.removeprefix('rest:')}/mastodon/config", trust_env=False, timeout=10)
     assert gate.troubles == ["config: Input/output error"]
+
+
+def test_a_repository_on_a_rest_server_is_read_through_its_own_protocol(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another gate is as good a server as any."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    source = RestSource(f"{gate.url.removeprefix('rest:')}/mastodon", "", "")
+    assert source.sizes("data") == {PACK: len(CONTENT)}
+    assert (source.size("config"), source.size(f"keys/{INDEX}")) == (6, None)
+    assert b"".join(source.read(f"data/{PACK}", 3, 7)) == CONTENT[3:10]
+    source.close()
+
+
+def test_a_server_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with pytest.raises(OSError, match="the repository's server did not answer"):
+        RestSource("http://127.0.0.1:9", "", "").sizes("keys")
 
 
 @pytest.mark.parametrize(
