@@ -7,18 +7,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import paramiko
-
 from fedikit.agent.signature import Access
-from fedikit.errors import ConnectionFailed, FedikitError
+from fedikit.errors import FedikitError
 from fedikit.model.deployment import Deployment
 from fedikit.model.host import Connection, Ssh
 from fedikit.model.item import File, SecretRef
 from fedikit.model.ssh_server import SshServer
 from fedikit.policies.backup import GIVEN, SETTINGS, BackupPolicy
 from fedikit.policies.repository import Kind, kind_of
-from fedikit.remote.connection import connect, open_channel
-from fedikit.remote.leg import Leg
+from fedikit.remote.connection import connect
 from fedikit.secrets.vault import Vault
 from fedikit_lab.keys import write_private
 from fedikit_lab.prove_source import FolderSource, SftpSource, Source
@@ -78,7 +75,7 @@ def _source(deployment: Deployment, host: str, url: str, policy: BackupPolicy, r
         case "local":
             return _on_the_host(host, deployment.hosts[host].connection, url)
         case "sftp":
-            return _on_a_server(host, url, policy, _key(deployment, room))
+            return _on_a_server(url, policy, _key(deployment, room))
         case "rest":
             password = _secret(deployment, "rest") if policy.user else ""
             return RestSource(url.removeprefix("rest:"), policy.user, password)
@@ -98,28 +95,17 @@ def _on_the_host(host: str, connection: Connection, folder: str) -> Source:
     if not isinstance(connection, Ssh):
         return FolderSource(Path(folder))
     command = _SFTP_SERVER if connection.user == "root" else f"sudo -n {_SFTP_SERVER}"
-    channel = open_channel(Leg(host, connection), connect(host, connection), command)
-    return _sftp(host, channel, folder)
+    return SftpSource(connect(host, connection), lambda channel: channel.exec_command(command), folder)
 
 
-def _on_a_server(host: str, url: str, policy: BackupPolicy, key: Path) -> Source:
+def _on_a_server(url: str, policy: BackupPolicy, key: Path) -> Source:
     """A folder of a server of its own: read with the key by which hosts write there."""
     user, address, port, folder = address_of(url)
     server = SshServer(
         address=address, port=port, user=user, host_key=policy.known_host or "", identity_file=str(key)
     )  # fmt: skip
     connection = connect(f"the repository {url}", server)
-    channel = connection.transport.open_session(timeout=server.login_seconds)
-    channel.invoke_subsystem("sftp")
-    return _sftp(host, channel, folder)
-
-
-def _sftp(host: str, channel: paramiko.Channel, folder: str) -> Source:
-    try:
-        return SftpSource(paramiko.SFTPClient(channel), folder)
-    except (paramiko.SSHException, EOFError, OSError) as error:
-        channel.get_transport().close()
-        raise ConnectionFailed(host, f"serves no files over SFTP: {error or type(error).__name__}") from error
+    return SftpSource(connection, lambda channel: channel.invoke_subsystem("sftp"), folder)
 
 
 def address_of(url: str) -> tuple[str, str, int, str]:
