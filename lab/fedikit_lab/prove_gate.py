@@ -5,6 +5,7 @@ It speaks restic's REST protocol, whatever the repository itself is reached by: 
 
 import json
 import re
+import sys
 import threading
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -68,6 +69,10 @@ class _Server(ThreadingHTTPServer):
         super().__init__(*about)  # type: ignore[arg-type]
         self.troubles: list[str] = []
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Is told, like all else that cannot be read."""
+        self.troubles.append(f"{sys.exception()!r}"[:_WORDS])
+
 
 class _Asked(BaseHTTPRequestHandler):
     """One request: for a file, for some bytes of it, or for the names in a folder. All others are refused."""
@@ -96,6 +101,8 @@ class _Asked(BaseHTTPRequestHandler):
                 self._tell(source.sizes(asked[3]))
             else:
                 self._send(source, asked[2], with_body=with_body)
+        except ConnectionError:  # whoever asked has gone
+            self.close_connection = True
         except OSError as error:
             self.server.troubles.append(f"{asked[2]}: {error.strerror or error}"[:_WORDS])
             self.close_connection = True

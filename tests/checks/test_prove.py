@@ -1,6 +1,7 @@
 """A backup of snac is proven: restored into machines without a way out, compared, looked at."""
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from fedikit.environment import load_environment
+from fedikit.data.proofs import load_proof, note_proof
+from fedikit.environment import load_configuration, load_environment
 from fedikit.events import Event, StepStarted
+from fedikit.secrets.vault import Vault
 from fedikit_lab import Lab, Machine
 from fedikit_lab.prove import Asked, prove_backup
 from fedikit_lab.teardown import cgroup_of
@@ -26,6 +29,15 @@ known_host = "{key}"
 [secrets.given]
 "backup/ssh-key" = "file:id_ed25519"
 """
+
+FLIP = """
+import pathlib
+pack = max(pathlib.Path().glob("*/*"), key=lambda file: file.stat().st_size)
+content = bytearray(pack.read_bytes())
+content[20] ^= 1
+pack.write_bytes(content)
+"""
+"""Damages what begins the largest pack: files of the volume."""
 
 pytestmark = pytest.mark.lab
 
@@ -71,8 +83,6 @@ def deployer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployer]:
 
 
 def test_a_backup_is_proven_where_nothing_leads_out(deployer: Deployer) -> None:
-    from fedikit.environment import load_configuration
-
     seen = Seen(deployer)
     room = deployer.proofs / "tried"
     asked = Asked(
@@ -90,8 +100,26 @@ def test_a_backup_is_proven_where_nothing_leads_out(deployer: Deployer) -> None:
     assert seen.timers == "", "nothing backs up from there"
     assert seen.writing == "501", "the repository takes nothing from there"
     assert files_of(deployer.lab["store"]) == before
+    note_proof(proof, asked.environment.deployment(asked.configuration))
+    assert f"✓ proven on {proof.ended:%Y-%m-%d}" in deployer.succeed("backup", "list")
     assert not room.exists()
     assert not cgroup_of(Lab(room / "lab").name).exists(), "all is taken down"
+
+
+def test_a_byte_that_flipped_in_the_repository_is_found_and_written_down(deployer: Deployer) -> None:
+    store = deployer.lab["store"]
+    store.succeed(f"cd {REPOSITORY}/snac/data && python3 -c {shlex.quote(FLIP)}")
+
+    done = deployer.run("prove", "--json")
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    (told,) = json.loads(done.stdout)
+    assert any("volume:/var/lib/snac2" in words for words in told["findings"]), told["findings"]
+    vault = Vault.of(load_environment(deployer.environment).empty())
+    written = load_proof(deployer.proofs / "lab-snac.json", vault)
+    assert list(written.findings) == told["findings"]
+    assert f"✗ the proof of {written.ended:%Y-%m-%d} failed" in deployer.succeed("backup", "list")
+    assert not (deployer.proofs / "lab-snac.room").exists()
 
 
 class Seen:
