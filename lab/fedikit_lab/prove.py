@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from fedikit import __version__
+import fedikit
 from fedikit.apply import apply_plan
 from fedikit.environment.environment import Environment
 from fedikit.errors import FedikitError
@@ -95,7 +95,7 @@ class _Proving:
         return Proof(
             deployment=self.deployment.name,
             application=self.asked.application,
-            fedikit=__version__,
+            fedikit=fedikit.__version__,
             ended=datetime.now(UTC).replace(microsecond=0),
             seconds=round(time.monotonic() - started, 3),
             backups=tuple(backups),
@@ -219,7 +219,6 @@ def _room_of_ones_own(room: Path) -> Iterator[Path]:
             yield room
         finally:
             shutil.rmtree(room, ignore_errors=True)
-    room.with_name(f"{room.name}.lock").unlink(missing_ok=True)
 
 
 def _restored(output: str) -> RestoreDone:

@@ -4,6 +4,7 @@ import json
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,20 @@ def test_a_byte_that_flipped_in_the_repository_is_found_and_written_down(deploye
     assert list(written.findings) == told["findings"]
     assert f"✗ the proof of {written.ended:%Y-%m-%d} failed" in deployer.succeed("backup", "list")
     assert not (deployer.proofs / "lab-snac.room").exists()
+
+
+def test_whoever_is_ended_midway_takes_everything_down(deployer: Deployer) -> None:
+    lab = Lab(deployer.proofs / "lab-snac.room" / "lab")
+    words = ["prove", str(deployer.configuration), "-e", str(deployer.environment)]
+    process = subprocess.Popen([sys.executable, "-m", "fedikit", *words], stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (cgroup_of(lab.name) / "social").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert (cgroup_of(lab.name) / "social").exists()
+    process.terminate()
+    assert process.wait(60) == 130
+    assert not cgroup_of(lab.name).exists()
+    assert not lab.directory.exists()
 
 
 class Seen:
