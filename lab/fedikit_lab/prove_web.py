@@ -56,17 +56,22 @@ class S3Source:
         self._client = httpx.Client(timeout=SECONDS)
 
     def sizes(self, kind: str) -> dict[str, int]:
-        found: dict[str, int] = {}
-        after = ""
+        found, more = dict[str, int](), ""
         while True:
-            tree = self._page(f"{self._folder}/{kind}/", after)
-            found |= {key.rpartition("/")[2]: size for key, size in _objects(tree)}
-            after = next((key for key, _ in reversed(list(_objects(tree)))), "")
-            if _text(tree, "IsTruncated") != "true" or not after:
+            page = self._page(f"{self._folder}/{kind}/", more)
+            for entry in page.iterfind("{*}Contents"):
+                found[_text(entry, "Key").rpartition("/")[2]] = int(_text(entry, "Size"))
+            more = _text(page, "NextContinuationToken")
+            if not more:
                 return found
 
-    def _page(self, prefix: str, after: str) -> ElementTree.Element:
-        asked = {"list-type": "2", "prefix": prefix, **({"start-after": after} if after else {})}
+    def _page(self, prefix: str, more: str) -> ElementTree.Element:
+        asked = {
+            "list-type": "2",
+            "max-keys": "1000",
+            "prefix": prefix,
+            **({"continuation-token": more} if more else {}),
+        }
         query = "&".join(f"{name}={quote(value, safe='')}" for name, value in sorted(asked.items()))
         with _told_as_trouble(), self._asked("GET", f"/{self._bucket}?{query}") as answer:
             _require(answer, 200)
@@ -110,11 +115,6 @@ def _region_in(answer: httpx.Response) -> str:
     words = answer.read().decode(errors="replace")
     said = re.search(r"<Region>([A-Za-z0-9-]+)</Region>|/([A-Za-z0-9-]+)/s3/aws4_request", words)
     return answer.headers.get("x-amz-bucket-region", "") or (said[1] or said[2] if said else "")
-
-
-def _objects(tree: ElementTree.Element) -> Iterator[tuple[str, int]]:
-    for entry in tree.iterfind("{*}Contents"):
-        yield _text(entry, "Key"), int(_text(entry, "Size"))
 
 
 def _text(tree: ElementTree.Element, name: str) -> str:

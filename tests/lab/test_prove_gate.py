@@ -11,7 +11,8 @@ import pytest
 from fedikit_lab.prove_gate import LISTED, Gate
 from fedikit_lab.prove_source import FolderSource
 from fedikit_lab.prove_way import address_of
-from fedikit_lab.prove_web import RestSource
+from fedikit_lab.prove_web import RestSource, S3Source
+from tests.data.onhost.storage import NAME, Storage
 
 PACK, INDEX = "ab" + "0" * 62, "1" * 64
 CONTENT = bytes(range(256)) * 4
@@ -111,6 +112,23 @@ def test_a_repository_on_a_rest_server_is_read_through_its_own_protocol(
     assert (source.size("config"), source.size(f"keys/{INDEX}")) == (6, None)
     assert b"".join(source.read(f"data/{PACK}", 3, 7)) == CONTENT[3:10]
     source.close()
+
+
+def test_a_repository_in_a_bucket_is_read_whatever_its_region_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    storage = Storage(page=2)
+    names = [f"{number:02x}{PACK[2:]}" for number in range(5)]
+    for name in names:
+        storage.put(f"mastodon/data/{name[:2]}/{name}", CONTENT)
+    refusal = b"<Error><Message>unexpected scope, expected: 20261127/garage/s3/aws4_request</Message></Error>"
+    storage.answers[f"GET /{NAME}?"] = [(400, refusal)]
+    source = S3Source(storage.access._replace(region="us-east-1"), NAME, "mastodon")
+    assert source.sizes("data") == dict.fromkeys(names, len(CONTENT))
+    assert (source.size(f"data/{names[1]}"), source.size("config")) == (len(CONTENT), None)
+    assert b"".join(source.read(f"data/{names[1]}", 5, 9)) == CONTENT[5:14]
+    assert {request.split(" ")[0] for request in storage.asked} == {"GET", "HEAD"}
+    source.close()
+    storage.close()
 
 
 def test_a_server_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
