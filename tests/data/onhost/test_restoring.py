@@ -73,11 +73,19 @@ def test_what_was_there_before_is_a_backup_and_can_be_brought_back(host: Host, b
     assert "a/one" not in files(host)
 
 
+def test_what_a_restore_replaced_is_not_what_the_next_one_takes(host: Host, backup: str) -> None:
+    before = host.done("restore", "--backup", backup)["restored"]["before"]
+    assert host.backups()[0]["id"] == before
+    assert host.done("plan-restore")["plan"]["backup"]["id"] == backup
+
+
 def test_what_is_absent_is_restored_without_being_saved(host: Host, backup: str) -> None:
     shutil.rmtree(host.volume)
     assert host.done("plan-restore")["plan"]["parts"][0]["absent"] is True
-    host.done("restore", "--backup", backup)
+    restored = host.done("restore", "--backup", backup)["restored"]
     assert files(host) == ["a/one", "a/two", "b/three"]
+    assert restored["before"] == ""
+    assert [one["id"] for one in host.backups()] == [backup]
 
 
 CALLS = ["backup 1", "backup 2", "daemon-reload 1", "stop 1", "stop 2", "start 1", "restore 1", "ls 2"]
