@@ -95,8 +95,7 @@ class Restore:
     def open_up(self) -> None:
         """Lifts the fence, and starts what ran before."""
         self.fence.lift()
-        for unit in reversed(self.journal.running):
-            units.start(unit)
+        units.start_all(list(reversed(self.journal.running)))
 
     def finish(self) -> None:
         """Runs what the application wants run after a restore, with its units up."""

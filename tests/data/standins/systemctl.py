@@ -75,7 +75,7 @@ def main(verb, *words):
             print(f"Assertion failed on job for {unit}.", file=sys.stderr)
             return 1
         refused.unlink(missing_ok=True)
-        if (UNITS / unit).read_text().endswith("broken"):
+        if (HERE / "broken").exists() and (HERE / "broken").read_text() == unit:
             return 1
         (UNITS / unit).write_text("active")
     elif verb == "stop":
