@@ -1,7 +1,6 @@
 """Buckets of a real Garage, shown by rclone, kept by restic: what a restore brings back, what a kill leaves behind."""
 
 import hashlib
-import shlex
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -137,25 +136,26 @@ def test_a_restore_brings_back_every_object_with_what_was_kept_beside_it(store: 
 
 @pytest.mark.parametrize("store", ["second"], indirect=True)
 def test_what_is_killed_leaves_nothing_in_the_way_of_the_next(store: Store) -> None:
-    """First the program alone, which takes the others along; then, in a restore, all of them at the same moment."""
+    """What the kernel still has of a mount whose program is dead can be neither read nor mounted upon."""
     machine = store.place.machine
-    store.put(**pictures(300))
+    store.put(**pictures(600))
     then = store.contents()
-    program = f"python3 -I /usr/local/lib/fedikit-data backup {store.name}"
-    machine.succeed(f"systemd-run --quiet --unit=killed {program}")
+    program = "python3 -I /usr/local/lib/fedikit-data"
+    machine.succeed(f"systemd-run --quiet --unit=killed {program} backup {store.name}")
     machine.wait_until_succeeds("grep ' - fuse[.]rclone ' /proc/self/mountinfo")
-    machine.succeed("kill -9 $(systemctl show --property=MainPID --value killed)")
+    machine.succeed("kill -9 $(pgrep -x rclone) $(systemctl show --property=MainPID --value killed)")
     machine.wait_until_succeeds("! pgrep -x 'rclone|restic'")
+    assert "not connected" in machine.fails(f"ls /var/lib/fedikit-data/{store.name}/bucket-{store.name}/objects")
     newest = store.back_up()
-    assert newest["parts"][0]["counts"] == {"objects": 300}
+    assert newest["parts"][0]["counts"] == {"objects": 600}
 
-    store.delete(*pictures(300))
-    words = shlex.join(["restore", store.name, "--backup", newest["id"]])
-    machine.succeed(f"systemd-run --quiet --unit=again python3 -I /usr/local/lib/fedikit-data {words}")
+    store.delete(*pictures(600))
+    words = f"restore {store.name} --backup {newest['id']}"
+    machine.succeed(f"systemd-run --quiet --unit=again {program} {words}")
     wait_for_some(store)
-    machine.succeed("kill -9 $(pgrep -x rclone) $(pgrep -x restic) $(pgrep -f '[-]I /usr/local/lib/fedikit-data')")
-    assert 0 < len(store.contents()) < 300
-    assert store.place.done("restore", store.name, "--backup", newest["id"])["restored"]["differences"] == []
+    machine.succeed("kill -9 $(pgrep -x restic) $(systemctl show --property=MainPID --value again)")
+    assert 0 < len(store.contents()) < 600
+    assert store.place.done(*words.split())["restored"]["differences"] == []
     assert store.contents() == then
     assert mounts(machine) == "0"
 
