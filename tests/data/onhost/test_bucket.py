@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from fedikit.agent import signature as agents_own
+from fedikit.data.onhost import asking, copying, s3, saving, signature, tree
 from fedikit.data.onhost import bucket as bucket_module
-from fedikit.data.onhost import copying, s3, saving, signature, tree
 from fedikit.data.onhost.bucket import BucketPart
 from fedikit.data.onhost.names import Hidden, fits_a_file
 from fedikit.data.onhost.objects import Object, side_by_side
@@ -105,7 +105,7 @@ def scene(storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(saving, "shown", show)
     monkeypatch.setattr(bucket_module, "free", lambda folder: None)
-    monkeypatch.setattr(s3, "PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(asking, "PAUSE_SECONDS", 0.001)
     secret = tmp_path / "secrets" / "bucket-secret"
     secret.parent.mkdir()
     secret.write_text(ACCESS[1])
@@ -189,6 +189,20 @@ def test_a_listing_out_of_order_is_not_believed(storage: Storage) -> None:
     storage.order = lambda keys: sorted(keys, reverse=True)
     with Bucket(storage.access, NAME) as bucket, pytest.raises(Trouble, match="out of order, 'a' after 'b'"):
         list(bucket.objects())
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"<html>welcome", "answers GET /media with no XML: it is no S3 server"),
+        (b"<R><Contents><Key>a</Key><Size>many</Size></Contents></R>", "in a way that nobody knows"),
+        (b"<R><IsTruncated>true</IsTruncated></R>", "without an end"),
+    ],
+)
+def test_an_answer_that_is_none_of_s3_is_told(scene: Scene, answer: bytes, words: str) -> None:
+    scene.storage.answers["GET /media?"] = [(200, answer)]
+    with pytest.raises(Trouble, match=words):
+        scene.part.measure()
 
 
 def test_a_server_that_is_busy_is_asked_again(scene: Scene) -> None:
