@@ -19,6 +19,7 @@ from fedikit.data.onhost.repository import Snapshot
 from fedikit.data.onhost.s3 import Bucket
 from fedikit.data.onhost.settings import Secrets
 from fedikit.data.onhost.trouble import Absent, Trouble
+from tests.data.onhost.conftest import Host
 from tests.data.onhost.storage import ACCESS, NAME, Storage
 
 ODD = (
@@ -90,10 +91,11 @@ class Scene:
 
 
 @pytest.fixture
-def scene(storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+def tree_of_files(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What rclone shows, without rclone: of a file and a folder of one name the folder, if the file is hidden."""
+
     @contextlib.contextmanager
     def show(access: Any, bucket: str, folder: Path, hidden: Iterable[str]) -> Iterator[Path]:
-        """What rclone shows: of a file and a folder of the same name the folder, if the file is hidden."""
         folder.mkdir()
         for key, kept in storage.objects.items():
             if fits_a_file(key) and key not in set(hidden):
@@ -106,6 +108,10 @@ def scene(storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(saving, "shown", show)
     monkeypatch.setattr(bucket_module, "free", lambda folder: None)
     monkeypatch.setattr(asking, "PAUSE_SECONDS", 0.001)
+
+
+@pytest.fixture
+def scene(storage: Storage, tmp_path: Path, tree_of_files: None) -> Scene:
     secret = tmp_path / "secrets" / "bucket-secret"
     secret.parent.mkdir()
     secret.write_text(ACCESS[1])
@@ -339,6 +345,21 @@ def test_an_object_that_ends_too_early_is_no_object(scene: Scene) -> None:
     scene.storage.objects["a//b"].headers["content-length"] = "9"
     with pytest.raises(Trouble, match="an object ended 4 bytes too early"):
         scene.back_up()
+
+
+def test_a_bucket_that_is_suddenly_empty_is_no_backup(host: Host, storage: Storage, tree_of_files: None) -> None:
+    bucket = {"id": "bucket:media", "kind": "bucket", "endpoint": storage.address, "region": "garage", "bucket": NAME,
+              "key_id": ACCESS[0], "leave_out": []}  # fmt: skip
+    host.settings(parts=[bucket])
+    host.secret("bucket-secret", ACCESS[1])
+    host.done("backup")
+    storage.put("a", b"a")
+    host.done("backup")
+    storage.objects.clear()
+    told = host.trouble("backup")
+    assert told["message"] == "bucket media is empty, and had 1 objects in the last backup"
+    assert told["part"] == "bucket:media"
+    assert [backup["parts"][0]["counts"] for backup in host.backups()] == [{"objects": 1}]
 
 
 # Restore
