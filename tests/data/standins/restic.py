@@ -40,6 +40,9 @@ def parsed():
                 verb.add_argument(option, default="")
             verb.add_argument("--exclude", action="append", default=[])
             verb.add_argument("--stdin-from-command", action="store_true")
+            verb.add_argument("--ignore-inode", action="store_true")
+            verb.add_argument("--ignore-ctime", action="store_true")
+            verb.add_argument("--read-concurrency", type=int)
         if name == "forget":
             verb.add_argument("--dry-run", action="store_true")
             verb.add_argument("--group-by")
