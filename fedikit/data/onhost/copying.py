@@ -14,8 +14,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
+from .asking import Gone
 from .objects import Object, at_once, side_by_side, without
-from .s3 import PAGE, PIECE_BYTES, Bucket, Gone, Listed
+from .s3 import PAGE, PIECE_BYTES, Bucket, Listed
 from .trouble import Trouble
 
 _NAMED = 5

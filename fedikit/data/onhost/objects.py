@@ -10,7 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from .s3 import PAGE, Bucket, Gone, Listed
+from .asking import Gone
+from .s3 import PAGE, Bucket, Listed
 from .signature import Headers
 from .trouble import Trouble
 

@@ -16,26 +16,16 @@ from typing import Any
 from . import command
 from .command import Finished, Hear
 from .places import write_whole
+from .said import NONE_THERE, SOME_UNREAD, Snapshot, Told, trouble_of
 from .settings import Secrets
 from .trouble import Trouble
 
 SILENCE_SECONDS = 1800
 """For how long restic may not get on: one that cannot upload may wait for ever."""
-ANSWER_SECONDS = 180
+ANSWER_SECONDS = 600
 LONG_SECONDS = 12 * 3600
 MOUNT_SECONDS = 60
-NONE_THERE, LOCKED, WRONG_PASSWORD, SOME_UNREAD = 10, 11, 12, 3
-_STILL = ("seconds_elapsed", "seconds_remaining")
 _MANY = 200
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What restic made: how much went in, and by how much the repository grew, in bytes."""
-
-    id: str
-    bytes: int
-    added: int
 
 
 @dataclass(frozen=True)
@@ -117,7 +107,7 @@ class Repository:
             self.words(*words), seconds=seconds, environment=everything, hear=hear, silence=silence
         )  # fmt: skip
         if finished.status not in may_end_with:
-            raise self._trouble(finished, words[0])
+            raise trouble_of(finished, words[0], self.url)
         return finished
 
     def _require_folder(self) -> None:
@@ -126,21 +116,6 @@ class Repository:
                 f"the repository's folder {self.url} is not there",
                 hint="mount its disk; or, if it is to lie there for the first time, make the folder",
             )
-
-    def _trouble(self, finished: Finished, verb: str) -> Trouble:
-        at = f"the repository {self.url}"
-        if finished.status == 127 and "setpriv" in finished.tail:
-            return Trouble("restic is not there", hint="run an apply of the deployment", tail=finished.tail)
-        if finished.status == WRONG_PASSWORD:
-            hint = "it belongs to somebody else, or to this application under another master key: put the key back"
-            return Trouble(f"{at} does not open with this application's password", hint=hint, tail=finished.tail)
-        if finished.status == NONE_THERE:
-            return Trouble(f"{at} is not there", hint="see that its disk is mounted and its address right")
-        if finished.status == LOCKED:
-            hint = "see who works on it; a lock that was left behind goes by itself after half an hour"
-            return Trouble(f"{at} is locked by somebody else", hint=hint, tail=finished.tail)
-        words = f"`restic {verb}` failed with status {finished.status} in {at}"
-        return Trouble(words, hint=_hint_of(finished.tail), tail=finished.tail)
 
     # The repository as a whole
 
@@ -199,7 +174,7 @@ class Repository:
     def forget(self, ids: Sequence[str]) -> None:
         """Forgets snapshots; their contents stay until a prune."""
         for start in range(0, len(ids), _MANY):
-            self.run("forget", *ids[start : start + _MANY])
+            self.run("forget", *ids[start : start + _MANY], seconds=LONG_SECONDS)
 
     def prune(self) -> None:
         """Removes what no snapshot needs."""
@@ -257,7 +232,7 @@ class Repository:
         self, words: Sequence[str], tags: Sequence[str], environment: Mapping[str, str] | None,
         *, looks_itself: bool = False,
     ) -> Snapshot:  # fmt: skip
-        told = _Told()
+        told = Told()
         marks = [f"--tag={tag}" for tag in tags]
         finished = self.run(
             "backup", "--json", f"--host={self.host}", *marks, *words,
@@ -302,7 +277,7 @@ class Repository:
         words = ["--verify", *(["--delete"] if delete else []), *(f"--exclude={pattern}" for pattern in exclude)]
         self.run(
             "restore", "--json", f"{snapshot}:{path}", f"--target={target}", *words,
-            seconds=2 * LONG_SECONDS, hear=_Told().hear, silence=SILENCE_SECONDS,
+            seconds=2 * LONG_SECONDS, hear=Told().hear, silence=SILENCE_SECONDS,
         )  # fmt: skip
 
     @contextlib.contextmanager
@@ -322,44 +297,3 @@ class Repository:
         finally:
             command.run(["umount", "--lazy", str(folder)], seconds=ANSWER_SECONDS)
             command.end(process)
-
-
-class _Told:
-    """What restic tells in JSON while it makes or restores a snapshot."""
-
-    def __init__(self) -> None:
-        self.snapshot: Snapshot | None = None
-        self.unread: list[str] = []
-        self._last: dict[str, Any] = {}
-
-    def hear(self, line: str) -> bool:
-        """Takes a line; whether something moved since the last."""
-        with contextlib.suppress(ValueError):
-            message = json.loads(line)
-            if message.get("message_type") == "summary" and "snapshot_id" in message:
-                added = message.get("data_added_packed", message["data_added"])
-                self.snapshot = Snapshot(message["snapshot_id"], message["total_bytes_processed"], added)
-            if message.get("message_type") == "error":
-                self.unread.append(str(message.get("item", "")))
-            now = {name: value for name, value in message.items() if name not in _STILL}
-            self._last, last = now, self._last
-            return now != last
-        return False
-
-    def require_that_all_vanished(self, tail: str) -> None:
-        """Raises Trouble if something could not be read that is there."""
-        there = [path for path in self.unread if not path or os.path.lexists(path)]
-        if there or not self.unread:
-            names = ", ".join(there[:3]) or "something"
-            raise Trouble(f"{names} could not be read", hint="see the disk, and the last lines", tail=tail)
-
-
-def _hint_of(tail: str) -> str:
-    """What to do about what restic said; a hint only, nothing is decided by it."""
-    if "no space left" in tail.lower():
-        return "there is no room left: free some, and run it again"
-    if "host key verification failed" in tail.lower():
-        return "the server has another key than the one that is known: see known_host in policies.backup"
-    if "permission denied" in tail.lower():
-        return "it lets this host not in: see the key or password in policies.backup"
-    return "see the last lines of restic"

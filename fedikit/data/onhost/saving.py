@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .asking import Gone
 from .names import Hidden, fits_a_file
 from .objects import Object, at_once, read_objects, side_by_side, with_headers, without, write_objects
 from .part import Record
 from .repository import Repository
-from .s3 import Bucket, Gone, Listed, kept_headers
+from .s3 import Bucket, Listed, kept_headers
 from .tree import shown
 from .trouble import Trouble
 

@@ -23,7 +23,10 @@ class _Sum:
 
 
 class VolumePart:
-    """The folder `path`, without what lies in the folders `leave_out` below it; these themselves are kept, empty."""
+    """The folder `path`, without what lies in the folders `leave_out` below it; these themselves are kept, empty.
+
+    Of the folder itself owner and permissions are restored, not its extended attributes.
+    """
 
     def __init__(self, spec: dict[str, Any], secrets: Secrets) -> None:
         self.path = Path(spec["path"])
@@ -118,4 +121,4 @@ def _permissions(mode: int) -> int:
 
 def _escaped(path: str) -> str:
     """A path as a pattern of restic's that matches nothing else."""
-    return re.sub(r"([*?\[\]\\$])", r"\\\1", path)
+    return re.sub(r"([*?\[\]\\])", r"\\\1", path)

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote_plus, unquote, urlsplit
 from xml.etree import ElementTree
 
-from fedikit.agent.signature import Access, sign
+from fedikit.data.onhost.signature import Access, sign
 
 NAME = "media"
 ACCESS = ("GKstandin", "the-secret")

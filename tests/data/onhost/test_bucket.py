@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from fedikit.agent import signature as agents_own
+from fedikit.data.onhost import asking, copying, s3, saving, signature, tree
 from fedikit.data.onhost import bucket as bucket_module
-from fedikit.data.onhost import copying, s3, saving, signature, tree
 from fedikit.data.onhost.bucket import BucketPart
 from fedikit.data.onhost.names import Hidden, fits_a_file
 from fedikit.data.onhost.objects import Object, side_by_side
@@ -19,6 +19,7 @@ from fedikit.data.onhost.repository import Snapshot
 from fedikit.data.onhost.s3 import Bucket
 from fedikit.data.onhost.settings import Secrets
 from fedikit.data.onhost.trouble import Absent, Trouble
+from tests.data.onhost.conftest import Host
 from tests.data.onhost.storage import ACCESS, NAME, Storage
 
 ODD = (
@@ -90,10 +91,11 @@ class Scene:
 
 
 @pytest.fixture
-def scene(storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+def tree_of_files(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What rclone shows, without rclone: of a file and a folder of one name the folder, if the file is hidden."""
+
     @contextlib.contextmanager
     def show(access: Any, bucket: str, folder: Path, hidden: Iterable[str]) -> Iterator[Path]:
-        """What rclone shows: of a file and a folder of the same name the folder, if the file is hidden."""
         folder.mkdir()
         for key, kept in storage.objects.items():
             if fits_a_file(key) and key not in set(hidden):
@@ -105,7 +107,11 @@ def scene(storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(saving, "shown", show)
     monkeypatch.setattr(bucket_module, "free", lambda folder: None)
-    monkeypatch.setattr(s3, "PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(asking, "PAUSE_SECONDS", 0.001)
+
+
+@pytest.fixture
+def scene(storage: Storage, tmp_path: Path, tree_of_files: None) -> Scene:
     secret = tmp_path / "secrets" / "bucket-secret"
     secret.parent.mkdir()
     secret.write_text(ACCESS[1])
@@ -189,6 +195,20 @@ def test_a_listing_out_of_order_is_not_believed(storage: Storage) -> None:
     storage.order = lambda keys: sorted(keys, reverse=True)
     with Bucket(storage.access, NAME) as bucket, pytest.raises(Trouble, match="out of order, 'a' after 'b'"):
         list(bucket.objects())
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"<html>welcome", "answers GET /media with no XML: it is no S3 server"),
+        (b"<R><Contents><Key>a</Key><Size>many</Size></Contents></R>", "in a way that nobody knows"),
+        (b"<R><IsTruncated>true</IsTruncated></R>", "without an end"),
+    ],
+)
+def test_an_answer_that_is_none_of_s3_is_told(scene: Scene, answer: bytes, words: str) -> None:
+    scene.storage.answers["GET /media?"] = [(200, answer)]
+    with pytest.raises(Trouble, match=words):
+        scene.part.measure()
 
 
 def test_a_server_that_is_busy_is_asked_again(scene: Scene) -> None:
@@ -325,6 +345,21 @@ def test_an_object_that_ends_too_early_is_no_object(scene: Scene) -> None:
     scene.storage.objects["a//b"].headers["content-length"] = "9"
     with pytest.raises(Trouble, match="an object ended 4 bytes too early"):
         scene.back_up()
+
+
+def test_a_bucket_that_is_suddenly_empty_is_no_backup(host: Host, storage: Storage, tree_of_files: None) -> None:
+    bucket = {"id": "bucket:media", "kind": "bucket", "endpoint": storage.address, "region": "garage", "bucket": NAME,
+              "key_id": ACCESS[0], "leave_out": []}  # fmt: skip
+    host.settings(parts=[bucket])
+    host.secret("bucket-secret", ACCESS[1])
+    host.done("backup")
+    storage.put("a", b"a")
+    host.done("backup")
+    storage.objects.clear()
+    told = host.trouble("backup")
+    assert told["message"] == "bucket media is empty, and had 1 objects in the last backup"
+    assert told["part"] == "bucket:media"
+    assert [backup["parts"][0]["counts"] for backup in host.backups()] == [{"objects": 1}]
 
 
 # Restore
