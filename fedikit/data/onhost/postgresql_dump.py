@@ -7,15 +7,13 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from .client import blocks_of, last_of
+from .client import END_SECONDS, SILENCE_SECONDS, blocks_of, last_of
 from .command import end, start
 from .psql import ENVIRONMENT, Server
 from .repository import Repository
 from .trouble import Trouble
 
 FILE = "postgresql.dump"
-SILENCE_SECONDS = 1800
-END_SECONDS = 120
 _NO_PATH = b"SELECT pg_catalog.set_config('search_path', '', false);\n"
 _HEAD = 1 << 16
 _NUMBERS = re.compile(r"^[0-9]+; [0-9]+ [0-9]+ ")
@@ -37,8 +35,8 @@ class Dump:
     def script(self, staying: Sequence[str]) -> Generator[bytes, None, None]:
         """The statements that make it anew, but for the schemas that stay; raises Trouble unless it is read whole.
 
-        As dumped they look for names in no schema, at which functions fail that name their tables as the application
-        does, in indexes and materialised views. Here they look where the role does.
+        As dumped they look for names in no schema, at which the functions in checks and generated columns fail that
+        name things as the application does. Here they look where the role does.
         """
         with tempfile.NamedTemporaryFile() as wanted:
             wanted.write("\n".join(_without(staying, self.entries())).encode(errors="surrogateescape"))
