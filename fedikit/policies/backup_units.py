@@ -14,7 +14,7 @@ _SERVICE = """\
 [Unit]
 Description={what} (fedikit)
 Wants=network-online.target
-After=network-online.target
+After=network-online.target{waits}
 
 [Service]
 Type=oneshot
@@ -64,11 +64,12 @@ def units(application: str, when: When) -> tuple[Item, ...]:
     name, check = f"fedikit-backup-{application}", f"fedikit-backup-check-{application}"
     backup = {"what": f"Backup of {application}", "verb": "backup", "when": f"*-*-* {when.at}"}
     look = {"what": f"Check of the backups of {application}", "verb": "check", "when": when.check}
+    look["waits"] = f" {name}.service"  # both begin at once where the host was off, and only one can be at work
     return (*_timed(name, application, when.spread, backup), *_timed(check, application, when.spread, look))
 
 
 def _timed(name: str, application: str, spread: int, words: dict[str, str]) -> tuple[Item, ...]:
-    known = {**words, "application": application, "program": PROGRAM, "spread": spread}
+    known = {"waits": "", **words, "application": application, "program": PROGRAM, "spread": spread}
     service = File(path=f"{SYSTEM}/{name}.service", content=_SERVICE.format_map(known))
     timer = File(path=f"{SYSTEM}/{name}.timer", content=_TIMER.format_map(known))
     return (service, timer, Unit(name=f"{name}.timer", restart_on=(timer.id,)))

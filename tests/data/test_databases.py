@@ -50,7 +50,7 @@ def test_postgresql_comes_back_as_it_was_though_the_restore_is_killed(place: Pla
     place.secret("elk", "database-password", PASSWORD)
     before = place.machine.succeed(DUMP_POSTGRES)
     newest = place.done("backup", "elk")["result"]["newest"]
-    assert newest["parts"][0]["counts"]["rows"] == MANY + 100 + 3 + 2 + 3
+    assert newest["parts"][0]["counts"]["rows"] == MANY + 100 + 3 + 2 + 4
     tell(
         place,
         f"{PSQL} elk",

@@ -32,6 +32,7 @@ from fedikit.policies.backup import SETTINGS
 from fedikit.policies.backup_units import PROGRAM
 from fedikit.policies.repository import known_hosts
 from fedikit.policies.scripts import data_program
+from fedikit.secrets import secrets_of
 from tests.model.example import HOST_KEY, MEDIA_SERVERS, configuration, environment, files, ids, probing, refusal
 
 LOCAL = {"repository": "/mnt/backup"}
@@ -269,6 +270,11 @@ def test_on_several_hosts_each_has_a_repository_of_its_own() -> None:
     assert urls == ["/mnt/backup/probe-spare", "/mnt/backup/probe-six"]
 
 
+def test_the_secrets_of_backups_are_among_those_that_can_be_shown() -> None:
+    made = deployed("mastodon", policy=SFTP, secrets={"given": {"backup/ssh-key": "file:key"}})
+    assert {"mastodon/backup", "backup/ssh-key"} <= {secret.name for secret in secrets_of(made)}
+
+
 def test_the_password_of_a_repository_can_never_be_rotated() -> None:
     rotated = backing_up(secrets={"versions": {"mastodon/backup": 2}})
     path = 'secrets.versions."mastodon/backup"'
@@ -300,6 +306,7 @@ def test_backups_begin_when_the_policy_says_and_are_looked_at_on_sundays() -> No
     assert "OnCalendar=Sun *-*-* 01:15\nRandomizedDelaySec=45m\n" in units["fedikit-backup-check-snac.timer"]
     assert f"ExecStart=/usr/bin/python3 -I {PROGRAM} backup snac\n" in units["fedikit-backup-snac.service"]
     assert f"ExecStart=/usr/bin/python3 -I {PROGRAM} check snac\n" in units["fedikit-backup-check-snac.service"]
+    assert "After=network-online.target fedikit-backup-snac.service\n" in units["fedikit-backup-check-snac.service"]
     timers = [item for item in made.hosts["six"].items if isinstance(item, Unit) and item.name.endswith(".timer")]
     assert {timer.name: timer.restart_on for timer in timers} == {
         name: (f"file:/etc/systemd/system/{name}",) for name in units if name.endswith(".timer")

@@ -43,12 +43,12 @@ class MariadbPart:
 
     def back_up(self, repository: Repository, tags: list[str]) -> Record:
         """Dumps what one transaction sees, and counts it; raises Trouble if not all of it could be restored."""
-        with self._reached() as server, hidden("") as counts:
+        with self._reached() as server, hidden("") as counted:
             self._require_sound(server)
             dump = server.command("mariadb-dump", *OPTIONS, self._spec["name"])
-            counting = [sys.executable, "-I", mariadb_dump.__file__, counts]
+            counting = [sys.executable, "-I", mariadb_dump.__file__, counted]
             taken = repository.snapshot_command([*counting, *dump], FILE, tags, MINIMUM_BYTES)
-            found = json.loads(Path(counts).read_text(encoding="utf-8"))
+            found = json.loads(Path(counted).read_text(encoding="utf-8"))
             self._require_that_it_takes(server, found["longest"])
             rows = {f"{TABLE}{name}": number for name, number in sorted(found["tables"].items())}
             counts, version = rows | _numbers(server.ask(sql.THINGS)), server.ask(sql.VERSION)[0]

@@ -35,8 +35,8 @@ class Dump:
     def script(self, staying: Sequence[str]) -> Generator[bytes, None, None]:
         """The statements that make it anew, but for the schemas that stay; raises Trouble unless it is read whole.
 
-        As dumped they look for names in no schema, at which functions fail that name their tables as the application
-        does, in indexes and materialised views. Here they look where the role does.
+        As dumped they look for names in no schema, at which the functions in checks and generated columns fail that
+        name things as the application does. Here they look where the role does.
         """
         with tempfile.NamedTemporaryFile() as wanted:
             wanted.write("\n".join(_without(staying, self.entries())).encode(errors="surrogateescape"))

@@ -35,10 +35,14 @@ CREATE TABLE other.people (id int, mood other.mood, handle other.handle, span ot
 INSERT INTO other.people VALUES (1, 'glad', '@a', '[1,3)'), (2, 'sad', '@b', NULL);
 CREATE VIEW other.glad AS SELECT id FROM other.people WHERE mood = 'glad';
 CREATE FUNCTION number_of_statuses() RETURNS bigint LANGUAGE plpgsql STABLE AS
-  $$ BEGIN RETURN (SELECT count(*) FROM statuses); END $$;
+  $$ BEGIN RETURN (SELECT count(*) FROM public.statuses); END $$;
 CREATE MATERIALIZED VIEW summary AS SELECT number_of_statuses() AS number;
 CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.text := NEW.text || '!'; RETURN NEW; END $$;
 CREATE TRIGGER noted BEFORE INSERT ON statuses FOR EACH ROW EXECUTE FUNCTION note();
+CREATE FUNCTION one() RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION next_of(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 + one(); END';
+CREATE TABLE counted (a int CHECK (next_of(a) > 1), b int GENERATED ALWAYS AS (next_of(a)) STORED);
+INSERT INTO counted VALUES (1);
 CREATE AGGREGATE longest(text) (SFUNC = textcat, STYPE = text);
 CREATE PROCEDURE nothing() LANGUAGE sql AS 'SELECT 1';
 CREATE TABLE events (id int, at date) PARTITION BY RANGE (at);
