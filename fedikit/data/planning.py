@@ -21,12 +21,14 @@ def make_restore(
     at: str | None = None,
     application: str | None = None,
     limit: Sequence[str] = (),
+    saves: bool = True,
     tell: Tell = tell_nobody,
 ) -> RestorePlan:
     """What a restore would replace by what. Changes nothing.
 
     `at`: a time in UTC, a day, or a backup's name; the newest backup that had ended by then, or else the newest of all.
-    `application`: only that one. `limit`: only on these hosts. What cannot be planned has its reason in its part.
+    `application`: only that one. `limit`: only on these hosts. `saves`: what is there now is backed up before. What
+    cannot be planned has its reason in its part.
     """
     when = as_asked(at)
     kept = applications_kept(deployment, [application] if application else [], limit)
@@ -46,6 +48,7 @@ def make_restore(
     plan = RestorePlan(
         deployment=deployment,
         at=when,
+        saves=saves,
         applications=tuple(one for host in hosts for one in found[host]),
         seconds=seconds,
     )

@@ -119,6 +119,7 @@ class BackupsListed(DataMessage):
 
     event: Literal["backups"]
     backups: Annotated[tuple[Manifest, ...], Field(max_length=MOST_BACKUPS)]
+    notes: Annotated[tuple[Words, ...], Field(max_length=1000)] = ()
     record: Annotated[Text, Field(max_length=LONGEST_TEXT)] = ""
 
 
@@ -156,7 +157,7 @@ class RestoreTold(DataMessage):
     bytes: Bytes = 0
     free: Bytes = 0
     interrupted: BackupId | Literal[""] = ""
-    notes: Annotated[tuple[Line, ...], Field(max_length=1000)] = ()
+    notes: Annotated[tuple[Words, ...], Field(max_length=1000)] = ()
 
 
 class Restorable(DataMessage):
@@ -184,6 +185,6 @@ class Restored(DataMessage):
 
 
 DATA_MESSAGES = (
-    StepEvent, PartSaved, Manifest, Newest, LastRun, LastCheck, Result, Journal, BackupSettings, BackupsListed, BackedUp,
-    Amount, PartReplaced, RestoreTold, Restorable, RestoreDone, Restored,
+    StepEvent, PartSaved, Manifest, Newest, LastRun, LastCheck, Result, Journal, BackupSettings, BackupsListed,
+    BackedUp, Amount, PartReplaced, RestoreTold, Restorable, RestoreDone, Restored,
 )  # fmt: skip

@@ -65,6 +65,8 @@ class RestorePlan(Value):
     deployment: Deployment
     at: str = ""
     """The time, or the backup, that was asked for; empty for the newest."""
+    saves: bool = True
+    """Whether what is there now is backed up before; where that cannot be, it may be given up."""
     applications: tuple[ApplicationRestore, ...]
     seconds: float = 0.0
 
@@ -89,7 +91,7 @@ class RestorePlan(Value):
     def digest(self) -> str:
         """SHA-256 over what would be restored where; equal while nothing moves."""
         decisive = [(one.host, one.application, one.basis, one.error) for one in self.applications]
-        return digest_of([self.deployment.digest, decisive])
+        return digest_of([self.deployment.digest, self.saves, decisive])
 
 
 class ApplicationRestored(Value):

@@ -127,6 +127,18 @@ def test_another_backup_than_the_one_that_was_cut_off_gives_that_up(scene: Scene
     assert scene.read("mastodon") == "other words, since"
 
 
+def test_what_cannot_be_saved_is_given_up_only_if_that_was_planned(scene: Scene) -> None:
+    scene.sign("fails", "no room")
+    saving = make_restore(scene.wanted, application="mastodon")
+    assert "cannot be saved" in apply_restore(saving).applications[0].error
+    assert scene.read("mastodon") == "other words, since"
+    giving_up = make_restore(scene.wanted, application="mastodon", saves=False)
+    assert giving_up.digest != saving.digest
+    assert "and no backup is made of it before" in drawn(giving_up)
+    assert apply_restore(giving_up).succeeded
+    assert scene.read("mastodon") == "the first words"
+
+
 def test_no_apply_goes_on_while_data_is_put_back(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = make_restore(scene.wanted, application="mastodon")
     busy: list[str] = []
