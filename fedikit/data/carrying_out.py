@@ -18,8 +18,8 @@ def apply_restore(plan: RestorePlan, *, tell: Tell = tell_nobody) -> RestoreRepo
     """Puts the data back as planned, and verifies each application before the next.
 
     What was there before is backed up first, if the plan says so. An application that fails, or whose checks do, is the
-    last: those after it are left as they are. A host that has moved since it was planned refuses. Cut short anywhere, the same restore ends
-    what was begun.
+    last: those after it are left as they are. A host that has moved since it was planned refuses. Cut short anywhere,
+    the same restore ends what was begun.
     """
     start = time.monotonic()
     tell(StepStarted(step="restore"))
