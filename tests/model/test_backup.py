@@ -32,6 +32,7 @@ from fedikit.policies.backup import SETTINGS
 from fedikit.policies.backup_units import PROGRAM
 from fedikit.policies.repository import known_hosts
 from fedikit.policies.scripts import data_program
+from fedikit.secrets import secrets_of
 from tests.model.example import HOST_KEY, MEDIA_SERVERS, configuration, environment, files, ids, probing, refusal
 
 LOCAL = {"repository": "/mnt/backup"}
@@ -267,6 +268,11 @@ def test_on_several_hosts_each_has_a_repository_of_its_own() -> None:
     )
     urls = [found["repository"]["url"] for found in of_probe("spare", "six", kept=kept)]
     assert urls == ["/mnt/backup/probe-spare", "/mnt/backup/probe-six"]
+
+
+def test_the_secrets_of_backups_are_among_those_that_can_be_shown() -> None:
+    made = deployed("mastodon", policy=SFTP, secrets={"given": {"backup/ssh-key": "file:key"}})
+    assert {"mastodon/backup", "backup/ssh-key"} <= {secret.name for secret in secrets_of(made)}
 
 
 def test_the_password_of_a_repository_can_never_be_rotated() -> None:
