@@ -135,7 +135,7 @@ class Repository:
             hint = "see who works on it; a lock that was left behind goes by itself after half an hour"
             return Trouble(f"{at} is locked by somebody else", hint=hint, tail=finished.tail)
         words = f"`restic {verb}` failed with status {finished.status} in {at}"
-        return Trouble(words, hint=_hint_of(finished.tail), tail=finished.tail)
+        return Trouble(words, hint=_hint_of(finished.tail, self.url), tail=finished.tail)
 
     # The repository as a whole
 
@@ -348,7 +348,7 @@ class _Told:
             raise Trouble(f"{names} could not be read", hint="see the disk, and the last lines", tail=tail)
 
 
-def _hint_of(tail: str) -> str:
+def _hint_of(tail: str, url: str) -> str:
     """What to do about what restic said; a hint only, nothing is decided by it."""
     if "no space left" in tail.lower():
         return "there is no room left: free some, and run it again"
@@ -356,4 +356,6 @@ def _hint_of(tail: str) -> str:
         return "the server has another key than the one that is known: see known_host in policies.backup"
     if "permission denied" in tail.lower():
         return "it lets this host not in: see the key or password in policies.backup"
+    if url.startswith("sftp:"):
+        return "see that the server is up, and that known_host and the key in policies.backup are right"
     return "see the last lines of restic"

@@ -118,4 +118,4 @@ def _permissions(mode: int) -> int:
 
 def _escaped(path: str) -> str:
     """A path as a pattern of restic's that matches nothing else."""
-    return re.sub(r"([*?\[\]\\$])", r"\\\1", path)
+    return re.sub(r"([*?\[\]\\])", r"\\\1", path)

@@ -9,6 +9,7 @@ import fnmatch
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -129,7 +130,7 @@ class Store:
 
 def matches(path, patterns):
     """As restic's patterns do: a backslash takes the meaning of the next character, a folder takes what is in it."""
-    plain = [pattern.replace("\\[", "[[]").replace("\\*", "[*]").replace("\\?", "[?]") for pattern in patterns]
+    plain = [re.sub(r"\\(.)", r"[\1]", pattern) for pattern in patterns]
     parts = path.split("/")
     heads = ["/".join(parts[:number]) for number in range(2, len(parts) + 1)]
     return any(fnmatch.fnmatchcase(head, one) and head.count("/") == one.count("/") for head in heads for one in plain)
