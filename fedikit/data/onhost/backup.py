@@ -1,5 +1,6 @@
 """A backup: each part, one after the other, then the manifest, which makes it one."""
 
+import contextlib
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -25,7 +26,8 @@ def back_up(work: Work, reason: str) -> dict[str, Any]:
             let_go(work)
     except Exception as error:
         trouble = trouble_from(error)
-        work.result.failed(identity, trouble, work.telling.clean(trouble.message))
+        with contextlib.suppress(OSError):  # a full disk must not hide what happened
+            work.result.failed(identity, trouble, work.telling.clean(trouble.message))
         raise trouble from error
     return work.result.values
 

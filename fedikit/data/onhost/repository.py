@@ -21,7 +21,7 @@ from .trouble import Trouble
 
 SILENCE_SECONDS = 1800
 """For how long restic may not get on: one that cannot upload may wait for ever."""
-ANSWER_SECONDS = 180
+ANSWER_SECONDS = 600
 LONG_SECONDS = 12 * 3600
 MOUNT_SECONDS = 60
 NONE_THERE, LOCKED, WRONG_PASSWORD, SOME_UNREAD = 10, 11, 12, 3
@@ -193,7 +193,7 @@ class Repository:
     def forget(self, ids: Sequence[str]) -> None:
         """Forgets snapshots; their contents stay until a prune."""
         for start in range(0, len(ids), _MANY):
-            self.run("forget", *ids[start : start + _MANY])
+            self.run("forget", *ids[start : start + _MANY], seconds=LONG_SECONDS)
 
     def prune(self) -> None:
         """Removes what no snapshot needs."""
