@@ -62,9 +62,7 @@ def _planned(deployment: Deployment, kept: Kept, at: str) -> ApplicationRestore:
             told = ask_to_restore(session, deployment, kept.application, at)
     except FedikitError as error:
         return ApplicationRestore(host=kept.host, application=kept.application, error=error.text)
-    return ApplicationRestore(
-        host=kept.host, application=kept.application, images=kept.images, basis=told.basis, **told.plan.model_dump()
-    )
+    return ApplicationRestore(host=kept.host, application=kept.application, basis=told.basis, **told.plan.model_dump())
 
 
 def ask_to_restore(session: Session, deployment: Deployment, application: str, at: str) -> Restorable:

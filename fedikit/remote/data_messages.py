@@ -108,12 +108,6 @@ class Journal(DataMessage):
     backup: BackupId
 
 
-class BackupSettings(DataMessage):
-    """What of an application's settings is asked for here."""
-
-    images: Annotated[dict[ShortLine, Line], Field(max_length=100)] = Field(default_factory=dict)
-
-
 class BackupsListed(DataMessage):
     """The backups in the repository; `record` is what the program noted, as text."""
 
@@ -185,6 +179,6 @@ class Restored(DataMessage):
 
 
 DATA_MESSAGES = (
-    StepEvent, PartSaved, Manifest, Newest, LastRun, LastCheck, Result, Journal, BackupSettings, BackupsListed,
+    StepEvent, PartSaved, Manifest, Newest, LastRun, LastCheck, Result, Journal, BackupsListed,
     BackedUp, Amount, PartReplaced, RestoreTold, Restorable, RestoreDone, Restored,
 )  # fmt: skip

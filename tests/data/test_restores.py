@@ -95,16 +95,6 @@ def test_a_host_that_has_moved_since_refuses(scene: Scene) -> None:
     assert scene.read("mastodon") == "other words, since"
 
 
-def test_a_backup_of_another_version_is_said_to_be_one(scene: Scene) -> None:
-    for version in ("1", "2"):
-        wanted = scene.wants(settings_of("mastodon", images={"web": f"mastodon:{version}"}))
-        assert scene.stage.bring(wanted).succeeded
-        if version == "1":
-            assert make_backup(wanted).succeeded
-    text = drawn(make_restore(wanted))
-    assert "web was mastodon:1 then, and is mastodon:2 now" in text
-
-
 def test_a_restore_that_was_killed_is_told_and_goes_on(scene: Scene) -> None:
     dies = scene.sign("dies")
     report = apply_restore(make_restore(scene.wanted, application="mastodon"))
