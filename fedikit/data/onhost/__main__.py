@@ -3,5 +3,4 @@
 import importlib
 import sys
 
-sys.dont_write_bytecode = True  # it would stay when the program leaves
 sys.exit(importlib.import_module("onhost.program").start())

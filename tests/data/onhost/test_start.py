@@ -12,7 +12,7 @@ def test_it_starts_from_its_folder_and_leaves_nothing_compiled_there(tmp_path: P
     for name, text in data_program().items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    command = [sys.executable, "-I", str(tmp_path), "list", "nobody"]
+    command = [sys.executable, "-I", "-B", str(tmp_path), "list", "nobody"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1, done.stderr
     told = json.loads(done.stdout)
