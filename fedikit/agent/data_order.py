@@ -56,7 +56,7 @@ def _serve(contact: "Contact") -> int:
 def _listed(contact: "Contact", program: Program) -> Record:
     told = program.asked("list", seconds=LOOKING_SECONDS)
     record = record_of(contact.eyes, contact.request["application"])
-    return {"event": "backups", "backups": told.get("backups"), "record": record}
+    return {"event": "backups", "backups": told.get("backups"), "notes": told.get("notes", []), "record": record}
 
 
 def _proof_noted(contact: "Contact", program: Program) -> Record:
@@ -78,7 +78,8 @@ def _restore(contact: "Contact", program: Program) -> int:
             raise Trouble("has changed since it was planned; nothing was done", code="stale", hint="plan again")
         hands.take_long(f"restore of {contact.request['application']}", seconds=WORKING_SECONDS)
         instead = ["--instead", former] if former not in ("", backup) else []
-        return _carry_out(contact, program, "restore", "--backup", backup, *instead)
+        unsaved = [] if order["saves"] else ["--without-saving"]
+        return _carry_out(contact, program, "restore", "--backup", backup, *instead, *unsaved)
 
 
 def _basis(contact: "Contact", backup: str, former: str) -> str:

@@ -7,7 +7,6 @@ from fedikit.data.planning import ask_to_restore
 from fedikit.data.telling import told_steps
 from fedikit.errors import FedikitError, HostError, StalePlan
 from fedikit.events import CheckFinished, Event, HostFinished, StepFinished, StepStarted, Tell, tell_nobody
-from fedikit.model.deployment import Deployment
 from fedikit.remote.data_messages import Restored, RestoreDone, StepEvent
 from fedikit.remote.session import Session, deployer_name, new_run
 from fedikit.remote.sessions import failing_alone
@@ -18,9 +17,9 @@ from fedikit.verify.deployment import verify_deployment
 def apply_restore(plan: RestorePlan, *, tell: Tell = tell_nobody) -> RestoreReport:
     """Puts the data back as planned, and verifies each application before the next.
 
-    What was there before is backed up first. An application that fails, or whose checks do, is the last: those after it
-    are left as they are. A host that has moved since it was planned refuses. Cut short anywhere, the same restore ends
-    what was begun.
+    What was there before is backed up first, if the plan says so. An application that fails, or whose checks do, is the
+    last: those after it are left as they are. A host that has moved since it was planned refuses. Cut short anywhere,
+    the same restore ends what was begun.
     """
     start = time.monotonic()
     tell(StepStarted(step="restore"))
@@ -39,7 +38,7 @@ def _one_after_the_other(plan: RestorePlan, run: str, tell: Tell) -> Iterator[Ap
             words = f"is as it was: the restore ended at {failed}"
             done = _outcome(planned, "skipped", error=words)
         else:
-            done = _Restoring(plan.deployment, planned, run, tell).run()
+            done = _Restoring(plan, planned, run, tell).run()
         failed = failed or (planned.application if done.outcome == "failed" else "")
         detail = f"{planned.application}: {done.error or 'restored'}"
         tell(HostFinished(host=planned.host, outcome=done.outcome, seconds=done.seconds, detail=detail))
@@ -55,8 +54,9 @@ def _outcome(planned: ApplicationRestore, outcome: str, **about: object) -> Appl
 class _Restoring:
     """The restore of one application on one host."""
 
-    def __init__(self, deployment: Deployment, planned: ApplicationRestore, run: str, tell: Tell) -> None:
-        self.deployment = deployment
+    def __init__(self, plan: RestorePlan, planned: ApplicationRestore, run: str, tell: Tell) -> None:
+        self.deployment = plan.deployment
+        self.saves = plan.saves
         self.planned = planned
         self.run_name = run
         self.tell = tell
@@ -85,7 +85,8 @@ class _Restoring:
             told = ask_to_restore(session, self.deployment, application, planned.backup.id)
             if told.basis != planned.basis:
                 raise StalePlan(planned.host, "has changed since it was planned; nothing was done", hint="plan again")
-            session.order({"run": self.run_name, "who": deployer_name(), "basis": planned.basis}, iter(()))
+            about = {"run": self.run_name, "who": deployer_name(), "basis": planned.basis, "saves": self.saves}
+            session.order(about, iter(()))
             hear = told_steps(planned.host, application, self.tell, "restore")
             self.done = session.follow_until(Restored, hear, StepEvent).restored
 
