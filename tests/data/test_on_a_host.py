@@ -68,6 +68,12 @@ def test_a_volume_comes_back_as_it_was_however_often_the_restore_is_killed(place
     assert python(place, LOOK, VOLUME) == whole
     machine.succeed(f"systemctl is-active {UNIT}; test ! -e /etc/systemd/system/{UNIT}.d")
     assert machine.succeed(f"cat {VOLUME}/cache/x/y") == "cache/x/y"
+    place.done("backup", "app")
+    backups = place.done("list", "app")["backups"]
+    there = set(machine.succeed("ls /srv/backups/app/snapshots").split())
+    assert len(there) == 2 * len(backups)
+    assert there >= {part["snapshots"]["data"] for backup in backups for part in backup["parts"]}
+    assert machine.succeed("ls /srv/backups/app/locks") == ""
 
 
 def test_a_repository_over_ssh_is_known_by_its_key_and_a_flipped_byte_in_it_is_found(place: Place) -> None:

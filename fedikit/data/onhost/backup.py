@@ -1,5 +1,6 @@
 """A backup: each part, one after the other, then the manifest, which makes it one."""
 
+import contextlib
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -25,7 +26,8 @@ def back_up(work: Work, reason: str) -> dict[str, Any]:
             let_go(work)
     except Exception as error:
         trouble = trouble_from(error)
-        work.result.failed(identity, trouble, work.telling.clean(trouble.message))
+        with contextlib.suppress(OSError):  # a full disk must not hide what happened
+            work.result.failed(identity, trouble, work.telling.clean(trouble.message))
         raise trouble from error
     return work.result.values
 
@@ -79,10 +81,14 @@ def _last_counts(work: Work) -> dict[str, Mapping[str, int]]:
 
 
 def _require_no_loss(spec: Mapping[str, Any], record: Record | dict[str, Any], last: Mapping[str, int]) -> None:
-    """A volume that suddenly holds nothing is no volume, but the place of one that is not mounted."""
+    """What suddenly holds nothing is another thing: the place of a disk that is not mounted, a store made anew."""
     if spec["kind"] == "volume" and record["counts"]["files"] == 0 < last.get("files", 0):
         words = f"{spec['path']} is empty, and had {last['files']:,} files in the last backup"
         raise Trouble(words, hint="is its disk mounted?", part=spec["id"])
+    if spec["kind"] == "bucket" and record["counts"]["objects"] == 0 < last.get("objects", 0):
+        words = f"bucket {spec['bucket']} is empty, and had {last['objects']:,} objects in the last backup"
+        hint = "was its store lost, and made anew? Restore it; if it is meant to be empty, put one object into it"
+        raise Trouble(words, hint=hint, part=spec["id"])
 
 
 def _require_no_restore(work: Work) -> None:

@@ -1,5 +1,6 @@
 """A check: whether the repository is whole. Each reads another share of its contents, so that all is read in turn."""
 
+import contextlib
 import json
 from typing import Any
 
@@ -20,7 +21,8 @@ def check(work: Work) -> dict[str, Any]:
             _require_all_snapshots(work)
     except Exception as error:
         trouble = trouble_from(error)
-        work.result.checked(work.telling.clean(trouble.message))
+        with contextlib.suppress(OSError):  # a full disk must not hide what happened
+            work.result.checked(work.telling.clean(trouble.message))
         raise trouble from error
     write_whole(work.state / FILE, json.dumps({"share": share}))
     work.result.checked("")

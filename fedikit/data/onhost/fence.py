@@ -21,6 +21,7 @@ class Fence:
         self._mark = places.state / "fence"
         self._folder = places.units
         self._names = list(names)
+        self._text = f"[Unit]\nAssertPathExists=!{self._mark}\n"
 
     def put_up(self) -> None:
         """From now on none of the units starts; those that run go on. It may stand already."""
@@ -28,7 +29,7 @@ class Fence:
         for name in self._names:
             folder = self._drop_in(name).parent
             folder.mkdir(mode=0o755, exist_ok=True)
-            write_whole(self._drop_in(name), f"[Unit]\nAssertPathExists=!{self._mark}\n")
+            write_whole(self._drop_in(name), self._text)
             self._drop_in(name).chmod(0o644)
             sync_folder(folder.parent)
         units.reload()
@@ -43,11 +44,10 @@ class Fence:
                 raise Trouble(f"{name} starts although it must not now", hint=f"systemctl cat {name}")
 
     def lift(self) -> None:
-        """The units may start again; nothing is left of it."""
+        """The units may start again, also those that are fenced off no more; nothing is left of it."""
         remove_whole(self._mark)
-        for name in self._names:
-            drop_in = self._drop_in(name)
-            if drop_in.exists():
+        for drop_in in self._folder.glob(f"*.d/{DROP_IN}"):
+            if drop_in.read_text(encoding="utf-8") == self._text:
                 remove_whole(drop_in)
                 with contextlib.suppress(OSError):
                     drop_in.parent.rmdir()

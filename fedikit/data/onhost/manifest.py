@@ -128,11 +128,14 @@ class Manifests:
 
 
 def chosen(manifests: list[Manifest], at: str) -> Manifest:
-    """The backup of that name, or the newest that ended not later than a time, now if none is given."""
+    """The backup of that name, or the newest that ended not later than a time, now if none is given.
+
+    What a restore replaced is taken by its name only: it was what somebody wanted to get rid of.
+    """
     if IDENTITY.fullmatch(at):
         found = [manifest for manifest in manifests if manifest.id == at]
     else:
-        passed = [manifest for manifest in manifests if not is_future(manifest.ended)]
+        passed = [one for one in manifests if one.reason != "restore" and not is_future(one.ended)]
         found = [one for one in passed if not at or moment_of(one.ended) <= asked_moment(at)]
     if not found:
         oldest = f"the oldest ended {manifests[-1].ended}" if manifests else "there is none at all"

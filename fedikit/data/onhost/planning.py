@@ -24,7 +24,12 @@ def plan_restore(work: Work, at: str) -> dict[str, Any]:
         "bytes": manifest.bytes,
         "free": _free(work),
         "interrupted": journal.backup if journal else "",
-        "notes": [*_of_others(work, manifest), *_of_the_future(manifests), *_of_damage(work)],
+        "notes": [
+            *_of_others(work, manifest),
+            *_of_the_future(manifests),
+            *_of_damage(work),
+            *_of_images(work, manifest),
+        ],
     }
 
 
@@ -59,6 +64,12 @@ def _of_others(work: Work, manifest: Manifest) -> list[str]:
         *(f"{part} is in the backup, and no part of {work.settings.application} any more" for part in gone),
         *(f"{part} is not in the backup, and stays as it is" for part in new),
     ]
+
+
+def _of_images(work: Work, manifest: Manifest) -> list[str]:
+    """Software that is not what it was: its data may have to be migrated again, or cannot be read by it."""
+    then, now = manifest.images, work.settings.images
+    return [f"{name} was {then[name]}, and is {now[name]}" for name in then if now.get(name, then[name]) != then[name]]
 
 
 def _of_damage(work: Work) -> list[str]:

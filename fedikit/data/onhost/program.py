@@ -80,7 +80,8 @@ READING = ("list", "plan-restore")
 
 def start() -> int:
     """The program as a host runs it."""
-    signal.signal(signal.SIGTERM, _stop)
+    for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(sign, _stop)
     return main(sys.argv[1:])
 
 

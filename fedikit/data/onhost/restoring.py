@@ -15,7 +15,7 @@ from .manifest import Manifest, chosen
 from .moments import new_identity, now
 from .part import in_order
 from .room import require_room
-from .trouble import Trouble, of_part, trouble_from
+from .trouble import Absent, Trouble, of_part, trouble_from
 from .work import Work
 
 MOST_DIFFERENCES = 1000
@@ -39,7 +39,9 @@ class Restore:
     # The phases
 
     def save_the_present(self) -> None:
-        """Backs up what is there, as far as it is; so far nothing is changed."""
+        """Backs up what is there, as far as anything is; so far nothing is changed."""
+        if not any(map(self._is_there, self.work.settings.expected)):
+            return
         identity = new_identity()
         with self.work.telling.step("backup"):
             try:
@@ -50,6 +52,13 @@ class Restore:
                 trouble.hint = f"{trouble.hint}; {hint}" if trouble.hint else hint
                 raise trouble from error
         self.journal = replace(self.journal, before=identity)
+
+    def _is_there(self, identity: str) -> bool:
+        try:
+            self.work.part(identity).measure()
+        except Absent:
+            return False
+        return True
 
     def close_off(self) -> None:
         """Stops the units and fences them off; if that does not succeed, they run again."""
@@ -95,8 +104,7 @@ class Restore:
     def open_up(self) -> None:
         """Lifts the fence, and starts what ran before."""
         self.fence.lift()
-        for unit in reversed(self.journal.running):
-            units.start(unit)
+        units.start_all(list(reversed(self.journal.running)))
 
     def finish(self) -> None:
         """Runs what the application wants run after a restore, with its units up."""

@@ -33,10 +33,17 @@ def stop(units: Sequence[str]) -> None:
         _systemctl("stop", "--", unit, seconds=START_SECONDS)
 
 
-def start(unit: str) -> None:
-    """Starts a unit, which may have failed before; raises Trouble if it does not start."""
-    command.run(["systemctl", "reset-failed", "--", unit], seconds=ANSWER_SECONDS)
-    _systemctl("start", "--", unit, seconds=START_SECONDS)
+def start_all(units: Sequence[str]) -> None:
+    """Starts units one after the other, which may have failed before; raises the first Trouble when all were tried."""
+    troubles = []
+    for unit in units:
+        command.run(["systemctl", "reset-failed", "--", unit], seconds=ANSWER_SECONDS)
+        try:
+            _systemctl("start", "--", unit, seconds=START_SECONDS)
+        except Trouble as trouble:
+            troubles.append(trouble)
+    if troubles:
+        raise troubles[0]
 
 
 def try_to_start(unit: str) -> bool:

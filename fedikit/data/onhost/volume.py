@@ -23,7 +23,10 @@ class _Sum:
 
 
 class VolumePart:
-    """The folder `path`, without what lies in the folders `leave_out` below it; these themselves are kept, empty."""
+    """The folder `path`, without what lies in the folders `leave_out` below it; these themselves are kept, empty.
+
+    Of the folder itself owner and permissions are restored, not its extended attributes.
+    """
 
     def __init__(self, spec: dict[str, Any], secrets: Secrets) -> None:
         self.path = Path(spec["path"])

@@ -14,7 +14,8 @@ from tests.data.onhost.conftest import Host, put_program
 
 TELLS = """
 import json, os, sys
-print(json.dumps({"words": sys.argv[1:], "environment": dict(os.environ)}))
+def main():
+    print(json.dumps({"words": sys.argv[1:], "environment": dict(os.environ)}))
 """
 
 

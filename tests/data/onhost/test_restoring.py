@@ -73,11 +73,19 @@ def test_what_was_there_before_is_a_backup_and_can_be_brought_back(host: Host, b
     assert "a/one" not in files(host)
 
 
+def test_what_a_restore_replaced_is_not_what_the_next_one_takes(host: Host, backup: str) -> None:
+    before = host.done("restore", "--backup", backup)["restored"]["before"]
+    assert host.backups()[0]["id"] == before
+    assert host.done("plan-restore")["plan"]["backup"]["id"] == backup
+
+
 def test_what_is_absent_is_restored_without_being_saved(host: Host, backup: str) -> None:
     shutil.rmtree(host.volume)
     assert host.done("plan-restore")["plan"]["parts"][0]["absent"] is True
-    host.done("restore", "--backup", backup)
+    restored = host.done("restore", "--backup", backup)["restored"]
     assert files(host) == ["a/one", "a/two", "b/three"]
+    assert restored["before"] == ""
+    assert [one["id"] for one in host.backups()] == [backup]
 
 
 CALLS = ["backup 1", "backup 2", "daemon-reload 1", "stop 1", "stop 2", "start 1", "restore 1", "ls 2"]
@@ -202,3 +210,39 @@ def test_a_restore_that_left_something_out_says_what_differs(host: Host, backup:
         f"{host.volume} has 2 files, the backup 3",
         f"{host.volume} holds 10 bytes, the backup 17",
     ]
+
+
+def test_a_plan_says_what_is_not_the_software_that_it_was(host: Host, backup: str) -> None:
+    host.settings(stop=STOP, images={"app": "example.org/app:2", "new": "example.org/new:1"})
+    notes = host.done("plan-restore")["plan"]["notes"]
+    assert notes == ["app was example.org/app:1, and is example.org/app:2"]
+
+
+def test_a_plan_says_which_parts_only_one_of_both_has(host: Host, backup: str) -> None:
+    other = {"id": "volume:other", "kind": "volume", "path": str(host.root / "srv"), "leave_out": []}
+    host.settings(parts=[other])
+    plan = host.done("plan-restore")["plan"]
+    assert plan["notes"] == [
+        "volume:app is in the backup, and no part of app any more",
+        "volume:other is not in the backup, and stays as it is",
+    ]
+    assert plan["parts"][0]["becomes"] is None
+
+
+def test_a_unit_that_does_not_start_keeps_no_other_from_it(host: Host, backup: str) -> None:
+    host.units(web="active", sidekiq="active")
+    host.settings(stop=["web.service", "sidekiq.service"])
+    (host.programs / "broken").write_text("sidekiq.service")
+    trouble = host.trouble("restore", "--backup", backup)
+    assert trouble["message"] == "`systemctl start sidekiq.service` failed"
+    assert host.state_of("web") == "active"
+    (host.programs / "broken").unlink()
+    host.done("restore", "--backup", backup)
+    assert host.state_of("sidekiq") == "active"
+
+
+def test_a_unit_that_is_no_longer_the_applications_loses_its_fence_too(host: Host, backup: str) -> None:
+    host.killed("restore 1", "restore", "--backup", backup)
+    host.settings(stop=["web.service"])
+    host.done("restore", "--backup", backup)
+    assert fences(host) == []

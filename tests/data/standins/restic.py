@@ -5,14 +5,10 @@ A repository is a folder: `config`, `password`, and for each snapshot its descri
 """
 
 import argparse
-import fnmatch
-import hashlib
 import json
 import os
 import re
-import shutil
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -33,7 +29,7 @@ def parsed():
         parser.add_argument(option, type=int)
     parser.add_argument("-o", action="append", default=[])
     verbs = parser.add_subparsers(dest="verb", required=True)
-    for name in KINDS:
+    for name in KINDS & set(sys.argv):
         verb = verbs.add_parser(name, allow_abbrev=False)
         verb.add_argument("--json", action="store_true")
         verb.add_argument("--no-lock", action="store_true")
@@ -44,6 +40,9 @@ def parsed():
                 verb.add_argument(option, default="")
             verb.add_argument("--exclude", action="append", default=[])
             verb.add_argument("--stdin-from-command", action="store_true")
+            verb.add_argument("--ignore-inode", action="store_true")
+            verb.add_argument("--ignore-ctime", action="store_true")
+            verb.add_argument("--read-concurrency", type=int)
         if name == "forget":
             verb.add_argument("--dry-run", action="store_true")
             verb.add_argument("--group-by")
@@ -91,7 +90,7 @@ class Store:
         (self.folder / "snapshots").mkdir()
         (self.folder / "files").mkdir()
         (self.folder / "password").write_text(self.password)
-        identity = hashlib.sha256(os.urandom(20)).hexdigest()
+        identity = os.urandom(32).hex()
         (self.folder / "config").write_text(json.dumps({"version": 2, "id": identity}))
 
     def lock(self):
@@ -112,13 +111,15 @@ class Store:
         return self.folder / "files" / snapshot
 
     def save(self, asked, copy, paths):
+        import shutil
+
         draft = self.folder / "files" / "draft"
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir()
         copy(draft)
         files = [file for file in draft.rglob("*") if file.is_symlink() or not file.is_dir()]
         size = sum(file.lstat().st_size for file in files if file.is_file() and not file.is_symlink())
-        identity = hashlib.sha256(os.urandom(20)).hexdigest()
+        identity = os.urandom(32).hex()
         draft.rename(self.files(identity))
         tags = [tag for given in asked.tag for tag in given.split(",")]
         moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + f".{time.time_ns() % 10**9:09d}Z"
@@ -130,6 +131,10 @@ class Store:
 
 def matches(path, patterns):
     """As restic's patterns do: a backslash takes the meaning of the next character, a folder takes what is in it."""
+    if not patterns:
+        return False
+    import fnmatch  # late, as all that few verbs need: this starts dozens of times a test
+
     plain = [re.sub(r"\\(.)", r"[\1]", pattern) for pattern in patterns]
     parts = path.split("/")
     heads = ["/".join(parts[:number]) for number in range(2, len(parts) + 1)]
@@ -138,6 +143,8 @@ def matches(path, patterns):
 
 def copied(source, target, name, patterns):
     """Copies all below a folder, but what the patterns name, `name` being the folder's path for them."""
+    import shutil
+
     shutil.copystat(source, target, follow_symlinks=False)
     os.chown(target, source.stat().st_uid, source.stat().st_gid)
     for entry in os.scandir(source):
@@ -170,6 +177,8 @@ def cleared(target, source, name, patterns):
 def backup(store, asked):
     store.lock()
     if asked.stdin_from_command:
+        import subprocess
+
         finished = subprocess.run(asked.words, capture_output=True)
         sys.stderr.write(finished.stderr.decode())
         if finished.returncode:
@@ -252,6 +261,8 @@ def forget(store, asked):
 
 
 def prune(store, asked):
+    import shutil
+
     store.lock()
     for folder in (store.folder / "files").iterdir():
         if not (store.folder / "snapshots" / folder.name).exists():
@@ -293,6 +304,3 @@ def main():
         print((store.folder / "config").read_text())
     elif asked.verb != "unlock":
         globals()[asked.verb](store, asked)
-
-
-main()

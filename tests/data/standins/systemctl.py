@@ -1,7 +1,7 @@
 """A stand-in for systemctl: units are files in the folder `units` beside this program, `active` or `inactive`.
-`trap` is as restic's stand-in has it.
 
-A drop-in that asserts that a path is not there is heeded, once systemd was told to read its files again.
+`trap` is as restic's stand-in has it, and `broken` names a unit that does not start. A drop-in that asserts that a
+path is not there is heeded, once systemd was told to read its files again.
 """
 
 import os
@@ -54,7 +54,8 @@ def spring_trap(verb):
         time.sleep(30)
 
 
-def main(verb, *words):
+def main():
+    verb, *words = sys.argv[1:]
     spring_trap(verb)
     with LOG.open("a") as log:
         log.write(" ".join([verb, *words[-1:]]) + "\n")
@@ -75,12 +76,9 @@ def main(verb, *words):
             print(f"Assertion failed on job for {unit}.", file=sys.stderr)
             return 1
         refused.unlink(missing_ok=True)
-        if (UNITS / unit).read_text().endswith("broken"):
+        if (HERE / "broken").exists() and (HERE / "broken").read_text() == unit:
             return 1
         (UNITS / unit).write_text("active")
     elif verb == "stop":
         (UNITS / unit).write_text("inactive")
     return 0
-
-
-sys.exit(main(*sys.argv[1:]))
