@@ -32,16 +32,19 @@ class Client:
 
     def tell(self, statements: bytes) -> None:
         """Hands it statements; raises Trouble if it has ended."""
+        whole = memoryview(statements)
         try:
-            self._in.write(statements)
-            self._in.flush()
+            for start in range(0, len(whole), select.PIPE_BUF):
+                if not select.select([], [self._in], [], SECONDS)[1]:
+                    raise Trouble(f"could not {self._doing}: its server took nothing for {_in_hours(SECONDS)}")
+                os.write(self._in.fileno(), whole[start : start + select.PIPE_BUF])
         except BrokenPipeError:
             self._fail()
 
     def line(self) -> str:
         """The next line of its answers; raises Trouble if it ends instead."""
         while b"\n" not in self._rest:
-            block = next(blocks_of(self._out, SECONDS), b"")
+            block = next(blocks_of(self._out, SECONDS, "the server"), b"")
             if not block:
                 self._fail()
             self._rest += block
@@ -52,7 +55,7 @@ class Client:
         """Tells it that this was all, and returns the rest of its answers; raises Trouble if a statement failed."""
         with contextlib.suppress(BrokenPipeError):
             self._in.close()
-        answers = self._rest + b"".join(blocks_of(self._out, SECONDS))
+        answers = self._rest + b"".join(blocks_of(self._out, SECONDS, "the server"))
         if self._process.wait(SECONDS):
             self._fail()
         return answers.decode(errors="replace").splitlines()
@@ -90,24 +93,28 @@ def hidden(text: str) -> Iterator[str]:
         os.close(descriptor)
 
 
-def blocks_of(stream: IO[bytes], seconds: float) -> Iterator[bytes]:
-    """What comes out of a pipe, as it comes; raises Trouble if nothing came for that long."""
+def blocks_of(stream: IO[bytes], seconds: float, whence: str) -> Iterator[bytes]:
+    """What comes out of a pipe, as it comes; raises Trouble if nothing came from `whence` for that long."""
     while True:
         if not select.select([stream], [], [], seconds)[0]:
-            raise Trouble(f"nothing came for {round(seconds / 60)} minutes")
+            raise Trouble(f"nothing came from {whence} for {_in_hours(seconds)}")
         block = os.read(stream.fileno(), _BLOCK)
         if not block:
             return
         yield block
 
 
-def lines_of(stream: IO[bytes], seconds: float) -> Iterator[list[bytes]]:
+def lines_of(stream: IO[bytes], seconds: float, whence: str) -> Iterator[list[bytes]]:
     """The lines that come out of a pipe, with their ends, as many as are there."""
     rest = b""
-    for block in blocks_of(stream, seconds):
+    for block in blocks_of(stream, seconds, whence):
         *lines, rest = (rest + block).splitlines(keepends=True)
         yield lines
     yield [rest]
+
+
+def _in_hours(seconds: float) -> str:
+    return f"{seconds / 3600:.2g} hours"
 
 
 def last_of(file: IO[bytes]) -> str:

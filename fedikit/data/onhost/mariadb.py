@@ -6,7 +6,7 @@ definitions: one that was cut off leaves a part of the data, and is made good by
 
 import json
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from itertools import chain
 from pathlib import Path
@@ -30,6 +30,7 @@ MINIMUM_BYTES = 500
 OPTIONS = ("--single-transaction", "--quick", "--skip-lock-tables", "--routines", "--triggers", "--events",
            "--hex-blob", "--skip-dump-date", "--no-tablespaces", "--max-allowed-packet=1G")  # fmt: skip
 """Without the date, so that what did not change is the same in each dump, and restic has it already."""
+_AT_ONCE = 200
 CHECK = "check the repository"
 _STATEMENT_BYTES = 10_000
 """What there may be of a statement besides one row: the names of its table and columns."""
@@ -58,8 +59,9 @@ class MariadbPart:
     def measure(self) -> Record:
         """The bytes of its tables and indexes, as its server reckons them; its counts."""
         with self._reached() as server:
-            rows = "".join(sql.rows_of_table(name) for name in _words(server.ask(sql.TABLES)))
-            return {"bytes": int(server.ask(sql.SIZE)[0]), "counts": _numbers(server.ask(rows + sql.THINGS))}
+            questions = [sql.rows_of_table(name) for name in _words(server.ask(sql.TABLES))]
+            rows = [line for some in _few_at_a_time(questions) for line in server.ask("".join(some))]
+            return {"bytes": int(server.ask(sql.SIZE)[0]), "counts": _numbers(rows + server.ask(sql.THINGS))}
 
     def restore(self, repository: Repository, record: Record) -> None:
         """Makes it as it was, down to the last row; what was cut off is made good by doing it again."""
@@ -107,7 +109,7 @@ def _script(repository: Repository, record: Record) -> Generator[bytes, None, No
     source = repository.dump(snapshot, f"/{FILE}")
     assert source.stdout
     try:
-        for lines in lines_of(source.stdout, SILENCE_SECONDS):
+        for lines in lines_of(source.stdout, SILENCE_SECONDS, "the repository"):
             if block := b"".join(owned(counter.passing(lines))):
                 yield block
         if source.wait(END_SECONDS) or not counter.is_whole:
@@ -115,6 +117,12 @@ def _script(repository: Repository, record: Record) -> Generator[bytes, None, No
     finally:
         source.stdout.close()
         end(source)
+
+
+def _few_at_a_time(questions: list[str]) -> Iterator[list[str]]:
+    """Nobody reads the answers before all questions are put, and a pipe does not hold those of thousands."""
+    for start in range(0, len(questions), _AT_ONCE):
+        yield questions[start : start + _AT_ONCE]
 
 
 def _words(lines: Sequence[str]) -> list[str]:

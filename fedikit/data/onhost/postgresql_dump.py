@@ -57,7 +57,7 @@ class Dump:
             assert reader.stdout
             source.stdout.close()
             try:
-                yield from blocks_of(reader.stdout, SILENCE_SECONDS)
+                yield from blocks_of(reader.stdout, SILENCE_SECONDS, "the repository")
                 if reader.wait(END_SECONDS) or (to_the_end and source.wait(END_SECONDS)):
                     words_of_it = f"the dump in snapshot {self.snapshot[:8]} could not be read to its end"
                     raise Trouble(words_of_it, hint="check the repository", tail=last_of(said))

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from fedikit.data.onhost import mariadb_dump
+from fedikit.data.onhost import mariadb, mariadb_dump
 from fedikit.data.onhost.mariadb import MariadbPart
 from fedikit.data.onhost.part import Record
 from fedikit.data.onhost.trouble import Absent, Trouble
@@ -326,3 +326,12 @@ def test_a_backup_of_which_nothing_can_be_read_costs_nothing(make: Callable[[str
     with pytest.raises(Trouble, match=r"could not be read to its end$"):
         database.restore(record)
     assert database.content() == before
+
+
+def test_more_tables_are_counted_than_are_asked_for_at_once(
+    make: Callable[[str], Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = make("wide")
+    database.as_user("CREATE TABLE t (a int); CREATE TABLE u (a int); CREATE TABLE v (a int)")
+    monkeypatch.setattr(mariadb, "_AT_ONCE", 2)
+    assert database.part.measure()["counts"] == {"table t": 0, "table u": 0, "table v": 0}
