@@ -38,7 +38,8 @@ from fedikit_lab.lock import held_lock
 from fedikit_lab.prove_choice import backups_to_prove
 from fedikit_lab.prove_environment import Stage, hosts_of, rehearsal
 from fedikit_lab.prove_gate import Gate
-from fedikit_lab.prove_way import opened, parts_of
+from fedikit_lab.prove_settings import settings_of
+from fedikit_lab.prove_way import opened
 
 RESTORE_SECONDS = 24 * 3600
 
@@ -86,8 +87,8 @@ class _Proving:
     def run(self) -> Proof:
         started = time.monotonic()
         for host, backup in self.backups.items():
-            expected = parts_of(self.deployment, host, self.asked.application)
-            self.failures += doubts_about(backup, expected)
+            settings = settings_of(self.deployment, host, self.asked.application)
+            self.failures += doubts_about(backup, settings.parts if settings else ())
         with _room_of_ones_own(self.asked.room) as room, self._noted():
             self._in_the_lab(room)
         backups = [self.proven.get(host, BackupProven(host=host, backup=backup, error=self._why_not(backup)))

@@ -10,6 +10,7 @@ from fedikit.errors import FedikitError, HostError
 from fedikit.events import Tell, tell_nobody
 from fedikit.model.deployment import Deployment
 from fedikit.results.backup import AHEAD, Backup
+from fedikit_lab.prove_settings import settings_of
 
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 
@@ -24,7 +25,8 @@ def backups_to_prove(
     kept, when = applications_kept(deployment, [application]), as_asked(at)
     found = {one.host: _chosen(deployment, one, when, tell) for one in kept}
     for one in kept:
-        _require_the_same_images(one, found[one.host])
+        settings = settings_of(deployment, one.host, application)
+        _require_the_same_images(settings.images if settings else {}, found[one.host])
     return found
 
 
@@ -44,10 +46,10 @@ def _chosen(deployment: Deployment, kept: Kept, at: str, tell: Tell) -> Backup:
     return found[0]
 
 
-def _require_the_same_images(kept: Kept, backup: Backup) -> None:
+def _require_the_same_images(images: dict[str, str], backup: Backup) -> None:
     others = [
         f"{name} was {backup.images[name]} then, and is {now} now"
-        for name, now in kept.images.items()
+        for name, now in images.items()
         if backup.images.get(name, now) != now
     ]
     if others:

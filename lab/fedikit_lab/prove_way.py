@@ -1,23 +1,22 @@
 """The way to a repository from here, as its policy tells it: on the application's host itself, or on a server."""
 
 import contextlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from fedikit.agent.signature import Access
 from fedikit.errors import FedikitError
 from fedikit.model.deployment import Deployment
 from fedikit.model.host import Connection, Ssh
-from fedikit.model.item import File, SecretRef
+from fedikit.model.item import SecretRef
 from fedikit.model.ssh_server import SshServer
-from fedikit.policies.backup import GIVEN, SETTINGS, BackupPolicy
+from fedikit.policies.backup import GIVEN, BackupPolicy
 from fedikit.policies.repository import Kind, kind_of
 from fedikit.remote.connection import connect
 from fedikit.secrets.vault import Vault
 from fedikit_lab.keys import write_private
+from fedikit_lab.prove_settings import settings_of
 from fedikit_lab.prove_source import FolderSource, SftpSource, Source
 from fedikit_lab.prove_web import RestSource, S3Source
 
@@ -33,30 +32,12 @@ def opened(deployment: Deployment, application: str, policy: BackupPolicy, room:
     sources: dict[str, Source] = {}
     with contextlib.ExitStack() as stack:
         for host in deployment.hosts:
-            if url := repository_of(deployment, host, application):
-                source = _source(deployment, host, url, policy, room)
+            if settings := settings_of(deployment, host, application):
+                source = _source(deployment, host, settings.url, policy, room)
                 stack.callback(source.close)
-                _require_a_repository(source, url)
-                sources[url.rpartition("/")[2]] = source
+                _require_a_repository(source, settings.url)
+                sources[settings.folder] = source
         yield sources
-
-
-def repository_of(deployment: Deployment, host: str, application: str) -> str:
-    """Where a host puts the application's backups; empty if it makes none."""
-    settings = _settings(deployment, host, application)
-    return str(settings["repository"]["url"]) if settings else ""
-
-
-def parts_of(deployment: Deployment, host: str, application: str) -> list[str]:
-    """The ids of what of the application bears data on a host."""
-    return [part["id"] for part in _settings(deployment, host, application).get("parts", ())]
-
-
-def _settings(deployment: Deployment, host: str, application: str) -> dict[str, Any]:
-    path = f"{SETTINGS}/{application}.json"
-    found = [item for item in deployment.hosts[host].items if isinstance(item, File) and item.path == path]
-    settings: dict[str, Any] = json.loads(str(found[0].content)) if found else {}
-    return settings
 
 
 def _require_a_repository(source: Source, url: str) -> None:
