@@ -6,7 +6,6 @@ also if it ends early.
 
 import contextlib
 import json
-import shlex
 import shutil
 import time
 from collections.abc import Iterator
@@ -39,9 +38,12 @@ from fedikit_lab.prove_choice import backups_to_prove
 from fedikit_lab.prove_environment import Stage, hosts_of, rehearsal
 from fedikit_lab.prove_gate import Gate
 from fedikit_lab.prove_settings import settings_of
+from fedikit_lab.prove_source import Source
 from fedikit_lab.prove_way import opened
 
 RESTORE_SECONDS = 24 * 3600
+BROWSER = ("chromium", "certutil")
+"""The programs that it takes to look at a page."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,43 +91,53 @@ class _Proving:
         for host, backup in self.backups.items():
             settings = settings_of(self.deployment, host, self.asked.application)
             self.failures += doubts_about(backup, settings.parts if settings else ())
-        with _room_of_ones_own(self.asked.room) as room, self._noted():
+        if self.asked.picture:
+            self.asked.picture.unlink(missing_ok=True)
+        with _room_of_ones_own(self.asked.room) as room:
             self._in_the_lab(room)
-        backups = [self.proven.get(host, BackupProven(host=host, backup=backup, error=self._why_not(backup)))
-                   for host, backup in self.backups.items()]  # fmt: skip
         return Proof(
             deployment=self.deployment.name,
             application=self.asked.application,
             fedikit=fedikit.__version__,
             ended=datetime.now(UTC).replace(microsecond=0),
             seconds=round(time.monotonic() - started, 3),
-            backups=tuple(backups),
+            backups=tuple(self._came_of(host) for host in self.backups),
             checks=self.checks,
             failures=tuple(self.failures),
             picture=self.picture,
         )
 
-    def _why_not(self, backup: Backup) -> str:
-        return f"{backup.id} was not restored"
+    def _came_of(self, host: str) -> BackupProven:
+        backup = self.backups[host]
+        return self.proven.get(host) or BackupProven(host=host, backup=backup, error=f"{backup.id} was not restored")
 
     def _in_the_lab(self, room: Path) -> None:
-        names = hosts_of(self.asked.environment, self.asked.configuration, self.asked.application)
-        policy = self.asked.environment.policies.backup
-        assert policy
-        with (
-            opened(self.deployment, self.asked.application, policy, room) as sources,
-            Lab(room / "lab", names, images=False, tell=self.tell) as lab,
-            Gate(lab.deployer_address, sources) as gate,
-        ):
-            wanted = rehearsal(
-                self.asked.environment, self.asked.configuration, self.asked.application, _stage(lab, names, gate.url)
-            )
+        """A lab that does not come up is no fault of the backup's, and no proof; all else is part of it."""
+        environment, configuration, application = (
+            self.asked.environment, self.asked.configuration, self.asked.application,
+        )  # fmt: skip
+        policy = environment.policies.backup
+        assert policy, "the application is backed up"
+        names = hosts_of(environment, configuration, application)
+        with contextlib.ExitStack() as stack:
+            sources: dict[str, Source] = {}
+            with self._noted():
+                sources = stack.enter_context(opened(self.deployment, application, policy, room))
+            if not sources:
+                return
+            lab = stack.enter_context(Lab(room / "lab", names, images=False, tell=self.tell))
+            gate = stack.enter_context(Gate(lab.deployer_address, sources))
+            wanted = rehearsal(environment, configuration, application, _stage(lab, names, gate.url))
             lab.announce(wanted)
-            self._deploy(wanted)
-            for host in self.backups:
-                self._restore(lab, host, gate)
-            self._verify(wanted)
-            self._take_picture(lab, wanted)
+            with self._noted():
+                self._try(lab, gate, wanted)
+
+    def _try(self, lab: Lab, gate: Gate, wanted: Deployment) -> None:
+        self._deploy(wanted)
+        for host in self.backups:
+            self._restore(lab, host, gate)
+        self._verify(wanted)
+        self._take_picture(lab, wanted)
 
     @contextlib.contextmanager
     def _noted(self) -> Iterator[None]:
@@ -157,19 +169,9 @@ class _Proving:
     def _restore(self, lab: Lab, host: str, gate: Gate) -> None:
         backup, application = self.backups[host], self.asked.application
         self.tell(Waiting(what=f"{backup.id} to be restored"))
-        words = [
-            "python3",
-            "-I",
-            PROGRAM,
-            "restore",
-            application,
-            "--backup",
-            backup.id,
-            "--without-saving",
-            "--read-only",
-        ]
+        words = f"python3 -I -B {PROGRAM} restore {application} --backup {backup.id} --without-saving --read-only"
         with self._step("restore"):
-            done = lab[host].run(shlex.join(words), seconds=RESTORE_SECONDS)
+            done = lab[host].run(words, seconds=RESTORE_SECONDS)
             if done.exit_status:
                 self.proven[host] = BackupProven(
                     host=host, backup=backup, error=" ".join([_trouble_in(done.stdout), *gate.troubles])
@@ -186,7 +188,7 @@ class _Proving:
     def _take_picture(self, lab: Lab, wanted: Deployment) -> None:
         """Of a page that shows something of the application's, if it has one, and there is a browser here."""
         pages = [check.url for check in wanted.checks if isinstance(check, PageShows)]
-        if not pages or self.asked.picture is None or not shutil.which("chromium"):
+        if not pages or self.asked.picture is None or not all(map(shutil.which, BROWSER)):
             return
         self.asked.picture.parent.mkdir(mode=0o700, exist_ok=True)
         addresses = {record.name: record.address for record in wanted.dns}
