@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from fedikit.agent.signature import Access
 from fedikit.errors import FedikitError
 from fedikit.model.deployment import Deployment
-from fedikit.model.host import Connection, Ssh
+from fedikit.model.host import Connection, DirectoryHost, Local
 from fedikit.model.item import SecretRef
 from fedikit.model.ssh_server import SshServer
 from fedikit.policies.backup import GIVEN, BackupPolicy
@@ -73,7 +73,9 @@ def _in_a_bucket(url: str, policy: BackupPolicy, secret: str) -> Source:
 
 def _on_the_host(host: str, connection: Connection, folder: str) -> Source:
     """A folder of the application's own host: read with its login, by a server that cannot write."""
-    if not isinstance(connection, Ssh):
+    if isinstance(connection, DirectoryHost):
+        return FolderSource(Path(connection.path) / folder.lstrip("/"))
+    if isinstance(connection, Local):
         return FolderSource(Path(folder))
     command = _SFTP_SERVER if connection.user == "root" else f"sudo -n {_SFTP_SERVER}"
     return SftpSource(connect(host, connection), lambda channel: channel.exec_command(command), folder)
