@@ -35,10 +35,8 @@ def wait_until_settled(eyes: Eyes, names: list[str]) -> None:
 
 def _groups(eyes: Eyes, names: list[str]) -> list[str]:
     """The control groups of those that have processes."""
-    if not names:
-        return []
-    shown = eyes.ask(["systemctl", "show", "--property", "ControlGroup", "--", *names]).splitlines()
-    return [line.removeprefix("ControlGroup=") for line in shown if line.startswith("ControlGroup=/")]
+    groups = [shown.get("ControlGroup", "") for shown in eyes.shown(names, ("ControlGroup",))] if names else []
+    return [group for group in groups if group.startswith("/")]
 
 
 def _wait_until_quiet(folders: list[str]) -> None:

@@ -61,11 +61,11 @@ class UnitKind(Kind):
 
     def converge(self, hands: Hands, item: Item, work: Work) -> None:
         name = item["name"]
-        hands.look_afresh()
+        hands.look_at_units([name])
         state = self.observe(hands, item)
         if hands.is_unit_outdated(name):
             reread(hands)
-            hands.look_afresh()
+            hands.look_at_units([name])
             state = self.observe(hands, item)
         if state == ABSENT:
             raise Trouble(
@@ -111,9 +111,10 @@ class UnitKind(Kind):
             entry["done"] = (done or OWED).split(":")[0] + ":"
 
     def after_making(self, batch: "Batch", made: list[Change]) -> None:
-        """Which of them start at boot, all at once: to enable a unit takes systemd longer than to start it."""
-        batch.hands.look_afresh()
-        batch.hands.look_at_units([change.item["name"] for change in made])
+        """Which of them start at boot, all at once: to enable a unit takes systemd longer than to start it.
+
+        Whether they did is known from when they were made.
+        """
         for enabled in (True, False):
             if names := [change.item["name"] for change in made if _is_to_be(batch.hands, change.item, enabled)]:
                 set_enabled(batch.hands, names, enabled=enabled)
