@@ -135,7 +135,10 @@ class Applying:
         return is_over
 
     def _keep_agent(self) -> None:
-        """Keeps this agent on the host, so that the next contact need not send it; by now, what it needs is compiled."""
+        """Keeps this agent on the host, so that the next contact need not send it.
+
+        Not earlier: by now, what it needs is compiled.
+        """
         contact = self.contact
         if contact.root == "/" and not contact.origin:
             from .keeping import keep

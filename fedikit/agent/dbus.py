@@ -15,6 +15,8 @@ DESTINATION, PATH = "org.freedesktop.systemd1", "/org/freedesktop/systemd1"
 INTERFACE = "org.freedesktop.systemd1.Manager"
 CALL, ANSWER, REFUSAL, SIGNAL = 1, 2, 3, 4
 HEAD = struct.Struct("<cBBBIII")
+HEEDED = (b"JobRemoved",)
+"""The signals that are not passed over unread: when it reads its units anew, it tells hundreds of others."""
 MOST_BYTES = 16 * 1024 * 1024
 """The longest message that is read."""
 PATH_FIELD, INTERFACE_FIELD, MEMBER_FIELD, SERIAL_FIELD, DESTINATION_FIELD, SIGNATURE_FIELD = 1, 2, 3, 5, 6, 8
@@ -194,7 +196,9 @@ class Line:
         size = fields + -fields % 8
         if size + body > MOST_BYTES:
             raise Strange("a message without an end")
-        found = _fields_in(self._take(size), fields)
+        head = self._take(size)
+        is_news = form == SIGNAL and not any(name in head for name in HEEDED)
+        found = {} if is_news else _fields_in(head, fields)
         return Message(form, int(found.get(SERIAL_FIELD, 0)), found.get(MEMBER_FIELD, ""), self._take(body))
 
     def _introduce_us(self) -> None:

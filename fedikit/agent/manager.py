@@ -127,9 +127,9 @@ def _values_in(answer: Message) -> dict[str, str | None]:
     return values
 
 
-def _as_shown(property: str, value: str) -> str:
+def _as_shown(name: str, value: str) -> str:
     """A span of time comes as a bare number."""
-    if not property.endswith(SPAN):
+    if not name.endswith(SPAN):
         return value
     return "infinity" if value == ENDLESS else f"{value}us"
 
