@@ -7,8 +7,9 @@ import _socket  # without `socket`: what it has besides takes time to import
 import os
 import struct
 import time
-from collections.abc import Callable
 from typing import NamedTuple
+
+from .wire import Reader, Strange, Writer
 
 PRIVATE = "/run/systemd/private"
 DESTINATION, PATH = "org.freedesktop.systemd1", "/org/freedesktop/systemd1"
@@ -22,123 +23,7 @@ MOST_BYTES = 16 * 1024 * 1024
 PATH_FIELD, INTERFACE_FIELD, MEMBER_FIELD, SERIAL_FIELD, DESTINATION_FIELD, SIGNATURE_FIELD = 1, 2, 3, 5, 6, 8
 ANSWERING_SECONDS = 5.0
 LAST_MOMENT = 0.001
-TEXTS = ("s", "o", "g")
-SIZES = {"y": 1, "n": 2, "q": 2, "i": 4, "u": 4, "h": 4, "b": 4, "x": 8, "t": 8, "d": 8}
-"""What numbers take, in bytes."""
 CHUNK = 65536
-
-
-class Strange(OSError):
-    """It said what is not understood here."""
-
-
-class Writer:
-    """Writes values as D-Bus has them: each at a multiple of its own size."""
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-
-    def align(self, size: int) -> None:
-        self.data += bytes(-len(self.data) % size)
-
-    def number(self, number: int) -> None:
-        self.align(4)
-        self.data += struct.pack("<I", number)
-
-    def text(self, text: str) -> None:
-        self.number(len(text.encode()))
-        self.data += text.encode() + b"\0"
-
-    def signature(self, text: str) -> None:
-        self.data += bytes([len(text)]) + text.encode() + b"\0"
-
-    def variant(self, signature: str, write: Callable[[], None]) -> None:
-        self.signature(signature)
-        write()
-
-    def array(self, element: int, write: Callable[[], None]) -> None:
-        """An array; `element` is what its elements are aligned to."""
-        self.number(0)
-        at = len(self.data)
-        self.align(element)
-        start = len(self.data)
-        write()
-        self.data[at - 4 : at] = struct.pack("<I", len(self.data) - start)
-
-
-class Reader:
-    """Reads values in the same way; raises Strange where there are none such."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self.at = 0
-
-    def align(self, size: int) -> None:
-        self.at += -self.at % size
-
-    def number(self, size: int = 4) -> int:
-        self.align(size)
-        return int.from_bytes(self._piece(size), "little")
-
-    def text(self) -> str:
-        return self._words(self.number())
-
-    def signature(self) -> str:
-        return self._words(self.number(1))
-
-    def value(self) -> str:
-        """A variant, in systemd's own words; of a list only whether it is there."""
-        return self._of(self.signature())
-
-    def _of(self, shape: str) -> str:
-        if shape in TEXTS:
-            return self.text() if shape != "g" else self.signature()
-        if shape == "b":
-            return "yes" if self.number() else "no"
-        if shape in SIZES:
-            return str(self.number(SIZES[shape]))
-        if shape.startswith("a"):
-            return self._list(shape[1])
-        if shape.startswith("("):
-            return self._row(shape[1:-1])
-        raise Strange(f"a value of the kind {shape}")
-
-    def _list(self, element: str) -> str:
-        size = self.number()
-        self.align(SIZES.get(element) or (8 if element in "({" else 1 if element in "gv" else 4))
-        self._piece(size)
-        return "there" if size else ""
-
-    def _row(self, kinds: str) -> str:
-        self.align(8)
-        parts = []
-        while kinds:
-            first, kinds = _first_of(kinds)
-            parts.append(self._of(first))
-        return " ".join([parts[0], *(f'"{part}"' for part in parts[1:])]) if any(parts) else ""
-
-    def _words(self, size: int) -> str:
-        return self._piece(size + 1)[:size].decode(errors="replace")
-
-    def _piece(self, size: int) -> bytes:
-        piece = self._data[self.at : self.at + size]
-        if len(piece) < size:
-            raise Strange("a message that ends too early")
-        self.at += size
-        return piece
-
-
-def _first_of(kinds: str) -> tuple[str, str]:
-    """The first of some kinds of values, and the others."""
-    if kinds[0] == "a":
-        element, others = _first_of(kinds[1:])
-        return f"a{element}", others
-    depth = 0
-    for end, sign in enumerate(kinds, 1):
-        depth += (sign in "({") - (sign in ")}")
-        if depth == 0:
-            return kinds[:end], kinds[end:]
-    raise Strange(f"values of the kinds {kinds}")
 
 
 class Message(NamedTuple):
@@ -192,9 +77,9 @@ class Line:
     def next(self) -> Message:
         """What comes next."""
         self._send()
-        _, form, _, _, body, _, fields = HEAD.unpack(self._take(HEAD.size))
+        end, form, _, _, body, _, fields = HEAD.unpack(self._take(HEAD.size))
         size = fields + -fields % 8
-        if size + body > MOST_BYTES:
+        if end != b"l" or size + body > MOST_BYTES:
             raise Strange("a message without an end")
         head = self._take(size)
         is_news = form == SIGNAL and not any(name in head for name in HEEDED)

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from .dbus import ANSWER, INTERFACE, PATH, SIGNAL, Line, Message, Reader, Writer
+from .dbus import ANSWER, INTERFACE, PATH, SIGNAL, Line, Message
+from .wire import Reader, Writer
 
 UNIT = "org.freedesktop.systemd1.Unit"
 PROPERTIES = "org.freedesktop.DBus.Properties"

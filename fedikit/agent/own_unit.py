@@ -10,7 +10,8 @@ import time
 from contextlib import suppress
 
 from . import kernel
-from .dbus import ANSWER, Line, Writer
+from .dbus import ANSWER, Line
+from .wire import Writer
 
 BOOTED = "/run/systemd/system"
 JOURNAL = "/run/systemd/journal/socket"

@@ -15,10 +15,9 @@ from fedikit.agent.dbus import (
     SERIAL_FIELD,
     SIGNAL,
     SIGNATURE_FIELD,
-    Reader,
-    Writer,
     _fields_in,
 )
+from fedikit.agent.wire import Reader, Writer
 
 
 class Call(NamedTuple):

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from fedikit.agent import dbus, manager
-from fedikit.agent.dbus import ANSWER, SIGNAL, Writer
+from fedikit.agent.dbus import ANSWER, SIGNAL
 from fedikit.agent.eyes import Eyes
 from fedikit.agent.facts import facts_of
 from fedikit.agent.hands import Hands
 from fedikit.agent.systemd import reread, set_enabled, tell
 from fedikit.agent.trouble import Trouble
 from fedikit.agent.unit_state import state_of
+from fedikit.agent.wire import Reader, Strange, Writer
 from tests.agent.conftest import Host
 from tests.agent.systemd_socket import Call, Says, SystemdSocket, answer, job_removed, message, refuse, texts
 
@@ -148,6 +149,22 @@ def test_how_the_system_is_is_one_word(systemd: Begin, host: Host) -> None:
 def test_an_object_is_named_as_systemd_spells_it() -> None:
     assert manager._path_of("a-b@1.service") == f"{dbus.PATH}/unit/a_2db_401_2eservice"
     assert manager._path_of("1.mount").endswith("/_31_2emount")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"\1a\0\0\0\0\0",
+        b"\1?\0",
+        b"\0\0",
+        b"\1s\0\0\xff\xff\xff\xff",
+        b"\xc8" + b"(" * 200 + b"\0",
+    ],
+)
+def test_a_value_that_is_none_is_strange_and_nothing_worse(said: bytes) -> None:
+    with pytest.raises(Strange):
+        Reader(said).value()
 
 
 # What it is told

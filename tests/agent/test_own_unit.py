@@ -6,6 +6,7 @@ import pytest
 
 from fedikit.agent import dbus, own_unit
 from fedikit.agent.dbus import ANSWER, SIGNAL
+from fedikit.agent.wire import Writer
 from tests.agent.systemd_socket import Says, SystemdSocket, answer, message, refuse
 
 
@@ -29,7 +30,7 @@ def test_systemd_is_taken_by_its_answer_to_this_very_call(
 
 
 def test_values_stand_at_multiples_of_their_size() -> None:
-    writer = dbus.Writer()
+    writer = Writer()
     writer.text("ab")
     writer.array(8, lambda: writer.number(7))
     assert bytes(writer.data) == b"\2\0\0\0ab\0\0" + b"\4\0\0\0" + b"\0\0\0\0" + b"\7\0\0\0"
