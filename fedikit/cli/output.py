@@ -78,8 +78,7 @@ def _consents(ask: Callable[[], bool]) -> bool:
 def say(lines: Iterable[str]) -> None:
     """Prints lines on standard output; nobody there to read them ends the process."""
     try:
-        for line in lines:
-            click.echo(line)
+        click.echo("".join(f"{line}\n" for line in lines), nl=False)  # in one go: each would be flushed by itself
         sys.stdout.flush()
     except BrokenPipeError:
         end_by(signal.SIGPIPE, None)
