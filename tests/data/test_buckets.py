@@ -141,7 +141,7 @@ def test_a_restore_brings_back_every_object_with_what_was_kept_beside_it(store: 
 def test_what_is_killed_leaves_nothing_in_the_way_of_the_next(store: Store) -> None:
     """What the kernel still has of a mount whose program is dead can be neither read nor mounted upon."""
     machine = store.place.machine
-    store.put(**pictures(600))
+    store.put(**pictures(400))
     then = store.contents()
     program = "python3 -I /usr/local/lib/fedikit-data"
     machine.succeed(f"systemd-run --quiet --unit=killed {program} backup {store.name}")
@@ -150,14 +150,14 @@ def test_what_is_killed_leaves_nothing_in_the_way_of_the_next(store: Store) -> N
     machine.wait_until_succeeds("! pgrep -x 'rclone|restic'")
     assert "not connected" in machine.fails(f"ls /var/lib/fedikit-data/{store.name}/bucket-{store.name}/objects")
     newest = store.back_up()
-    assert newest["parts"][0]["counts"] == {"objects": 600}
+    assert newest["parts"][0]["counts"] == {"objects": 400}
 
-    store.delete(*pictures(600))
+    store.delete(*pictures(400))
     words = f"restore {store.name} --backup {newest['id']}"
     machine.succeed(f"systemd-run --quiet --unit=again {program} {words}")
     wait_for_some(store)
     machine.succeed("kill -9 $(pgrep -x restic) $(systemctl show --property=MainPID --value again)")
-    assert 0 < len(store.contents()) < 600
+    assert 0 < len(store.contents()) < 400
     assert store.place.done(*words.split())["restored"]["differences"] == []
     assert store.contents() == then
     assert mounts(machine) == "0"
@@ -187,6 +187,3 @@ def test_what_garage_refuses_is_told_with_what_to_do(store: Store) -> None:
     told = store.place.trouble("backup", store.name)
     assert "HTTP status 404" in told["message"]
     assert "an apply makes the bucket" in told["hint"]
-    machine.succeed("systemctl stop garage")
-    assert "S3 does not answer at http://127.0.0.1:3900" in store.place.trouble("backup", store.name)["message"]
-    machine.succeed("systemctl start garage")
