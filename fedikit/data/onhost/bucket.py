@@ -19,14 +19,16 @@ from .trouble import Trouble
 
 
 class BucketPart:
-    """A bucket, without the objects whose keys start with one of `leave_out`: a restore does not touch these."""
+    """A bucket, without the objects whose keys start with one of `leave_out`: a restore does not touch these.
+
+    The id of its key is a secret where it was derived as one; then the settings leave it empty.
+    """
 
     def __init__(self, spec: dict[str, Any], secrets: Secrets) -> None:
         self.name = str(spec["bucket"])
         self.leave_out = [prefix for prefix in spec["leave_out"] if prefix]
-        self.access = Access(
-            spec["endpoint"].rstrip("/"), spec["region"], spec["key_id"], secrets.read("bucket-secret")
-        )
+        key_id = spec["key_id"] or secrets.read("bucket-key-id")
+        self.access = Access(spec["endpoint"].rstrip("/"), spec["region"], key_id, secrets.read("bucket-secret"))
 
     def back_up(self, repository: Repository, tags: list[str]) -> Record:
         with Bucket(self.access, self.name) as bucket:
