@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from fedikit.cli.options import deployment_of, environment_of, options
+from fedikit.cli.options import CONFIGURATION, deployment_of, environment_of, options
 from fedikit.cli.output import say
 from fedikit.cli.stopping import heed_signals
 
@@ -37,8 +37,43 @@ def init(environment: str) -> None:
 @click.argument("name")
 @options("configuration", "environment")
 def show(name: str, configuration: str | None, environment: str) -> None:
-    """Print one secret of the deployment, such as mastodon/initial-user. The hosts that use it note who saw it."""
+    """Print one secret, such as mastodon/initial-user. The hosts that use it note who saw it."""
     from fedikit.disclosure import disclose
 
     heed_signals()
     say(disclose(deployment_of(environment, configuration), name))
+
+
+@secret.command()
+@click.option("--out", type=click.Path(dir_okay=False), help="Write it there, for its owner only; printed if absent.")
+@options("configuration", "environment")
+def recovery(out: str | None, configuration: str | None, environment: str) -> None:
+    """Print the recovery sheet: all that cannot be made again. Whoever holds it has every secret."""
+    from datetime import UTC, datetime
+
+    from fedikit.setup.draft import Draft, place_files
+    from fedikit.setup.recovery import make_sheet
+
+    day = datetime.now(UTC).date().isoformat()
+    sheet = make_sheet(Path(environment), Path(configuration or CONFIGURATION), day=day)
+    if out is None:
+        say(sheet.rstrip().splitlines())
+        return
+    place_files(Path(out).parent, {Path(out).name: Draft(sheet, 0o600)})
+    click.echo(f"{out} is made. Print it, put the paper in a safe place, and delete the file.")
+
+
+@secret.command()
+@click.argument("sheet", type=click.Path(dir_okay=False))
+@click.option("--out", required=True, type=click.Path(file_okay=False), help="The folder for the files of the sheet.")
+def recover(sheet: str, out: str) -> None:
+    """Write the files of a recovery sheet again."""
+    from fedikit.setup.recovery import recover as recover_files
+
+    made = recover_files(Path(sheet), Path(out))
+    for path in (made.environment, made.configuration, *made.others):
+        click.echo(f"{path} is made")
+    click.echo(f"\nNext: fedikit doctor {made.configuration} --environment {made.environment}")
+    click.echo(
+        "Machines that are new have other addresses and host keys: fedikit host key, and the environment's file."
+    )

@@ -26,7 +26,7 @@ from fedikit.model.value import Value
 APPLICATIONS = "fedikit.applications"
 """The entry point group in which applications are found."""
 
-_CERTIFICATE_FILES = (("policies", "web", "acme_root"), ("policies", "web", "trust"), ("network", "trust"))
+CERTIFICATE_FILES = (("policies", "web", "acme_root"), ("policies", "web", "trust"), ("network", "trust"))
 ValueT = TypeVar("ValueT", bound=Value)
 ServerT = TypeVar("ServerT", bound=SshServer)
 
@@ -185,7 +185,7 @@ def _validated_environment(path: Path) -> Environment:
 def _read_certificates(document: Any, directory: Path) -> list[Mistake]:
     """Puts the contents of certificate files in the place of their names; tells those that cannot be read."""
     mistakes = []
-    for *groups, key in _CERTIFICATE_FILES:
+    for *groups, key in CERTIFICATE_FILES:
         group = reduce(lambda outer, step: outer.get(step) if isinstance(outer, dict) else None, groups, document)
         if isinstance(group, dict) and isinstance(group.get(key), str) and "-----BEGIN" not in group[key]:
             try:
