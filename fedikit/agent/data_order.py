@@ -1,6 +1,7 @@
 """What is asked of the data of an application: the program of backups is run, and what it tells is told on.
 
 list     only looks, and is answered at once
+note-proof  puts a proof beside a backup, and is answered when it is there
 backup   is noted, and begins with the order
 restore  is answered with what it would do, and begins with the order, under the host's lock
 
@@ -43,6 +44,9 @@ def _serve(contact: "Contact") -> int:
             contact.channel.send({"event": "noted"})
             receive_order(contact.channel)
             return _carry_out(contact, program, "backup", "--reason", "now")
+        case "note-proof":
+            contact.channel.send(_proof_noted(contact, program))
+            return 0
         case "restore":
             return _restore(contact, program)
         case unknown:
@@ -53,6 +57,12 @@ def _listed(contact: "Contact", program: Program) -> Record:
     told = program.asked("list", seconds=LOOKING_SECONDS)
     record = record_of(contact.eyes, contact.request["application"])
     return {"event": "backups", "backups": told.get("backups"), "record": record}
+
+
+def _proof_noted(contact: "Contact", program: Program) -> Record:
+    backup, proof = (str(contact.request[name]) for name in ("backup", "proof"))
+    told = program.asked("note-proof", "--backup", backup, "--proof", proof, seconds=LOOKING_SECONDS)
+    return {"event": "proof_noted", "backup": told["noted"]["backup"]}
 
 
 def _restore(contact: "Contact", program: Program) -> int:

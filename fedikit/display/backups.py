@@ -45,7 +45,17 @@ def _line_of_backup(backup: Backup) -> Text:
     return Text.assemble(
         f"  {backup.ended:%Y-%m-%d %H:%M}  {about}  {plural(len(backup.parts), 'part')}",
         (f"  {backup.id}{reason}  {parts}", "dim"),
+        _proof_of(backup),
     )
+
+
+def _proof_of(backup: Backup) -> Text:
+    if backup.proof is None:
+        return Text()
+    when = f"{backup.proof.ended:%Y-%m-%d}"
+    if backup.proof.failed:
+        return Text(f"  ✗ the proof of {when} failed", style="bold red")
+    return Text(f"  ✓ proven on {when}", style="green")
 
 
 def html_of_backupreport(report: BackupReport) -> Iterator[str]:

@@ -57,6 +57,13 @@ class PartSaved(DataMessage):
     version: ShortLine = ""
 
 
+class Proven(DataMessage):
+    """When a backup was restored elsewhere to prove it, and whether that failed."""
+
+    ended: Moment
+    failed: bool
+
+
 class Manifest(DataMessage):
     """A backup that is in the repository."""
 
@@ -66,6 +73,7 @@ class Manifest(DataMessage):
     ended: Moment
     images: Annotated[dict[ShortLine, Line], Field(max_length=100)] = Field(default_factory=dict)
     parts: Annotated[tuple[PartSaved, ...], Field(max_length=MOST_PARTS_OF_APPLICATION)] = ()
+    proof: Proven | None = None
 
 
 class Newest(Manifest):
@@ -123,6 +131,13 @@ class BackedUp(DataMessage):
     result: Result
 
 
+class ProofNoted(DataMessage):
+    """A proof lies beside the backup."""
+
+    event: Literal["proof_noted"]
+    backup: BackupId
+
+
 class Amount(DataMessage):
     """How much there is of a part."""
 
@@ -178,6 +193,6 @@ class Restored(DataMessage):
 
 
 DATA_MESSAGES = (
-    StepEvent, PartSaved, Manifest, Newest, LastRun, LastCheck, Result, BackupSettings, BackupsListed, BackedUp, Amount,
+    StepEvent, PartSaved, Proven, Manifest, Newest, LastRun, LastCheck, Result, BackupSettings, BackupsListed, BackedUp, ProofNoted, Amount,
     PartReplaced, RestoreTold, Restorable, RestoreDone, Restored,
 )  # fmt: skip

@@ -25,6 +25,13 @@ class PartSaved(Value):
     version: str = ""
 
 
+class Proven(Value):
+    """That a backup was restored elsewhere to prove it."""
+
+    ended: datetime
+    failed: bool
+
+
 class Backup(Value):
     """A backup that is in the repository, with all its parts."""
 
@@ -37,6 +44,8 @@ class Backup(Value):
     parts: tuple[PartSaved, ...] = ()
     bytes: int = 0
     added: int = 0
+    proof: Proven | None = None
+    """The last one; nothing if nobody tried."""
 
     @property
     def seconds(self) -> float:

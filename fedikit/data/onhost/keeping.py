@@ -5,6 +5,8 @@ from typing import Any
 
 from .manifest import TAG, Manifest
 from .moments import moment_of
+from .proving import TAG as PROOF
+from .proving import backup_proven
 from .work import Work
 
 WAY_BACK = timedelta(days=7)
@@ -21,7 +23,10 @@ def let_go(work: Work) -> None:
     if not kept:
         return
     needed = kept | {snapshot for one in kept for snapshot in manifests[one].snapshots}
-    gone = [one["id"] for one in work.repository.snapshots() if one["id"] not in needed and _may_go(one, work)]
+    names = {manifests[one].id for one in kept}
+    snapshots = work.repository.snapshots()
+    needed |= {one["id"] for one in snapshots if PROOF in (one.get("tags") or ()) and backup_proven(one) in names}
+    gone = [one["id"] for one in snapshots if one["id"] not in needed and _may_go(one, work)]
     if gone:
         work.repository.forget(gone)
         work.repository.prune()

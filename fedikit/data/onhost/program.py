@@ -15,6 +15,7 @@ from .listing import backups
 from .moments import IDENTITY
 from .places import Places
 from .planning import plan_restore
+from .proving import note_proof
 from .restoring import restore
 from .settings import NAME
 from .telling import Telling
@@ -37,7 +38,12 @@ def backup_name(text: str) -> str:
 OPTIONS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "backup": [("--reason", {"choices": ("schedule", "now"), "default": "schedule"})],
     "plan-restore": [("--at", {"default": ""})],
-    "restore": [("--backup", {"required": True, "type": backup_name}), ("--instead", {"default": ""})],
+    "restore": [
+        ("--backup", {"required": True, "type": backup_name}),
+        ("--instead", {"default": ""}),
+        ("--no-save", {"action": "store_true"}),
+    ],
+    "note-proof": [("--backup", {"required": True, "type": backup_name}), ("--proof", {"required": True})],
 }
 FAILED, BUSY = 1, 3
 
@@ -62,12 +68,17 @@ def _restore(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
     return {"restored": restore(work, asked.backup, instead=asked.instead)}
 
 
+def _note_proof(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
+    return {"noted": note_proof(work, asked.backup, asked.proof)}
+
+
 VERBS: dict[str, Callable[[Work, argparse.Namespace], dict[str, Any]]] = {
     "backup": _backup,
     "list": _list,
     "check": _check,
     "plan-restore": _plan_restore,
     "restore": _restore,
+    "note-proof": _note_proof,
 }
 READING = ("list", "plan-restore")
 """What changes nothing, and needs no lock."""
@@ -95,7 +106,7 @@ def main(words: Sequence[str], places: Callable[[str], Places] = Places, stream:
 
 
 def _carry_out(asked: argparse.Namespace, places: Places, telling: Telling) -> None:
-    work = open_work(places, telling)
+    work = open_work(places, telling, reads_only=getattr(asked, "no_save", False))
     with contextlib.nullcontext() if asked.verb in READING else lock.held(work.state, asked.verb):
         work.manifests.may_remember = asked.verb not in READING
         telling.done(**VERBS[asked.verb](work, asked))

@@ -40,12 +40,16 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Repository:
-    """One repository, worked upon in the name of one host; `state` keeps restic's cache."""
+    """One repository, worked upon in the name of one host; `state` keeps restic's cache.
+
+    `reads_only`: nothing is ever written there, not even a lock.
+    """
 
     settings: Mapping[str, Any]
     secrets: Secrets
     state: Path
     host: str
+    reads_only: bool = False
 
     @property
     def url(self) -> str:
@@ -73,6 +77,7 @@ class Repository:
     def _options(self) -> list[str]:
         limits = [("--limit-upload", "upload_kib"), ("--limit-download", "download_kib")]
         words = [word for option, name in limits if self.settings[name] for word in (option, str(self.settings[name]))]
+        words += ["--no-lock"] if self.reads_only else []
         return [*words, *(["-o", f"sftp.args={self._ssh()}"] if self.url.startswith("sftp:") else [])]
 
     def _ssh(self) -> str:
@@ -183,7 +188,8 @@ class Repository:
 
     def unlock(self) -> None:
         """Takes away locks whose holders are gone; those of others at work stay."""
-        self.run("unlock")
+        if not self.reads_only:
+            self.run("unlock")
 
     def check(self, n: int, t: int) -> None:
         """Checks the structure, and reads the n-th of t shares of the contents; raises Trouble if they are damaged."""

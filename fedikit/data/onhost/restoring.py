@@ -101,7 +101,7 @@ class Restore:
 
 
 def restore(work: Work, backup: str, *, instead: str = "") -> dict[str, Any]:
-    """Restores all parts of a backup; what it came to.
+    """Restores all parts of a backup; what it came to. What is there now is saved, if anything may be.
 
     One that was cut off is gone on with; if it was of another backup, which `instead` must name, that one is given up.
     """
@@ -110,7 +110,7 @@ def restore(work: Work, backup: str, *, instead: str = "") -> dict[str, Any]:
     manifest = chosen(list(work.manifests.all().values()), backup)
     journal = _earlier(work, backup, instead)
     acts = Restore(work, manifest, journal)
-    if journal is None:
+    if journal is None and not work.repository.reads_only:
         acts.save_the_present()
     found: list[str] = []
     if not acts.journal.is_up:
