@@ -36,12 +36,16 @@ def backup_name(text: str) -> str:
 
 
 OPTIONS: dict[str, list[tuple[str, dict[str, Any]]]] = {
-    "backup": [("--reason", {"choices": ("schedule", "now"), "default": "schedule"})],
+    "backup": [
+        ("--reason", {"choices": ("schedule", "now", "upgrade"), "default": "schedule"}),
+        ("--anew", {"action": "store_true"}),
+    ],
     "plan-restore": [("--at", {"default": ""})],
     "restore": [
         ("--backup", {"required": True, "type": backup_name}),
         ("--instead", {"default": ""}),
         ("--no-save", {"action": "store_true"}),
+        ("--leave-down", {"action": "store_true"}),
     ],
     "note-proof": [("--backup", {"required": True, "type": backup_name}), ("--proof", {"required": True})],
 }
@@ -49,7 +53,7 @@ FAILED, BUSY = 1, 3
 
 
 def _backup(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
-    return {"result": back_up(work, asked.reason)}
+    return {"result": back_up(work, asked.reason, anew=asked.anew)}
 
 
 def _list(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
@@ -65,7 +69,7 @@ def _plan_restore(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def _restore(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
-    return {"restored": restore(work, asked.backup, instead=asked.instead)}
+    return {"restored": restore(work, asked.backup, instead=asked.instead, leave_down=asked.leave_down)}
 
 
 def _note_proof(work: Work, asked: argparse.Namespace) -> dict[str, Any]:

@@ -205,10 +205,10 @@ class Repository:
         """Removes what no snapshot needs."""
         self.run("prune", seconds=LONG_SECONDS)
 
-    def kept_by(self, keep: Mapping[str, int], tag: str) -> list[str]:
-        """The ids of the snapshots with a tag that the rules for keeping do not let go."""
+    def kept_by(self, keep: Mapping[str, int], tags: Sequence[str]) -> list[str]:
+        """The ids of the snapshots with one of these tags that the rules for keeping do not let go."""
         rules = [f"--keep-{name}={number}" for name, number in keep.items() if number]
-        finished = self.run("forget", "--dry-run", "--json", f"--tag={tag}", "--group-by=", *rules)
+        finished = self.run("forget", "--dry-run", "--json", "--group-by=", *(f"--tag={tag}" for tag in tags), *rules)
         groups = json.loads(finished.output.strip() or "null") or []
         return [snapshot["id"] for group in groups for snapshot in group["keep"] or []]
 

@@ -11,6 +11,7 @@ from . import command, units
 from .backup import make_backup
 from .fence import Fence
 from .journal import Journal, end_journal, read_journal, write_journal
+from .life import go_on_with
 from .manifest import Manifest, chosen
 from .moments import new_identity, now
 from .part import in_order
@@ -100,10 +101,11 @@ class Restore:
                     raise Trouble(words, hint=hint, tail=ended.tail or ended.output)
 
 
-def restore(work: Work, backup: str, *, instead: str = "") -> dict[str, Any]:
+def restore(work: Work, backup: str, *, instead: str = "", leave_down: bool = False) -> dict[str, Any]:
     """Restores all parts of a backup; what it came to. What is there now is saved, if anything may be.
 
     One that was cut off is gone on with; if it was of another backup, which `instead` must name, that one is given up.
+    `leave_down`: the units may start again, but somebody else starts them.
     """
     started = time.monotonic()
     work.repository.open()
@@ -118,9 +120,13 @@ def restore(work: Work, backup: str, *, instead: str = "") -> dict[str, Any]:
         acts.replace_parts()
         found = acts.differences()
         acts.write(is_up=True)
-    with work.telling.step("start"):
-        acts.open_up()
-    acts.finish()
+        go_on_with(work, manifest)
+    if leave_down:
+        acts.fence.lift()
+    else:
+        with work.telling.step("start"):
+            acts.open_up()
+        acts.finish()
     end_journal(work.state)
     seconds = round(time.monotonic() - started, 3)
     return {"backup": backup, "before": acts.journal.before, "seconds": seconds, "differences": found}
