@@ -58,7 +58,11 @@ def _status(contact: "Contact", ledger: Ledger) -> Record:
 
 def _backups(contact: "Contact", application: str) -> Record:
     """What the program of backups wrote of its last runs, and since when there are to be any."""
-    return {"record": record_of(contact.eyes, application), "since": set_up_at(contact.eyes, application)}
+    return {
+        "record": record_of(contact.eyes, application),
+        "journal": record_of(contact.eyes, application, "journal.json"),
+        "since": set_up_at(contact.eyes, application),
+    }
 
 
 def _health(contact: "Contact", ledger: Ledger) -> Record:

@@ -41,9 +41,9 @@ def applications_of(ledger: Ledger) -> list[str]:
     return sorted(name for name in found if name and "/" not in name)
 
 
-def record_of(eyes: Eyes, application: str) -> str:
+def record_of(eyes: Eyes, application: str, file: str = "result.json") -> str:
     """What the program wrote of its last runs; empty if there is nothing, or nothing that can be read."""
-    text = eyes.beginning(f"{STATE.format(application)}/result.json", LARGEST_RECORD)
+    text = eyes.beginning(f"{STATE.format(application)}/{file}", LARGEST_RECORD)
     return (text or b"").decode(errors="replace")
 
 

@@ -70,7 +70,7 @@ def _backed_up(deployment: Deployment, kept: Kept, run: str, tell: Tell) -> Appl
     except FedikitError as failure:
         error = failure.text
     done = _as_value(kept, result, error, round(time.monotonic() - start, 3))
-    detail = done.error or f"{kept.application}: backed up"
+    detail = f"{kept.application}: {done.error or 'backed up'}"
     tell(HostFinished(host=kept.host, outcome=done.outcome, seconds=done.seconds, detail=detail))
     return done
 

@@ -41,7 +41,7 @@ def _one_after_the_other(plan: RestorePlan, run: str, tell: Tell) -> Iterator[Ap
         else:
             done = _Restoring(plan.deployment, planned, run, tell).run()
         failed = failed or (planned.application if done.outcome == "failed" else "")
-        detail = done.error or f"{planned.application}: restored"
+        detail = f"{planned.application}: {done.error or 'restored'}"
         tell(HostFinished(host=planned.host, outcome=done.outcome, seconds=done.seconds, detail=detail))
         yield done
 

@@ -39,7 +39,8 @@ def _lines_of_application(one: ApplicationRestore) -> Iterator[Text]:
     if one.free < one.bytes:
         yield Text(f"  ! {amount(one.bytes)} to fetch, but {amount(one.free)} free there", style="bold yellow")
     for name, (then, now) in one.other_images.items():
-        yield Text(f"  ! {name} was {then} then, and is {now} now: its data may need migrating", style="yellow")
+        words = f"{name} was {then} then, and is {now} now: deploy that version before, and upgrade afterwards"
+        yield Text(f"  ! {words}", style="bold yellow")
     if one.stop:
         yield Text(f"  ↻ stands still meanwhile: {named(one.stop)}", style="yellow")
     if one.after:

@@ -1,11 +1,11 @@
 """What a host noted of its backups, as values: it lies there as text, perhaps of another version, or of a stranger."""
 
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from fedikit.remote.data_messages import Manifest, Newest, Result
+from fedikit.remote.data_messages import Journal, Manifest, Newest, Result
 from fedikit.remote.messages import BackupsNoted
 from fedikit.remote.spoken import Message
 from fedikit.results.backup import Backup, BackupHealth, LastCheck, LastRun
@@ -17,7 +17,10 @@ UNREADABLE = "what the host noted of them cannot be read"
 def backups_of(application: str, there: BackupsNoted, max_age_hours: int) -> BackupHealth:
     """How it is about the backups of an application, the newest of which may be so old."""
     since = datetime.fromtimestamp(there.since, UTC) if there.since else None
-    about = {"application": application, "max_age_hours": max_age_hours, "since": since}
+    about: dict[str, Any] = {"application": application, "max_age_hours": max_age_hours, "since": since}
+    if there.journal:
+        journal = _read(Journal, there.journal)
+        about["restoring"] = journal.backup if journal else "a backup"
     if not there.record:
         return BackupHealth(**about)
     result = read_result(there.record)

@@ -110,6 +110,12 @@ class Result(DataMessage):
     check: LastCheck | None = None
 
 
+class Journal(DataMessage):
+    """What is noted of a restore as long as it has not ended."""
+
+    backup: BackupId
+
+
 class BackupSettings(DataMessage):
     """What of an application's settings is asked for here."""
 
@@ -193,6 +199,11 @@ class Restored(DataMessage):
 
 
 DATA_MESSAGES = (
+<<<<<<< HEAD
     StepEvent, PartSaved, Proven, Manifest, Newest, LastRun, LastCheck, Result, BackupSettings, BackupsListed, BackedUp, ProofNoted, Amount,
     PartReplaced, RestoreTold, Restorable, RestoreDone, Restored,
+=======
+    StepEvent, PartSaved, Manifest, Newest, LastRun, LastCheck, Result, Journal, BackupSettings, BackupsListed, BackedUp,
+    Amount, PartReplaced, RestoreTold, Restorable, RestoreDone, Restored,
+>>>>>>> work-d5
 )  # fmt: skip

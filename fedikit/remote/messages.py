@@ -358,6 +358,8 @@ class BackupsNoted(Message):
     """What lies there of an application's backups, as text: it is looked into later, and may be of another version."""
 
     record: Text
+    journal: Text = ""
+    """Of a restore that goes on, or was cut off."""
     since: Annotated[int, Field(ge=0, lt=1 << 40)]
     """Since when there are to be any, in seconds since 1970."""
 

@@ -137,6 +137,8 @@ class BackupHealth(Value):
     max_age_hours: int
     since: datetime | None = None
     """Since when they are asked for."""
+    restoring: str = ""
+    """The backup whose restore goes on, or was cut off."""
     error: str = ""
     """Why what the host noted cannot be read."""
 
@@ -147,6 +149,8 @@ class BackupHealth(Value):
     @property
     def words(self) -> str:
         """What is not well about them, in words without the application's name; empty if all is."""
+        if self.restoring:
+            return f"a restore of {self.restoring} has not ended: if nobody is at it, run fedikit restore again"
         if self.error:
             return self.error
         if self.last and self.last.failed:

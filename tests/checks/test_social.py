@@ -109,9 +109,9 @@ def test_what_was_lost_is_put_back_from_a_backup(deployer: Deployer) -> None:
     before = picture_of(deployer.lab, "social")
     plain = environment.read_text()
     environment.write_text(f'{plain}\n[policies.backup]\nrepository = "/srv/backups"\n')
-    machine.succeed("mkdir -m 0700 /srv/backups")
+    machine.succeed("mkdir -p /srv/backups/snac")
     deployer.succeed("apply", "--yes")
-    machine.succeed("echo precious >/var/lib/snac2/user/test/mine; chown snac2: /var/lib/snac2/user/test/mine")
+    machine.succeed("cd /var/lib/snac2/user/test; echo precious >mine; chown --reference=. mine")
     people = machine.succeed("find /var/lib/snac2/user -printf '%p %u %m %s\\n' | sort")
 
     deployer.succeed("backup now")

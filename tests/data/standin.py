@@ -108,6 +108,11 @@ class Application:
         say("done", backups=self.manifests())
         return 0
 
+    def cut_off(self) -> str:
+        """The backup whose restore has not ended."""
+        file = self.state / "journal.json"
+        return str(json.loads(file.read_text())["backup"]) if file.exists() else ""
+
     def chosen(self, at: str) -> Record | None:
         is_name = at[8:9] == "T"
         fitting = [one for one in self.manifests() if (one["id"] == at if is_name else not at or one["ended"] <= at)]
@@ -124,7 +129,7 @@ class Application:
             about = {"was": self.measured(folder), "becomes": becomes, "absent": not folder.exists()}
             parts.append({"id": part["id"], "kind": "volume", **about})
         stop = self.settings.get("stop", [])
-        cut_off = (self.state / "journal.json").read_text() if (self.state / "journal.json").exists() else ""
+        cut_off = self.cut_off()
         size = sum(part["bytes"] for part in manifest["parts"])
         about = {"stop": stop, "after": [], "bytes": size, "free": 10**9, "interrupted": cut_off, "notes": ["a note"]}
         say("done", plan={"backup": manifest, "parts": parts, **about})
@@ -133,11 +138,10 @@ class Application:
     def restore(self, given: Record) -> int:
         manifest = self.chosen(given["--backup"])
         assert manifest
-        journal = self.state / "journal.json"
-        former = journal.read_text() if journal.exists() else manifest["id"]
+        former = self.cut_off() or manifest["id"]
         if former not in (manifest["id"], given.get("--instead", "")):
             return fail(f"a restore of the backup {former} was cut off, and {manifest['id']} is another")
-        journal.write_text(manifest["id"])
+        (self.state / "journal.json").write_text(json.dumps({"backup": manifest["id"], "done": []}))
         for part in manifest["parts"]:
             say("step", name=part["id"], phase="start")
             if (ROOT / "run/data-dies").exists():

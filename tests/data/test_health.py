@@ -111,6 +111,16 @@ def test_a_record_that_is_none_is_said_to_be_unreadable(scene: Scene, nonsense: 
     assert not status_of(scene).is_well
 
 
+@pytest.mark.parametrize(("journal", "named"), [('{"backup": "20261127T023000Z-1a2b3c4d"}', "1a2b3c4d"), ("{", "")])
+def test_a_restore_that_was_cut_off_is_seen(scene: Scene, journal: str, named: str) -> None:
+    assert make_backup(scene.wanted).succeeded
+    scene.record("mastodon").with_name("journal.json").write_text(journal)
+    assert f"{named} has not ended: if nobody is at it, run fedikit restore again" in told(scene).replace(
+        "a backup", ""
+    )
+    assert not status_of(scene).is_well
+
+
 def test_no_link_is_followed_to_a_record(scene: Scene) -> None:
     set_up(scene, hours=1)
     scene.record("mastodon").symlink_to(scene.machine.path("/etc/passwd"))

@@ -1,8 +1,10 @@
 """The verbs of backups and restores, as they are called: exit statuses, words, and JSON for programs."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -67,6 +69,27 @@ def test_a_backup_is_made_listed_and_put_back(scene: Scene, fedikit: Fedikit) ->
     report = said(fedikit("restore", "--yes", "--json", "--at", kept["backups"][0]["id"], status=1))
     assert scene.read("snac") == "the first words"
     assert "was restored, but not every check holds" in report["applications"][0]["error"]  # nothing serves here
+
+
+def test_who_leaves_a_backup_is_told_that_it_goes_on_and_it_does(scene: Scene) -> None:
+    waits, kept = scene.sign("waits"), scene.machine.path("/srv/backups/snac")
+    command = [sys.executable, "-m", "fedikit", "backup", "now", "-e", "environment.toml"]
+    process = subprocess.Popen(command, cwd=scene.stage.folder, stderr=subprocess.PIPE, text=True)
+    await_that(kept.is_dir)
+    time.sleep(0.3)  # until that is told
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=20)[1]
+    waits.unlink()
+    assert "one: 0 done, at work on snac volume:/srv/snac; goes on by itself" in said
+    assert "`fedikit backup list` tells what became of it" in said
+    await_that(lambda: bool(list(kept.glob("*/manifest.json"))))
+
+
+def await_that(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_nothing_is_put_back_where_nobody_can_be_asked(scene: Scene, fedikit: Fedikit) -> None:

@@ -42,7 +42,7 @@ STATUS = {
     "event": "status", "generation": 1, "generations": [], "items": {}, "last_run": None, "busy": "", "notes": [],
     "neighbours": [], "disk": {"size": 1000, "free": 500},
     "python": "3.13.5", "codename": "trixie", "architecture": "amd64",
-    "backups": {"app": {"record": "{}", "since": 1}},
+    "backups": {"app": {"record": "{}", "journal": "{}", "since": 1}},
 }  # fmt: skip
 FACTS = {
     "event": "facts", "codename": "trixie", "architecture": "amd64", "python": "3.13.5", "is_root": True,

@@ -26,12 +26,12 @@ def back_up(work: Work, reason: str, *, anew: bool = False) -> dict[str, Any]:
         require_life(work, anew=anew)
         manifest = make_backup(work, reason=reason, identity=identity)
         work.result.backed_up(manifest, time.monotonic() - started)
+        with work.telling.step("keep"):
+            let_go(work)
     except Exception as error:
         trouble = trouble_from(error)
         work.result.failed(identity, trouble, work.telling.clean(trouble.message))
         raise trouble from error
-    with work.telling.step("keep"):
-        let_go(work)
     return work.result.values
 
 

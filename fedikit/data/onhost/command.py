@@ -155,9 +155,8 @@ def _lose_patience(work: _Work, words: Sequence[str], deadline: float) -> None:
 
 
 def named(words: Sequence[str]) -> str:
-    """A command as it is told of: its program and the first word that is no option."""
-    plain = [word for word in words[1:] if not word.startswith("-")]
-    return " ".join([words[0].rpartition("/")[2], *plain[:1]])
+    """A command as it is told of: its program, and its verb if a plain word comes first."""
+    return " ".join([words[0].rpartition("/")[2], *(word for word in words[1:2] if word.isalpha())])
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:

@@ -44,10 +44,15 @@ OPTIONS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "restore": [
         ("--backup", {"required": True, "type": backup_name}),
         ("--instead", {"default": ""}),
+<<<<<<< HEAD
         ("--no-save", {"action": "store_true"}),
         ("--leave-down", {"action": "store_true"}),
     ],
     "note-proof": [("--backup", {"required": True, "type": backup_name}), ("--proof", {"required": True})],
+=======
+        ("--without-saving", {"action": "store_true"}),
+    ],
+>>>>>>> work-d5
 }
 FAILED, BUSY = 1, 3
 
@@ -57,7 +62,8 @@ def _backup(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def _list(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
-    return {"backups": backups(work)}
+    found = backups(work)
+    return {"backups": found, "notes": [trouble.message for trouble in work.manifests.unreadable.values()]}
 
 
 def _check(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
@@ -69,11 +75,15 @@ def _plan_restore(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def _restore(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
+<<<<<<< HEAD
     return {"restored": restore(work, asked.backup, instead=asked.instead, leave_down=asked.leave_down)}
 
 
 def _note_proof(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
     return {"noted": note_proof(work, asked.backup, asked.proof)}
+=======
+    return {"restored": restore(work, asked.backup, instead=asked.instead, saves=not asked.without_saving)}
+>>>>>>> work-d5
 
 
 VERBS: dict[str, Callable[[Work, argparse.Namespace], dict[str, Any]]] = {

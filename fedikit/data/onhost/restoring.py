@@ -15,8 +15,11 @@ from .life import go_on_with
 from .manifest import Manifest, chosen
 from .moments import new_identity, now
 from .part import in_order
-from .trouble import Trouble, of_part
+from .room import require_room
+from .trouble import Trouble, of_part, trouble_from
 from .work import Work
+
+MOST_DIFFERENCES = 1000
 
 
 class Restore:
@@ -40,7 +43,13 @@ class Restore:
         """Backs up what is there, as far as it is; so far nothing is changed."""
         identity = new_identity()
         with self.work.telling.step("backup"):
-            make_backup(self.work, reason="restore", identity=identity, present=True)
+            try:
+                make_backup(self.work, reason="restore", identity=identity, present=True)
+            except Exception as error:
+                trouble = trouble_from(error)
+                hint = "nothing was changed; to give up what is there, run the restore on the host --without-saving"
+                trouble.hint = f"{trouble.hint}; {hint}" if trouble.hint else hint
+                raise trouble from error
         self.journal = replace(self.journal, before=identity)
 
     def close_off(self) -> None:
@@ -101,18 +110,31 @@ class Restore:
                     raise Trouble(words, hint=hint, tail=ended.tail or ended.output)
 
 
+<<<<<<< HEAD
 def restore(work: Work, backup: str, *, instead: str = "", leave_down: bool = False) -> dict[str, Any]:
     """Restores all parts of a backup; what it came to. What is there now is saved, if anything may be.
 
     One that was cut off is gone on with; if it was of another backup, which `instead` must name, that one is given up.
     `leave_down`: the units may start again, but somebody else starts them.
+=======
+def restore(work: Work, backup: str, *, instead: str = "", saves: bool = True) -> dict[str, Any]:
+    """Restores all parts of a backup; what it came to.
+
+    One that was cut off is gone on with; if it was of another backup, which `instead` must name, that one is given up.
+    What is there is lost if it is not saved first.
+>>>>>>> work-d5
     """
     started = time.monotonic()
     work.repository.open()
     manifest = chosen(list(work.manifests.all().values()), backup)
     journal = _earlier(work, backup, instead)
     acts = Restore(work, manifest, journal)
+<<<<<<< HEAD
     if journal is None and not work.repository.reads_only:
+=======
+    require_room(work, manifest)
+    if journal is None and saves:
+>>>>>>> work-d5
         acts.save_the_present()
     found: list[str] = []
     if not acts.journal.is_up:
@@ -129,7 +151,12 @@ def restore(work: Work, backup: str, *, instead: str = "", leave_down: bool = Fa
         acts.finish()
     end_journal(work.state)
     seconds = round(time.monotonic() - started, 3)
-    return {"backup": backup, "before": acts.journal.before, "seconds": seconds, "differences": found}
+    return {
+        "backup": backup,
+        "before": acts.journal.before,
+        "seconds": seconds,
+        "differences": found[:MOST_DIFFERENCES],
+    }
 
 
 def _earlier(work: Work, backup: str, instead: str) -> Journal | None:

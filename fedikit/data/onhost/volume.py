@@ -13,9 +13,6 @@ from .repository import Repository
 from .settings import Secrets
 from .trouble import Absent, Trouble
 
-_SPARE = 64 << 20
-"""What must stay free on a disk after a restore, in bytes."""
-
 
 @dataclass
 class _Sum:
@@ -51,7 +48,6 @@ class VolumePart:
         return {"bytes": there.bytes, "counts": {"files": there.files}}
 
     def restore(self, repository: Repository, record: Record) -> None:
-        self._require_room(record["bytes"])
         snapshot = record["snapshots"]["data"]
         self.path.mkdir(parents=True, exist_ok=True)
         exclude = [f"/{_escaped(name)}/*" for name in self.leave_out]
@@ -98,15 +94,6 @@ class VolumePart:
 
         repository.entries(snapshot, take)
         return there
-
-    def _require_room(self, wanted: int) -> None:
-        existing = next(folder for folder in (self.path, *self.path.parents) if folder.exists())
-        disk = os.statvfs(existing)
-        free = disk.f_bavail * disk.f_frsize
-        present = self.measure()["bytes"] if self.path.is_dir() else 0
-        if wanted - present + _SPARE > free:
-            words = f"{self.path} needs {wanted - present:,} bytes more, and {free:,} are free there"
-            raise Trouble(words, hint="free some space there; nothing of it was changed")
 
     def _take_permissions(self, repository: Repository, snapshot: str) -> None:
         """The folder's own owner and permissions: restic gives them to what is in it only."""

@@ -140,3 +140,30 @@ def test_a_check_finds_a_backup_that_lacks_a_snapshot(host: Host) -> None:
     assert "lacks snapshots that it names" in host.trouble("check")["message"]
     assert host.result()["check"]["failed"] is True
     assert host.run("check")[1][0]["name"] == "share 1 of 3"
+
+
+def test_a_damaged_manifest_hides_no_other_backup_and_nothing_is_forgotten(host: Host) -> None:
+    host.done("backup")
+    snapshots = host.repository / "snapshots"
+    manifest = next(file.name for file in snapshots.iterdir() if '"manifest"' in file.read_text())
+    good = json.loads((snapshots / manifest).read_text())
+    (snapshots / ("e" * 64)).write_text(json.dumps({**good, "id": "e" * 64}))
+    damaged = host.repository / "files" / ("e" * 64)
+    damaged.mkdir()
+    (damaged / "manifest.json").write_text("{}")
+    listed = host.done("list")
+    assert len(listed["backups"]) == 1
+    assert "the manifest eeeeeeee in the repository cannot be read" in listed["notes"][0]
+    before = set(os.listdir(snapshots))
+    assert "the manifest eeeeeeee" in host.trouble("backup")["message"]
+    assert set(os.listdir(snapshots)) > before
+    last, newest = host.result()["last"], host.result()["newest"]
+    assert (last["failed"], last["id"]) == (True, newest["id"])  # the backup is there, and what is old is not let go
+    assert host.done("plan-restore")["plan"]["notes"] == listed["notes"]
+
+
+def test_what_the_state_remembers_wrongly_is_read_again(host: Host) -> None:
+    host.done("backup")
+    (remembered,) = (host.places.state / "manifests").iterdir()
+    remembered.write_text("{}")
+    assert len(host.backups()) == 1

@@ -151,7 +151,7 @@ def test_a_volume_that_has_no_room_is_not_touched(host: Host, backup: str, monke
     full = os.statvfs_result([1, 1, *disk[2:4], 4096, *disk[5:]])
     monkeypatch.setattr("os.statvfs", lambda path: full)
     trouble = host.trouble("restore", "--backup", backup)
-    assert "bytes more, and 4,096 are free there" in trouble["message"]
+    assert "a restore needs 7 bytes more where" in trouble["message"]
     assert files(host) == damaged
 
 
@@ -222,3 +222,23 @@ def test_units_may_be_left_to_somebody_else_to_start(host: Host, backup: str) ->
     assert host.state_of("web") == "inactive"
     assert not (host.places.state / "fence").exists()
     assert not (host.places.state / "journal.json").exists()
+def test_what_cannot_be_saved_is_not_replaced_unless_it_is_given_up(host: Host, backup: str) -> None:
+    (host.programs / "unread").write_text(f"{host.volume}/new\n")
+    trouble = host.trouble("restore", "--backup", backup)
+    assert f"{host.volume}/new could not be read" in trouble["message"]
+    assert "--without-saving" in trouble["hint"]
+    assert "new" in files(host)
+    assert host.state_of("web") == "active"
+    restored = host.done("restore", "--backup", backup, "--without-saving")["restored"]
+    assert restored["before"] == ""
+    assert is_whole(host)
+
+
+def test_a_restore_that_left_something_out_says_what_differs(host: Host, backup: str) -> None:
+    snapshot = host.backups()[0]["parts"][0]["snapshots"]["data"]
+    (host.repository / "files" / snapshot / str(host.volume).lstrip("/") / "b/three").unlink()
+    differences = host.done("restore", "--backup", backup)["restored"]["differences"]
+    assert differences == [
+        f"{host.volume} has 2 files, the backup 3",
+        f"{host.volume} holds 10 bytes, the backup 17",
+    ]
