@@ -22,6 +22,7 @@ DRAWN_BY = {
     "NamesFound": "findings",
     "Plan": "plans",
     "Renaming": "renaming",
+    "Proof": "proofs",
     "Report": "outcomes",
     "RestorePlan": "restoring",
     "RestoreReport": "restoring",

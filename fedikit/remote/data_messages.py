@@ -199,11 +199,6 @@ class Restored(DataMessage):
 
 
 DATA_MESSAGES = (
-<<<<<<< HEAD
-    StepEvent, PartSaved, Proven, Manifest, Newest, LastRun, LastCheck, Result, BackupSettings, BackupsListed, BackedUp, ProofNoted, Amount,
-    PartReplaced, RestoreTold, Restorable, RestoreDone, Restored,
-=======
-    StepEvent, PartSaved, Manifest, Newest, LastRun, LastCheck, Result, Journal, BackupSettings, BackupsListed, BackedUp,
-    Amount, PartReplaced, RestoreTold, Restorable, RestoreDone, Restored,
->>>>>>> work-d5
+    StepEvent, PartSaved, Proven, Manifest, Newest, LastRun, LastCheck, Result, Journal, BackupSettings, BackupsListed,
+    BackedUp, ProofNoted, Amount, PartReplaced, RestoreTold, Restorable, RestoreDone, Restored,
 )  # fmt: skip

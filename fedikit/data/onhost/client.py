@@ -14,6 +14,9 @@ from .trouble import TAIL_CHARACTERS, Trouble
 
 SECONDS = 24 * 3600
 """How long one statement may take: millions of rows are counted in minutes, but their indexes are made in hours."""
+SILENCE_SECONDS = 1800
+"""How long a repository may give nothing while a dump is read from it."""
+END_SECONDS = 120
 _BLOCK = 1 << 18
 
 
@@ -67,7 +70,8 @@ def running(words: Sequence[str], environment: Mapping[str, str], doing: str) ->
         try:
             yield Client(process, said, doing)
         finally:
-            end(process)
+            if process.poll() is None:
+                end(process)
             for pipe in (process.stdin, process.stdout):
                 with contextlib.suppress(BrokenPipeError):
                     if pipe:
@@ -95,6 +99,15 @@ def blocks_of(stream: IO[bytes], seconds: float) -> Iterator[bytes]:
         if not block:
             return
         yield block
+
+
+def lines_of(stream: IO[bytes], seconds: float) -> Iterator[list[bytes]]:
+    """The lines that come out of a pipe, with their ends, as many as are there."""
+    rest = b""
+    for block in blocks_of(stream, seconds):
+        *lines, rest = (rest + block).splitlines(keepends=True)
+        yield lines
+    yield [rest]
 
 
 def last_of(file: IO[bytes]) -> str:

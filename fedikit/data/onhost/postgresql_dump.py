@@ -7,15 +7,13 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from .client import blocks_of, last_of
+from .client import END_SECONDS, SILENCE_SECONDS, blocks_of, last_of
 from .command import end, start
 from .psql import ENVIRONMENT, Server
 from .repository import Repository
 from .trouble import Trouble
 
 FILE = "postgresql.dump"
-SILENCE_SECONDS = 1800
-END_SECONDS = 120
 _NO_PATH = b"SELECT pg_catalog.set_config('search_path', '', false);\n"
 _HEAD = 1 << 16
 _NUMBERS = re.compile(r"^[0-9]+; [0-9]+ [0-9]+ ")

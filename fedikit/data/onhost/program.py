@@ -44,15 +44,11 @@ OPTIONS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "restore": [
         ("--backup", {"required": True, "type": backup_name}),
         ("--instead", {"default": ""}),
-<<<<<<< HEAD
-        ("--no-save", {"action": "store_true"}),
+        ("--without-saving", {"action": "store_true"}),
+        ("--read-only", {"action": "store_true"}),
         ("--leave-down", {"action": "store_true"}),
     ],
     "note-proof": [("--backup", {"required": True, "type": backup_name}), ("--proof", {"required": True})],
-=======
-        ("--without-saving", {"action": "store_true"}),
-    ],
->>>>>>> work-d5
 }
 FAILED, BUSY = 1, 3
 
@@ -75,15 +71,12 @@ def _plan_restore(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def _restore(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
-<<<<<<< HEAD
-    return {"restored": restore(work, asked.backup, instead=asked.instead, leave_down=asked.leave_down)}
+    options = {"instead": asked.instead, "saves": not asked.without_saving, "leave_down": asked.leave_down}
+    return {"restored": restore(work, asked.backup, **options)}
 
 
 def _note_proof(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
     return {"noted": note_proof(work, asked.backup, asked.proof)}
-=======
-    return {"restored": restore(work, asked.backup, instead=asked.instead, saves=not asked.without_saving)}
->>>>>>> work-d5
 
 
 VERBS: dict[str, Callable[[Work, argparse.Namespace], dict[str, Any]]] = {
@@ -120,7 +113,7 @@ def main(words: Sequence[str], places: Callable[[str], Places] = Places, stream:
 
 
 def _carry_out(asked: argparse.Namespace, places: Places, telling: Telling) -> None:
-    work = open_work(places, telling, reads_only=getattr(asked, "no_save", False))
+    work = open_work(places, telling, reads_only=getattr(asked, "read_only", False))
     with contextlib.nullcontext() if asked.verb in READING else lock.held(work.state, asked.verb):
         work.manifests.may_remember = asked.verb not in READING
         telling.done(**VERBS[asked.verb](work, asked))

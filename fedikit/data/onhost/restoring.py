@@ -110,31 +110,21 @@ class Restore:
                     raise Trouble(words, hint=hint, tail=ended.tail or ended.output)
 
 
-<<<<<<< HEAD
-def restore(work: Work, backup: str, *, instead: str = "", leave_down: bool = False) -> dict[str, Any]:
-    """Restores all parts of a backup; what it came to. What is there now is saved, if anything may be.
-
-    One that was cut off is gone on with; if it was of another backup, which `instead` must name, that one is given up.
-    `leave_down`: the units may start again, but somebody else starts them.
-=======
-def restore(work: Work, backup: str, *, instead: str = "", saves: bool = True) -> dict[str, Any]:
+def restore(
+    work: Work, backup: str, *, instead: str = "", saves: bool = True, leave_down: bool = False
+) -> dict[str, Any]:
     """Restores all parts of a backup; what it came to.
 
     One that was cut off is gone on with; if it was of another backup, which `instead` must name, that one is given up.
-    What is there is lost if it is not saved first.
->>>>>>> work-d5
+    What is there is lost if it is not saved first. `leave_down`: units may start again, but somebody else starts them.
     """
     started = time.monotonic()
     work.repository.open()
     manifest = chosen(list(work.manifests.all().values()), backup)
     journal = _earlier(work, backup, instead)
     acts = Restore(work, manifest, journal)
-<<<<<<< HEAD
-    if journal is None and not work.repository.reads_only:
-=======
     require_room(work, manifest)
     if journal is None and saves:
->>>>>>> work-d5
         acts.save_the_present()
     found: list[str] = []
     if not acts.journal.is_up:

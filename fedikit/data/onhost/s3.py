@@ -10,7 +10,7 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple, Self
 from urllib.parse import quote, unquote_plus, urlsplit
 from xml.etree import ElementTree
@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape
 
 # The agent's own signer, by a symbolic link: hosts get its bytes as a file of this program.
 from .signature import Access, Headers, signed_headers
-from .trouble import Trouble
+from .trouble import Absent, Trouble
 
 PAGE = 1000
 """What one request lists or deletes."""
@@ -54,7 +54,7 @@ class Answer(NamedTuple):
     body: bytes
 
 
-class Gone(Exception):
+class Gone(Trouble):
     """There is no such object."""
 
 
@@ -144,7 +144,8 @@ class Bucket:
             body = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
             answer = self._ask("POST", key, upload, body=body)
         except BaseException:
-            self._ask("DELETE", key, upload)
+            with suppress(Trouble):
+                self._ask("DELETE", key, upload)
             raise
         ended = ElementTree.fromstring(answer.body)  # noqa: S314
         if not ended.tag.endswith("CompleteMultipartUploadResult"):  # S3 tells of some failures with HTTP 200
@@ -164,10 +165,8 @@ class Bucket:
             if left is not None:
                 raise Trouble(f"bucket {self.name} keeps {left.text!r}, which was to go", tail=_words(answer.body))
         for key in alone:
-            try:
+            with suppress(Gone):
                 self._ask("DELETE", key)
-            except Gone:
-                continue
 
     def _open(self, connection: http.client.HTTPConnection, request: str) -> http.client.HTTPResponse:
         try:
@@ -215,7 +214,7 @@ class Bucket:
         response = self._send(self._own.connection, request, body, headers)
         said = response.read(MOST_BYTES)
         if not response.isclosed():
-            raise http.client.HTTPException("its answer is too long")
+            raise http.client.HTTPException("its answer is cut off, or far too long")
         return Answer(response.status, _headers(response), said)
 
     def _send(
@@ -247,8 +246,9 @@ class Bucket:
     def _refuse(self, request: str, answer: Answer) -> None:
         said = _words(answer.body)
         if answer.status == 404 and "NoSuchBucket" not in said and request.split("?")[0].count("/") > 1:
-            raise Gone
-        raise Trouble(
+            raise Gone(f"bucket {self.name} has no {request.split('/', 2)[2]}")
+        kind = Absent if "NoSuchBucket" in said else Trouble
+        raise kind(
             f"S3 at {self.access.address} refuses {request.split('?')[0]} with HTTP status {answer.status}",
             hint=_HINTS.get(answer.status, "see what the S3 server has in its journal"),
             tail=said,

@@ -50,6 +50,13 @@ CREATE UNLOGGED TABLE fleeting (a int); INSERT INTO fleeting VALUES (1);
 SELECT lo_from_bytea(0, 'a large object');
 CREATE STATISTICS pairs ON id, parent FROM statuses;
 CREATE PUBLICATION told FOR TABLE statuses;
+CREATE COLLATION other.letters FROM "C";
+CREATE TEXT SEARCH CONFIGURATION other.words (COPY = simple);
+CREATE FUNCTION other.more(other.mood, other.mood) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT $1::text > $2::text';
+CREATE OPERATOR other.>> (FUNCTION = other.more, LEFTARG = other.mood, RIGHTARG = other.mood);
+CREATE CAST (text AS other.mood) WITH INOUT;
+CREATE RULE quiet AS ON DELETE TO other.glad DO INSTEAD NOTHING;
+CREATE POLICY own ON statuses USING (id > 0);
 GRANT SELECT ON statuses TO reader;
 """
 

@@ -222,6 +222,8 @@ def test_units_may_be_left_to_somebody_else_to_start(host: Host, backup: str) ->
     assert host.state_of("web") == "inactive"
     assert not (host.places.state / "fence").exists()
     assert not (host.places.state / "journal.json").exists()
+
+
 def test_what_cannot_be_saved_is_not_replaced_unless_it_is_given_up(host: Host, backup: str) -> None:
     (host.programs / "unread").write_text(f"{host.volume}/new\n")
     trouble = host.trouble("restore", "--backup", backup)
