@@ -52,6 +52,15 @@ def _outcome(planned: ApplicationRestore, outcome: str, **about: object) -> Appl
     )
 
 
+def put_back(deployment: Deployment, host: str, application: str, *, backup: str, tell: Tell) -> str:
+    """Restores exactly that backup, and leaves the units to somebody else to start; the backup of what was there."""
+    with failing_alone(host), Session(host, deployment.hosts[host].connection) as session:
+        told = ask_to_restore(session, deployment, application, backup)
+        order = {"run": new_run(), "who": deployer_name(), "basis": told.basis, "leave_down": True}
+        session.order(order, iter(()))
+        return session.follow_until(Restored, told_steps(host, application, tell, "restore"), StepEvent).restored.before
+
+
 class _Restoring:
     """The restore of one application on one host."""
 
