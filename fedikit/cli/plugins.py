@@ -7,7 +7,7 @@ import click
 from fedikit.errors import FedikitError
 
 GROUP = "fedikit.commands"
-OWN = {"lab": "fedikit-lab"}
+OWN = {"lab": "fedikit-lab", "prove": "fedikit-lab"}
 """For commands of ours that may be missing, the distributions that bring them."""
 
 

@@ -99,6 +99,12 @@ class Configuration(Chosen):
         chosen = {name: self.catalogue[name] for name in sorted(self.catalogue) if self.settings(name).enable}
         return chosen if self.enable else {}
 
+    def only(self, application: str) -> "Configuration":
+        """The same choice without all other applications."""
+        others = [name for name in self.enabled() if name != application]
+        resting = {_field_name(name): self.settings(name).model_copy(update={"enable": False}) for name in others}
+        return self.model_copy(update=resting)
+
 
 def own_keys() -> frozenset[str]:
     """The keys of a configuration that name no application."""

@@ -91,6 +91,10 @@ class Vault:
         """The key that saved plans are sealed with."""
         return self._key_for("the seal of a plan").derive("fedikit/plan", 32)
 
+    def proof_key(self) -> bytes:
+        """The key that proofs of backups are sealed with."""
+        return self._key_for("the seal of a proof").derive("fedikit/proof", 32)
+
     def identity_of(self, text: str) -> str:
         """What a host may keep to tell whether a secret is still the same: HMAC-SHA256 (hex) under a key of its own."""
         key = self._key_for("the identity of a secret").derive("fedikit/identity", 32)

@@ -56,12 +56,14 @@ class Lab:
         disk: Mapping[str, int] | None = None,
         codename: str = CODENAME,
         roles: Mapping[str, Role] | None = None,
+        images: bool = True,
         tell: Tell = tell_nobody,
     ) -> None:
         """Nothing is done yet.
 
         `disk` limits what machines can write, in megabytes; `acme` and `client` add those machines; `codename` is
-        the Debian release of all of them, bookworm (without acme) or trixie; `roles` make machines more than usual.
+        the Debian release of all of them, bookworm (without acme) or trixie; `roles` make machines more than usual;
+        `images`: the store is given the lab's own for what machines of these names run.
         """
         self.directory = Path(directory).resolve()
         self.name = lab_name(self.directory)
@@ -70,6 +72,7 @@ class Lab:
         self._own = [name for name, is_wanted in ((CLIENT, client), (ACME, acme)) if is_wanted]
         self._roles = dict(roles or {})
         self._codename = codename
+        self._with_images = images
         self._tell = tell
         self._state = load_state(self.directory)
         self._machines: dict[str, Machine] = {}
@@ -104,6 +107,11 @@ class Lab:
         return self.directory / environment.FILE
 
     @property
+    def deployer_address(self) -> str:
+        """Where machines of the lab, once it is up, find this machine."""
+        return self._network.address(1)
+
+    @property
     def acme(self) -> Acme:
         """The lab's ACME authority and DNS."""
         if ACME not in self._state.machines:
@@ -128,7 +136,7 @@ class Lab:
             machines = [self[name] for name in names]
             for role in {role.base: role for role in (USUAL, *map(self._role_of, names))}.values():
                 build_image(self._codename, role=role, tell=self._tell)
-            supply_images(self._wanted, tell=self._tell)
+            supply_images(self._wanted if self._with_images else (), tell=self._tell)
             with ThreadPoolExecutor(max_workers=len(machines) or 1) as pool:
                 list(pool.map(self._bring_up, machines))
             self._serve_names()

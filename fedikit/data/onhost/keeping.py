@@ -3,12 +3,14 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from .manifest import TAG, Manifest
+from .manifest import REGULAR, TAG, Manifest
 from .moments import moment_of
+from .proving import TAG as PROOF
+from .proving import backup_proven
 from .work import Work
 
 WAY_BACK = timedelta(days=7)
-"""For how long what was there before a restore is kept in any case."""
+"""For how long what was there before a restore or an upgrade is kept."""
 YOUNG = timedelta(days=1)
 """What another host put there may be part of a backup that is still being made, for so long."""
 
@@ -18,19 +20,22 @@ def let_go(work: Work) -> None:
     manifests = work.manifests.all()
     for trouble in work.manifests.unreadable.values():
         raise trouble  # what it names would be forgotten
-    kept_ids = set(work.repository.kept_by(work.settings.keep, TAG))
+    kept_ids = set(work.repository.kept_by(work.settings.keep, [f"{TAG},reason={reason}" for reason in REGULAR]))
     kept = {snapshot for snapshot, one in manifests.items() if snapshot in kept_ids or _is_a_way_back(one)}
     if not kept:
         return
     needed = kept | {snapshot for one in kept for snapshot in manifests[one].snapshots}
-    gone = [one["id"] for one in work.repository.snapshots() if one["id"] not in needed and _may_go(one, work)]
+    names = {manifests[one].id for one in kept}
+    snapshots = work.repository.snapshots()
+    needed |= {one["id"] for one in snapshots if PROOF in (one.get("tags") or ()) and backup_proven(one) in names}
+    gone = [one["id"] for one in snapshots if one["id"] not in needed and _may_go(one, work)]
     if gone:
         work.repository.forget(gone)
         work.repository.prune()
 
 
 def _is_a_way_back(manifest: Manifest) -> bool:
-    return manifest.reason == "restore" and datetime.now(UTC) - moment_of(manifest.ended) < WAY_BACK
+    return not manifest.is_regular and datetime.now(UTC) - moment_of(manifest.ended) < WAY_BACK
 
 
 def _may_go(snapshot: dict[str, Any], work: Work) -> bool:

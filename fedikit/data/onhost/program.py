@@ -15,6 +15,7 @@ from .listing import backups
 from .moments import IDENTITY
 from .places import Places
 from .planning import plan_restore
+from .proving import note_proof
 from .restoring import restore
 from .settings import NAME
 from .telling import Telling
@@ -35,19 +36,25 @@ def backup_name(text: str) -> str:
 
 
 OPTIONS: dict[str, list[tuple[str, dict[str, Any]]]] = {
-    "backup": [("--reason", {"choices": ("schedule", "now"), "default": "schedule"})],
+    "backup": [
+        ("--reason", {"choices": ("schedule", "now", "upgrade"), "default": "schedule"}),
+        ("--anew", {"action": "store_true"}),
+    ],
     "plan-restore": [("--at", {"default": ""})],
     "restore": [
         ("--backup", {"required": True, "type": backup_name}),
         ("--instead", {"default": ""}),
         ("--without-saving", {"action": "store_true"}),
+        ("--read-only", {"action": "store_true"}),
+        ("--leave-down", {"action": "store_true"}),
     ],
+    "note-proof": [("--backup", {"required": True, "type": backup_name}), ("--proof", {"required": True})],
 }
 FAILED, BUSY = 1, 3
 
 
 def _backup(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
-    return {"result": back_up(work, asked.reason)}
+    return {"result": back_up(work, asked.reason, anew=asked.anew)}
 
 
 def _list(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
@@ -64,7 +71,12 @@ def _plan_restore(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def _restore(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
-    return {"restored": restore(work, asked.backup, instead=asked.instead, saves=not asked.without_saving)}
+    options = {"instead": asked.instead, "saves": not asked.without_saving, "leave_down": asked.leave_down}
+    return {"restored": restore(work, asked.backup, **options)}
+
+
+def _note_proof(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
+    return {"noted": note_proof(work, asked.backup, asked.proof)}
 
 
 VERBS: dict[str, Callable[[Work, argparse.Namespace], dict[str, Any]]] = {
@@ -73,6 +85,7 @@ VERBS: dict[str, Callable[[Work, argparse.Namespace], dict[str, Any]]] = {
     "check": _check,
     "plan-restore": _plan_restore,
     "restore": _restore,
+    "note-proof": _note_proof,
 }
 READING = ("list", "plan-restore")
 """What changes nothing, and needs no lock."""
@@ -101,7 +114,7 @@ def main(words: Sequence[str], places: Callable[[str], Places] = Places, stream:
 
 
 def _carry_out(asked: argparse.Namespace, places: Places, telling: Telling) -> None:
-    work = open_work(places, telling)
+    work = open_work(places, telling, reads_only=getattr(asked, "read_only", False))
     with contextlib.nullcontext() if asked.verb in READING else lock.held(work.state, asked.verb):
         work.manifests.may_remember = asked.verb not in READING
         telling.done(**VERBS[asked.verb](work, asked))

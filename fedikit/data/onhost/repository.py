@@ -30,12 +30,16 @@ _MANY = 200
 
 @dataclass(frozen=True)
 class Repository:
-    """One repository, worked upon in the name of one host; `state` keeps restic's cache."""
+    """One repository, worked upon in the name of one host; `state` keeps restic's cache.
+
+    `reads_only`: nothing is ever written there, not even a lock.
+    """
 
     settings: Mapping[str, Any]
     secrets: Secrets
     state: Path
     host: str
+    reads_only: bool = False
 
     @property
     def url(self) -> str:
@@ -63,6 +67,7 @@ class Repository:
     def _options(self) -> list[str]:
         limits = [("--limit-upload", "upload_kib"), ("--limit-download", "download_kib")]
         words = [word for option, name in limits if self.settings[name] for word in (option, str(self.settings[name]))]
+        words += ["--no-lock"] if self.reads_only else []
         return [*words, *(["-o", f"sftp.args={self._ssh()}"] if self.url.startswith("sftp:") else [])]
 
     def _ssh(self) -> str:
@@ -158,7 +163,8 @@ class Repository:
 
     def unlock(self) -> None:
         """Takes away locks whose holders are gone; those of others at work stay."""
-        self.run("unlock")
+        if not self.reads_only:
+            self.run("unlock")
 
     def check(self, n: int, t: int) -> None:
         """Checks the structure, and reads the n-th of t shares of the contents; raises Trouble if they are damaged."""
@@ -174,10 +180,10 @@ class Repository:
         """Removes what no snapshot needs."""
         self.run("prune", seconds=LONG_SECONDS)
 
-    def kept_by(self, keep: Mapping[str, int], tag: str) -> list[str]:
-        """The ids of the snapshots with a tag that the rules for keeping do not let go."""
+    def kept_by(self, keep: Mapping[str, int], tags: Sequence[str]) -> list[str]:
+        """The ids of the snapshots with one of these tags that the rules for keeping do not let go."""
         rules = [f"--keep-{name}={number}" for name, number in keep.items() if number]
-        finished = self.run("forget", "--dry-run", "--json", f"--tag={tag}", "--group-by=", *rules)
+        finished = self.run("forget", "--dry-run", "--json", "--group-by=", *(f"--tag={tag}" for tag in tags), *rules)
         groups = json.loads(finished.output.strip() or "null") or []
         return [snapshot["id"] for group in groups for snapshot in group["keep"] or []]
 

@@ -37,11 +37,11 @@ class Work:
         return make_part(spec, self.secrets)
 
 
-def open_work(places: Places, telling: Telling) -> Work:
-    """Reads what is wanted, and claims the state's folder; nobody is asked yet."""
+def open_work(places: Places, telling: Telling, *, reads_only: bool = False) -> Work:
+    """Reads what is wanted, and claims the state's folder; nobody is asked yet. `reads_only`: of the repository."""
     settings, secrets = read_settings(places), Secrets(places.secrets)
     telling.secrets = secrets.known()
     state = places.claim_state()
-    repository = Repository(settings.repository, secrets, state, settings.host)
+    repository = Repository(settings.repository, secrets, state, settings.host, reads_only)
     result = Result(places, settings, repository)
     return Work(places, settings, secrets, repository, Manifests(repository), result, telling)

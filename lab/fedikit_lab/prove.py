@@ -1,0 +1,269 @@
+"""Proving a backup: restored into machines without a way out, with the real master key and images, and looked at.
+
+The machines read the repository through a gate that nobody can write through. Whatever was booted goes away at the end,
+also if it ends early.
+"""
+
+import contextlib
+import json
+import re
+import shlex
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from fedikit import __version__
+from fedikit.apply import apply_plan
+from fedikit.data import list_backups
+from fedikit.data.kept import Kept, applications_kept
+from fedikit.data.moment import as_asked
+from fedikit.environment.environment import Environment
+from fedikit.errors import FedikitError, HostError
+from fedikit.events import StepFinished, StepStarted, Tell, Waiting, tell_nobody
+from fedikit.model.check import PageShows
+from fedikit.model.configuration import Configuration
+from fedikit.model.deployment import Deployment
+from fedikit.model.host import Ssh
+from fedikit.plan import make_plan
+from fedikit.policies.backup_units import PROGRAM
+from fedikit.remote.data_messages import RestoreDone
+from fedikit.remote.sessions import Sessions
+from fedikit.results.backup import AHEAD, Backup
+from fedikit.results.proof import BackupProven, Proof, doubts_about
+from fedikit.verify import verify_deployment
+from fedikit_lab.browser import take_screenshot
+from fedikit_lab.lab import Lab
+from fedikit_lab.lock import held_lock
+from fedikit_lab.prove_environment import Stage, hosts_of, rehearsal
+from fedikit_lab.prove_gate import Gate
+from fedikit_lab.prove_way import opened, parts_of
+
+RESTORE_SECONDS = 24 * 3600
+_NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is to be proven.
+
+    at    a time, or the name of a backup; the newest if empty
+    room  a folder for the lab; what lies in it is gone afterwards
+    """
+
+    environment: Environment
+    configuration: Configuration
+    application: str
+    at: str = ""
+    room: Path
+    picture: Path | None = None
+
+
+def prove_backup(asked: Asked, *, tell: Tell = tell_nobody) -> Proof:
+    """Restores an application's backup into a lab, and says what came of it.
+
+    Raises FedikitError where nothing could be tried, such as for want of a backup. Whatever is wrong from then on is
+    part of the proof, which has then failed.
+    """
+    deployment = asked.environment.deployment(asked.configuration)
+    kept = applications_kept(deployment, [asked.application])
+    backups = {one.host: _chosen(deployment, one, as_asked(asked.at), tell) for one in kept}
+    for one in kept:
+        _require_the_same_images(one, backups[one.host])
+    return _Proving(asked, deployment, backups, tell).run()
+
+
+def _chosen(deployment: Deployment, kept: Kept, at: str, tell: Tell) -> Backup:
+    """The backup of that name, or the newest that had ended by then; none of the future."""
+    listed = list_backups(deployment, [kept.application], limit=[kept.host], tell=tell).applications[0]
+    if listed.error:
+        raise HostError(kept.host, f"its backups of {kept.application} could not be listed: {listed.error}")
+    if _NAME.fullmatch(at):
+        found = [backup for backup in listed.backups if backup.id == at]
+    else:
+        until = datetime.fromisoformat(at) if at else datetime.now(UTC) + AHEAD
+        found = [backup for backup in listed.backups if backup.ended <= until]
+    if not found:
+        when = f" of {at}" if at else ""
+        raise HostError(kept.host, f"there is no backup of {kept.application}{when}", hint="fedikit backup now")
+    return found[0]
+
+
+def _require_the_same_images(kept: Kept, backup: Backup) -> None:
+    others = [f"{name} was {backup.images[name]} then, and is {now} now"
+              for name, now in kept.images.items() if backup.images.get(name, now) != now]  # fmt: skip
+    if others:
+        hint = "make a backup with what runs now (fedikit backup now), or prove it with the configuration of then"
+        raise FedikitError(f"the backup {backup.id} was made by another version: {'; '.join(others)}", hint=hint)
+
+
+@dataclass
+class _Proving:
+    """One proof at work."""
+
+    asked: Asked
+    deployment: Deployment
+    backups: dict[str, Backup]
+    tell: Tell
+    proven: dict[str, BackupProven] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+    checks: int = 0
+    picture: str = ""
+
+    def run(self) -> Proof:
+        started = time.monotonic()
+        for host, backup in self.backups.items():
+            expected = parts_of(self.deployment, host, self.asked.application)
+            self.failures += doubts_about(backup, expected)
+        with _room_of_ones_own(self.asked.room) as room, self._noted():
+            self._in_the_lab(room)
+        backups = [self.proven.get(host, BackupProven(host=host, backup=backup, error=self._why_not(backup)))
+                   for host, backup in self.backups.items()]  # fmt: skip
+        return Proof(
+            deployment=self.deployment.name,
+            application=self.asked.application,
+            fedikit=__version__,
+            ended=datetime.now(UTC).replace(microsecond=0),
+            seconds=round(time.monotonic() - started, 3),
+            backups=tuple(backups),
+            checks=self.checks,
+            failures=tuple(self.failures),
+            picture=self.picture,
+        )
+
+    def _why_not(self, backup: Backup) -> str:
+        return f"{backup.id} was not restored"
+
+    def _in_the_lab(self, room: Path) -> None:
+        names = hosts_of(self.asked.environment, self.asked.configuration, self.asked.application)
+        policy = self.asked.environment.policies.backup
+        assert policy
+        with (
+            opened(self.deployment, self.asked.application, policy, room) as sources,
+            Lab(room / "lab", names, images=False, tell=self.tell) as lab,
+            Gate(lab.deployer_address, sources) as gate,
+        ):
+            wanted = rehearsal(
+                self.asked.environment, self.asked.configuration, self.asked.application, _stage(lab, names, gate.url)
+            )
+            lab.announce(wanted)
+            self._deploy(wanted)
+            for host in self.backups:
+                self._restore(lab, host, gate)
+            self._verify(wanted)
+            self._take_picture(lab, wanted)
+
+    @contextlib.contextmanager
+    def _noted(self) -> Iterator[None]:
+        """What goes wrong is a part of the proof, which ends with it."""
+        try:
+            yield
+        except FedikitError as error:
+            self.failures.append(error.text)
+
+    @contextlib.contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        self.tell(StepStarted(step=name))
+        started, failed = time.monotonic(), True
+        try:
+            yield
+            failed = False
+        finally:
+            seconds = round(time.monotonic() - started, 3)
+            self.tell(StepFinished(step=name, seconds=seconds, failed=failed))
+
+    def _deploy(self, wanted: Deployment) -> None:
+        with Sessions(wanted) as sessions:
+            plan = make_plan(wanted, sessions=sessions, tell=self.tell)
+            report = apply_plan(plan, sessions=sessions, tell=self.tell)
+        failed = [f"{host.host}: {host.error}" for host in report.hosts.values() if host.error]
+        if failed or not report.succeeded:
+            raise FedikitError(f"the application could not be set up in the lab: {'; '.join(failed)}")
+
+    def _restore(self, lab: Lab, host: str, gate: Gate) -> None:
+        backup, application = self.backups[host], self.asked.application
+        self.tell(Waiting(what=f"{backup.id} to be restored"))
+        words = [
+            "python3",
+            "-I",
+            PROGRAM,
+            "restore",
+            application,
+            "--backup",
+            backup.id,
+            "--without-saving",
+            "--read-only",
+        ]
+        with self._step("restore"):
+            done = lab[host].run(shlex.join(words), seconds=RESTORE_SECONDS)
+            if done.exit_status:
+                self.proven[host] = BackupProven(
+                    host=host, backup=backup, error=" ".join([_trouble_in(done.stdout), *gate.troubles])
+                )
+                raise FedikitError(f"{application} cannot be restored from it")
+            self.proven[host] = BackupProven(host=host, backup=backup, differences=_restored(done.stdout).differences)
+
+    def _verify(self, wanted: Deployment) -> None:
+        mine = tuple(check for check in wanted.checks if check.application == self.asked.application)
+        verdict = verify_deployment(wanted.model_copy(update={"checks": mine}), tell=self.tell)
+        self.checks = sum(result.passed for result in verdict.results)
+        self.failures += [f"{one.name}: {one.detail}" for one in verdict.results if not one.passed]
+
+    def _take_picture(self, lab: Lab, wanted: Deployment) -> None:
+        """Of a page that shows something of the application's, if it has one, and there is a browser here."""
+        pages = [check.url for check in wanted.checks if isinstance(check, PageShows)]
+        if not pages or self.asked.picture is None or not shutil.which("chromium"):
+            return
+        self.asked.picture.parent.mkdir(mode=0o700, exist_ok=True)
+        addresses = {record.name: record.address for record in wanted.dns}
+        trust = lab.directory / "pebble-root.pem"
+        take_screenshot(pages[0], self.asked.picture, addresses=addresses, trust=trust)
+        self.picture = self.asked.picture.name
+
+
+def _stage(lab: Lab, names: list[str], repository: str) -> Stage:
+    machines = {name: lab[name] for name in names}
+    return Stage(
+        machines={
+            name: Ssh(address=one.address, host_key=one.host_key, identity_file=str(one.key_file))
+            for name, one in machines.items()
+        },
+        dns=lab.acme.address,
+        authority=lab.acme.authority.certificate,
+        trust=lab.acme_root(),
+        repository=repository,
+    )
+
+
+@contextlib.contextmanager
+def _room_of_ones_own(room: Path) -> Iterator[Path]:
+    """The folder, and nobody else at it; what one that was killed left there is taken down first."""
+    room.parent.mkdir(mode=0o700, exist_ok=True)
+    with held_lock(room.with_name(f"{room.name}.lock"), seconds=1):
+        try:
+            Lab(room / "lab").down()
+            room.mkdir(mode=0o700, exist_ok=True)
+            yield room
+        finally:
+            shutil.rmtree(room, ignore_errors=True)
+    room.with_name(f"{room.name}.lock").unlink(missing_ok=True)
+
+
+def _restored(output: str) -> RestoreDone:
+    try:
+        return RestoreDone.model_validate(json.loads(output.splitlines()[-1])["restored"])
+    except (ValueError, KeyError, IndexError, ValidationError) as error:
+        raise FedikitError("the program of backups did not say what it restored") from error
+
+
+def _trouble_in(output: str) -> str:
+    """What the program said went wrong, with the part that it was at."""
+    try:
+        told = json.loads(output.splitlines()[-1])
+        return ": ".join(filter(None, (str(told.get("part", "")), str(told["message"]))))
+    except (ValueError, KeyError, IndexError):
+        return "the program of backups ended, and said nothing"
