@@ -26,7 +26,7 @@ ROWS: list[set[str]] = [
     {"results"},
     {"remote"},
     {"plan", "status", "disclosure", "verify", "setup"},
-    {"apply", "lock", "dns", "renaming", "upgrade"},
+    {"apply", "lock", "data", "dns", "renaming", "upgrade"},
     {"display", "doctor"},
     {"runbook"},
     {"panel", "watch"},

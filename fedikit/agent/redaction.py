@@ -11,8 +11,9 @@ SHOWN_INSTEAD = "•••"
 
 
 def scrub(text: str, values: Iterable[str]) -> str:
-    """A text in which secrets, however they are spelled, are replaced by dots."""
-    spelled = {spelling.decode() for value in values for _, spelling in spellings(value)}
+    """A text in which secrets, however they are spelled, are replaced by dots; of several lines, also each of them."""
+    each = {part for value in values for part in (value, *value.splitlines())}
+    spelled = {spelling.decode() for value in each for _, spelling in spellings(value)}
     for spelling in sorted(spelled, key=len, reverse=True):  # else a part would spoil the whole
         text = text.replace(spelling, SHOWN_INSTEAD)
     return text

@@ -52,7 +52,7 @@ class Gotosocial(WebApplication[GotosocialSettings]):
         if s.sign_in:
             r.env(GTS_OIDC_ENABLED="true", GTS_OIDC_LINK_EXISTING="true", **dict(upstream_values(s.sign_in)))
             r.env(GTS_OIDC_CLIENT_SECRET=SecretRef(name="gotosocial/oidc-client", given=True))
-        cache = r.volume("cache", CACHE, owner=1000)
+        cache = r.volume("cache", CACHE, owner=1000, is_cache=True)
         server = r.container("", port=port, live="/livez", ready="/readyz", volumes=(cache,), stop_seconds=100)
         owner = (port.number, r.domain, server.name, r.person.username, r.person.email, r.person.display_name)
         r.task(None, "initial user", "gotosocial_account.py", *owner, stdin="" if s.sign_in else r.password)

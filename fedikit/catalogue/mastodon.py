@@ -27,7 +27,7 @@ class Mastodon(WebApplication[MastodonSettings]):
             r.web_address(r.domain)
         database = r.postgresql(env="DB_HOST DB_PORT DB_NAME DB_USER DB_PASS", connections=s.connections)
         r.cache(env="REDIS_HOST REDIS_PORT REDIS_PASSWORD")
-        _keep_media(r, r.bucket(public="media", max_gigabytes=s.max_media_gigabytes))
+        _keep_media(r, r.bucket(public="media", max_gigabytes=s.max_media_gigabytes, leave_out=("cache/",)))
         _send_mail(
             r, r.mail(needed_for="" if s.registrations == "none" else "registrations: newcomers confirm by mail")
         )
@@ -65,6 +65,10 @@ class Mastodon(WebApplication[MastodonSettings]):
         owner = {"username": r.person.username, "email": r.person.email, "name": r.person.display_name}
         r.task(web, "owner", "mastodon_user.rb", json.dumps(owner), stdin=r.password, asked_first=False)
         r.task(web, "settings", "mastodon_settings.rb", json.dumps(s.kept_in_database(r.person)), asked_first=False)
+        # Redis stays as it is in a restore: it has feeds and copies of rows from later than the database that is back
+        r.after_restore(web, "cache", "bin/tootctl cache clear")
+        r.after_restore(web, "later feeds", "bin/tootctl feeds clear")
+        r.after_restore(web, "feeds", "bin/tootctl feeds build", deadline=6 * 3600)
         r.site({"/*": port, "/api/v1/streaming*": streaming}, max_body_megabytes=105)
 
         r.answers("/api/v2/instance", contains=r.domain)

@@ -67,7 +67,10 @@ class Peertube(WebApplication[PeertubeSettings]):
             open_at=streams,
             live="/api/v1/ping",
             user="999:999",
-            volumes=(r.volume("data", "/data", owner=999), r.volume("config", "/config", owner=999)),
+            volumes=(
+                r.volume("data", "/data", owner=999, leave_out=("cache", "logs", "tmp")),
+                r.volume("config", "/config", owner=999),
+            ),
             start_seconds=3600,  # it migrates its database before it answers
             stop_signal="SIGINT",  # the only one that it heeds
         )

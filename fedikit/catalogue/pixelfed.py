@@ -7,6 +7,8 @@ from fedikit.catalogue.pixelfed_settings import PixelfedSettings
 from fedikit.model import CommandHealth, Limits, Recipe, WebApplication
 
 STORAGE = "/var/www/html/storage"
+REMADE = ("framework/cache", "framework/sessions", "framework/views", "logs")
+"""What of it Laravel fills again by itself."""
 # The image's own command, in words: another server than this would listen at all addresses, and shall not start
 SERVER = "frankenphp run --config /etc/frankenphp/Caddyfile --adapter caddyfile"
 WORKS = CommandHealth(command=("php", "artisan", "horizon:status"))
@@ -92,8 +94,9 @@ def _send_mail(r: Recipe, s: PixelfedSettings) -> None:
 
 
 def _run(r: Recipe, s: PixelfedSettings) -> None:
-    port, storage, name = r.port("web", 8080), r.volume("storage", STORAGE, owner=33), r.person.username
-    r.once("storage", f"{STORAGE} /new", script="pixelfed_storage.sh", volumes=(r.volume("storage", "/new", owner=33),))
+    storage, new = (r.volume("storage", mount, owner=33, leave_out=REMADE) for mount in (STORAGE, "/new"))
+    port, name = r.port("web", 8080), r.person.username
+    r.once("storage", f"{STORAGE} /new", script="pixelfed_storage.sh", volumes=(new,))
     r.once("migrations", "php artisan migrate --force", volumes=(storage,))
     r.once("instance actor", "php artisan instance:actor", volumes=(storage,))
     r.once("keys", "", script="pixelfed_keys.sh", volumes=(storage,))
@@ -102,6 +105,7 @@ def _run(r: Recipe, s: PixelfedSettings) -> None:
     web = r.container("web", SERVER, port=port, live="/api/service/health-check", env=env, volumes=(storage,))
     r.container("worker", "php artisan horizon", live=WORKS, stop_seconds=60, volumes=(storage,))
     r.container("scheduler", SCHEDULE, live=BEATS, volumes=(storage,))
+    r.after_restore(web, "cache", "php artisan cache:clear")
     r.task(web, "personal client", "pixelfed_client.php")
     r.task(web, "cities", "pixelfed_cities.php")
     r.task(web, "what it tells", "pixelfed_told.php", s.model_dump_json(exclude={"enable"}))

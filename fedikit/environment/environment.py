@@ -12,6 +12,7 @@ from fedikit.environment.rotation import misplaced_versions, rotated, rotated_ch
 from fedikit.environment.watch import Watch
 from fedikit.errors import ConfigurationError, Mistake
 from fedikit.model.configuration import Configuration
+from fedikit.model.data import AfterRestore
 from fedikit.model.deployment import Deployment, FirstUser, Network, PackageSources, Parallel, Secrets, cycle_of
 from fedikit.model.dns import DnsServer
 from fedikit.model.function import TypedFunction
@@ -23,6 +24,7 @@ from fedikit.model.resource import OtherServers, Resource
 from fedikit.model.text import Fact, Untold
 from fedikit.model.value import HostName, Written
 from fedikit.policies import ItemsPolicy, LoginShellPolicy, ServicePolicy
+from fedikit.policies.backup import BackupPolicy
 from fedikit.policies.bucket import BucketPolicy, GaragePolicy
 from fedikit.policies.cache import CachePolicy
 from fedikit.policies.container import ContainerPolicy
@@ -30,6 +32,7 @@ from fedikit.policies.database import MariaPolicy, PostgresPolicy
 from fedikit.policies.firewall import FirewallPolicy
 from fedikit.policies.mail import MailPolicy
 from fedikit.policies.packages import PackagesPolicy
+from fedikit.policies.parts import Known, data_of
 from fedikit.policies.port import PortPolicy
 from fedikit.policies.web import WebPolicy
 
@@ -66,6 +69,8 @@ class Policies(Written):
     """What of hosts can be reached. If absent, fedikit sets up no firewall."""
     packages: PackagesPolicy | None = Field(None, title="Upgrades of packages")
     """How hosts upgrade Debian's packages by themselves. If absent, they do not, as far as fedikit is concerned."""
+    backup: BackupPolicy | None = Field(None, title="Backups")
+    """How hosts back up their applications by themselves. If absent, they do not."""
 
     def policy_for(self, request: Request) -> Policy[Any] | None:
         """The policy that answers requests of this kind."""
@@ -111,6 +116,8 @@ class Environment(Written):
         mistakes = broken_references(self.model_dump(include={"hosts", "placement", "policies"}))
         if isinstance(self.policies.bucket, GaragePolicy):
             mistakes += self.policies.bucket.mistakes()
+        if self.policies.backup:
+            mistakes += self.policies.backup.mistakes(self.secrets.given.keys())
         mistakes += self.watch.mistakes(self.policies.mail, self.secrets.given.keys())
         if mistakes:
             raise ConfigurationError(f"environment {self.name}", mistakes)
@@ -179,6 +186,11 @@ class Environment(Written):
         known = list(configuration.catalogue)
         for name in self.placement.keys() - configuration.catalogue.keys():
             draft.note(f"placement.{name}", f"is no application{did_you_mean(name, known)}")
+        for number, name in enumerate(self.policies.backup.skip if self.policies.backup else ()):
+            if name not in configuration.catalogue:
+                draft.note(
+                    f"policies.backup.skip.{number}", f'names "{name}", no application{did_you_mean(name, known)}'
+                )
         for name in configuration.enabled():
             if not self.placement.get(name):
                 draft.note(f"placement.{name}", "is missing: the application is enabled, but placed on no host")
@@ -199,17 +211,32 @@ class Environment(Written):
             draft.applications[host].append(name)
             draft.domains[host] |= known_by
             draft.accounts[host] |= accounts
-            self._fulfil_all(requests, Place(application=name, host=host, hosts=self.hosts), draft)
+            place = Place(application=name, host=host, hosts=self.hosts)
+            facts = self._fulfil_all(requests, place, draft)
+            after = application.after_restore(settings, configuration.context)
+            self._back_up(requests, after, place.model_copy(update={"facts": facts}), draft)
         draft.checks += application.typed_checks(configuration.context)(settings)
 
-    def _fulfil_all(self, requests: Requests, place: Place, draft: Draft) -> None:
-        """In their order; what one policy tells of a resource, the requests after it may use."""
+    def _back_up(self, requests: Requests, after: Sequence[AfterRestore], place: Place, draft: Draft) -> None:
+        """What bears data, once all that is known of it was told.
+
+        Each host of several has a repository of its own: each has data of its own, and keeps and forgets by itself.
+        """
+        if policy := self.policies.backup:
+            name, is_alone = place.application, len(self.placement[place.application]) == 1
+            known = Known(facts=place.facts, volumes=self.policies.container.volumes)
+            data = data_of(requests, after, known, name if is_alone else f"{name}-{place.host}")
+            draft.add(place, policy.provide(data, place, self.name))
+
+    def _fulfil_all(self, requests: Requests, place: Place, draft: Draft) -> dict[tuple[str, str], Fact]:
+        """In their order; what one policy tells of a resource, the requests after it may use, and who asked."""
         facts: dict[tuple[str, str], Fact] = {}
         for request in requests.values():
             told = self._fulfil(request, place.model_copy(update={"facts": facts}), draft)
             if isinstance(request, Resource):
                 known = told or dict.fromkeys(request.FACTS, "")  # what is wrong with it is noted: go on to the rest
                 facts |= {(request.label, name): fact for name, fact in known.items()}
+        return facts
 
     def _fulfil(self, request: Request, place: Place, draft: Draft) -> Mapping[str, Fact]:
         """Takes what fulfils a request into the draft, and returns what is told of it."""

@@ -9,6 +9,7 @@ from fedikit.model.mistake import did_you_mean
 
 Versions = Mapping[str, int]
 SHARED = {"initial-user/password", "mail/password", "garage/rpc", "garage/admin-token", "s3/secret-key"}
+SHARED |= {"backup/ssh-key", "backup/s3-secret", "backup/rest-password"}
 """Secrets that no application alone has, and that there may be or not."""
 
 

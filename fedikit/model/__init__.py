@@ -2,6 +2,7 @@
 
 from fedikit.model.application import Application, Catalogue, Checks, Context, Settings
 from fedikit.model.check import (
+    BackupIsYoung,
     BucketWorks,
     Check,
     DnsResolves,
@@ -14,6 +15,7 @@ from fedikit.model.check import (
     WebFinger,
 )
 from fedikit.model.configuration import Configuration, InitialUser, configuration_model, initial_password
+from fedikit.model.data import AfterRestore
 from fedikit.model.deployment import Deployment, Network, PackageSources, Parallel, Secrets
 from fedikit.model.function import TypedFunction
 from fedikit.model.host import Connection, DirectoryHost, DnsRecord, HostState, Local, Ssh
@@ -81,8 +83,10 @@ from fedikit.model.upstream import Upstream
 from fedikit.model.value import Line, Subdomain
 
 __all__ = [
+    "AfterRestore",
     "Application",
     "Ask",
+    "BackupIsYoung",
     "Bucket",
     "BucketWorks",
     "Cache",

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 from fedikit.errors import Mistake
 from fedikit.model.account import Account
 from fedikit.model.check import Check
+from fedikit.model.data import AfterRestore
 from fedikit.model.function import TypedFunction
 from fedikit.model.limits import Limits
 from fedikit.model.person import Chosen, Person
@@ -69,6 +70,10 @@ class Application(ABC, Generic[SettingsT]):
     def known_by(self, settings: SettingsT, context: Context) -> Mapping[str, DomainName]:
         """What other servers know its users by, and must never change, besides the domain of its first site."""
         return {}
+
+    def after_restore(self, settings: SettingsT, context: Context) -> Sequence[AfterRestore]:
+        """What makes anew what backups leave out, in the order in which it runs."""
+        return ()
 
     def accounts(self, context: Context) -> dict[str, Account]:
         """The initial user's account, by its name; none where there are no accounts."""

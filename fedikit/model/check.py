@@ -190,6 +190,21 @@ class BucketWorks(_Check):
         return f"what {self.host} puts into bucket {self.bucket} comes back{shown}"
 
 
+class BackupIsYoung(_Check):
+    """The newest backup of the application's data on the host is young enough.
+
+    Where there is none yet, it holds for as long: the first one may not have been due.
+    """
+
+    kind: Literal["backup-is-young"] = "backup-is-young"
+    host: HostName
+    max_age_hours: Annotated[int, Field(ge=1)]
+
+    @property
+    def name(self) -> str:
+        return f"the newest backup of {self.application} on {self.host} is at most {self.max_age_hours} hours old"
+
+
 Check = Annotated[
     DnsResolves
     | TlsIsValid
@@ -199,7 +214,8 @@ Check = Annotated[
     | PageShows
     | SignsIn
     | ShellCommandPrints
-    | BucketWorks,
+    | BucketWorks
+    | BackupIsYoung,
     Field(discriminator="kind"),
 ]
 

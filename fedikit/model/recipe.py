@@ -24,6 +24,7 @@ from fedikit.errors import Mistake
 from fedikit.model.application import Application, Context, Settings
 from fedikit.model.check import Check, HttpAnswers, NodeInfo, WebFinger
 from fedikit.model.configuration import initial_password
+from fedikit.model.data import AfterRestore
 from fedikit.model.item import SecretFormat, SecretRef
 from fedikit.model.permission import Permission
 from fedikit.model.person import Person
@@ -65,7 +66,7 @@ RequestT = TypeVar("RequestT", bound=Request)
 
 
 class Recipe:
-    """Writes down what an application needs; `requests`, `checks` and `mistakes` are what comes of it."""
+    """Writes down what an application needs; `requests`, `checks`, `restored` and `mistakes` are what comes of it."""
 
     def __init__(self, application: "WebApplication[Any]", settings: "WebSettings", context: Context) -> None:
         self.context = context
@@ -76,6 +77,7 @@ class Recipe:
         self.checks: list[Check] = []
         self.mistakes: list[Mistake] = []
         self.known_by: dict[str, str] = {}
+        self.restored: list[AfterRestore] = []
         self._application = application
         self._values: dict[str, Text] = dict(upstream_values(settings))
 
@@ -137,9 +139,12 @@ class Recipe:
         """A secret of its own. Its label must never change. `given`: somebody else makes it."""
         return SecretRef(name=f"{self._application.name}/{label}", format=form, permanent=permanent, given=given)
 
-    def volume(self, name: str, mount: str, *, owner: int = 0) -> Volume:
-        """A directory that bears data; `owner` is the number of its user inside of containers."""
-        return Volume(name=self._named(name), mount=mount, owner=owner)
+    def volume(self, name: str, mount: str, *, owner: int = 0, **options: Any) -> Volume:
+        """A directory that bears data; `owner` is the number of its user inside of containers.
+
+        Further options are those of `Volume`: what of it no backup holds.
+        """
+        return Volume(name=self._named(name), mount=mount, owner=owner, **options)
 
     # What it is told
 
@@ -230,6 +235,14 @@ class Recipe:
         run, check = (*command, "make", *arguments), (*command, "check", *arguments) if asked_first else ()
         container = where.name if where else None
         self._add(Task(name=name, container=container, run=run, check=check, stdin=stdin, **options))
+
+    def after_restore(self, where: Container, name: str, command: str, **options: Any) -> None:
+        """A command in a container, which makes anew what no backup holds, once a restore has put the data back.
+
+        Further options are those of `AfterRestore`.
+        """
+        run = tuple(shlex.split(command))
+        self.restored.append(AfterRestore(name=name, container=where.name, run=run, **options))
 
     # How it is reached, and how one sees that it works
 
@@ -334,6 +347,9 @@ class WebApplication(Application[SettingsT]):
 
     def known_by(self, settings: SettingsT, context: Context) -> Mapping[str, DomainName]:
         return self._recorded(settings, context).known_by
+
+    def after_restore(self, settings: SettingsT, context: Context) -> Sequence[AfterRestore]:
+        return self._recorded(settings, context).restored
 
     def mistakes(self, settings: SettingsT, context: Context) -> Sequence[Mistake]:
         return self._recorded(settings, context).mistakes

@@ -130,6 +130,10 @@ class Variables(Value):
     """One line each, as the software reads them; nothing is quoted."""
 
 
+InnerPath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$")]
+"""A path inside of something: letters, digits and . _ -, with no / first and no ..."""
+
+
 class Volume(Value):
     """A directory of the host that bears a container's data."""
 
@@ -139,6 +143,10 @@ class Volume(Value):
     """Where the container sees it."""
     owner: Annotated[int, Field(ge=0)] = 0
     """The number of the user, and of the group, that it belongs to, inside of the container."""
+    leave_out: tuple[InnerPath, ...] = ()
+    """Paths below it that no backup holds: what the software makes anew by itself."""
+    is_cache: bool = False
+    """All in it is made anew by itself: no backup holds it."""
 
 
 class MountedFile(Value):

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from fedikit.model.permission import Shown
 from fedikit.model.text import FactReference
-from fedikit.model.value import BucketName, DatabaseName, DomainName, Line, Port, Value
+from fedikit.model.value import BucketName, DatabaseName, DomainName, Line, ObjectKey, Port, Value
 
 LocalName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 
@@ -116,6 +116,8 @@ class ObjectBucket(Resource):
     """Web sites whose scripts may read them (CORS)."""
     max_gigabytes: Annotated[int, Field(ge=1)] | None = None
     """How much fits in."""
+    leave_out: tuple[ObjectKey, ...] = ()
+    """How the keys of objects begin that no backup holds: what the application can fetch or make anew."""
 
     @property
     def endpoint(self) -> FactReference:

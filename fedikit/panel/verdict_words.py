@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from fedikit.model.check import (
+    BackupIsYoung,
     BucketWorks,
     Check,
     DnsResolves,
@@ -145,6 +146,9 @@ def _words(result: CheckResult, text: Texts) -> tuple[str, str]:
         case BucketWorks(bucket=bucket):
             do = "Pictures and videos cannot be uploaded or shown until this is mended: ask your provider"
             return text("Media cannot be kept in {bucket}", bucket=bucket), text(do)
+        case BackupIsYoung(application=application):
+            do = "What would be lost with the machine cannot be brought back as it is now: ask your provider"
+            return text("{name} has no recent backup", name=spelt(application)), text(do)
         case ShellCommandPrints(host=host):
             return text("The command does not work on {host}", host=host), text("Ask your provider")
         case _:

@@ -1,5 +1,6 @@
 """The means: how a hosting provider makes each kind of request available. Pure, as the model is."""
 
+from fedikit.policies.backup import BackupPolicy
 from fedikit.policies.bucket import BucketPolicy, GaragePolicy, S3Policy
 from fedikit.policies.cache import CachePolicy
 from fedikit.policies.container import ContainerPolicy
@@ -11,7 +12,7 @@ from fedikit.policies.port import PortPolicy
 from fedikit.policies.web import WebPolicy
 
 __all__ = [
-    "BucketPolicy", "CachePolicy", "ContainerPolicy", "FirewallPolicy", "GaragePolicy", "ItemsPolicy",
-    "LoginShellPolicy", "MailPolicy", "MariaPolicy", "PortPolicy", "PostgresPolicy", "S3Policy", "ServicePolicy",
-    "WebPolicy",
+    "BackupPolicy", "BucketPolicy", "CachePolicy", "ContainerPolicy", "FirewallPolicy", "GaragePolicy",
+    "ItemsPolicy", "LoginShellPolicy", "MailPolicy", "MariaPolicy", "PortPolicy", "PostgresPolicy", "S3Policy",
+    "ServicePolicy", "WebPolicy",
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import re
 import shlex
 import stat
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 from fedikit.errors import SecretError
 
 _COMMAND_DEADLINE = 60
+_PRIVATE_KEY = re.compile(r"(-----)BEGIN OPENSSH PRIVATE KEY\1\n([A-Za-z0-9+/=]+\n)+\1END OPENSSH PRIVATE KEY\1")
 
 
 def read_text(what: str, reference: str, *, base: Path, hint: str) -> str:
@@ -32,10 +34,13 @@ def read_text(what: str, reference: str, *, base: Path, hint: str) -> str:
 
 
 def read_secret(name: str, reference: str, *, base: Path) -> str:
-    """A secret that somebody else made: one line."""
+    """A secret that somebody else made: one line, or the lines of a private key."""
     text = read_text(f"the secret {name}", reference, base=base, hint=f"put it there: {reference}").strip("\r\n")
-    if not text or not text.isprintable():
-        raise SecretError(f"the secret {name} ({reference}) is not one line of text", hint="put it there as one line")
+    if not text or not (text.isprintable() or _PRIVATE_KEY.fullmatch(text)):
+        raise SecretError(
+            f"the secret {name} ({reference}) is not one line of text, and no private key of OpenSSH's",
+            hint="put it there as one line, or as ssh-keygen wrote it",
+        )
     return text
 
 

@@ -7,6 +7,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from fedikit.model.check import (
+    BackupIsYoung,
     BucketWorks,
     Check,
     DnsResolves,
@@ -20,6 +21,7 @@ from fedikit.model.check import (
     at_port,
 )
 from fedikit.secrets import Vault
+from fedikit.verify.backup import is_young
 from fedikit.verify.bucket import put_and_read
 from fedikit.verify.means import Means, Shell
 from fedikit.verify.page import Page
@@ -80,6 +82,8 @@ def attempt(check: Check, means: Means) -> str:
             return _prints(check, means.shell)
         case BucketWorks():
             return put_and_read(check, means)
+        case BackupIsYoung():
+            return is_young(check, means.shell)
 
 
 def _resolves(check: DnsResolves, visitor: Visitor) -> str:

@@ -60,6 +60,7 @@ _WORDS = {
     "web-finger": "is not found by other servers",
     "shell-command-prints": "does not work in the shell",
     "bucket-works": "cannot keep its media",
+    "backup-is-young": "has no recent backup",
 }
 _RENEW = (
     "see why Caddy does not renew it: journalctl -u caddy; its name must lead to the host, ports 80 and 443 be open"

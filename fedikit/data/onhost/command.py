@@ -1,0 +1,161 @@
+"""Commands of the host, run to their end, or to their deadline, or until they no longer get on.
+
+Each has a clean environment, is the head of a process group of its own, and ends when this program does.
+"""
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import IO
+
+from .trouble import TAIL_CHARACTERS, Trouble
+
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL": "C.UTF-8",
+    "HOME": "/root",
+    "TZ": "UTC",
+}
+WITH_US = ("setpriv", "--pdeathsig=TERM", "--")
+"""What a command is started by, so that it is ended when this program is killed."""
+ENDING_SECONDS = 30
+_LOOK_SECONDS = 1.0
+_LONGEST_LINE = 1 << 20
+Hear = Callable[[str], bool]
+"""Is given each line of a command's output; whether that line says that the work gets on."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a command ended; of its output, whole lines that nobody heard, and the last of what it said beside."""
+
+    status: int
+    output: str
+    tail: str
+
+
+@dataclass
+class _Stream:
+    """A pipe that is read in lines."""
+
+    take: Callable[[str], None]
+    rest: bytes = b""
+
+    def feed(self, data: bytes) -> None:
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        for line in lines if data else [*lines, self.rest]:
+            self.take(line.decode(errors="replace"))
+        self.rest = self.rest[-_LONGEST_LINE:] if data else b""
+
+
+@dataclass
+class _Work:
+    """A running command and the patience with it."""
+
+    process: "subprocess.Popen[bytes]"
+    silence: float
+    output: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    moved: float = field(default_factory=time.monotonic)
+
+    def got_on(self) -> None:
+        self.moved = time.monotonic()
+
+    def say(self, line: str) -> None:
+        self.said = [*self.said, line][-60:]
+
+
+def start(words: Sequence[str], environment: Mapping[str, str] | None = None, **pipes: int | IO[bytes] | None
+          ) -> "subprocess.Popen[bytes]":  # fmt: skip
+    """A command that has been started; `pipes` are its stdin, stdout and stderr. Raises Trouble if there is none such."""
+    environment = {**ENVIRONMENT, **(environment or {})}
+    try:
+        return subprocess.Popen(
+            [*WITH_US, *words], env=environment, cwd="/", start_new_session=True, **pipes  # type: ignore[call-overload, no-any-return]
+        )  # fmt: skip
+    except FileNotFoundError as error:
+        raise Trouble(f"`{words[0]}` cannot be started: setpriv is not there", hint="apt install util-linux") from error
+
+
+def run(
+    words: Sequence[str],
+    *,
+    seconds: float,
+    environment: Mapping[str, str] | None = None,
+    hear: Hear | None = None,
+    silence: float = 0,
+) -> Finished:
+    """How a command ended.
+
+    `seconds` is its deadline; `silence`, if given, for how long it may say nothing that gets on. Raises Trouble when
+    one of them is over, having ended the command and all that it started.
+    """
+    process = start(words, environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    work = _Work(process, silence)
+
+    def listen(line: str) -> None:
+        if hear is None:
+            work.output.append(line)
+        elif hear(line):
+            work.got_on()
+
+    try:
+        _follow(work, listen, words, time.monotonic() + seconds)
+    except BaseException:
+        end(process)
+        raise
+    finally:
+        for stream in (process.stdout, process.stderr):
+            if stream:
+                stream.close()
+    return Finished(process.returncode, "\n".join(work.output), "\n".join(work.said)[-TAIL_CHARACTERS:])
+
+
+def _follow(work: _Work, listen: Callable[[str], None], words: Sequence[str], deadline: float) -> None:
+    process = work.process
+    with selectors.DefaultSelector() as selector:
+        for pipe, take in ((process.stdout, listen), (process.stderr, work.say)):
+            assert pipe
+            selector.register(pipe, selectors.EVENT_READ, _Stream(take))
+        while selector.get_map():
+            for key, _ in selector.select(_LOOK_SECONDS):
+                data = os.read(key.fd, 1 << 16)
+                key.data.feed(data)
+                if not data:
+                    selector.unregister(key.fileobj)
+            _lose_patience(work, words, deadline)
+    while process.poll() is None:
+        _lose_patience(work, words, deadline)
+        time.sleep(0.02)
+
+
+def _lose_patience(work: _Work, words: Sequence[str], deadline: float) -> None:
+    now, tail = time.monotonic(), "\n".join(work.said)
+    if now > deadline:
+        raise Trouble(f"`{named(words)}` did not end in its time, and was ended", tail=tail)
+    if work.silence and now - work.moved > work.silence:
+        minutes = max(1, round(work.silence / 60))
+        raise Trouble(f"`{named(words)}` did not get on for {minutes} minutes, and was ended", tail=tail)
+
+
+def named(words: Sequence[str]) -> str:
+    """A command as it is told of: its program and the first word that is no option."""
+    plain = [word for word in words[1:] if not word.startswith("-")]
+    return " ".join([words[0].rpartition("/")[2], *plain[:1]])
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """Asks a command and all that it started to end, and makes it after a while."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, sign)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(ENDING_SECONDS)
+            break
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
