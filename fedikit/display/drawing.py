@@ -17,6 +17,7 @@ NOTEBOOK_WIDTH = 112
 DRAWN_BY = {
     "Diagnosis": "findings",
     "DnsPlan": "findings",
+    "Export": "export",
     "NamesFound": "findings",
     "Plan": "plans",
     "Renaming": "renaming",

@@ -1,4 +1,4 @@
-"""A program that runs on a host as long as its output is read: sent to the host's Python, as the agent is, and kept by none.
+"""A program that runs on a host as long as its output is read: sent to its Python as the agent is, and kept nowhere.
 
 For what is too much for an agent's messages. OpenSSH carries it, told as `remote.openssh` tells it; what the program
 writes comes as it is, and how it ended is told apart from that the connection did.

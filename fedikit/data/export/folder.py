@@ -7,8 +7,9 @@ end MANIFEST.json stands for all. So what was cut off goes on, and no other fold
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 from pydantic import ValidationError
@@ -94,10 +95,10 @@ class Folder:
     def is_whole(self) -> bool:
         return (self.path / WHOLE).exists()
 
-    def note(self, part: ExportedPart | None = None, **files: ExportedFile) -> None:
+    def note(self, part: ExportedPart | None = None, files: Mapping[str, ExportedFile] = MappingProxyType({})) -> None:
         """Writes down what is there now."""
         parts = self.manifest.parts + ((part,) if part else ())
-        update = {"parts": parts, "files": self.manifest.files | files}
+        update = {"parts": parts, "files": {**self.manifest.files, **files}}
         self.manifest = self.manifest.model_copy(update=update)
         self._write(DRAFT)
 
@@ -108,10 +109,13 @@ class Folder:
             make_private(folder)
         with new_file(path) as file:
             file.write(text.encode())
-        self.note(**{name: file.figures})
+        self.note(files={name: file.figures})
 
     def end(self, ended: str) -> None:
         """All is there."""
+        told = {part.file: part.sha256 for part in self.manifest.parts}
+        told |= {name: file.sha256 for name, file in self.manifest.files.items()}
+        self.write("export.sha256", "".join(checksum_line(digest, name) for name, digest in told.items()))
         self.manifest = self.manifest.model_copy(update={"ended": ended})
         self._write(WHOLE)
         (self.path / DRAFT).unlink()
@@ -119,6 +123,12 @@ class Folder:
     def _write(self, name: str) -> None:
         with new_file(self.path / name) as file:
             file.write(f"{self.manifest.model_dump_json(indent=1)}\n".encode())
+
+
+def checksum_line(digest: str, name: str) -> str:
+    """A line as sha256sum reads it."""
+    escaped = name.replace("\\", "\\\\")
+    return f"{chr(92) if escaped != name else ''}{digest}  {escaped}\n"
 
 
 def make_private(path: Path) -> None:
@@ -151,4 +161,6 @@ def _read(path: Path, wanted: Manifest) -> Manifest:
 
 
 def _strange(path: Path) -> FedikitError:
-    return FedikitError(f"{path} holds something else than this export", hint="name a folder that is empty, or not there")
+    return FedikitError(
+        f"{path} holds something else than this export", hint="name a folder that is empty, or not there"
+    )

@@ -24,7 +24,7 @@ class Measured(Message):
 class Figures(Message):
     """What the program counted of a part: rows by table, files, objects."""
 
-    counts: Annotated[dict[ShortLine, Count], Field(max_length=MOST_TABLES)] = {}
+    counts: Annotated[dict[ShortLine, Count], Field(max_length=MOST_TABLES)] = Field(default_factory=dict)
     version: ShortLine = ""
     changed: Count = 0
     """Files that got shorter while they were read."""

@@ -3,9 +3,11 @@
 objects-NAME/            each object by its key
 objects-NAME.numbered/   those whose key is no path on a disk, by a number
 objects-NAME.jsonl       one line an object, written when it is there: key, file, size, ETag, headers, SHA-256
+objects-NAME.sha256      for sha256sum
 objects-NAME.lists/      files with the same headers: their names, and the options by which rclone sends them so
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -13,7 +15,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fedikit.data.export.folder import Writer, make_private, new_file, open_private, settle, told_in_words
+from fedikit.data.export.folder import (
+    Writer,
+    checksum_line,
+    make_private,
+    new_file,
+    open_private,
+    settle,
+    told_in_words,
+)
 from fedikit.data.export.messages import Figures, ObjectTold, understood
 from fedikit.data.export.stream import Frame
 from fedikit.errors import AgentFailed, visible
@@ -33,6 +43,7 @@ class Objects:
         self._plain, self._numbered = f"objects-{name}", f"objects-{name}.numbered"
         self._whole = folder / f"objects-{name}.jsonl"
         self._draft = folder / f"objects-{name}.jsonl.part"
+        self._sums = folder / f"objects-{name}.sha256"
         self._lists = folder / f"objects-{name}.lists"
         self.count = self._bytes = self._numbers = 0
         self.last_key = ""
@@ -61,16 +72,17 @@ class Objects:
         if not self._draft.is_file():
             return
         whole = 0
-        for line in self._draft.open("rb"):
-            if not line.endswith(b"\n") or not self._is_there(told := json.loads(line)):
-                break
-            whole += len(line)
-            self._note(told)
+        with self._draft.open("rb") as lines:
+            for line in lines:
+                if not line.endswith(b"\n") or not self._is_there(told := json.loads(line)):
+                    break
+                whole += len(line)
+                self._note(told)
         os.truncate(self._draft, whole)
 
     def _is_there(self, told: dict[str, Any]) -> bool:
         file = self._folder / told["file"]
-        return file.is_file() and file.stat().st_size == told["size"]
+        return file.is_file() and file.stat().st_size == int(told["size"])
 
     def _note(self, told: dict[str, Any]) -> None:
         self.count += 1
@@ -108,18 +120,19 @@ class Objects:
         return f"{self._numbered}/{self._numbers + 1:06}"
 
     def _end(self) -> ExportedFile:
-        """The list is whole: it gets its name, and the lists of those alike are made."""
+        """The list is whole: it gets its name, and what is made of it is there."""
         groups: dict[str, list[str]] = {}
-        with new_file(self._whole) as file:
-            if self._draft.exists():
-                for line in self._draft.open("rb"):
-                    told = json.loads(line)
-                    if told["file"].startswith(f"{self._plain}/"):
-                        groups.setdefault(_options(told), []).append(told["key"])
-                    file.write(line)
+        digest = hashlib.sha256()
+        with self._draft.open("rb") as lines, new_file(self._sums) as sums:
+            for line in lines:
+                digest.update(line)
+                told = json.loads(line)
+                sums.write(checksum_line(told["sha256"], told["file"]).encode())
+                if told["file"].startswith(f"{self._plain}/"):
+                    groups.setdefault(_options(told), []).append(told["key"])
         self._write_lists(groups)
-        self._draft.unlink(missing_ok=True)
-        return file.figures
+        os.replace(self._draft, self._whole)
+        return ExportedFile(bytes=self._whole.stat().st_size, sha256=digest.hexdigest())
 
     def _write_lists(self, groups: dict[str, list[str]]) -> None:
         shutil.rmtree(self._lists, ignore_errors=True)

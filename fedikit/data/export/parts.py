@@ -53,7 +53,14 @@ def _exported(part: Part, figures: Figures, file: ExportedFile, bytes_: int, **u
     taken = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     told = {"counts": figures.counts, "version": figures.version, "changed": figures.changed} | update
     return ExportedPart.model_validate(
-        {"id": part.id, "kind": part.kind, "file": file_of(part), "bytes": bytes_, "sha256": file.sha256, "taken": taken}
+        {
+            "id": part.id,
+            "kind": part.kind,
+            "file": file_of(part),
+            "bytes": bytes_,
+            "sha256": file.sha256,
+            "taken": taken,
+        }
         | told
     )
 
@@ -81,5 +88,7 @@ def _bounded(host: str, frames: Iterator[Frame], most: int, hear: Hear) -> Itera
         else:
             besides += len(payload) + LEAST_BYTES
         if max(done, besides) > most:
-            raise AgentFailed(host, f"sends more than {most >> 20} MiB of a part, twice what it had told", hint=MISTRUST)
+            raise AgentFailed(
+                host, f"sends more than {most >> 20} MiB of a part, twice what it had told", hint=MISTRUST
+            )
         yield letter, payload

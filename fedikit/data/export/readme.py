@@ -80,8 +80,8 @@ def _missing(wanted: Wanted, manifest: Manifest) -> Iterator[str]:
 def _preparation(wanted: Wanted) -> Iterator[str]:
     yield "## Before"
     yield ""
-    yield "A machine with Debian 13, or another system with the same or later versions. All commands are for root, in bash,"
-    yield "in this folder. What came over is whole if this says nothing:"
+    yield "A machine with Debian 13, or another system with the same or later versions. All commands are for root, in"
+    yield "bash, in this folder. What came over is whole if this says nothing:"
     yield ""
     yield from _commands("sha256sum --check --quiet *.sha256")
     if packages := sorted({PACKAGES[part.kind] for part in wanted.parts if part.kind in PACKAGES}):
@@ -127,7 +127,7 @@ def _mariadb(part: Part, wanted: Wanted) -> Iterator[str]:
     yield "The database, its user, and what is in it. The rows of each table are in `MANIFEST.json`, to compare."
     yield ""
     yield from _commands(
-        f"password=$(sed \"s/[\\\\\\\\']/\\\\\\\\&/g\" {_secret(part.password)})",
+        f'password=$(sed "s/[\\\\\\\\\']/\\\\\\\\&/g" {_secret(part.password)})',
         "mariadb <<END",
         f"CREATE DATABASE \\`{part.name}\\` CHARACTER SET utf8mb4;",
         f"CREATE USER '{part.user}'@'localhost' IDENTIFIED BY '$password';",
@@ -142,8 +142,8 @@ def _bucket(part: Part, wanted: Wanted) -> Iterator[str]:
     objects = f"objects-{part.name}"
     yield f"## The bucket {part.name}"
     yield ""
-    yield f"`{objects}/` holds the objects by their keys; the lists in `{objects}.lists/` name those that are sent with the"
-    yield "same headers. Make a bucket at any provider of S3, or in Garage, and say where it is:"
+    yield f"`{objects}/` holds the objects by their keys; the lists in `{objects}.lists/` name those that are sent with"
+    yield "the same headers. Make a bucket at any provider of S3, or in Garage, and say where it is:"
     yield ""
     yield "```text"
     yield "export S3_ENDPOINT=https://… S3_REGION=… S3_KEY_ID=… S3_KEY_SECRET=… S3_BUCKET=…"
@@ -160,8 +160,8 @@ def _bucket(part: Part, wanted: Wanted) -> Iterator[str]:
         "done",
         f'rclone check --size-only --one-way {objects} "new:$S3_BUCKET"',
     )
-    yield f"Objects whose key is no path are in `{objects}.numbered/`, if there are any, by the number that `{file_of(part)}`"
-    yield "names as their `file`: put each under its `key`, by curl's `--aws-sigv4` or any client of S3."
+    yield f"Objects whose key is no path are in `{objects}.numbered/`, if there are any, by the number that"
+    yield f"`{file_of(part)}` names as their `file`: put each under its `key`, by curl's `--aws-sigv4` or any client of S3."
     yield ""
 
 
@@ -212,4 +212,3 @@ def _after(wanted: Wanted) -> Iterator[str]:
 
 def _secret(secret: SecretRef) -> str:
     return f"secrets/{secret.name}"
-

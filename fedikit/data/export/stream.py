@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
+from pathlib import PurePosixPath
 from typing import Any
 
 from fedikit.data.export.messages import TroubleTold, understood
@@ -20,9 +21,10 @@ PROGRAM = b"""\
 import json,os,sys
 z=r.read(int(r.readline()));f=os.memfd_create("fedikit");os.write(f,z)
 sys.path.insert(0,"/proc/self/fd/%d"%f)
-from fedikit_export.main import main
+from fedikit.data.export.onhost.main import main
 os._exit(main(json.loads(r.read(int(r.readline())))))
 """
+SIGNATURE = "fedikit/agent/signature.py"
 MARK = b"\nfedikit export\n"
 MOST_BEFORE = 64 * 1024
 MOST_BYTES = 1 << 20
@@ -35,14 +37,16 @@ Frame = tuple[str, bytes]
 
 @cache
 def archive() -> bytes:
-    """The program as a zip archive."""
-    sources = {path.name: path.read_bytes() for path in files("fedikit.data.export.onhost").iterdir()
-               if path.name.endswith(".py")}  # fmt: skip
-    sources["signature.py"] = files("fedikit.agent").joinpath("signature.py").read_bytes()
+    """The program as a zip archive: its own modules and the agent's signature, in packages with nothing else in them."""
+    own = (path for path in files("fedikit.data.export.onhost").iterdir() if path.name.endswith(".py"))
+    sources = {f"fedikit/data/export/onhost/{path.name}": path.read_bytes() for path in own}
+    sources[SIGNATURE] = files("fedikit.agent").joinpath("signature.py").read_bytes()
+    sources |= {f"{parent}/__init__.py": b"" for path in list(sources) for parent in list(PurePosixPath(path).parents)[:-1]
+                if f"{parent}/__init__.py" not in sources}  # fmt: skip
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as contents:
         for name, source in sorted(sources.items()):
-            contents.writestr(zipfile.ZipInfo(f"fedikit_export/{name}"), source, zipfile.ZIP_DEFLATED)
+            contents.writestr(zipfile.ZipInfo(name), source, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 

@@ -44,9 +44,7 @@ def wanted_of(deployment: Deployment, applications: Sequence[str]) -> list[Wante
     found = list(_all(deployment))
     known = sorted({one.application for one in found})
     if unknown := [name for name in applications if name not in known]:
-        mistakes = [
-            Mistake("--application", f"{name} has no data here{did_you_mean(name, known)}") for name in unknown
-        ]
+        mistakes = [Mistake("--application", f"{name} has no data here{did_you_mean(name, known)}") for name in unknown]
         raise ConfigurationError(deployment.name, mistakes, hint=f"these have: {', '.join(known) or 'none'}")
     if not found:
         raise ConfigurationError(deployment.name, [Mistake("applications", "none is enabled that has data of its own")])

@@ -28,7 +28,7 @@ def clean(further: Mapping[str, str]) -> dict[str, str]:
 def running(
     command: Sequence[str], environment: Mapping[str, str], *, files: Sequence[int] = (), talks: bool = False
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A tool whose output is read as long as this is entered; Trouble unless it ends well. `talks`: it is written to."""
+    """A tool, while its output is read; Trouble unless it ends well. `talks`: it is written to."""
     with tempfile.TemporaryFile() as words:
         try:
             process = subprocess.Popen(

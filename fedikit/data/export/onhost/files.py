@@ -55,8 +55,11 @@ class Part:
             inside = os.path.relpath(path, self._root)
             if inside == ".":
                 yield Found(".", folder, ".", os.stat(folder))
-            folders[:] = [name for name in sorted(folders) if os.path.normpath(f"{inside}/{name}") not in self._left_out]
-            for name in sorted([*folders, *files]):
+            found = sorted([*folders, *files])
+            folders[:] = [
+                name for name in sorted(folders) if os.path.normpath(f"{inside}/{name}") not in self._left_out
+            ]
+            for name in found:
                 try:
                     status = os.stat(name, dir_fd=folder, follow_symlinks=False)
                 except FileNotFoundError:

@@ -13,7 +13,9 @@ from .wire import Wire
 
 TRAILER = b"-- Dump completed"
 GZIP = 31
-SIZE = "SELECT coalesce(sum(data_length + index_length), 0) FROM information_schema.tables WHERE table_schema = database()"
+SIZE = (
+    "SELECT coalesce(sum(data_length + index_length), 0) FROM information_schema.tables WHERE table_schema = database()"
+)
 _INSERT = re.compile(rb"INSERT INTO `((?:[^`]|``)+)` VALUES")
 _OPTIONS = ("--single-transaction", "--quick", "--routines", "--triggers", "--events", "--hex-blob")
 

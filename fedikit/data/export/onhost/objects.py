@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, unquote_plus, urlencode, urlsplit
 from xml.etree import ElementTree
 
-from .signature import Access, signed_headers
+from fedikit.agent.signature import Access, signed_headers
+
 from .trouble import Trouble
 from .wire import PIECE, Wire
 

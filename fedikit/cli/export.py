@@ -1,0 +1,29 @@
+"""The verb that takes applications along."""
+
+from pathlib import Path
+
+import click
+
+from fedikit.cli.options import deployment_of, options
+from fedikit.cli.output import finish, listening, present
+
+
+@click.command()
+@options("configuration", "environment")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="The folder to write to: empty, or not there yet."
+)
+@click.option("--application", multiple=True, metavar="NAME", help="Only this one; may be given again.")
+@options("json")
+def export(configuration: str | None, environment: str, out: Path, application: tuple[str, ...], as_json: bool) -> None:
+    """Write all data of applications to a folder, with a README that restores it without fedikit.
+
+    Services go on meanwhile. What was cut off goes on by the same command.
+    """
+    from fedikit.data.export import export_data
+
+    deployment = deployment_of(environment, configuration)
+    with listening() as tell:
+        result = export_data(deployment, out, applications=application, tell=tell)
+    present(result, as_json=as_json)
+    finish(result.succeeded)
