@@ -81,8 +81,8 @@ class Objects:
         os.truncate(self._draft, whole)
 
     def _is_there(self, told: dict[str, Any]) -> bool:
-        file = self._folder / told["file"]
-        return file.is_file() and file.stat().st_size == int(told["size"])
+        file: Path = self._folder / told["file"]
+        return file.is_file() and file.stat().st_size == told["size"]
 
     def _note(self, told: dict[str, Any]) -> None:
         self.count += 1
@@ -112,7 +112,7 @@ class Objects:
         if is_path(key):
             path = self._folder / self._plain / key
             steps = [step for step in reversed(path.parents) if step.is_relative_to(self._folder / self._plain)]
-            if not path.is_dir() and not any(step.is_file() for step in steps):
+            if not path.is_dir() and not any(step.is_file() or step.is_symlink() for step in steps):
                 for step in steps:
                     make_private(step)
                 return f"{self._plain}/{key}"

@@ -37,12 +37,13 @@ Frame = tuple[str, bytes]
 
 @cache
 def archive() -> bytes:
-    """The program as a zip archive: its own modules and the agent's signature, in packages with nothing else in them."""
+    """The program as a zip archive: its modules and the agent's signature, in packages with nothing else in them."""
     own = (path for path in files("fedikit.data.export.onhost").iterdir() if path.name.endswith(".py"))
     sources = {f"fedikit/data/export/onhost/{path.name}": path.read_bytes() for path in own}
     sources[SIGNATURE] = files("fedikit.agent").joinpath("signature.py").read_bytes()
-    sources |= {f"{parent}/__init__.py": b"" for path in list(sources) for parent in list(PurePosixPath(path).parents)[:-1]
-                if f"{parent}/__init__.py" not in sources}  # fmt: skip
+    for path in list(sources):
+        for parent in list(PurePosixPath(path).parents)[:-1]:
+            sources.setdefault(f"{parent}/__init__.py", b"")
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as contents:
         for name, source in sorted(sources.items()):
@@ -59,7 +60,12 @@ def frames_from(host: str, connection: Connection, request: dict[str, Any]) -> I
     told = json.dumps(request).encode()
     given = b"%d\n%s%d\n%s" % (len(archive()), archive(), len(told), told)
     with run_program(host, connection, PROGRAM, given) as running:
-        yield _frames(host, running, max(LEAST_SECONDS, connection.patience))
+        yield _frames(host, running, _patience(connection))
+
+
+def _patience(connection: Connection) -> float:
+    """How many seconds a host may be silent; it says every five that it is at work."""
+    return max(LEAST_SECONDS, connection.patience)
 
 
 def _frames(host: str, running: Running, seconds: float) -> Iterator[Frame]:
