@@ -26,6 +26,7 @@ WITH_US = ("setpriv", "--pdeathsig=TERM", "--")
 ENDING_SECONDS = 30
 _LOOK_SECONDS = 1.0
 _LONGEST_LINE = 1 << 20
+Pipe = int | IO[bytes] | None
 Hear = Callable[[str], bool]
 """Is given each line of a command's output; whether that line says that the work gets on."""
 
@@ -48,7 +49,7 @@ class _Stream:
 
     def feed(self, data: bytes) -> None:
         *lines, self.rest = (self.rest + data).split(b"\n")
-        for line in lines if data else [*lines, self.rest]:
+        for line in lines if data or not self.rest else [*lines, self.rest]:
             self.take(line.decode(errors="replace"))
         self.rest = self.rest[-_LONGEST_LINE:] if data else b""
 
@@ -70,16 +71,19 @@ class _Work:
         self.said = [*self.said, line][-60:]
 
 
-def start(words: Sequence[str], environment: Mapping[str, str] | None = None, **pipes: int | IO[bytes] | None
-          ) -> "subprocess.Popen[bytes]":  # fmt: skip
-    """A command that has been started; `pipes` are its stdin, stdout and stderr. Raises Trouble if there is none such."""
-    environment = {**ENVIRONMENT, **(environment or {})}
-    try:
-        return subprocess.Popen(
-            [*WITH_US, *words], env=environment, cwd="/", start_new_session=True, **pipes  # type: ignore[call-overload, no-any-return]
-        )  # fmt: skip
-    except FileNotFoundError as error:
-        raise Trouble(f"`{words[0]}` cannot be started: setpriv is not there", hint="apt install util-linux") from error
+def start(
+    words: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    *,
+    stdin: Pipe = subprocess.DEVNULL,
+    stdout: Pipe = None,
+    stderr: Pipe = None,
+) -> "subprocess.Popen[bytes]":
+    """A command that has been started; one that is not there ends with status 127."""
+    everything = {**ENVIRONMENT, **(environment or {})}
+    return subprocess.Popen(
+        [*WITH_US, *words], env=everything, cwd="/", start_new_session=True, stdin=stdin, stdout=stdout, stderr=stderr
+    )
 
 
 def run(
@@ -95,7 +99,7 @@ def run(
     `seconds` is its deadline; `silence`, if given, for how long it may say nothing that gets on. Raises Trouble when
     one of them is over, having ended the command and all that it started.
     """
-    process = start(words, environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = start(words, environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     work = _Work(process, silence)
 
     def listen(line: str) -> None:

@@ -32,7 +32,7 @@ class Places:
         return self.root / "etc/systemd/system"
 
     def claim_state(self) -> Path:
-        """Makes the state's folder, for nobody else; raises Trouble if somebody else could write there, or a link does."""
+        """Makes the state's folder, for nobody else; raises Trouble if others could write there, or it is a link."""
         for folder in (self.state.parent, self.state):
             folder.mkdir(mode=0o700, exist_ok=True)
             found = folder.lstat()

@@ -1,5 +1,7 @@
 """What goes wrong, in words for people."""
 
+from traceback import format_exception
+
 TAIL_CHARACTERS = 4000
 
 
@@ -17,6 +19,16 @@ class Trouble(Exception):
         self.hint = hint
         self.tail = tail[-TAIL_CHARACTERS:]
         self.part = part
+
+
+def trouble_from(error: Exception) -> Trouble:
+    """The error in words: trouble as it is, what the operating system refused, or a fault of the program's own."""
+    if isinstance(error, Trouble):
+        return error
+    if isinstance(error, OSError):
+        hint = "see the host's disks, and run it again"
+        return Trouble(": ".join(filter(None, (error.filename, error.strerror or str(error)))), hint=hint)
+    return Trouble(f"the program failed: {type(error).__name__}: {error}", tail="".join(format_exception(error)))
 
 
 class Absent(Trouble):

@@ -1,0 +1,95 @@
+"""A backup: each part, one after the other, then the manifest, which makes it one."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from .journal import read_journal
+from .keeping import let_go
+from .manifest import Manifest
+from .moments import new_identity, now
+from .part import Record, in_order
+from .trouble import Absent, Trouble, trouble_from
+from .work import Work
+
+
+def back_up(work: Work, reason: str) -> dict[str, Any]:
+    """Backs up all parts, lets go what need not be kept, and writes down how it ended; the result."""
+    identity, started = new_identity(), time.monotonic()
+    try:
+        _require_no_restore(work)
+        work.repository.initialise()
+        manifest = make_backup(work, reason=reason, identity=identity)
+        work.result.backed_up(manifest, time.monotonic() - started)
+    except Exception as error:
+        trouble = trouble_from(error)
+        work.result.failed(identity, trouble, work.telling.clean(trouble.message))
+        raise trouble from error
+    with work.telling.step("keep"):
+        let_go(work)
+    return work.result.values
+
+
+def make_backup(work: Work, *, reason: str, identity: str, present: bool = False) -> Manifest:
+    """A backup of all parts; or, if `present` is all that is asked for, of those that are there.
+
+    There is none unless every part succeeds.
+    """
+    started = now()
+    last = _last_counts(work) if not present else {}
+    records = {}
+    for spec in in_order(work.settings.parts):
+        record = _part(work, spec["id"], [f"part={spec['id']}", f"run={identity}"], present=present)
+        if record is None:
+            continue
+        _require_no_loss(spec, record, last.get(spec["id"], {}))
+        records[spec["id"]] = record
+    expected = [part for part in work.settings.expected if part in records or not present]
+    if set(expected) != records.keys():
+        raise Trouble(f"not all parts were backed up: {', '.join(sorted(set(expected) - records.keys()))}")
+    kinds = {spec["id"]: spec["kind"] for spec in work.settings.parts}
+    parts = [{"id": part, "kind": kinds[part], **records[part]} for part in records]
+    manifest = Manifest(
+        id=identity, deployment=work.settings.deployment, application=work.settings.application,
+        host=work.settings.host, reason=reason, started=started, ended=now(), expected=expected,
+        images=work.settings.images, parts=parts,
+    )  # fmt: skip
+    work.manifests.write(manifest)
+    return manifest
+
+
+def _part(work: Work, identity: str, tags: list[str], *, present: bool) -> dict[str, Any] | None:
+    """The record of one part, with the seconds that it took; none if it is absent and may be."""
+    started = time.monotonic()
+    try:
+        with work.telling.step(identity) as told:
+            record = work.part(identity).back_up(work.repository, tags)
+            told["bytes"] = record["bytes"]
+    except Absent:
+        if present:
+            return None
+        raise
+    except Trouble as trouble:
+        trouble.part = identity
+        raise
+    return {**record, "seconds": round(time.monotonic() - started, 3)}
+
+
+def _last_counts(work: Work) -> dict[str, Mapping[str, int]]:
+    """What each part held in the newest backup."""
+    manifests = list(work.manifests.all().values())
+    return {part["id"]: part["counts"] for part in manifests[0].parts} if manifests else {}
+
+
+def _require_no_loss(spec: Mapping[str, Any], record: Record | dict[str, Any], last: Mapping[str, int]) -> None:
+    """A volume that suddenly holds nothing is no volume, but the place of one that is not mounted."""
+    if spec["kind"] == "volume" and record["counts"]["files"] == 0 < last.get("files", 0):
+        words = f"{spec['path']} is empty, and had {last['files']:,} files in the last backup"
+        raise Trouble(words, hint="is its disk mounted?", part=spec["id"])
+
+
+def _require_no_restore(work: Work) -> None:
+    journal = read_journal(work.state)
+    if journal:
+        hint = "end it first: run the restore of that backup again"
+        raise Trouble(f"a restore of the backup {journal.backup} was cut off: what is there is half of it", hint=hint)

@@ -1,0 +1,38 @@
+"""What is kept of earlier backups, and what is let go."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from .manifest import TAG, Manifest
+from .moments import moment_of
+from .work import Work
+
+WAY_BACK = timedelta(days=7)
+"""For how long what was there before a restore is kept in any case."""
+YOUNG = timedelta(days=1)
+"""What another host put there may be part of a backup that is still being made, for so long."""
+
+
+def let_go(work: Work) -> None:
+    """Forgets backups that the rules do not keep, and what failed ones left; then removes what nobody needs."""
+    manifests = work.manifests.all()
+    kept_ids = set(work.repository.kept_by(work.settings.keep, TAG))
+    kept = {snapshot for snapshot, one in manifests.items() if snapshot in kept_ids or _is_a_way_back(one)}
+    if not kept:
+        return
+    needed = kept | {snapshot for one in kept for snapshot in manifests[one].snapshots}
+    gone = [one["id"] for one in work.repository.snapshots() if one["id"] not in needed and _may_go(one, work)]
+    if gone:
+        work.repository.forget(gone)
+        work.repository.prune()
+
+
+def _is_a_way_back(manifest: Manifest) -> bool:
+    return manifest.reason == "restore" and datetime.now(UTC) - moment_of(manifest.ended) < WAY_BACK
+
+
+def _may_go(snapshot: dict[str, Any], work: Work) -> bool:
+    """Whether it is a snapshot of ours, and nobody is at work on it: this host holds its own lock."""
+    is_ours = any(tag.startswith("run=") for tag in snapshot.get("tags") or ())
+    made = datetime.fromisoformat(snapshot["time"])
+    return is_ours and (snapshot["hostname"] == work.settings.host or datetime.now(UTC) - made > YOUNG)

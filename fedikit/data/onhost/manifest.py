@@ -1,0 +1,132 @@
+"""Manifests: the one record of each backup, in the repository, written last. Without it there is no backup."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from .moments import IDENTITY, asked_moment, is_future, moment_of
+from .part import Record, summary
+from .places import remove_whole, write_whole
+from .repository import Repository
+from .trouble import Trouble
+
+FORMAT = 1
+TAG = "manifest"
+FILE = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A backup: its parts by their ids, what was expected, counts and versions. Moments are in UTC."""
+
+    id: str
+    deployment: str
+    application: str
+    host: str
+    reason: str
+    started: str
+    ended: str
+    expected: list[str]
+    images: Mapping[str, str]
+    parts: list[dict[str, Any]]
+
+    @property
+    def snapshots(self) -> set[str]:
+        """The ids of all snapshots that it names."""
+        return {snapshot for part in self.parts for snapshot in part["snapshots"].values()}
+
+    def of_part(self, part: str) -> Record | None:
+        """The record of a part, if it is in this backup."""
+        found = next((one for one in self.parts if one["id"] == part), None)
+        return cast(Record, {name: found[name] for name in Record.__annotations__}) if found else None
+
+    @property
+    def bytes(self) -> int:
+        return sum(part["bytes"] for part in self.parts)
+
+    def told(self) -> dict[str, Any]:
+        """All of it, with sums instead of a count for each table."""
+        parts = [{**part, "counts": summary(part["counts"])} for part in self.parts]
+        return {"format": FORMAT, **asdict(self), "parts": parts}
+
+
+def read_manifest(text: str, snapshot: str) -> Manifest:
+    """A manifest as it was written; raises Trouble if it is none."""
+    try:
+        raw = json.loads(text)
+        if raw.pop("format") != FORMAT:
+            raise Trouble(f"the manifest {snapshot[:8]} was written by a newer fedikit", hint="upgrade fedikit")
+        manifest = Manifest(**raw)
+        if not IDENTITY.fullmatch(manifest.id) or {part["id"] for part in manifest.parts} != set(manifest.expected):
+            raise ValueError("its parts are not those that were expected")
+        moment_of(manifest.started), moment_of(manifest.ended)
+        for part in manifest.parts:
+            assert manifest.of_part(part["id"])
+    except (ValueError, TypeError, KeyError, AttributeError, AssertionError) as error:
+        hint = "see `restic snapshots` there; forget that snapshot if it is no backup"
+        raise Trouble(f"the manifest {snapshot[:8]} in the repository cannot be read: {error}", hint=hint) from error
+    return manifest
+
+
+class Manifests:
+    """The manifests of a repository; each is read once by whoever holds the lock, and remembered in the state."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._folder = repository.state / "manifests"
+        self.may_remember = False
+
+    def write(self, manifest: Manifest) -> None:
+        """Puts a manifest into the repository: from now on there is this backup."""
+        text = json.dumps({"format": FORMAT, **asdict(manifest)}, ensure_ascii=False)
+        draft = self._repository.state / FILE
+        write_whole(draft, text)
+        tags = [TAG, f"run={manifest.id}", f"reason={manifest.reason}"]
+        size = len(text.encode())
+        made = self._repository.snapshot_command(["cat", str(draft)], FILE, tags, size)
+        self._remember(made.id, text)
+        remove_whole(draft)
+
+    def all(self) -> dict[str, Manifest]:
+        """All manifests by their snapshots, the newest first."""
+        snapshots = [snapshot["id"] for snapshot in self._repository.snapshots([TAG])]
+        if self.may_remember:
+            self._clear(snapshots)
+        found = {snapshot: self._read(snapshot) for snapshot in snapshots}
+        return dict(sorted(found.items(), key=lambda item: (item[1].ended, item[1].id), reverse=True))
+
+    def _read(self, snapshot: str) -> Manifest:
+        remembered = self._folder / f"{snapshot}.json"
+        if remembered.exists():
+            return read_manifest(remembered.read_text(encoding="utf-8"), snapshot)
+        text = self._repository.read(snapshot, f"/{FILE}")
+        manifest = read_manifest(text, snapshot)
+        self._remember(snapshot, text)
+        return manifest
+
+    def _clear(self, snapshots: list[str]) -> None:
+        for file in self._folder.glob("*.json"):
+            if file.stem not in snapshots:
+                file.unlink()
+
+    def _remember(self, snapshot: str, text: str) -> None:
+        if not self.may_remember:
+            return
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        write_whole(Path(self._folder / f"{snapshot}.json"), text)
+
+
+def chosen(manifests: list[Manifest], at: str) -> Manifest:
+    """The backup of that name, or the newest that ended not later than a time, now if none is given."""
+    if IDENTITY.fullmatch(at):
+        found = [manifest for manifest in manifests if manifest.id == at]
+    else:
+        passed = [manifest for manifest in manifests if not is_future(manifest.ended)]
+        found = [one for one in passed if not at or moment_of(one.ended) <= asked_moment(at)]
+    if not found:
+        oldest = f"the oldest ended {manifests[-1].ended}" if manifests else "there is none at all"
+        words = f"there is no backup {'named' if IDENTITY.fullmatch(at) else 'of before'} {at or 'now'}: {oldest}"
+        raise Trouble(words, hint="see which there are: fedikit backup list")
+    return found[0]

@@ -1,0 +1,68 @@
+"""What a restore would do; it changes nothing."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from .journal import read_journal
+from .manifest import Manifest, chosen
+from .moments import is_future
+from .part import in_order, summary
+from .trouble import Absent, Trouble
+from .work import Work
+
+
+def plan_restore(work: Work, at: str) -> dict[str, Any]:
+    """What would become of each part, what would be stopped, and what would run afterwards."""
+    manifests = list(work.manifests.all().values())
+    manifest, journal = chosen(manifests, at), read_journal(work.state)
+    return {
+        "backup": manifest.told(),
+        "parts": [_part(work, spec["id"], spec["kind"], manifest) for spec in in_order(work.settings.parts)],
+        "stop": work.settings.stop,
+        "after": [after["name"] for after in work.settings.after],
+        "bytes": manifest.bytes,
+        "free": _free(work),
+        "interrupted": journal.backup if journal else "",
+        "notes": [*_of_others(work, manifest), *_of_the_future(manifests)],
+    }
+
+
+def _part(work: Work, identity: str, kind: str, manifest: Manifest) -> dict[str, Any]:
+    record = manifest.of_part(identity)
+    becomes = _in_short(record["bytes"], record["counts"]) if record else None
+    try:
+        now = work.part(identity).measure()
+    except Absent:
+        return {"id": identity, "kind": kind, "was": None, "becomes": becomes, "absent": True}
+    except Trouble as trouble:
+        trouble.part = identity
+        raise
+    was = _in_short(now["bytes"], now["counts"])
+    return {"id": identity, "kind": kind, "was": was, "becomes": becomes, "absent": False}
+
+
+def _in_short(size: int, counts: dict[str, int]) -> dict[str, Any]:
+    return {"bytes": size, "counts": summary(counts)}
+
+
+def _free(work: Work) -> int:
+    """The bytes that are free where volumes lie, where they are fewest."""
+    volumes = [Path(spec["path"]) for spec in work.settings.parts if spec["kind"] == "volume"] or [work.state]
+    there = [next(one for one in (path, *path.parents) if one.exists()) for path in volumes]
+    return min(disk.f_bavail * disk.f_frsize for disk in map(os.statvfs, there))
+
+
+def _of_others(work: Work, manifest: Manifest) -> list[str]:
+    """What is in one of the settings and the backup only."""
+    gone = [part for part in manifest.expected if part not in work.settings.expected]
+    new = [part for part in work.settings.expected if part not in manifest.expected]
+    return [
+        *(f"{part} is in the backup, and no part of {work.settings.application} any more" for part in gone),
+        *(f"{part} is not in the backup, and stays as it is" for part in new),
+    ]
+
+
+def _of_the_future(manifests: list[Manifest]) -> list[str]:
+    future = [one.id for one in manifests if is_future(one.ended)]
+    return [f"the backup {one} is of the future: a clock is wrong; it is taken only by its name" for one in future]

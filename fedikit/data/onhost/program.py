@@ -1,0 +1,123 @@
+"""The verbs of the program: fedikit-data VERB APPLICATION."""
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, Any
+
+from . import lock
+from .backup import back_up
+from .checking import check
+from .listing import backups
+from .moments import IDENTITY
+from .places import Places
+from .planning import plan_restore
+from .restoring import restore
+from .settings import NAME
+from .telling import Telling
+from .trouble import Busy, Trouble, trouble_from
+from .work import Work, open_work
+
+
+def application_name(text: str) -> str:
+    if not NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of an application")
+    return text
+
+
+def backup_name(text: str) -> str:
+    if not IDENTITY.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a backup")
+    return text
+
+
+OPTIONS: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "backup": [("--reason", {"choices": ("schedule", "now"), "default": "schedule"})],
+    "plan-restore": [("--at", {"default": ""})],
+    "restore": [("--backup", {"required": True, "type": backup_name}), ("--instead", {"default": ""})],
+}
+FAILED, BUSY = 1, 3
+
+
+def _backup(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
+    return {"result": back_up(work, asked.reason)}
+
+
+def _list(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
+    return {"backups": backups(work)}
+
+
+def _check(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
+    return {"result": check(work)}
+
+
+def _plan_restore(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
+    return {"plan": plan_restore(work, asked.at)}
+
+
+def _restore(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
+    return {"restored": restore(work, asked.backup, instead=asked.instead)}
+
+
+VERBS: dict[str, Callable[[Work, argparse.Namespace], dict[str, Any]]] = {
+    "backup": _backup,
+    "list": _list,
+    "check": _check,
+    "plan-restore": _plan_restore,
+    "restore": _restore,
+}
+READING = ("list", "plan-restore")
+"""What changes nothing, and needs no lock."""
+
+
+def main(words: Sequence[str], places: Callable[[str], Places] = Places, stream: IO[str] | None = None) -> int:
+    """Carries out a verb and tells how it went; the exit status: 0, 1 if it failed, 3 if somebody else is at work."""
+    asked = _parser().parse_args(words)
+    signal.signal(signal.SIGTERM, _stop)
+    with _own_output(stream) as output:
+        telling = Telling(output)
+        try:
+            _carry_out(asked, places(asked.application), telling)
+        except Exception as error:
+            trouble = trouble_from(error)
+            telling.trouble(trouble)
+            print(telling.clean("\n  → ".join(filter(None, (trouble.message, trouble.hint)))), file=sys.stderr)
+            return BUSY if isinstance(trouble, Busy) else FAILED
+    return 0
+
+
+def _carry_out(asked: argparse.Namespace, places: Places, telling: Telling) -> None:
+    work = open_work(places, telling)
+    with contextlib.nullcontext() if asked.verb in READING else lock.held(work.state, asked.verb):
+        work.manifests.may_remember = asked.verb not in READING
+        telling.done(**VERBS[asked.verb](work, asked))
+
+
+def _stop(*_: object) -> None:
+    """Whoever asks this to end lets what is under way be put in order."""
+    raise Trouble("it was asked to stop, and did", hint="run it again")
+
+
+@contextlib.contextmanager
+def _own_output(stream: IO[str] | None) -> Iterator[IO[str]]:
+    """Standard output for events alone: what anything else prints there goes to standard error."""
+    if stream:
+        yield stream
+        return
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as output:
+        os.dup2(2, 1)
+        yield output
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("fedikit-data", description=__doc__, allow_abbrev=False)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for name in VERBS:
+        verb = verbs.add_parser(name, allow_abbrev=False)
+        verb.add_argument("application", type=application_name)
+        for words in OPTIONS.get(name, ()):
+            verb.add_argument(words[0], **words[1])
+    return parser

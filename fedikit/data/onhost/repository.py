@@ -1,0 +1,344 @@
+"""A repository of restic: an application's own, with a password of its own.
+
+Nothing secret is on a command line. Every call has a deadline, or ends when it no longer gets on.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import command
+from .command import Finished, Hear
+from .places import write_whole
+from .settings import Secrets
+from .trouble import Trouble
+
+SILENCE_SECONDS = 1800
+"""For how long restic may not get on: one that cannot upload may wait for ever."""
+ANSWER_SECONDS = 180
+LONG_SECONDS = 12 * 3600
+MOUNT_SECONDS = 60
+NONE_THERE, LOCKED, WRONG_PASSWORD, SOME_UNREAD = 10, 11, 12, 3
+_STILL = ("seconds_elapsed", "seconds_remaining")
+_MANY = 200
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What restic made: how much went in, and by how much the repository grew, in bytes."""
+
+    id: str
+    bytes: int
+    added: int
+
+
+@dataclass(frozen=True)
+class Repository:
+    """One repository, worked upon in the name of one host; `state` keeps restic's cache."""
+
+    settings: Mapping[str, Any]
+    secrets: Secrets
+    state: Path
+    host: str
+
+    @property
+    def url(self) -> str:
+        """Where it is, without secrets."""
+        return str(self.settings["url"])
+
+    # What restic is called with
+
+    def environment(self) -> dict[str, str]:
+        """What restic reads from its environment, secrets among it."""
+        wanted = {
+            "RESTIC_REPOSITORY": self.url,
+            "RESTIC_PASSWORD_FILE": str(self.secrets.path("repository-password")),
+            "RESTIC_CACHE_DIR": str(self.state / "cache"),
+            "RESTIC_PROGRESS_FPS": "0.2",
+        }
+        if self.url.startswith("s3:"):
+            wanted["AWS_ACCESS_KEY_ID"] = self.settings["access_key"]
+            wanted["AWS_SECRET_ACCESS_KEY"] = self.secrets.read("s3-secret")
+        if self.url.startswith("rest:") and self.settings["user"]:
+            wanted["RESTIC_REST_USERNAME"] = self.settings["user"]
+            wanted["RESTIC_REST_PASSWORD"] = self.secrets.read("rest-password")
+        return wanted
+
+    def _options(self) -> list[str]:
+        limits = [("--limit-upload", "upload_kib"), ("--limit-download", "download_kib")]
+        words = [word for option, name in limits if self.settings[name] for word in (option, str(self.settings[name]))]
+        return [*words, *(["-o", f"sftp.args={self._ssh()}"] if self.url.startswith("sftp:") else [])]
+
+    def _ssh(self) -> str:
+        """What ssh is told: to accept the one key that is known, to ask nobody, and to wait for nobody for ever."""
+        options = {
+            "IdentityFile": self.secrets.path("ssh-key"),
+            "IdentitiesOnly": "yes",
+            "UserKnownHostsFile": self.secrets.path("known_hosts"),
+            "GlobalKnownHostsFile": "/dev/null",
+            "StrictHostKeyChecking": "yes",
+            "BatchMode": "yes",
+            "ConnectTimeout": 20,
+            "ServerAliveInterval": 20,
+            "ServerAliveCountMax": 6,
+        }
+        return " ".join(
+            ["-F", "none", *(word for name, value in options.items() for word in ("-o", f"{name}={value}"))]
+        )
+
+    def words(self, *words: str) -> list[str]:
+        """A command line of restic."""
+        return ["restic", *self._options(), *words]
+
+    def run(
+        self,
+        *words: str,
+        seconds: float = ANSWER_SECONDS,
+        hear: Hear | None = None,
+        silence: float = 0,
+        environment: Mapping[str, str] | None = None,
+        may_end_with: tuple[int, ...] = (0,),
+    ) -> Finished:
+        """Runs restic; raises Trouble in words unless it ends with one of these statuses."""
+        self._require_folder()
+        everything = {**self.environment(), **(environment or {})}
+        finished = command.run(
+            self.words(*words), seconds=seconds, environment=everything, hear=hear, silence=silence
+        )  # fmt: skip
+        if finished.status not in may_end_with:
+            raise self._trouble(finished, words[0])
+        return finished
+
+    def _require_folder(self) -> None:
+        if self.url.startswith("/") and not Path(self.url).is_dir():
+            raise Trouble(
+                f"the repository's folder {self.url} is not there",
+                hint="mount its disk; or, if it is to lie there for the first time, make the folder",
+            )
+
+    def _trouble(self, finished: Finished, verb: str) -> Trouble:
+        at = f"the repository {self.url}"
+        if finished.status == 127 and "setpriv" in finished.tail:
+            return Trouble("restic is not there", hint="run an apply of the deployment", tail=finished.tail)
+        if finished.status == WRONG_PASSWORD:
+            hint = "it belongs to somebody else, or to this application under another master key: put the key back"
+            return Trouble(f"{at} does not open with this application's password", hint=hint, tail=finished.tail)
+        if finished.status == NONE_THERE:
+            return Trouble(f"{at} is not there", hint="see that its disk is mounted and its address right")
+        if finished.status == LOCKED:
+            hint = "see who works on it; a lock that was left behind goes by itself after half an hour"
+            return Trouble(f"{at} is locked by somebody else", hint=hint, tail=finished.tail)
+        words = f"`restic {verb}` failed with status {finished.status} in {at}"
+        return Trouble(words, hint=_hint_of(finished.tail), tail=finished.tail)
+
+    # The repository as a whole
+
+    def exists(self) -> bool:
+        """Whether it is there; raises Trouble if one was there and is gone, or is another one than it was."""
+        was = self._known()
+        finished = self.run("cat", "--no-lock", "config", may_end_with=(0, NONE_THERE))
+        if finished.status == NONE_THERE:
+            if was:
+                hint = f"mount its disk, or bring it back; to begin anew without earlier backups, remove {self._record}"
+                raise Trouble(f"the repository {self.url} is gone: there were backups in it", hint=hint)
+            return False
+        found = str(json.loads(finished.output)["id"])
+        if was and was != found:
+            hint = f"see what lies there now; if that is right, remove {self._record}"
+            raise Trouble(f"another repository lies at {self.url} than before", hint=hint)
+        return True
+
+    def open(self) -> None:
+        """Requires that it is there, and frees what killed ones locked."""
+        if not self.exists():
+            hint = "the first backup makes it: fedikit backup now"
+            raise Trouble(f"there is no repository at {self.url} yet", hint=hint)
+        self.unlock()
+
+    def initialise(self) -> None:
+        """Opens it, and makes it when it truly is not there and never was."""
+        if not self.exists():
+            self.run("init")
+        if not self._known():
+            config = json.loads(self.run("cat", "--no-lock", "config").output)
+            write_whole(self._record, json.dumps({"url": self.url, "id": config["id"]}))
+        self.unlock()
+
+    @property
+    def _record(self) -> Path:
+        return self.state / "repository.json"
+
+    def _known(self) -> str:
+        """The id of the repository that this host has put backups into, at this address."""
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            record = json.loads(self._record.read_text(encoding="utf-8"))
+            return str(record["id"]) if record.get("url") == self.url else ""
+        return ""
+
+    def unlock(self) -> None:
+        """Takes away locks whose holders are gone; those of others at work stay."""
+        self.run("unlock")
+
+    def check(self, n: int, t: int) -> None:
+        """Checks the structure, and reads the n-th of t shares of the contents; raises Trouble if they are damaged."""
+        words = ("check", f"--read-data-subset={n}/{t}")
+        self.run(*words, seconds=2 * LONG_SECONDS)
+
+    def forget(self, ids: Sequence[str]) -> None:
+        """Forgets snapshots; their contents stay until a prune."""
+        for start in range(0, len(ids), _MANY):
+            self.run("forget", *ids[start : start + _MANY])
+
+    def prune(self) -> None:
+        """Removes what no snapshot needs."""
+        self.run("prune", seconds=LONG_SECONDS)
+
+    def kept_by(self, keep: Mapping[str, int], tag: str) -> list[str]:
+        """The ids of the snapshots with a tag that the rules for keeping do not let go."""
+        rules = [f"--keep-{name}={number}" for name, number in keep.items() if number]
+        finished = self.run("forget", "--dry-run", "--json", f"--tag={tag}", "--group-by=", *rules)
+        groups = json.loads(finished.output.strip() or "null") or []
+        return [snapshot["id"] for group in groups for snapshot in group["keep"] or []]
+
+    def snapshots(self, tags: Sequence[str] = ()) -> list[dict[str, Any]]:
+        """All snapshots that have all of these tags, as restic tells them."""
+        finished = self.run("snapshots", "--no-lock", "--json", *([f"--tag={','.join(tags)}"] if tags else []))
+        found: list[dict[str, Any]] = json.loads(finished.output.strip() or "null") or []
+        return found
+
+    # Snapshots
+
+    def snapshot_command(
+        self,
+        words: Sequence[str],
+        filename: str,
+        tags: Sequence[str],
+        minimum_bytes: int,
+        environment: Mapping[str, str] | None = None,
+    ) -> Snapshot:
+        """A snapshot of what a command prints, as the file `/filename`; there is none if the command fails.
+
+        Raises Trouble also when it is fewer bytes than the least that can be whole.
+        """
+        made = self._snapshot(
+            [f"--stdin-filename={filename}", "--stdin-from-command", "--", *words], tags, environment
+        )  # fmt: skip
+        if made.bytes < minimum_bytes:
+            self.forget([made.id])
+            raise Trouble(
+                f"`{command.named(words)}` gave {made.bytes} bytes only, at least {minimum_bytes} were expected"
+            )
+        return made
+
+    def snapshot_path(
+        self, path: str, tags: Sequence[str], exclude: Sequence[str] = (), options: Sequence[str] = ()
+    ) -> Snapshot:
+        """A snapshot of a folder; `exclude` are patterns of restic's. What vanishes meanwhile is no failure."""
+        excludes = [f"--exclude={pattern}" for pattern in exclude]
+        return self._snapshot([*options, *excludes, "--", path], tags, None)
+
+    def _snapshot(self, words: Sequence[str], tags: Sequence[str], environment: Mapping[str, str] | None) -> Snapshot:
+        told = _Told()
+        marks = [f"--tag={tag}" for tag in tags]
+        finished = self.run(
+            "backup", "--json", f"--host={self.host}", *marks, *words,
+            seconds=2 * LONG_SECONDS, hear=told.hear, silence=SILENCE_SECONDS, environment=environment,
+            may_end_with=(0, SOME_UNREAD),
+        )  # fmt: skip
+        if finished.status == SOME_UNREAD:
+            told.require_that_all_vanished(finished.tail)
+        if not told.snapshot:
+            raise Trouble("restic told of no snapshot, though it did not fail", tail=finished.tail)
+        return told.snapshot
+
+    def entries(self, snapshot: str, hear: Hear) -> None:
+        """Tells each file and folder of a snapshot, as a line of JSON of restic's."""
+        self.run("ls", "--no-lock", "--json", snapshot, seconds=LONG_SECONDS, hear=hear, silence=SILENCE_SECONDS)
+
+    def dump(self, snapshot: str, path: str) -> "subprocess.Popen[bytes]":
+        """A running restic whose standard output is a file of a snapshot; whoever reads it looks at its status."""
+        self._require_folder()
+        words = self.words("dump", "--no-lock", snapshot, path)
+        return command.start(words, self.environment(), stdout=subprocess.PIPE)
+
+    def read(self, snapshot: str, path: str) -> str:
+        """A small file of a snapshot."""
+        return self.run("dump", "--no-lock", snapshot, path).output
+
+    def restore(
+        self, snapshot: str, path: str, target: str, *, delete: bool = True, exclude: Sequence[str] = ()
+    ) -> None:
+        """Makes the folder `target` as `path` was in a snapshot, and reads it again; all else goes, if `delete`.
+
+        `exclude` are patterns of restic's, below `path`: what they name stays as it is.
+        """
+        words = ["--verify", *(["--delete"] if delete else []), *(f"--exclude={pattern}" for pattern in exclude)]
+        self.run(
+            "restore", "--json", f"{snapshot}:{path}", f"--target={target}", *words,
+            seconds=2 * LONG_SECONDS, hear=_Told().hear, silence=SILENCE_SECONDS,
+        )  # fmt: skip
+
+    @contextlib.contextmanager
+    def mount(self, folder: Path) -> Iterator[Path]:
+        """The snapshots as files: `ids/SNAPSHOT/…` below a folder that is there; it is free again afterwards."""
+        process = command.start(
+            self.words("mount", "--no-lock", str(folder)), self.environment(),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            deadline = time.monotonic() + MOUNT_SECONDS
+            while not os.path.ismount(folder):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise Trouble(f"the repository {self.url} could not be mounted", hint="see that fuse3 is there")
+                time.sleep(0.05)
+            yield folder
+        finally:
+            command.run(["umount", "--lazy", str(folder)], seconds=ANSWER_SECONDS)
+            command.end(process)
+
+
+class _Told:
+    """What restic tells in JSON while it makes or restores a snapshot."""
+
+    def __init__(self) -> None:
+        self.snapshot: Snapshot | None = None
+        self.unread: list[str] = []
+        self._last: dict[str, Any] = {}
+
+    def hear(self, line: str) -> bool:
+        """Takes a line; whether something moved since the last."""
+        with contextlib.suppress(ValueError):
+            message = json.loads(line)
+            if message.get("message_type") == "summary" and "snapshot_id" in message:
+                added = message.get("data_added_packed", message["data_added"])
+                self.snapshot = Snapshot(message["snapshot_id"], message["total_bytes_processed"], added)
+            if message.get("message_type") == "error":
+                self.unread.append(str(message.get("item", "")))
+            now = {name: value for name, value in message.items() if name not in _STILL}
+            self._last, last = now, self._last
+            return now != last
+        return False
+
+    def require_that_all_vanished(self, tail: str) -> None:
+        """Raises Trouble if something could not be read that is there."""
+        there = [path for path in self.unread if not path or os.path.lexists(path)]
+        if there or not self.unread:
+            names = ", ".join(there[:3]) or "something"
+            raise Trouble(f"{names} could not be read", hint="see the disk, and the last lines", tail=tail)
+
+
+def _hint_of(tail: str) -> str:
+    """What to do about what restic said; a hint only, nothing is decided by it."""
+    if "no space left" in tail.lower():
+        return "there is no room left: free some, and run it again"
+    if "host key verification failed" in tail.lower():
+        return "the server has another key than the one that is known: see known_host in policies.backup"
+    if "permission denied" in tail.lower():
+        return "it lets this host not in: see the key or password in policies.backup"
+    return "see the last lines of restic"

@@ -1,0 +1,138 @@
+"""A restore: what is there is saved, the units are stopped and fenced off, each part is replaced, all runs again.
+
+It is written down before each phase how far it came, so that one that was cut off goes on where it was.
+"""
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from . import command, units
+from .backup import make_backup
+from .fence import Fence
+from .journal import Journal, end_journal, read_journal, write_journal
+from .manifest import Manifest, chosen
+from .moments import new_identity, now
+from .part import in_order
+from .trouble import Trouble
+from .work import Work
+
+
+class Restore:
+    """One restore at work, and its journal."""
+
+    def __init__(self, work: Work, manifest: Manifest, journal: Journal | None) -> None:
+        self.work = work
+        self.manifest = manifest
+        self.journal = journal or Journal(backup=manifest.id, started=now())
+        self.is_resumed = journal is not None
+        self.fence = Fence(work.places, work.settings.stop)
+        self.parts = [spec["id"] for spec in in_order(work.settings.parts) if spec["id"] in manifest.expected]
+
+    def write(self, **changes: Any) -> None:
+        self.journal = replace(self.journal, **changes)
+        write_journal(self.work.state, self.journal)
+
+    # The phases
+
+    def save_the_present(self) -> None:
+        """Backs up what is there, as far as it is; so far nothing is changed."""
+        identity = new_identity()
+        with self.work.telling.step("backup"):
+            make_backup(self.work, reason="restore", identity=identity, present=True)
+        self.journal = replace(self.journal, before=identity)
+
+    def close_off(self) -> None:
+        """Stops the units and fences them off; if that does not succeed, they run again."""
+        if not self.is_resumed:
+            self.write(running=units.running(self.work.settings.stop))
+        with self.work.telling.step("stop"):
+            try:
+                self.fence.put_up()
+                units.stop(self.work.settings.stop)
+                self.fence.require()
+            except Trouble:
+                if not self.is_resumed:
+                    self.open_up()
+                    end_journal(self.work.state)
+                raise
+
+    def replace_parts(self) -> None:
+        for identity in self.parts:
+            if identity in self.journal.done:
+                continue
+            record = self.manifest.of_part(identity)
+            assert record is not None
+            try:
+                with self.work.telling.step(identity) as told:
+                    self.work.part(identity).restore(self.work.repository, record)
+                    told["bytes"] = record["bytes"]
+            except Trouble as trouble:
+                trouble.part = identity
+                again = "the units stay down until the restore has ended: run it again"
+                trouble.hint = f"{trouble.hint}; {again}" if trouble.hint else again
+                raise
+            self.write(done=[*self.journal.done, identity])
+
+    def differences(self) -> list[str]:
+        """What differs from the backup, looked at before anything runs that could change it."""
+        found = []
+        for identity in self.parts:
+            record = self.manifest.of_part(identity)
+            assert record is not None
+            found += self.work.part(identity).differences(record)
+        return found
+
+    def open_up(self) -> None:
+        """Lifts the fence, and starts what ran before."""
+        self.fence.lift()
+        for unit in reversed(self.journal.running):
+            units.start(unit)
+
+    def finish(self) -> None:
+        """Runs what the application wants run after a restore, with its units up."""
+        for after in self.work.settings.after:
+            with self.work.telling.step(after["name"]):
+                ended = command.run(after["run"], seconds=after["deadline"])
+                if ended.status != 0:
+                    words = f"`{after['name']}`, which follows a restore, failed with status {ended.status}"
+                    hint = "the data is restored; see the last lines, and run the restore again to repeat this"
+                    raise Trouble(words, hint=hint, tail=ended.tail or ended.output)
+
+
+def restore(work: Work, backup: str, *, instead: str = "") -> dict[str, Any]:
+    """Restores all parts of a backup; what it came to.
+
+    One that was cut off is gone on with; if it was of another backup, which `instead` must name, that one is given up.
+    """
+    started = time.monotonic()
+    work.repository.open()
+    manifest = chosen(list(work.manifests.all().values()), backup)
+    journal = _earlier(work, backup, instead)
+    acts = Restore(work, manifest, journal)
+    if journal is None:
+        acts.save_the_present()
+    found: list[str] = []
+    if not acts.journal.is_up:
+        acts.close_off()
+        acts.replace_parts()
+        found = acts.differences()
+        acts.write(is_up=True)
+    with work.telling.step("start"):
+        acts.open_up()
+    acts.finish()
+    end_journal(work.state)
+    seconds = round(time.monotonic() - started, 3)
+    return {"backup": backup, "before": acts.journal.before, "seconds": seconds, "differences": found}
+
+
+def _earlier(work: Work, backup: str, instead: str) -> Journal | None:
+    """The journal of the restore that is gone on with, if there is one."""
+    journal = read_journal(work.state)
+    if journal is None or journal.backup == backup:
+        return journal
+    if instead == journal.backup or backup == journal.before:
+        return replace(journal, backup=backup, done=[], is_up=False)
+    words = f"a restore of the backup {journal.backup} was cut off, and {backup} is another"
+    hint = f"end that one first, or give it up: --instead {journal.backup}"
+    raise Trouble(words, hint=hint)

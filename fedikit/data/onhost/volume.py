@@ -1,0 +1,139 @@
+"""A volume: a folder of the host, with its files' owners, permissions, links and extended attributes."""
+
+import json
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .part import Record
+from .repository import Repository
+from .settings import Secrets
+from .trouble import Absent, Trouble
+
+_SPARE = 64 << 20
+"""What must stay free on a disk after a restore, in bytes."""
+
+
+@dataclass
+class _Sum:
+    """What is counted of files: all but folders, and their bytes."""
+
+    files: int = 0
+    bytes: int = 0
+
+
+class VolumePart:
+    """The folder `path`, without what lies in the folders `leave_out` below it; these themselves are kept, empty."""
+
+    def __init__(self, spec: dict[str, Any], secrets: Secrets) -> None:
+        self.path = Path(spec["path"])
+        self.leave_out = [str(name).strip("/") for name in spec["leave_out"]]
+
+    def back_up(self, repository: Repository, tags: list[str]) -> Record:
+        self._require()
+        exclude = [f"{_escaped(str(self.path / name))}/*" for name in self.leave_out]
+        made = repository.snapshot_path(str(self.path), tags, exclude)
+        there = self._within(repository, made.id)
+        return {
+            "snapshots": {"data": made.id}, "bytes": there.bytes, "added": made.added,
+            "counts": {"files": there.files}, "version": "",
+        }  # fmt: skip
+
+    def measure(self) -> Record:
+        self._require()
+        there = _Sum()
+        for entry in self._files():
+            there.files += 1
+            there.bytes += entry.stat(follow_symlinks=False).st_size if entry.is_file(follow_symlinks=False) else 0
+        return {"bytes": there.bytes, "counts": {"files": there.files}}
+
+    def restore(self, repository: Repository, record: Record) -> None:
+        self._require_room(record["bytes"])
+        snapshot = record["snapshots"]["data"]
+        self.path.mkdir(parents=True, exist_ok=True)
+        exclude = [f"/{_escaped(name)}/*" for name in self.leave_out]
+        repository.restore(snapshot, str(self.path), str(self.path), exclude=exclude)
+        self._take_permissions(repository, snapshot)
+
+    def differences(self, record: Record) -> list[str]:
+        now, then = self.measure(), record
+        found = []
+        if now["counts"]["files"] != then["counts"]["files"]:
+            found.append(f"{self.path} has {now['counts']['files']:,} files, the backup {then['counts']['files']:,}")
+        if now["bytes"] != then["bytes"]:
+            found.append(f"{self.path} holds {now['bytes']:,} bytes, the backup {then['bytes']:,}")
+        return found
+
+    def _require(self) -> None:
+        if not self.path.is_dir() or self.path.is_symlink():
+            raise Absent(f"the folder {self.path} is not there", hint="is its disk mounted?")
+
+    def _files(self) -> Iterator["os.DirEntry[str]"]:
+        """All that lies in it but folders; what vanishes meanwhile was not there."""
+        left_out = {str(self.path / name) for name in self.leave_out}
+        folders = [str(self.path)]
+        while folders:
+            folder = folders.pop()
+            try:
+                with os.scandir(folder) as entries:
+                    for entry in entries:
+                        if not entry.is_dir(follow_symlinks=False):
+                            yield entry
+                        elif entry.path not in left_out:
+                            folders.append(entry.path)
+            except FileNotFoundError:
+                continue
+
+    def _within(self, repository: Repository, snapshot: str) -> _Sum:
+        """What a snapshot of it holds."""
+        there = _Sum()
+
+        def hear(line: str) -> bool:
+            entry = json.loads(line)
+            if entry.get("struct_type") == "node" and entry["type"] != "dir":
+                there.files += 1
+                there.bytes += entry.get("size", 0)
+            return True
+
+        repository.entries(snapshot, hear)
+        return there
+
+    def _require_room(self, wanted: int) -> None:
+        existing = next(folder for folder in (self.path, *self.path.parents) if folder.exists())
+        disk = os.statvfs(existing)
+        free = disk.f_bavail * disk.f_frsize
+        present = self.measure()["bytes"] if self.path.is_dir() else 0
+        if wanted - present + _SPARE > free:
+            words = f"{self.path} needs {wanted - present:,} bytes more, and {free:,} are free there"
+            raise Trouble(words, hint="free some space there; nothing of it was changed")
+
+    def _take_permissions(self, repository: Repository, snapshot: str) -> None:
+        """The folder's own owner and permissions: restic gives them to what is in it only."""
+        found: dict[str, Any] = {}
+
+        def hear(line: str) -> bool:
+            entry = json.loads(line)
+            if entry.get("path") == str(self.path):
+                found.update(entry)
+            return True
+
+        repository.entries(snapshot, hear)
+        if not found:
+            raise Trouble(f"the snapshot {snapshot} does not hold {self.path}")
+        os.chown(self.path, found["uid"], found["gid"], follow_symlinks=False)
+        self.path.chmod(_permissions(found["mode"]))
+
+
+def _permissions(mode: int) -> int:
+    """Permissions as restic tells them, which has Go's bits for what is special."""
+    special = {23: stat.S_ISUID, 22: stat.S_ISGID, 20: stat.S_ISVTX}
+    return mode & 0o777 | sum(ours for bit, ours in special.items() if mode & 1 << bit)
+
+
+def _escaped(path: str) -> str:
+    """A path as a pattern of restic's that matches nothing else."""
+    return re.sub(r"([*?\[\]\\$])", r"\\\1", path)
