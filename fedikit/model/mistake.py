@@ -21,6 +21,7 @@ WHOLE = "(all of it)"
 UNSEEN: Final = object()
 """Stands for data that is not at hand."""
 _SECRETIVE = re.compile("password|secret|token|key|webhook", re.IGNORECASE)
+_PASSWORD_IN_ADDRESS = re.compile(r"//[^/]*:[^/]*@")
 _GROUP = "a group of settings"
 _EXPECTED = {
     "bool_type": "true or false",
@@ -160,6 +161,7 @@ def _shown(given: Any, wanted: str, path: Path) -> str:
     if isinstance(given, list | tuple):
         return "is a list, "
     is_secretive = any(_SECRETIVE.search(str(step)) for step in path) or wanted.endswith(_GROUP)
+    is_secretive |= bool(_PASSWORD_IN_ADDRESS.search(str(given)))
     is_plain = isinstance(given, bool | int | float | str) and len(str(given)) <= 60
     return f"is {json.dumps(given, ensure_ascii=False)}, " if is_plain and not is_secretive else ""
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 Kind = Literal["sftp", "s3", "rest", "local"]
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
-_HOST = r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])"
+_HOST = r"([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])"
 _PATH = rf"({_NAME}/)*{_NAME}"
 _FORMS: dict[Kind, str] = {
     "local": rf"(/{_NAME})+",
