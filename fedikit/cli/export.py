@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from fedikit.cli.options import deployment_of, options
-from fedikit.cli.output import finish, listening, present
+from fedikit.cli.output import drawing, finish, present
 
 
 @click.command()
@@ -16,14 +16,15 @@ from fedikit.cli.output import finish, listening, present
 @click.option("--application", multiple=True, metavar="NAME", help="Only this one; may be given again.")
 @options("json")
 def export(configuration: str | None, environment: str, out: Path, application: tuple[str, ...], as_json: bool) -> None:
-    """Write all data of applications to a folder, with a README that restores it without fedikit.
+    """Take all data of applications along, with what restores it.
 
-    Services go on meanwhile. What was cut off goes on by the same command.
+    Services go on meanwhile. A README in each folder tells how it is restored without fedikit. What was cut off goes on
+    by the same command.
     """
     from fedikit.data.export import export_data
 
     deployment = deployment_of(environment, configuration)
-    with listening() as tell:
+    with drawing() as tell:
         result = export_data(deployment, out, applications=application, tell=tell)
     present(result, as_json=as_json)
     finish(result.succeeded)

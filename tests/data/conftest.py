@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fedikit.data import onhost
-from fedikit.model.item import File, Item, Package
+from fedikit.model.item import Directory, File, Item, Package
 from fedikit_lab import Lab, Machine
 from fedikit_lab.shell import Result
 from tests.conftest import BootLab
@@ -26,7 +26,8 @@ def files_of_the_program() -> list[Item]:
     places = {file: f"{PROGRAM}/onhost/{file.name}" for file in sources} | {
         file: f"{PROGRAM}/__main__.py" for file in sources if file.name == "__main__.py"
     }
-    return [File(path=path, content=file.read_text()) for file, path in places.items()]
+    folders = [Directory(path=PROGRAM), Directory(path=f"{PROGRAM}/onhost")]
+    return [*folders, *(File(path=path, content=file.read_text()) for file, path in places.items())]
 
 
 @dataclass(frozen=True)

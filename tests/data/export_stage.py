@@ -59,8 +59,9 @@ assert "--snapshot=00000003-0000001B-1" in sys.argv and "--format=custom" in sys
 sys.stdout.write("PGDMP" + "x" * 1000)
 """
 MARIADB = """\
-import sys
-assert sys.argv[1].startswith("--defaults-extra-file=") and 'password="' in open(sys.argv[1].partition("=")[2]).read()
+import os, sys
+path = sys.argv[1].removeprefix("--defaults-extra-file=")
+assert 'password="' in open(path).read() and not os.stat(path).st_mode & 0o077, "it is ignored"
 print("10.11" if "version()" in " ".join(sys.argv) else 7000)
 """
 MARIADB_DUMP = """\

@@ -55,6 +55,7 @@ class Part:
         """Options that say where, and in a file that is in memory alone, by which password."""
         secret = self._password.replace("\\", "\\\\").replace('"', '\\"')
         file = os.memfd_create("access")
+        os.fchmod(file, 0o600)  # else it is ignored
         try:
             os.write(file, f'[client]\npassword="{secret}"\n'.encode())
             where = [f"--host={self._spec['host']}", f"--port={self._spec['port']}", f"--user={self._spec['user']}"]
