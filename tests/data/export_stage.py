@@ -103,6 +103,7 @@ class Bucket(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: Bucket
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log_message(self, *arguments: object) -> None:
         """Says nothing."""
