@@ -26,7 +26,7 @@ def files_of_the_program() -> list[Item]:
     places = {file: f"{PROGRAM}/onhost/{file.name}" for file in sources} | {
         file: f"{PROGRAM}/__main__.py" for file in sources if file.name == "__main__.py"
     }
-    folders = [Directory(path=PROGRAM), Directory(path=f"{PROGRAM}/onhost")]
+    folders = [Directory(path=path) for path in (PROGRAM, f"{PROGRAM}/onhost")]
     return [*folders, *(File(path=path, content=file.read_text()) for file, path in places.items())]
 
 
@@ -61,6 +61,13 @@ class Place:
     def run(self, *words: str, seconds: float = 60) -> Result:
         """The program, however it ends: run("backup", "mastodon")."""
         return self.machine.run(f"python3 -I {PROGRAM} {' '.join(words)}", seconds=seconds)
+
+    def run_and_kill(self, words: str, *, after: float) -> None:
+        """Runs the program as a unit of its own, and kills it and all that it started after so many seconds."""
+        unit = f"--unit=victim --collect --property=KillMode=control-group python3 -I {PROGRAM} {words}"
+        self.machine.succeed(f"systemd-run {unit}")
+        self.machine.succeed(f"sleep {after:.2f}; systemctl kill --signal=KILL victim; true")
+        self.machine.wait_until_succeeds("! systemctl is-active victim")
 
     def done(self, *words: str, seconds: float = 60) -> dict[str, Any]:
         """The last event of the program, which must succeed."""

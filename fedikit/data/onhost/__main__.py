@@ -3,4 +3,4 @@
 import importlib
 import sys
 
-sys.exit(importlib.import_module("onhost.program").main(sys.argv[1:]))
+sys.exit(importlib.import_module("onhost.program").start())

@@ -9,7 +9,7 @@ from .keeping import let_go
 from .manifest import Manifest
 from .moments import new_identity, now
 from .part import Record, in_order
-from .trouble import Absent, Trouble, trouble_from
+from .trouble import Absent, Trouble, of_part, trouble_from
 from .work import Work
 
 
@@ -21,12 +21,12 @@ def back_up(work: Work, reason: str) -> dict[str, Any]:
         work.repository.initialise()
         manifest = make_backup(work, reason=reason, identity=identity)
         work.result.backed_up(manifest, time.monotonic() - started)
+        with work.telling.step("keep"):
+            let_go(work)
     except Exception as error:
         trouble = trouble_from(error)
         work.result.failed(identity, trouble, work.telling.clean(trouble.message))
         raise trouble from error
-    with work.telling.step("keep"):
-        let_go(work)
     return work.result.values
 
 
@@ -65,13 +65,10 @@ def _part(work: Work, identity: str, tags: list[str], *, present: bool) -> dict[
         with work.telling.step(identity) as told:
             record = work.part(identity).back_up(work.repository, tags)
             told["bytes"] = record["bytes"]
-    except Absent:
-        if present:
+    except Exception as error:
+        if present and isinstance(error, Absent):
             return None
-        raise
-    except Trouble as trouble:
-        trouble.part = identity
-        raise
+        raise of_part(error, identity) from error
     return {**record, "seconds": round(time.monotonic() - started, 3)}
 
 

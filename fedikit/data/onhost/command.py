@@ -96,8 +96,9 @@ def run(
 ) -> Finished:
     """How a command ended.
 
-    `seconds` is its deadline; `silence`, if given, for how long it may say nothing that gets on. Raises Trouble when
-    one of them is over, having ended the command and all that it started.
+    `hear` is given the lines of both its outputs as they come. `seconds` is its deadline; `silence`, if given, for how
+    long it may say nothing that gets on. Raises Trouble when one of them is over, having ended the command and all
+    that it started.
     """
     process = start(words, environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     work = _Work(process, silence)
@@ -108,8 +109,13 @@ def run(
         elif hear(line):
             work.got_on()
 
+    def listen_beside(line: str) -> None:
+        work.say(line)
+        if hear is not None and hear(line):
+            work.got_on()
+
     try:
-        _follow(work, listen, words, time.monotonic() + seconds)
+        _follow(work, (listen, listen_beside), words, time.monotonic() + seconds)
     except BaseException:
         end(process)
         raise
@@ -120,10 +126,10 @@ def run(
     return Finished(process.returncode, "\n".join(work.output), "\n".join(work.said)[-TAIL_CHARACTERS:])
 
 
-def _follow(work: _Work, listen: Callable[[str], None], words: Sequence[str], deadline: float) -> None:
+def _follow(work: _Work, takers: Sequence[Callable[[str], None]], words: Sequence[str], deadline: float) -> None:
     process = work.process
     with selectors.DefaultSelector() as selector:
-        for pipe, take in ((process.stdout, listen), (process.stderr, work.say)):
+        for pipe, take in zip((process.stdout, process.stderr), takers, strict=True):
             assert pipe
             selector.register(pipe, selectors.EVENT_READ, _Stream(take))
         while selector.get_map():
@@ -133,9 +139,10 @@ def _follow(work: _Work, listen: Callable[[str], None], words: Sequence[str], de
                 if not data:
                     selector.unregister(key.fileobj)
             _lose_patience(work, words, deadline)
-    while process.poll() is None:
+    while process.returncode is None:
         _lose_patience(work, words, deadline)
-        time.sleep(0.02)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_LOOK_SECONDS)
 
 
 def _lose_patience(work: _Work, words: Sequence[str], deadline: float) -> None:
@@ -148,9 +155,8 @@ def _lose_patience(work: _Work, words: Sequence[str], deadline: float) -> None:
 
 
 def named(words: Sequence[str]) -> str:
-    """A command as it is told of: its program and the first word that is no option."""
-    plain = [word for word in words[1:] if not word.startswith("-")]
-    return " ".join([words[0].rpartition("/")[2], *plain[:1]])
+    """A command as it is told of: its program, and its verb if a plain word comes first."""
+    return " ".join([words[0].rpartition("/")[2], *(word for word in words[1:2] if word.isalpha())])
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:

@@ -16,6 +16,8 @@ YOUNG = timedelta(days=1)
 def let_go(work: Work) -> None:
     """Forgets backups that the rules do not keep, and what failed ones left; then removes what nobody needs."""
     manifests = work.manifests.all()
+    for trouble in work.manifests.unreadable.values():
+        raise trouble  # what it names would be forgotten
     kept_ids = set(work.repository.kept_by(work.settings.keep, TAG))
     kept = {snapshot for snapshot, one in manifests.items() if snapshot in kept_ids or _is_a_way_back(one)}
     if not kept:

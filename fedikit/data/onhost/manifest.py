@@ -1,6 +1,8 @@
 """Manifests: the one record of each backup, in the repository, written last. Without it there is no backup."""
 
+import contextlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -64,6 +66,7 @@ def read_manifest(text: str, snapshot: str) -> Manifest:
         moment_of(manifest.started), moment_of(manifest.ended)
         for part in manifest.parts:
             assert manifest.of_part(part["id"])
+        assert all(re.fullmatch(r"[0-9a-f]{64}", named) for named in manifest.snapshots)
     except (ValueError, TypeError, KeyError, AttributeError, AssertionError) as error:
         hint = "see `restic snapshots` there; forget that snapshot if it is no backup"
         raise Trouble(f"the manifest {snapshot[:8]} in the repository cannot be read: {error}", hint=hint) from error
@@ -77,6 +80,7 @@ class Manifests:
         self._repository = repository
         self._folder = repository.state / "manifests"
         self.may_remember = False
+        self.unreadable: dict[str, Trouble] = {}
 
     def write(self, manifest: Manifest) -> None:
         """Puts a manifest into the repository: from now on there is this backup."""
@@ -90,17 +94,22 @@ class Manifests:
         remove_whole(draft)
 
     def all(self) -> dict[str, Manifest]:
-        """All manifests by their snapshots, the newest first."""
+        """All manifests by their snapshots, the newest first; what is none goes to `unreadable`."""
         snapshots = [snapshot["id"] for snapshot in self._repository.snapshots([TAG])]
         if self.may_remember:
             self._clear(snapshots)
-        found = {snapshot: self._read(snapshot) for snapshot in snapshots}
+        found = {}
+        self.unreadable = {}
+        for snapshot in snapshots:
+            try:
+                found[snapshot] = self._read(snapshot)
+            except Trouble as trouble:
+                self.unreadable[snapshot] = trouble
         return dict(sorted(found.items(), key=lambda item: (item[1].ended, item[1].id), reverse=True))
 
     def _read(self, snapshot: str) -> Manifest:
-        remembered = self._folder / f"{snapshot}.json"
-        if remembered.exists():
-            return read_manifest(remembered.read_text(encoding="utf-8"), snapshot)
+        with contextlib.suppress(OSError, ValueError, Trouble):
+            return read_manifest((self._folder / f"{snapshot}.json").read_text(encoding="utf-8"), snapshot)
         text = self._repository.read(snapshot, f"/{FILE}")
         manifest = read_manifest(text, snapshot)
         self._remember(snapshot, text)

@@ -1,6 +1,5 @@
 """What a restore would do; it changes nothing."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,8 @@ from .journal import read_journal
 from .manifest import Manifest, chosen
 from .moments import is_future
 from .part import in_order, summary
-from .trouble import Absent, Trouble
+from .room import free_at
+from .trouble import Absent, of_part
 from .work import Work
 
 
@@ -24,7 +24,7 @@ def plan_restore(work: Work, at: str) -> dict[str, Any]:
         "bytes": manifest.bytes,
         "free": _free(work),
         "interrupted": journal.backup if journal else "",
-        "notes": [*_of_others(work, manifest), *_of_the_future(manifests)],
+        "notes": [*_of_others(work, manifest), *_of_the_future(manifests), *_of_damage(work)],
     }
 
 
@@ -35,9 +35,8 @@ def _part(work: Work, identity: str, kind: str, manifest: Manifest) -> dict[str,
         now = work.part(identity).measure()
     except Absent:
         return {"id": identity, "kind": kind, "was": None, "becomes": becomes, "absent": True}
-    except Trouble as trouble:
-        trouble.part = identity
-        raise
+    except Exception as error:
+        raise of_part(error, identity) from error
     was = _in_short(now["bytes"], now["counts"])
     return {"id": identity, "kind": kind, "was": was, "becomes": becomes, "absent": False}
 
@@ -48,9 +47,8 @@ def _in_short(size: int, counts: dict[str, int]) -> dict[str, Any]:
 
 def _free(work: Work) -> int:
     """The bytes that are free where volumes lie, where they are fewest."""
-    volumes = [Path(spec["path"]) for spec in work.settings.parts if spec["kind"] == "volume"] or [work.state]
-    there = [next(one for one in (path, *path.parents) if one.exists()) for path in volumes]
-    return min(disk.f_bavail * disk.f_frsize for disk in map(os.statvfs, there))
+    volumes = [Path(spec["path"]) for spec in work.settings.parts if spec["kind"] == "volume"]
+    return min(map(free_at, volumes or [work.state]))
 
 
 def _of_others(work: Work, manifest: Manifest) -> list[str]:
@@ -61,6 +59,10 @@ def _of_others(work: Work, manifest: Manifest) -> list[str]:
         *(f"{part} is in the backup, and no part of {work.settings.application} any more" for part in gone),
         *(f"{part} is not in the backup, and stays as it is" for part in new),
     ]
+
+
+def _of_damage(work: Work) -> list[str]:
+    return [trouble.message for trouble in work.manifests.unreadable.values()]
 
 
 def _of_the_future(manifests: list[Manifest]) -> list[str]:

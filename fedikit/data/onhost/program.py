@@ -37,7 +37,11 @@ def backup_name(text: str) -> str:
 OPTIONS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "backup": [("--reason", {"choices": ("schedule", "now"), "default": "schedule"})],
     "plan-restore": [("--at", {"default": ""})],
-    "restore": [("--backup", {"required": True, "type": backup_name}), ("--instead", {"default": ""})],
+    "restore": [
+        ("--backup", {"required": True, "type": backup_name}),
+        ("--instead", {"default": ""}),
+        ("--without-saving", {"action": "store_true"}),
+    ],
 }
 FAILED, BUSY = 1, 3
 
@@ -47,7 +51,8 @@ def _backup(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def _list(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
-    return {"backups": backups(work)}
+    found = backups(work)
+    return {"backups": found, "notes": [trouble.message for trouble in work.manifests.unreadable.values()]}
 
 
 def _check(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
@@ -59,7 +64,7 @@ def _plan_restore(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def _restore(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
-    return {"restored": restore(work, asked.backup, instead=asked.instead)}
+    return {"restored": restore(work, asked.backup, instead=asked.instead, saves=not asked.without_saving)}
 
 
 VERBS: dict[str, Callable[[Work, argparse.Namespace], dict[str, Any]]] = {
@@ -73,10 +78,15 @@ READING = ("list", "plan-restore")
 """What changes nothing, and needs no lock."""
 
 
+def start() -> int:
+    """The program as a host runs it."""
+    signal.signal(signal.SIGTERM, _stop)
+    return main(sys.argv[1:])
+
+
 def main(words: Sequence[str], places: Callable[[str], Places] = Places, stream: IO[str] | None = None) -> int:
     """Carries out a verb and tells how it went; the exit status: 0, 1 if it failed, 3 if somebody else is at work."""
     asked = _parser().parse_args(words)
-    signal.signal(signal.SIGTERM, _stop)
     with _own_output(stream) as output:
         telling = Telling(output)
         try:

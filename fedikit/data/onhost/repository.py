@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -257,8 +257,16 @@ class Repository:
             raise Trouble("restic told of no snapshot, though it did not fail", tail=finished.tail)
         return told.snapshot
 
-    def entries(self, snapshot: str, hear: Hear) -> None:
-        """Tells each file and folder of a snapshot, as a line of JSON of restic's."""
+    def entries(self, snapshot: str, take: Callable[[dict[str, Any]], None]) -> None:
+        """Tells each file and folder of a snapshot, as restic does: type, path, mode, uid, gid, size."""
+
+        def hear(line: str) -> bool:
+            if line.startswith("{"):
+                entry = json.loads(line)
+                if entry.get("struct_type") == "node":
+                    take(entry)
+            return True
+
         self.run("ls", "--no-lock", "--json", snapshot, seconds=LONG_SECONDS, hear=hear, silence=SILENCE_SECONDS)
 
     def dump(self, snapshot: str, path: str) -> "subprocess.Popen[bytes]":

@@ -14,8 +14,11 @@ from .journal import Journal, end_journal, read_journal, write_journal
 from .manifest import Manifest, chosen
 from .moments import new_identity, now
 from .part import in_order
-from .trouble import Trouble
+from .room import require_room
+from .trouble import Trouble, of_part, trouble_from
 from .work import Work
+
+MOST_DIFFERENCES = 1000
 
 
 class Restore:
@@ -39,7 +42,13 @@ class Restore:
         """Backs up what is there, as far as it is; so far nothing is changed."""
         identity = new_identity()
         with self.work.telling.step("backup"):
-            make_backup(self.work, reason="restore", identity=identity, present=True)
+            try:
+                make_backup(self.work, reason="restore", identity=identity, present=True)
+            except Exception as error:
+                trouble = trouble_from(error)
+                hint = "nothing was changed; to give up what is there, run the restore on the host --without-saving"
+                trouble.hint = f"{trouble.hint}; {hint}" if trouble.hint else hint
+                raise trouble from error
         self.journal = replace(self.journal, before=identity)
 
     def close_off(self) -> None:
@@ -67,11 +76,11 @@ class Restore:
                 with self.work.telling.step(identity) as told:
                     self.work.part(identity).restore(self.work.repository, record)
                     told["bytes"] = record["bytes"]
-            except Trouble as trouble:
-                trouble.part = identity
+            except Exception as error:
+                trouble = of_part(error, identity)
                 again = "the units stay down until the restore has ended: run it again"
                 trouble.hint = f"{trouble.hint}; {again}" if trouble.hint else again
-                raise
+                raise trouble from error
             self.write(done=[*self.journal.done, identity])
 
     def differences(self) -> list[str]:
@@ -100,17 +109,19 @@ class Restore:
                     raise Trouble(words, hint=hint, tail=ended.tail or ended.output)
 
 
-def restore(work: Work, backup: str, *, instead: str = "") -> dict[str, Any]:
+def restore(work: Work, backup: str, *, instead: str = "", saves: bool = True) -> dict[str, Any]:
     """Restores all parts of a backup; what it came to.
 
     One that was cut off is gone on with; if it was of another backup, which `instead` must name, that one is given up.
+    What is there is lost if it is not saved first.
     """
     started = time.monotonic()
     work.repository.open()
     manifest = chosen(list(work.manifests.all().values()), backup)
     journal = _earlier(work, backup, instead)
     acts = Restore(work, manifest, journal)
-    if journal is None:
+    require_room(work, manifest)
+    if journal is None and saves:
         acts.save_the_present()
     found: list[str] = []
     if not acts.journal.is_up:
@@ -123,7 +134,12 @@ def restore(work: Work, backup: str, *, instead: str = "") -> dict[str, Any]:
     acts.finish()
     end_journal(work.state)
     seconds = round(time.monotonic() - started, 3)
-    return {"backup": backup, "before": acts.journal.before, "seconds": seconds, "differences": found}
+    return {
+        "backup": backup,
+        "before": acts.journal.before,
+        "seconds": seconds,
+        "differences": found[:MOST_DIFFERENCES],
+    }
 
 
 def _earlier(work: Work, backup: str, instead: str) -> Journal | None:

@@ -31,6 +31,13 @@ def trouble_from(error: Exception) -> Trouble:
     return Trouble(f"the program failed: {type(error).__name__}: {error}", tail="".join(format_exception(error)))
 
 
+def of_part(error: Exception, identity: str) -> Trouble:
+    """The error in words, of a part that was worked on."""
+    trouble = trouble_from(error)
+    trouble.part = identity
+    return trouble
+
+
 class Absent(Trouble):
     """A part is not there: its database, its bucket or its folder does not exist."""
 

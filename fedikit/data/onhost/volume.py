@@ -1,6 +1,5 @@
 """A volume: a folder of the host, with its files' owners, permissions, links and extended attributes."""
 
-import json
 import os
 import re
 import stat
@@ -13,9 +12,6 @@ from .part import Record
 from .repository import Repository
 from .settings import Secrets
 from .trouble import Absent, Trouble
-
-_SPARE = 64 << 20
-"""What must stay free on a disk after a restore, in bytes."""
 
 
 @dataclass
@@ -52,7 +48,6 @@ class VolumePart:
         return {"bytes": there.bytes, "counts": {"files": there.files}}
 
     def restore(self, repository: Repository, record: Record) -> None:
-        self._require_room(record["bytes"])
         snapshot = record["snapshots"]["data"]
         self.path.mkdir(parents=True, exist_ok=True)
         exclude = [f"/{_escaped(name)}/*" for name in self.leave_out]
@@ -92,36 +87,23 @@ class VolumePart:
         """What a snapshot of it holds."""
         there = _Sum()
 
-        def hear(line: str) -> bool:
-            entry = json.loads(line)
-            if entry.get("struct_type") == "node" and entry["type"] != "dir":
+        def take(entry: dict[str, Any]) -> None:
+            if entry["type"] != "dir":
                 there.files += 1
                 there.bytes += entry.get("size", 0)
-            return True
 
-        repository.entries(snapshot, hear)
+        repository.entries(snapshot, take)
         return there
-
-    def _require_room(self, wanted: int) -> None:
-        existing = next(folder for folder in (self.path, *self.path.parents) if folder.exists())
-        disk = os.statvfs(existing)
-        free = disk.f_bavail * disk.f_frsize
-        present = self.measure()["bytes"] if self.path.is_dir() else 0
-        if wanted - present + _SPARE > free:
-            words = f"{self.path} needs {wanted - present:,} bytes more, and {free:,} are free there"
-            raise Trouble(words, hint="free some space there; nothing of it was changed")
 
     def _take_permissions(self, repository: Repository, snapshot: str) -> None:
         """The folder's own owner and permissions: restic gives them to what is in it only."""
         found: dict[str, Any] = {}
 
-        def hear(line: str) -> bool:
-            entry = json.loads(line)
-            if entry.get("path") == str(self.path):
+        def take(entry: dict[str, Any]) -> None:
+            if entry["path"] == str(self.path):
                 found.update(entry)
-            return True
 
-        repository.entries(snapshot, hear)
+        repository.entries(snapshot, take)
         if not found:
             raise Trouble(f"the snapshot {snapshot} does not hold {self.path}")
         os.chown(self.path, found["uid"], found["gid"], follow_symlinks=False)

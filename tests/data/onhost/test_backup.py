@@ -1,0 +1,169 @@
+"""A backup: all parts or none, the manifest last, and the result written down however it ends."""
+
+import json
+import os
+import shutil
+
+from tests.data.onhost.conftest import Host
+
+
+def test_a_backup_is_listed_with_what_is_in_it(host: Host) -> None:
+    result = host.done("backup", "--reason", "now")["result"]
+    (backup,) = host.backups()
+    assert backup["id"] == result["newest"]["id"]
+    assert (backup["reason"], backup["expected"], backup["host"]) == ("now", ["volume:app"], "one")
+    assert backup["images"] == {"app": "example.org/app:1"}
+    (part,) = backup["parts"]
+    assert (part["counts"], part["bytes"]) == ({"files": 3}, 17)
+    assert result == host.result()
+    assert result["last"]["failed"] is False
+
+
+def test_each_part_is_told_as_a_step(host: Host) -> None:
+    _, events = host.run("backup")
+    steps = [(event["name"], event["phase"], event["failed"]) for event in events if event["event"] == "step"]
+    assert steps[:2] == [("volume:app", "start", False), ("volume:app", "end", False)]
+    assert events[1]["bytes"] == 17
+
+
+def test_a_part_that_fails_leaves_no_backup_and_is_named(host: Host) -> None:
+    host.done("backup")
+    shutil.rmtree(host.volume)
+    trouble = host.trouble("backup")
+    assert trouble["message"] == f"the folder {host.volume} is not there"
+    assert trouble["hint"] == "is its disk mounted?"
+    assert len(host.backups()) == 1
+    last = host.result()["last"]
+    assert (last["failed"], last["part"], last["error"]) == (True, "volume:app", trouble["message"])
+    assert host.result()["newest"]["id"] == host.backups()[0]["id"]
+
+
+def test_a_volume_that_is_suddenly_empty_is_no_backup(host: Host) -> None:
+    host.done("backup")
+    shutil.rmtree(host.volume)
+    host.volume.mkdir()
+    assert "is empty, and had 3 files in the last backup" in host.trouble("backup")["message"]
+    assert len(host.backups()) == 1
+
+
+def test_a_volume_that_was_always_empty_is_one(host: Host) -> None:
+    shutil.rmtree(host.volume)
+    host.volume.mkdir()
+    host.done("backup")
+    host.done("backup")
+    assert host.result()["newest"]["parts"][0]["counts"] == {"files": 0}
+
+
+def test_a_file_that_vanishes_meanwhile_is_no_failure_one_that_cannot_be_read_is(host: Host) -> None:
+    (host.programs / "unread").write_text(f"{host.volume}/gone\n")
+    host.done("backup")
+    (host.programs / "unread").write_text(f"{host.volume}/gone\n{host.volume}/a/one\n")
+    assert f"{host.volume}/a/one could not be read" in host.trouble("backup")["message"]
+
+
+def test_a_repository_whose_folder_is_not_there_is_not_made(host: Host) -> None:
+    """The disk that it lies on may not be mounted."""
+    host.repository.rmdir()
+    assert f"the repository's folder {host.repository} is not there" in host.trouble("backup")["message"]
+    assert not host.repository.exists()
+
+
+def test_a_repository_that_is_gone_is_not_made_again(host: Host) -> None:
+    host.done("backup")
+    shutil.rmtree(host.repository)
+    host.repository.mkdir()
+    for verb in ("backup", "list"):
+        assert "is gone: there were backups in it" in host.trouble(verb)["message"]
+    assert os.listdir(host.repository) == []
+
+
+def test_another_repository_in_its_place_is_refused(host: Host) -> None:
+    host.done("backup")
+    config = host.repository / "config"
+    config.write_text(json.dumps({"version": 2, "id": "0" * 64}))
+    assert "another repository lies at" in host.trouble("backup")["message"]
+
+
+def test_a_repository_with_another_password_is_left_alone(host: Host) -> None:
+    host.done("backup")
+    host.secret("repository-password", "another")
+    trouble = host.trouble("backup")
+    assert "does not open with this application's password" in trouble["message"]
+    assert "another" not in json.dumps(trouble["tail"])
+    host.secret("repository-password", "hunter22")
+    assert len(host.backups()) == 1
+
+
+def test_a_repository_that_is_locked_says_so(host: Host) -> None:
+    host.done("backup")
+    (host.repository / "foreign-lock").touch()
+    assert "is locked by somebody else" in host.trouble("backup")["message"]
+
+
+def test_nothing_is_listed_where_nothing_was_backed_up(host: Host) -> None:
+    assert host.backups() == []
+    assert os.listdir(host.repository) == []
+
+
+def test_a_backup_that_was_killed_leaves_nothing_to_the_next(host: Host) -> None:
+    host.done("backup")
+    for call in ("backup 1", "backup 2", "ls 1"):
+        host.killed(call, "backup")
+        assert len(host.backups()) == 1, call
+    host.done("backup")
+    assert len(host.backups()) == 1  # of the same day, the last is kept
+    named = {host.backups()[0]["parts"][0]["snapshots"]["data"]}
+    there = {file.name for file in (host.repository / "snapshots").iterdir()}
+    assert len(there) == 2
+    assert named < there
+
+
+def test_what_somebody_puts_there_by_hand_stays(host: Host) -> None:
+    host.done("backup")
+    theirs = {"time": "2020-01-01T00:00:00.0Z", "paths": ["/x"], "hostname": "one", "tags": ["mine"], "id": "f" * 64}
+    (host.repository / "snapshots" / ("f" * 64)).write_text(json.dumps(theirs))
+    host.done("backup")
+    assert (host.repository / "snapshots" / ("f" * 64)).exists()
+
+
+def test_each_check_reads_the_next_share(host: Host) -> None:
+    host.done("backup")
+    names = [host.run("check")[1][0]["name"] for _ in range(4)]
+    assert names == ["share 1 of 3", "share 2 of 3", "share 3 of 3", "share 1 of 3"]
+    assert host.result()["check"]["failed"] is False
+
+
+def test_a_check_finds_a_backup_that_lacks_a_snapshot(host: Host) -> None:
+    host.done("backup")
+    part = host.backups()[0]["parts"][0]["snapshots"]["data"]
+    (host.repository / "snapshots" / part).unlink()
+    assert "lacks snapshots that it names" in host.trouble("check")["message"]
+    assert host.result()["check"]["failed"] is True
+    assert host.run("check")[1][0]["name"] == "share 1 of 3"
+
+
+def test_a_damaged_manifest_hides_no_other_backup_and_nothing_is_forgotten(host: Host) -> None:
+    host.done("backup")
+    snapshots = host.repository / "snapshots"
+    manifest = next(file.name for file in snapshots.iterdir() if '"manifest"' in file.read_text())
+    good = json.loads((snapshots / manifest).read_text())
+    (snapshots / ("e" * 64)).write_text(json.dumps({**good, "id": "e" * 64}))
+    damaged = host.repository / "files" / ("e" * 64)
+    damaged.mkdir()
+    (damaged / "manifest.json").write_text("{}")
+    listed = host.done("list")
+    assert len(listed["backups"]) == 1
+    assert "the manifest eeeeeeee in the repository cannot be read" in listed["notes"][0]
+    before = set(os.listdir(snapshots))
+    assert "the manifest eeeeeeee" in host.trouble("backup")["message"]
+    assert set(os.listdir(snapshots)) > before
+    last, newest = host.result()["last"], host.result()["newest"]
+    assert (last["failed"], last["id"]) == (True, newest["id"])  # the backup is there, and what is old is not let go
+    assert host.done("plan-restore")["plan"]["notes"] == listed["notes"]
+
+
+def test_what_the_state_remembers_wrongly_is_read_again(host: Host) -> None:
+    host.done("backup")
+    (remembered,) = (host.places.state / "manifests").iterdir()
+    remembered.write_text("{}")
+    assert len(host.backups()) == 1

@@ -1,0 +1,204 @@
+"""A restore: planned, begun, cut off anywhere, gone on with, and the fence around it."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from fedikit.data.onhost.fence import DROP_IN
+from tests.data.onhost.conftest import Host, fill
+
+STOP = ["sidekiq.service", "web.service"]
+
+
+@pytest.fixture
+def backup(host: Host) -> str:
+    """The name of a backup, after which the volume was damaged; `web` runs, `sidekiq` was off before."""
+    host.units(web="active", sidekiq="inactive")
+    host.settings(stop=STOP, after=[{"name": "feeds", "run": ["touch", str(host.root / "after")], "deadline": 9}])
+    name = str(host.done("backup")["result"]["newest"]["id"])
+    shutil.rmtree(host.volume / "a")
+    fill(host.volume, ["new", "cache/five"])
+    return name
+
+
+def files(host: Host) -> list[str]:
+    return sorted(str(file.relative_to(host.volume)) for file in host.volume.rglob("*") if file.is_file())
+
+
+def fences(host: Host) -> list[Path]:
+    return [*host.places.units.rglob(DROP_IN), *host.places.state.glob("fence"), *host.places.units.glob("*.d")]
+
+
+def is_whole(host: Host) -> bool:
+    return files(host) == ["a/one", "a/two", "b/three", "cache/five", "cache/four"]
+
+
+def test_a_plan_says_what_becomes_of_what_and_changes_nothing(host: Host, backup: str) -> None:
+    before, calls = files(host), host.calls
+    plan = host.done("plan-restore")["plan"]
+    assert plan["backup"]["id"] == backup
+    assert plan["parts"] == [
+        {
+            "id": "volume:app",
+            "kind": "volume",
+            "was": {"bytes": 10, "counts": {"files": 2}},
+            "becomes": {"bytes": 17, "counts": {"files": 3}},
+            "absent": False,
+        }
+    ]
+    assert (plan["stop"], plan["after"], plan["interrupted"], plan["notes"]) == (STOP, ["feeds"], "", [])
+    assert plan["free"] > plan["bytes"] == 17
+    assert (files(host), host.calls) == (before, calls)
+
+
+def test_a_restore_stops_replaces_starts_and_runs_what_follows(host: Host, backup: str) -> None:
+    restored = host.done("restore", "--backup", backup)["restored"]
+    assert is_whole(host)
+    assert (restored["backup"], restored["differences"]) == (backup, [])
+    assert (host.state_of("web"), host.state_of("sidekiq")) == ("active", "inactive")
+    assert (host.root / "after").exists()
+    assert fences(host) == []
+    stops = [call for call in host.calls if call.startswith("stop")]
+    assert stops == ["stop sidekiq.service", "stop web.service"]
+
+
+def test_what_was_there_before_is_a_backup_and_can_be_brought_back(host: Host, backup: str) -> None:
+    before = host.done("restore", "--backup", backup)["restored"]["before"]
+    assert next(one for one in host.backups() if one["id"] == before)["reason"] == "restore"
+    host.done("backup")
+    host.done("restore", "--backup", before)
+    assert "new" in files(host)
+    assert "a/one" not in files(host)
+
+
+def test_what_is_absent_is_restored_without_being_saved(host: Host, backup: str) -> None:
+    shutil.rmtree(host.volume)
+    assert host.done("plan-restore")["plan"]["parts"][0]["absent"] is True
+    host.done("restore", "--backup", backup)
+    assert files(host) == ["a/one", "a/two", "b/three"]
+
+
+CALLS = ["backup 1", "backup 2", "daemon-reload 1", "stop 1", "stop 2", "start 1", "restore 1", "ls 2"]
+CALLS += ["daemon-reload 2", "reset-failed 1", "start 3"]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_restore_that_was_killed_goes_on(host: Host, backup: str, call: str) -> None:
+    host.killed(call, "restore", "--backup", backup)
+    has_begun = not call.startswith("backup")
+    assert host.done("plan-restore")["plan"]["interrupted"] == (backup if has_begun else "")
+    host.done("restore", "--backup", backup)
+    assert is_whole(host)
+    assert (host.state_of("web"), host.state_of("sidekiq")) == ("active", "inactive")
+    assert fences(host) == []
+
+
+def test_while_a_restore_is_cut_off_nothing_starts_and_nothing_is_backed_up(host: Host, backup: str) -> None:
+    host.killed("restore 1", "restore", "--backup", backup)
+    assert host.state_of("web") == "inactive"
+    assert {path.parent.name for path in host.places.units.rglob(DROP_IN)} == {f"{unit}.d" for unit in STOP}
+    assert f"a restore of the backup {backup} was cut off" in host.trouble("backup")["message"]
+    assert host.result()["last"]["failed"] is True
+
+
+def test_another_restore_is_refused_until_the_first_is_ended_or_given_up(host: Host, backup: str) -> None:
+    host.settings(stop=STOP, keep={"daily": 0, "weekly": 0, "monthly": 9})
+    host.killed("restore 1", "restore", "--backup", backup)
+    before = host.backups()[0]["id"]
+    other = "20200101T000000Z-00000000"
+    assert f"there is no backup named {other}" in host.trouble("restore", "--backup", other)["message"]
+    host.done("restore", "--backup", before)
+    assert "new" in files(host)
+    assert host.state_of("web") == "active"
+
+
+def test_a_unit_that_starts_in_spite_of_the_fence_stops_the_restore(host: Host, backup: str) -> None:
+    """Nothing was replaced yet, so all runs again."""
+    (host.programs / "folder").write_text(str(host.root / "elsewhere"))
+    damaged = files(host)
+    trouble = host.trouble("restore", "--backup", backup)
+    assert trouble["message"] == "sidekiq.service starts although it must not now"
+    assert files(host) == damaged
+    assert host.state_of("web") == "active"
+    assert fences(host) == []
+    host.done("plan-restore")
+
+
+def test_a_part_that_fails_leaves_the_fence_up_and_says_so(host: Host, backup: str) -> None:
+    snapshot = host.backups()[0]["parts"][0]["snapshots"]["data"]
+    shutil.rmtree(host.repository / "files" / snapshot)
+    (host.repository / "files" / snapshot).mkdir()
+    trouble = host.trouble("restore", "--backup", backup)
+    assert trouble["part"] == "volume:app"
+    assert "the units stay down until the restore has ended" in trouble["hint"]
+    assert host.state_of("web") == "inactive"
+    assert fences(host)
+
+
+def test_what_follows_a_restore_is_repeated_when_it_fails(host: Host, backup: str) -> None:
+    host.settings(stop=STOP, after=[{"name": "feeds", "run": ["ls", str(host.root / "nothing")], "deadline": 9}])
+    assert "`feeds`, which follows a restore, failed" in host.trouble("restore", "--backup", backup)["message"]
+    assert host.state_of("web") == "active"
+    host.settings(stop=STOP, after=[{"name": "feeds", "run": ["true"], "deadline": 9}])
+    _, events = host.run("restore", "--backup", backup)
+    assert [event["name"] for event in events if event.get("phase") == "start"] == ["start", "feeds"]
+
+
+def test_a_volume_that_has_no_room_is_not_touched(host: Host, backup: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    damaged, disk = files(host), os.statvfs(host.volume)
+    full = os.statvfs_result([1, 1, *disk[2:4], 4096, *disk[5:]])
+    monkeypatch.setattr("os.statvfs", lambda path: full)
+    trouble = host.trouble("restore", "--backup", backup)
+    assert "a restore needs 7 bytes more where" in trouble["message"]
+    assert files(host) == damaged
+
+
+@pytest.mark.parametrize(
+    ("at", "words"),
+    [
+        ("yesterday", "'yesterday' is no time"),
+        ("2020-01-01", "there is no backup of before 2020-01-01: the oldest ended"),
+        ("20200101T000000Z-00000000", "there is no backup named 20200101T000000Z-00000000"),
+    ],
+)
+def test_a_time_without_a_backup_is_said(host: Host, backup: str, at: str, words: str) -> None:
+    assert words in host.trouble("plan-restore", "--at", at)["message"]
+
+
+def test_a_date_means_its_end(host: Host, backup: str) -> None:
+    day = host.backups()[0]["ended"][:10]
+    assert host.done("plan-restore", "--at", day)["plan"]["backup"]["id"] == backup
+
+
+def test_a_backup_of_the_future_is_said_and_taken_by_its_name_only(
+    host: Host, backup: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fedikit.data.onhost.backup.now", lambda: "2999-01-01T00:00:00Z")
+    future = host.done("backup")["result"]["newest"]["id"]
+    assert "there is no backup of before now" in host.trouble("plan-restore")["message"]
+    plan = host.done("plan-restore", "--at", future)["plan"]
+    assert plan["notes"] == [f"the backup {future} is of the future: a clock is wrong; it is taken only by its name"]
+
+
+def test_what_cannot_be_saved_is_not_replaced_unless_it_is_given_up(host: Host, backup: str) -> None:
+    (host.programs / "unread").write_text(f"{host.volume}/new\n")
+    trouble = host.trouble("restore", "--backup", backup)
+    assert f"{host.volume}/new could not be read" in trouble["message"]
+    assert "--without-saving" in trouble["hint"]
+    assert "new" in files(host)
+    assert host.state_of("web") == "active"
+    restored = host.done("restore", "--backup", backup, "--without-saving")["restored"]
+    assert restored["before"] == ""
+    assert is_whole(host)
+
+
+def test_a_restore_that_left_something_out_says_what_differs(host: Host, backup: str) -> None:
+    snapshot = host.backups()[0]["parts"][0]["snapshots"]["data"]
+    (host.repository / "files" / snapshot / str(host.volume).lstrip("/") / "b/three").unlink()
+    differences = host.done("restore", "--backup", backup)["restored"]["differences"]
+    assert differences == [
+        f"{host.volume} has 2 files, the backup 3",
+        f"{host.volume} holds 10 bytes, the backup 17",
+    ]

@@ -1,0 +1,100 @@
+"""The program on a real machine: restic itself, systemd's units, a server over SSH."""
+
+import random
+import time
+
+import pytest
+
+from tests.data.conftest import Place
+
+pytestmark = pytest.mark.lab
+
+VOLUME = "/srv/app"
+UNIT = "keeper.service"
+SERVICE = "[Service]\nExecStart=/bin/sleep infinity\n"
+PART = {"id": f"volume:{VOLUME}", "kind": "volume", "path": VOLUME, "leave_out": ["cache"]}
+FILL = """\
+import os
+os.makedirs("a/b"), os.makedirs("cache/x"), os.makedirs("we[i]rd *")
+for number in range(300):
+    with open(f"a/{number}", "wb") as file:
+        file.write(os.urandom(20000))
+for name in ("a/f", "we[i]rd */n", "cache/x/y"):
+    with open(name, "w") as file:
+        file.write(name)
+os.link("a/f", "a/hard"), os.symlink("f", "a/soft"), os.symlink("/nowhere", "dangling"), os.mkfifo("pipe")
+os.setxattr("a/f", "user.key", b"value")
+os.chown("a/b", 1234, 4321), os.chmod("a/b", 0o2750), os.chmod("a/f", 0o4711)
+os.chown(".", 33, 33), os.chmod(".", 0o3775)
+"""
+LOOK = """\
+import hashlib, os
+for folder, folders, files in os.walk("."):
+    folders[:] = sorted(name for name in folders if folder != "./cache")
+    for path in sorted(os.path.join(folder, name) for name in [".", *files] if folder != "./cache"):
+        found = os.lstat(path)
+        content = os.readlink(path) if os.path.islink(path) else ""
+        if os.path.isfile(path) and not content:
+            content = hashlib.sha256(open(path, "rb").read()).hexdigest()
+        moment = "" if path == "./." else found.st_mtime_ns
+        traits = [] if content == "" or os.path.islink(path) else os.listxattr(path)
+        links = found.st_nlink if os.path.isfile(path) else 0
+        print(path, oct(found.st_mode), found.st_uid, found.st_gid, links, moment, content, traits)
+"""
+
+
+def python(place: Place, script: str, folder: str) -> str:
+    place.write("/root/script.py", script)
+    return place.machine.succeed(f"cd {folder} && python3 /root/script.py")
+
+
+def test_a_volume_comes_back_as_it_was_however_often_the_restore_is_killed(place: Place) -> None:
+    machine = place.machine
+    machine.succeed(f"mkdir -p {VOLUME}")
+    python(place, FILL, VOLUME)
+    place.write(f"/etc/systemd/system/{UNIT}", SERVICE)
+    machine.succeed(f"systemctl daemon-reload; systemctl start {UNIT}")
+    place.set_up("app", [PART], stop=[UNIT])
+    whole = python(place, LOOK, VOLUME)
+    backup = place.done("backup", "app")["result"]["newest"]["id"]
+    machine.succeed(f"cd {VOLUME}; rm -rf a/1* we*; echo new >new; echo changed >a/20; chmod 0700 .; chown 0:0 .")
+    restore = f"restore app --backup {backup}"
+    for _ in range(3):
+        place.run_and_kill(restore, after=random.uniform(4, 9))
+        if machine.run("test -e /var/lib/fedikit-data/app/fence").exit_status == 0:
+            machine.fails(f"systemctl start {UNIT}")
+    restored = place.done(*restore.split())["restored"]
+    assert restored["differences"] == []
+    assert python(place, LOOK, VOLUME) == whole
+    machine.succeed(f"systemctl is-active {UNIT}; test ! -e /etc/systemd/system/{UNIT}.d")
+    assert machine.succeed(f"cat {VOLUME}/cache/x/y") == "cache/x/y"
+
+
+def test_a_wrong_password_and_a_flipped_byte_are_found(place: Place) -> None:
+    machine = place.machine
+    machine.succeed("mkdir -p /srv/flip; head -c 3000000 /dev/urandom >/srv/flip/file")
+    place.set_up("flip", [{"id": "volume:flip", "kind": "volume", "path": "/srv/flip", "leave_out": []}])
+    place.done("backup", "flip")
+    pack = machine.succeed("find /srv/backups/flip/data -type f -size +1000k | head -1").strip()
+    machine.succeed(f"chmod u+w {pack}; printf x | dd of={pack} bs=1 seek=5000 conv=notrunc status=none")
+    assert "`restic check` failed" in place.trouble("check", "flip")["message"]
+    place.secret("flip", "repository-password", "another")
+    assert "does not open with this application's password" in place.trouble("backup", "flip")["message"]
+
+
+def test_a_repository_over_ssh_is_opened_if_its_key_is_the_one_that_is_known(place: Place) -> None:
+    machine = place.machine
+    machine.succeed("mkdir -p /srv/remote /srv/small; echo x >/srv/small/file")
+    part = {"id": "volume:small", "kind": "volume", "path": "/srv/small", "leave_out": []}
+    url = f"sftp:root@{machine.address}:/srv/remote/small"
+    settings = {"url": url, "access_key": "", "user": "", "upload_kib": 9000, "download_kib": 0}
+    place.set_up("small", [part], repository=settings)
+    place.secret("small", "ssh-key", machine.key_file.read_text())
+    kind, key = machine.host_key.split()[:2]
+    place.secret("small", "known_hosts", f"{machine.address} {kind} {key[:-6]}AAAAAA\n")
+    assert "another key than the one that is known" in place.trouble("backup", "small")["hint"]
+    place.secret("small", "known_hosts", f"{machine.address} {kind} {key}\n")
+    started = time.monotonic()
+    newest = place.done("backup", "small")["result"]["newest"]
+    assert newest["parts"][0]["counts"] == {"files": 1}
+    assert time.monotonic() - started < 60
