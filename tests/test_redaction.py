@@ -59,5 +59,9 @@ def test_a_leak_names_the_place_and_not_the_secret(tmp_path: Path) -> None:
     assert "hunter2" not in repr(find_leaks([tmp_path], ["hunter2"]))
 
 
+def test_each_line_of_a_secret_of_several_is_scrubbed_alone() -> None:
+    assert scrub("Load key: AAAAsecond== is invalid", ["AAAAfirst\nAAAAsecond=="]) == "Load key: ••• is invalid"
+
+
 def test_a_longer_secret_is_scrubbed_before_one_that_it_contains() -> None:
     assert scrub("secret-and-more", ["secret", "secret-and-more"]) == "•••"

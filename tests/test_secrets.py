@@ -15,7 +15,7 @@ from typing import get_args
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from pydantic import SecretBytes, SecretStr
 
 from fedikit.errors import SecretError
@@ -235,6 +235,21 @@ def test_a_given_secret_comes_from_a_file_a_command_or_the_environment(
         assert vault_of({"mail/password": reference}).value(GIVEN) == "s3cret word"
 
 
+def ssh_key() -> str:
+    """A private key as ssh-keygen writes it."""
+    key = Ed25519PrivateKey.generate()
+    return key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+
+
+def test_a_given_secret_may_be_the_lines_of_a_private_key(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(ssh_key())
+    (tmp_path / "key").chmod(0o600)
+
+    read = vault_of({"backup/ssh-key": f"file:{tmp_path}/key"}).value(SecretRef(name="backup/ssh-key", given=True))
+
+    assert read == (tmp_path / "key").read_text().rstrip("\n")
+
+
 def test_a_given_secret_goes_before_a_derived_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FEDIKIT_TEST_SECRET", "older than fedikit")
 
@@ -262,7 +277,8 @@ def test_a_missing_one_says_where_to_put_it(vault: Vault) -> None:
     [
         ("file:missing", "missing cannot be read: No such file"),
         ("file:open", "may be read by others"),
-        ("file:lines", "is not one line of text"),
+        ("file:lines", "is not one line of text, and no private key of OpenSSH's"),
+        ("file:key", "is not one line of text, and no private key of OpenSSH's"),
         ("file:empty", "is not one line of text"),
         ("env:FEDIKIT_NOT_SET", "is not one line of text"),
         ("command:false", "the secret mail/password's command `false` ended with 1"),
@@ -271,9 +287,10 @@ def test_a_missing_one_says_where_to_put_it(vault: Vault) -> None:
 def test_one_that_is_not_where_it_should_be_is_an_error_that_shows_no_contents(
     reference: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, content, mode in (("open", "hunter2", 0o644), ("lines", "hunter2\nhunter3", 0o600), ("empty", "", 0o600)):
+    cut_off = ssh_key().replace("\n-----END", "\nhunter2!\n-----END")
+    for name, content in {"open": "hunter2", "lines": "hunter2\nhunter3", "empty": "", "key": cut_off}.items():
         (tmp_path / name).write_text(content)
-        (tmp_path / name).chmod(mode)
+        (tmp_path / name).chmod(0o644 if name == "open" else 0o600)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SecretError, match=re.escape(message)) as caught:
         vault_of({"mail/password": reference}).value(GIVEN)

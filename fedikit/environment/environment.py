@@ -70,7 +70,7 @@ class Policies(Written):
     packages: PackagesPolicy | None = Field(None, title="Upgrades of packages")
     """How hosts upgrade Debian's packages by themselves. If absent, they do not, as far as fedikit is concerned."""
     backup: BackupPolicy | None = Field(None, title="Backups")
-    """How hosts back up their applications by themselves. If absent, they do not."""
+    """How hosts back up their applications by themselves, on Debian 13. If absent, they do not."""
 
     def policy_for(self, request: Request) -> Policy[Any] | None:
         """The policy that answers requests of this kind."""

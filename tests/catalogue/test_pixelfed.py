@@ -32,8 +32,9 @@ from fedikit.model import (
 from tests.model.example import configuration, environment, files, ids, refusal, variables
 
 MAIL = {"mail": {"host": "smtp.example.org", "user": "fedi", "port": 2465, "encryption": "tls"}}
-STORAGE = Volume(name="pixelfed-storage", mount="/var/www/html/storage", owner=33)
-BESIDE = Volume(name="pixelfed-storage", mount="/new", owner=33)
+REMADE = ("framework/cache", "framework/sessions", "framework/views", "logs")
+STORAGE = Volume(name="pixelfed-storage", mount="/var/www/html/storage", owner=33, leave_out=REMADE)
+BESIDE = STORAGE.model_copy(update={"mount": "/new"})
 
 
 @pytest.fixture

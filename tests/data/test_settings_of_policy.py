@@ -5,23 +5,50 @@ from pathlib import Path
 
 import pytest
 
+from fedikit.data.onhost.bucket import BucketPart
+from fedikit.data.onhost.part import make_part
 from fedikit.data.onhost.places import Places
-from fedikit.data.onhost.settings import read_settings
+from fedikit.data.onhost.settings import Secrets, Settings, read_settings
 from fedikit.policies.backup import SETTINGS
 from tests.model.example import files
 from tests.model.test_backup import ALL, deployed
 
 
-@pytest.mark.parametrize("application", ALL)
-def test_the_program_takes_the_settings_of_every_application(application: str, tmp_path: Path) -> None:
+def written(application: str, root: Path) -> tuple[Settings, Secrets]:
+    """The settings and the secrets of an application, as they lie on its host."""
     made = deployed(application)
     (state,) = [state for state in made.hosts.values() if application in state.applications]
-    places, written = Places(application, tmp_path), files(state)[f"{SETTINGS}/{application}.json"]
-    places.settings.parent.mkdir(parents=True)
-    places.settings.write_text(written)
+    for path, text in files(state).items():
+        if path.startswith(SETTINGS):
+            place = root / path.lstrip("/")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text)
+            place.chmod(0o600)
+    places = Places(application, root)
+    return read_settings(places), Secrets(places.secrets)
 
-    read = read_settings(places)
 
-    assert places.settings == tmp_path / SETTINGS.lstrip("/") / f"{application}.json"
-    assert read.expected == [part["id"] for part in json.loads(written)["parts"]]
-    assert (read.deployment, read.application) == ("lab", application)
+@pytest.mark.parametrize("application", ALL)
+def test_the_program_takes_the_settings_of_every_application(application: str, tmp_path: Path) -> None:
+    settings, _ = written(application, tmp_path)
+
+    noted = json.loads((tmp_path / SETTINGS.lstrip("/") / f"{application}.json").read_text())
+    assert settings.expected == [part["id"] for part in noted["parts"]]
+    assert (settings.deployment, settings.application) == ("lab", application)
+
+
+@pytest.mark.parametrize("application", ALL)
+def test_every_part_finds_its_secrets(application: str, tmp_path: Path) -> None:
+    settings, secrets = written(application, tmp_path)
+
+    assert all(make_part(part, secrets) for part in settings.parts)
+    assert secrets.read("repository-password") == f"<{application}/backup password 1>"
+
+
+def test_a_bucket_finds_the_id_of_its_key_among_the_secrets(tmp_path: Path) -> None:
+    settings, secrets = written("mastodon", tmp_path)
+    (part,) = [make_part(part, secrets) for part in settings.parts if part["kind"] == "bucket"]
+
+    assert isinstance(part, BucketPart)
+    assert part.access.id == "<mastodon/bucket-key garage-key-id 1>"
+    assert part.access.secret == "<mastodon/bucket-key garage-key-secret 1>"

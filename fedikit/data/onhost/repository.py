@@ -237,13 +237,20 @@ class Repository:
         return made
 
     def snapshot_path(
-        self, path: str, tags: Sequence[str], exclude: Sequence[str] = (), options: Sequence[str] = ()
-    ) -> Snapshot:
-        """A snapshot of a folder; `exclude` are patterns of restic's. What vanishes meanwhile is no failure."""
-        excludes = [f"--exclude={pattern}" for pattern in exclude]
-        return self._snapshot([*options, *excludes, "--", path], tags, None)
+        self, path: str, tags: Sequence[str], exclude: Sequence[str] = (), options: Sequence[str] = (),
+        *, looks_itself: bool = False,
+    ) -> Snapshot:  # fmt: skip
+        """A snapshot of a folder; `exclude` are patterns of restic's. What vanishes meanwhile is no failure.
 
-    def _snapshot(self, words: Sequence[str], tags: Sequence[str], environment: Mapping[str, str] | None) -> Snapshot:
+        Nor is anything else that could not be read, if the caller `looks_itself` at what came in.
+        """
+        excludes = [f"--exclude={pattern}" for pattern in exclude]
+        return self._snapshot([*options, *excludes, "--", path], tags, None, looks_itself=looks_itself)
+
+    def _snapshot(
+        self, words: Sequence[str], tags: Sequence[str], environment: Mapping[str, str] | None,
+        *, looks_itself: bool = False,
+    ) -> Snapshot:  # fmt: skip
         told = _Told()
         marks = [f"--tag={tag}" for tag in tags]
         finished = self.run(
@@ -251,7 +258,7 @@ class Repository:
             seconds=2 * LONG_SECONDS, hear=told.hear, silence=SILENCE_SECONDS, environment=environment,
             may_end_with=(0, SOME_UNREAD),
         )  # fmt: skip
-        if finished.status == SOME_UNREAD:
+        if finished.status == SOME_UNREAD and not looks_itself:
             told.require_that_all_vanished(finished.tail)
         if not told.snapshot:
             raise Trouble("restic told of no snapshot, though it did not fail", tail=finished.tail)

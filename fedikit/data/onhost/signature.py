@@ -1,0 +1,1 @@
+../../agent/signature.py
