@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fedikit.apply import apply_plan
+    from fedikit.data import apply_restore, list_backups, make_backup, make_restore
     from fedikit.environment.load import load_configuration, load_environment
     from fedikit.errors import ConfigurationError, FedikitError
     from fedikit.plan import load_plan, make_plan, make_removal, make_rollback, save_plan
     from fedikit.remote.sessions import Sessions
+    from fedikit.results.backup import BackupReport, Backups
     from fedikit.results.plan import Plan
     from fedikit.results.report import Report
+    from fedikit.results.restoring import RestorePlan, RestoreReport
     from fedikit.results.status import Status
     from fedikit.results.upgrading import UpgradePlan, UpgradeReport
     from fedikit.results.verdict import Verdict
@@ -31,19 +34,22 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "ConfigurationError", "FedikitError", "Plan", "Report", "Sessions", "Status", "UpgradePlan", "UpgradeReport",
-    "Verdict", "apply_plan", "apply_upgrade", "load_configuration", "load_environment", "load_plan", "make_plan",
-    "make_removal", "make_rollback", "make_upgrade", "read_status", "save_plan", "verify_deployment",
-    "verify_rollback",
+    "BackupReport", "Backups", "ConfigurationError", "FedikitError", "Plan", "Report", "RestorePlan", "RestoreReport",
+    "Sessions", "Status", "UpgradePlan", "UpgradeReport", "Verdict", "apply_plan", "apply_restore", "apply_upgrade",
+    "list_backups", "load_configuration", "load_environment", "load_plan", "make_backup", "make_plan", "make_removal",
+    "make_restore", "make_rollback", "make_upgrade", "read_status", "save_plan", "verify_deployment", "verify_rollback",
 ]  # fmt: skip
 _ROOMS = {
     "apply": ("apply_plan",),
+    "data": ("apply_restore", "list_backups", "make_backup", "make_restore"),
     "errors": ("ConfigurationError", "FedikitError"),
     "environment.load": ("load_configuration", "load_environment"),
     "plan": ("load_plan", "make_plan", "make_removal", "make_rollback", "save_plan"),
     "remote.sessions": ("Sessions",),
+    "results.backup": ("BackupReport", "Backups"),
     "results.plan": ("Plan",),
     "results.report": ("Report",),
+    "results.restoring": ("RestorePlan", "RestoreReport"),
     "results.status": ("Status",),
     "results.upgrading": ("UpgradePlan", "UpgradeReport"),
     "results.verdict": ("Verdict",),

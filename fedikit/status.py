@@ -5,8 +5,10 @@ from typing import Any
 
 from fedikit.environment.environment import Environment
 from fedikit.errors import FedikitError
+from fedikit.model.check import BackupIsYoung
 from fedikit.model.deployment import Deployment
 from fedikit.remote import messages
+from fedikit.remote.backups import backups_of
 from fedikit.remote.hosts import on_hosts
 from fedikit.remote.session import Session
 from fedikit.remote.sessions import failing_alone
@@ -16,6 +18,9 @@ from fedikit.results.pending import Pending
 from fedikit.results.status import HostStatus, Status
 from fedikit.secrets import Vault
 
+MAX_AGE_HOURS = 26
+"""What the newest backup may be old where no policy says so any more."""
+
 
 def read_status(environment: Environment | Deployment, *, limit: Sequence[str] = (), health: bool = False) -> Status:
     """Asks every host; one that cannot be asked has its reason in its part.
@@ -24,6 +29,7 @@ def read_status(environment: Environment | Deployment, *, limit: Sequence[str] =
     """
     deployment = environment if isinstance(environment, Deployment) else environment.empty()
     vault = Vault.of(deployment)
+    max_age_hours = _oldest_backup(environment)
 
     def request(host: str) -> dict[str, Any]:
         asked = {"op": "status", "deployment": deployment.name}
@@ -36,12 +42,24 @@ def read_status(environment: Environment | Deployment, *, limit: Sequence[str] =
             with failing_alone(host), Session(host, deployment.hosts[host].connection) as session:
                 said = session.ask(request(host), messages.Status)
                 return HostStatus(
-                    host=host, **said.model_dump(exclude={"event", "health", "upgrades"}), health=_health(host, said)
+                    host=host,
+                    **said.model_dump(exclude={"event", "health", "upgrades", "backups"}),
+                    health=_health(host, said),
+                    backups=tuple(backups_of(name, there, max_age_hours) for name, there in said.backups.items()),
                 )
         except FedikitError as error:
             return HostStatus(host=host, error=error.text)
 
     return Status(deployment=deployment.name, hosts=on_hosts(deployment, limit, ask))
+
+
+def _oldest_backup(environment: Environment | Deployment) -> int:
+    """How many hours old the newest backup of an application may be."""
+    if isinstance(environment, Environment):
+        policy = environment.policies.backup
+        return policy.max_age_hours if policy else MAX_AGE_HOURS
+    ages = [check.max_age_hours for check in environment.checks if isinstance(check, BackupIsYoung)]
+    return min(ages, default=MAX_AGE_HOURS)
 
 
 def _health(host: str, said: messages.Status) -> Health | None:

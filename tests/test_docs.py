@@ -237,6 +237,14 @@ def test_every_field_of_a_result_is_documented() -> None:
     assert kept <= set(code_in(OPERATIONS.section("A record")))
 
 
+WHERE_EMPTY = {
+    **dict.fromkeys(("consent", "confirm", "agreed"), "nothing"),
+    **dict.fromkeys(("application", "applications"), "all"),
+    "at": "the newest",
+}
+"""What it means that a parameter is empty, where its name does not tell."""
+
+
 @pytest.mark.parametrize("runbook", RUNBOOKS)
 def test_every_parameter_of_a_runbook_is_documented_with_its_default(runbook: str) -> None:
     rows = {row[0]: row for row in rows_of(OPERATIONS.section("Runbooks and records"))}
@@ -245,7 +253,7 @@ def test_every_parameter_of_a_runbook_is_documented_with_its_default(runbook: st
     for name, field in fields.items():
         shown = {(): "all hosts", None: "the one before", True: "`true`", False: "`false`"}
         default = shown.get(field.default, f"`{field.default}`")
-        assert rows[f"`{name}`"][1] == ("nothing" if name in ("consent", "confirm", "agreed") else default)
+        assert rows[f"`{name}`"][1] == WHERE_EMPTY.get(name, default)
 
 
 def test_the_tests_that_hold_attacks_are_there() -> None:

@@ -74,6 +74,16 @@ def test_what_was_planned_only_touched_no_host() -> None:
     assert list(witness.lines()) == ["  no host was touched"]
 
 
+def test_of_a_host_that_is_at_its_next_application_it_is_not_said_to_be_done() -> None:
+    witness = Witness()
+    witness(StepStarted(step="restore"))
+    witness(HostFinished(host="one", outcome="changed", seconds=1))
+    witness(ItemStarted(host="one", item="pixelfed mariadb:pixelfed", action="restore"))
+    told = "\n".join(witness.lines())
+    assert "one: 0 done, at work on pixelfed mariadb:pixelfed; goes on by itself" in told
+    assert "until then the application may stand still" in told
+
+
 def test_hosts_that_are_done_are_told_as_they_ended() -> None:
     witness = Witness()
     witness(StepStarted(step="apply"))

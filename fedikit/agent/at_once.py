@@ -3,6 +3,7 @@
 import sys
 from typing import TYPE_CHECKING
 
+from .data_program import applications_of, record_of, set_up_at
 from .disk_space import disk_of_data
 from .distribution import release
 from .generations import told_of
@@ -49,8 +50,18 @@ def _status(contact: "Contact", ledger: Ledger) -> Record:
         "notes": ledger.notes(),
         "neighbours": neighbours(contact.home, ledger.deployment),
         "disk": disk_of_data(contact.root),
+        "backups": {name: _backups(contact, name) for name in applications_of(ledger)},
         "python": "{}.{}.{}".format(*sys.version_info),
         **release(contact.eyes),
+    }
+
+
+def _backups(contact: "Contact", application: str) -> Record:
+    """What the program of backups wrote of its last runs, and since when there are to be any."""
+    return {
+        "record": record_of(contact.eyes, application),
+        "journal": record_of(contact.eyes, application, "journal.json"),
+        "since": set_up_at(contact.eyes, application),
     }
 
 

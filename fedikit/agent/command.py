@@ -49,15 +49,7 @@ def run(
     """
     import subprocess  # slow, and seldom needed to plan
 
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=output,
-        stderr=output,
-        env={**ENVIRONMENT, "PATH": path} if path else ENVIRONMENT,
-        start_new_session=True,
-        cwd="/",
-    )
+    process = _started(command, subprocess.PIPE, output, output, path)
     with around(process.pid) if around else contextlib.nullcontext():
         try:
             process.communicate(stdin, timeout=seconds)
@@ -65,6 +57,35 @@ def run(
             _end(process)
             raise Overdue from error
     return process.returncode
+
+
+@contextlib.contextmanager
+def speaking(command: list[str], *, errors: int, path: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A command at work, whose output is read as it comes; it ends with the block, and with the agent."""
+    import subprocess  # slow, and seldom needed to plan
+
+    process = _started(command, subprocess.DEVNULL, subprocess.PIPE, errors, path)
+    assert process.stdout
+    with process.stdout, watched(process.pid):
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                _end(process)
+
+
+def _started(command: list[str], source: int, output: int, errors: int, path: str) -> "subprocess.Popen[bytes]":
+    import subprocess
+
+    return subprocess.Popen(
+        command,
+        stdin=source,
+        stdout=output,
+        stderr=errors,
+        env={**ENVIRONMENT, "PATH": path} if path else ENVIRONMENT,
+        start_new_session=True,
+        cwd="/",
+    )
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -62,6 +62,10 @@ class Contact:
                 from . import upgrade_order  # not needed to plan
 
                 return upgrade_order.serve(self)
+            case "data":
+                from . import data_order  # not needed to plan
+
+                return data_order.serve(self)
             case _:
                 from .at_once import at_once  # not needed to plan
 

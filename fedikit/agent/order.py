@@ -26,6 +26,8 @@ TOLD_FROM_SECONDS = 600
 PATIENCE_SECONDS = 120
 """How long an agent waits for its order, and for each piece of it; a deployer that comes later starts a new one."""
 
+APPLY_AGAIN = "apply again: that completes what was begun"
+
 
 def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -78,15 +80,15 @@ def _patiently(pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield piece
 
 
-def in_a_session_of_its_own(contact: "Contact", work: Callable[[str], int]) -> int:
+def in_a_session_of_its_own(contact: "Contact", work: Callable[[str], int], *, killed: str = APPLY_AGAIN) -> int:
     """Forks, so that neither a dropped connection nor the end of a login cuts the work in half.
 
-    `work` is told the unit that it is done in, and returns the exit status.
+    `work` is told the unit that it is done in, and returns the exit status; `killed`: what to do should it be killed.
     """
     signal.alarm(0)
     child = os.fork()
     if child:
-        return _end_of(child)
+        return _end_of(child, killed)
     os.setsid()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     contact.channel.show_life(ALIVE_SECONDS)
@@ -110,12 +112,12 @@ def _in_a_unit_of_its_own(contact: "Contact") -> str:
     return enter(contact.request["deployment"])
 
 
-def _end_of(child: int) -> int:
+def _end_of(child: int, killed: str) -> int:
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status < 0:
         raise Trouble(
             f"the agent was killed by signal {-status} in the middle of its work",
             code="agent",
-            hint="apply again: that completes what was begun",
+            hint=killed,
         )
     return status

@@ -17,6 +17,8 @@ Exit status: 0 all well; 1 something failed, the report says what; 2 a mistake i
     store     those on images in the store
     watch     those of watching
     upgrade   that on packages
+    backup    those of backups
+    restore   that which puts data back
     plugins   those that other distributions bring, such as the lab
 """
 
@@ -36,6 +38,7 @@ COLLECT_AFTER = 100_000
 VERBS = ("apply", "lock", "plan", "remove", "rollback", "schema", "status", "verify")
 FOUND_IN = {
     **dict.fromkeys(VERBS, "fedikit.cli.verbs"),
+    "backup": "fedikit.cli.backup",
     "dns": "fedikit.cli.dns",
     "doctor": "fedikit.cli.doctor",
     "export": "fedikit.cli.export",
@@ -44,6 +47,7 @@ FOUND_IN = {
     "logs": "fedikit.cli.reach",
     "ssh": "fedikit.cli.reach",
     "rename": "fedikit.cli.renaming",
+    "restore": "fedikit.cli.restore",
     "secret": "fedikit.cli.secret",
     "store": "fedikit.cli.store",
     "watch": "fedikit.cli.watch",

@@ -9,11 +9,10 @@ from fedikit.cli.output import drawing, finish, present
 
 
 @click.command()
-@options("configuration", "environment")
+@options("configuration", "environment", "application")
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), help="The folder to write to: empty, or not there yet."
 )
-@click.option("--application", multiple=True, metavar="NAME", help="Only this one; may be given again.")
 @options("json")
 def export(configuration: str | None, environment: str, out: Path, application: tuple[str, ...], as_json: bool) -> None:
     """Take all data of applications along, with what restores it.

@@ -29,6 +29,9 @@ def options(*names: str) -> Callable[[Any], Any]:
         ),
         "json": click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, and nothing else."),
         "limit": click.option("--limit", multiple=True, metavar="HOST", help="Only these hosts; may be given again."),
+        "application": click.option(
+            "--application", multiple=True, metavar="NAME", help="Only this application; may be given again."
+        ),
         "diff": click.option("--diff", is_flag=True, help="Show every line of what differs in files."),
         "yes": click.option("--yes", "-y", is_flag=True, help="Do it without asking."),
         "purge": click.option("--purge", is_flag=True, help="Data that left the configuration goes too, for good."),

@@ -21,10 +21,13 @@ WORDS = {
     signal.SIGHUP: "stopped: the terminal was closed",
     signal.SIGPIPE: "stopped: nobody reads what it prints",
 }
-CHANGING = "apply"
-"""The step in which hosts are changed."""
 UNTOUCHED = "no host was touched"
-NEXT = "`fedikit status` tells how each host ended; the same command again completes what is missing"
+NEXT = {
+    "apply": "`fedikit status` tells how each host ended; the same command again completes what is missing",
+    "backup": "`fedikit backup list` tells what became of it",
+    "restore": "the same command again completes what is missing; until then the application may stand still",
+}
+"""By the steps in which something is done on hosts: what to do after one that was left."""
 
 
 class Witness:
@@ -42,6 +45,7 @@ class Witness:
                 self._step = step
             case ItemStarted(host=host, item=item):
                 self._doing[host] = item
+                self._ended.pop(host, None)  # it had done one application, and is at the next
             case ItemFinished(host=host, failed=False):
                 self._done[host] = self._done.get(host, 0) + 1
             case HostFinished(host=host, outcome=outcome):
@@ -49,13 +53,13 @@ class Witness:
 
     def lines(self) -> Iterator[str]:
         """What is to be said of it: each host that is or was worked on, and what to do now."""
-        if self._step != CHANGING:
+        if self._step not in NEXT:
             yield f"  {UNTOUCHED}"
             return
         for host in sorted(self._doing.keys() | self._ended.keys()):
             yield f"  {host}: {self._words(host)}"
         yield "  hosts that are not named were not changed, unless they had just got their order"
-        yield f"  → {NEXT}"
+        yield f"  → {NEXT[self._step]}"
 
     def _words(self, host: str) -> str:
         if host in self._ended:

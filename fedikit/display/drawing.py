@@ -15,6 +15,8 @@ from fedikit.display.markup import shown
 NOTEBOOK_WIDTH = 112
 
 DRAWN_BY = {
+    "BackupReport": "backups",
+    "Backups": "backups",
     "Diagnosis": "findings",
     "DnsPlan": "findings",
     "Export": "export",
@@ -22,6 +24,8 @@ DRAWN_BY = {
     "Plan": "plans",
     "Renaming": "renaming",
     "Report": "outcomes",
+    "RestorePlan": "restoring",
+    "RestoreReport": "restoring",
     "Services": "services",
     "Status": "states",
     "UpgradePlan": "upgrades",
@@ -34,6 +38,12 @@ DRAWN_BY = {
 def texts_of(value: object, *, whole: bool = False) -> Iterator[Text]:
     """The drawing of a plan, report, verdict or status; `whole`: nothing is cut short, where something would be."""
     return _drawer("draw_whole" if whole else "draw", value)(value)
+
+
+def summary_of(plan: object) -> Text:
+    """What a plan comes to, in one line."""
+    summary: Callable[[object], Text] = _drawer("summary_of", plan)  # type: ignore[assignment]
+    return summary(plan)
 
 
 def mimebundle(value: object) -> dict[str, str]:

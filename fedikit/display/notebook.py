@@ -11,8 +11,12 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 DRAWN = {
+    "BackupReport": "backup",
+    "Backups": "backup",
     "Plan": "plan",
     "Report": "report",
+    "RestorePlan": "restoring",
+    "RestoreReport": "restoring",
     "Services": "services",
     "Status": "status",
     "UpgradePlan": "upgrading",

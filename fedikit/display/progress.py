@@ -112,6 +112,10 @@ def lasting_line(event: Event) -> str:
             return f"  [bold red]✗[/] {host} {outcome}: {_plain(detail.splitlines()[0] if detail else '')}"
         case HostFinished(host=host, outcome="changed", seconds=seconds, detail=detail):
             return f"  [green]✓[/] {host} {_plain(detail) or 'changed'} [dim]({seconds:.1f} s)[/]"
+        case ItemFinished(host=host, item=item, seconds=seconds, failed=True, action="backup" | "restore"):
+            return f"    [bold red]✗[/] {host}: {_plain(item)} failed after {seconds:.1f} s"
+        case ItemFinished(host=host, item=item, seconds=seconds, action="backup" | "restore"):
+            return f"    [dim]{host}: {_plain(item)} took {seconds:.1f} s[/]"
         case ItemFinished(host=host, item=item, seconds=seconds, failed=False) if seconds >= 2:
             return f"    [dim]{host}: {_plain(item)} took {seconds:.1f} s[/]"
         case CheckFinished(check=check, passed=False, detail=detail):

@@ -9,6 +9,7 @@ from fedikit.display import markup
 from fedikit.display.pending import lines_of_pending
 from fedikit.display.words import plural, span
 from fedikit.model.item import class_of
+from fedikit.results.backup import BackupHealth
 from fedikit.results.health import CertificateHealth, DiskHealth, Drift, Health, UnitHealth
 from fedikit.results.status import Generation, HostStatus, Moves, Status
 
@@ -36,7 +37,7 @@ def _drawn(status: Status, *, named: int | None) -> Iterator[Text]:
         for generation in reversed(host.generations):
             yield from _generation_lines(generation, named, is_current=generation.number == host.generation)
         if host.health:
-            yield from _health_lines(host.health, is_finished=not host.is_unfinished)
+            yield from _health_lines(host, host.health)
             yield from lines_of_pending(host.health.pending)
         for note in host.notes[-NOTES_SHOWN:]:
             yield Text(f"    {note.time}  {note.who} {note.note}", style="dim")
@@ -98,19 +99,21 @@ def _sheltered(unit: str) -> str:
 # Health
 
 
-def _health_lines(health: Health, *, is_finished: bool) -> Iterator[Text]:
+def _health_lines(host: HostStatus, health: Health) -> Iterator[Text]:
     """What is not well, each on a line; then the rest in one."""
-    ill = [part for part in health.parts if not part.is_well]
+    ill = [part for part in (*health.parts, *host.backups) if not part.is_well]
     for words in [*map(_words_of_drift, health.drift), *map(_words_of, ill)]:
         yield Text(f"  ✗ {words}", style="bold red")
-    if not is_finished:
+    if host.is_unfinished:
         yield Text("  ✗ the last apply did not come to its end", style="bold red")
-    elif health.is_well:
-        yield Text(f"  ✓ all is well: {', '.join(_counts(health))}", style="green")
+    elif host.is_well:
+        yield Text(f"  ✓ all is well: {', '.join(_counts(host, health))}", style="green")
 
 
-def _words_of(part: UnitHealth | DiskHealth | CertificateHealth) -> str:
+def _words_of(part: UnitHealth | DiskHealth | CertificateHealth | BackupHealth) -> str:
     match part:
+        case BackupHealth():
+            return f"backups of {part.application}: {part.words}"
         case UnitHealth():
             return _words_of_unit(part)
         case DiskHealth():
@@ -134,7 +137,7 @@ def _words_of_drift(drift: Drift) -> str:
     return f"{_plain(drift.id)} was changed: {', '.join(drift.reasons)}"
 
 
-def _counts(health: Health) -> Iterator[str]:
+def _counts(host: HostStatus, health: Health) -> Iterator[str]:
     yield plural(len(health.units), "unit")
     restarts = sum(unit.restarts for unit in health.units)
     if restarts:
@@ -142,3 +145,6 @@ def _counts(health: Health) -> Iterator[str]:
     yield "nothing was changed by hand"
     for certificate in health.certificates:
         yield f"certificate of {certificate.site} for {certificate.left.days} days"
+    for backup in host.backups:
+        age = f"{span(backup.newest.age.total_seconds())} old" if backup.newest else "due"
+        yield f"backup of {backup.application} {age}"

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from fedikit.remote.messages import LINE_BYTES
+from fedikit.remote.spoken import LINE_BYTES
 
 Read = Callable[[float], bytes]
 

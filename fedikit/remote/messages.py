@@ -7,62 +7,36 @@ character; nothing untyped goes on. What does not pass is that host's failure, a
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from fedikit.errors import AgentFailed, visible
-from fedikit.model.item import CLASSES
 from fedikit.model.value import Architecture, Codename
-
-LINE_BYTES = 32 * 1024 * 1024
-"""The longest line that an agent may send: dpkg's status of a large host is in one."""
-LONGEST_STEP_SECONDS = 90_000
-"""A day, and some; so long an agent may be at work on one thing."""
-MOST_PARTS = 20_000
-"""How many parts an answer may have of a kind: changes, items, contents, packages."""
-MOST_CHECKS_BYTES = 256 * 1024
-"""How long the checks of one host may be, as they are sealed."""
-LONGEST_TEXT = 512 * 1024
-LONGEST_WORDS = 16 * 1024
-
-
-def _visible_line(text: str) -> str:
-    return visible(text).replace("\n", "\\n").replace("\t", "\\t")
-
-
-Text = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(visible)]
-"""Several lines, such as a file's."""
-Words = Annotated[str, Field(max_length=LONGEST_WORDS), AfterValidator(visible)]
-Line = Annotated[str, Field(max_length=LONGEST_WORDS), AfterValidator(_visible_line)]
-ShortLine = Annotated[str, Field(max_length=300), AfterValidator(_visible_line)]
-Id = Annotated[
-    str,
-    Field(
-        max_length=5000,
-        pattern=rf"^({'|'.join(CLASSES)}|packages)(:[^\x00-\x1f\x7f]*)?$",
-    ),
-    AfterValidator(_visible_line),
-]
-"""An item's: its kind and its name."""
-Action = Literal["create", "update", "run", "adopt", "delete", "restore", "release", "keep", "blocked"]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Seconds = Annotated[float, Field(ge=0, le=10_000_000, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
-Size = Annotated[int, Field(ge=0, le=1 << 50)]
-PackageName = Annotated[str, Field(max_length=200, pattern=r"^[a-z0-9][a-z0-9+.-]+$")]
-Version = Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9.+:~-]*$")]
-UnitName = Annotated[str, Field(max_length=300, pattern=r"^[A-Za-z0-9:_.@\\-]+\.service$")]
-Boot = Annotated[str, Field(pattern=r"^[0-9a-f-]{0,40}$")]
-Base64 = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
-Time = Annotated[str, Field(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?$")]
-RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{0,60}$")]
-DeploymentName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
-Reference = Annotated[str, Field(max_length=400, pattern=r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+:[A-Za-z0-9_.-]+$")]
-
-
-class Message(BaseModel):
-    """Something that an agent says."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, defer_build=True)
+from fedikit.remote.data_messages import DATA_MESSAGES, BackedUp, BackupsListed, Restorable, Restored, StepEvent
+from fedikit.remote.spoken import (
+    LONGEST_STEP_SECONDS,
+    MOST_CHECKS_BYTES,
+    MOST_PARTS,
+    Action,
+    Base64,
+    Boot,
+    Count,
+    DeploymentName,
+    Id,
+    Line,
+    Message,
+    PackageName,
+    Reference,
+    RunName,
+    Seconds,
+    Sha256,
+    ShortLine,
+    Size,
+    Text,
+    Time,
+    UnitName,
+    Version,
+    Words,
+)
 
 
 class Change(Message):
@@ -380,6 +354,16 @@ class DiskHealth(Disk):
     place: Line
 
 
+class BackupsNoted(Message):
+    """What lies there of an application's backups, as text: it is looked into later, and may be of another version."""
+
+    record: Text
+    journal: Text = ""
+    """Of a restore that goes on, or was cut off."""
+    since: Annotated[int, Field(ge=0, lt=1 << 40)]
+    """Since when there are to be any, in seconds since 1970."""
+
+
 class Health(Message):
     """How well that is what fedikit holds on the host."""
 
@@ -405,6 +389,8 @@ class Status(Message):
     python: Annotated[str, Field(pattern=r"^[0-9.]{1,20}$")]
     codename: Codename | Literal[""]
     architecture: Architecture | Literal[""]
+    backups: Annotated[dict[ShortLine, BackupsNoted], Field(max_length=1000)] = Field(default_factory=dict)
+    """By the application's name."""
     health: Health | None = None
     upgrades: Upgradable | None = None
 
@@ -422,6 +408,11 @@ Said = (
     | Status
     | Facts
     | Upgradable
+    | StepEvent
+    | BackupsListed
+    | BackedUp
+    | Restorable
+    | Restored
 )
 _DOOR: TypeAdapter[Said] = TypeAdapter(
     Annotated[Said, Field(discriminator="event")], config=ConfigDict(defer_build=True)
@@ -430,7 +421,8 @@ _BEGINNING = re.compile(rb'\{"event":"(\w+)"')
 _BY_EVENT: dict[bytes, type[Message]] = {
     b"answer": Answer, b"item": ItemEvent, b"done": Done, b"trouble": Trouble, b"alive": Alive, b"noted": Noted,
     b"unconfirmed": Unconfirmed, b"confirmed": Confirmed, b"renamed": Renamed, b"status": Status, b"facts": Facts,
-    b"upgradable": Upgradable,
+    b"upgradable": Upgradable, b"step": StepEvent, b"backups": BackupsListed, b"backed_up": BackedUp,
+    b"restorable": Restorable, b"restored": Restored,
 }  # fmt: skip
 """As agents write them, the kind comes first: so only the model that is needed is built. The others do as well."""
 
@@ -463,7 +455,7 @@ _OUR_NAMES = {
     for message in (
         Answer, Change, Run, KeptDeb, ImageBuild, ItemEvent, Done, Trouble, Unconfirmed, Generation, Note, Status,
         Facts, Memory, DiskAt, Listener, Renamed, Health, UnitHealth, Moves, Counts, Drift, DiskHealth, Upgradable,
-        Listed, SealedChecks,
+        Listed, SealedChecks, BackupsNoted, *DATA_MESSAGES,
     )
     for name in [*message.model_fields, message.__name__.lower()]
 }  # fmt: skip

@@ -23,14 +23,15 @@ from fedikit.remote.messages import (
     Confirmed,
     Done,
     ItemEvent,
-    Message,
     Trouble,
     Unconfirmed,
     read_message,
 )
+from fedikit.remote.spoken import Message
 from fedikit.remote.transport import open_contact
 
 M = TypeVar("M", bound=Message)
+E = TypeVar("E", bound=Message)
 UNTOUCHED = "nothing was changed there"
 UNKNOWN = "nothing was changed there, unless it had got its whole order by then: in that case it goes on by itself"
 GOES_ON = "the host goes on by itself"
@@ -98,7 +99,11 @@ class Session:
         self._if_lost = UNKNOWN
 
     def follow(self, hear: Callable[[ItemEvent], None]) -> Done:
-        """Hands on the agent's events until it is done; returns its last one, raises a HostError.
+        """Hands on what the agent does to items until it is done; returns its last word, raises a HostError."""
+        return self.follow_until(Done, hear, ItemEvent)
+
+    def follow_until(self, end: type[M], hear: Callable[[E], None], events: type[E]) -> M:
+        """Hands on the agent's events of one kind until it says what is its last word; raises a HostError.
 
         An agent may be alive without an event for as long as its command may take, which it tells. Once, it may
         ask to be reached by a new connection.
@@ -106,9 +111,9 @@ class Session:
         quiet_since, longest, is_asked_anew = time.monotonic(), LONGEST_ITEM_SECONDS, False
         for _ in range(MOST_MESSAGES):
             match self._understand(self._line(), Message):
-                case Done() as done:
-                    return done
-                case ItemEvent() as event:
+                case end() as last:
+                    return last
+                case events() as event:
                     self._if_lost, quiet_since, longest = GOES_ON, time.monotonic(), LONGEST_ITEM_SECONDS
                     hear(event)
                 case Alive() as alive:

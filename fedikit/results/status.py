@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from fedikit.model.value import HostName, Value
+from fedikit.results.backup import BackupHealth
 from fedikit.results.disk import Disk
 from fedikit.results.health import Health
 
@@ -76,6 +77,8 @@ class HostStatus(Value):
     """Other deployments on this host."""
     disk: Disk | None = None
     """The disk that bears people's data."""
+    backups: tuple[BackupHealth, ...] = ()
+    """How it is about the backups of each application that is backed up there."""
     health: Health | None = None
     """Only if it was asked for."""
     python: str = ""
@@ -92,7 +95,9 @@ class HostStatus(Value):
     @property
     def is_well(self) -> bool:
         """As far as it was asked: it answered, its last run came to its end, and its health is good."""
-        return not self.error and not self.is_unfinished and (self.health is None or self.health.is_well)
+        if self.error or self.is_unfinished or self.health is None:
+            return not self.error and not self.is_unfinished
+        return self.health.is_well and all(backups.is_well for backups in self.backups)
 
 
 class Status(Value):

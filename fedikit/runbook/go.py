@@ -26,6 +26,7 @@ from fedikit.runbook.summary import NothingDone
 
 if TYPE_CHECKING:
     from fedikit.results.plan import Plan
+    from fedikit.results.restoring import RestorePlan
 
 _GLANCE_SECONDS = 0.5
 
@@ -40,7 +41,7 @@ class Offer(NothingDone):
         self.go.show()
 
 
-def offer(plan: "Plan", parameters: RunbookParameters, records: Path) -> Offer | None:
+def offer(plan: "Plan | RestorePlan", parameters: RunbookParameters, records: Path) -> Offer | None:
     """The button, if there is something to be done that can be."""
     is_ours = type(parameters) in RUNBOOKS.values()
     return Offer("apply", Go(plan, parameters, records)) if is_ours and plan.has_changes else None
@@ -49,7 +50,7 @@ def offer(plan: "Plan", parameters: RunbookParameters, records: Path) -> Offer |
 class Go:
     """A question, and what comes of it."""
 
-    def __init__(self, plan: "Plan", parameters: RunbookParameters, records: Path) -> None:
+    def __init__(self, plan: "Plan | RestorePlan", parameters: RunbookParameters, records: Path) -> None:
         self._plan = plan
         self._records = records
         self._name = plan.deployment.name
@@ -103,9 +104,9 @@ class Go:
 
     @property
     def _what(self) -> str:
-        from fedikit.display.plans import summary_of_plan  # slow to import, and needed only when it is asked
+        from fedikit.display.drawing import summary_of  # slow to import, and needed only when it is asked
 
-        return summary_of_plan(self._plan).plain.partition("  (")[0]
+        return summary_of(self._plan).plain.partition("  (")[0]
 
     # The run
 

@@ -34,6 +34,14 @@ ADVICE = {
     ("upgrade", "plan"): "nothing was changed; run upgrade.ipynb again once the hosts answer",
     ("upgrade", "apply"): _AGAIN,
     ("upgrade", "verify"): "run verify.ipynb again in a minute; what fails then is mended on its host",
+    ("backup", "pre-checks"): _MEND,
+    ("backup", "plan"): "nothing was changed; run backup.ipynb again once the hosts and the repository answer",
+    ("backup", "apply"): "mend what is named above, then run backup.ipynb again; earlier backups are as they were",
+    ("backup", "verify"): "run backup.ipynb again: its plan names the backups that there are",
+    ("restore", "pre-checks"): _MEND,
+    ("restore", "plan"): "nothing was changed; mend what is named above, then run restore.ipynb again",
+    ("restore", "apply"): _AGAIN,
+    ("restore", "verify"): "run verify.ipynb again in a minute; restore.ipynb brings back what was there before, too",
 }
 
 

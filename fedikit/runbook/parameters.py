@@ -149,9 +149,47 @@ class UpgradeParameters(RunbookParameters):
     dry_run: DryRun = True
 
 
+class BackupParameters(RunbookParameters):
+    """Has the hosts back up their applications now."""
+
+    runbook = "backup"
+    files = ("configuration", "environment")
+
+    configuration: ConfigurationPath = SAMPLE_CONFIGURATION
+    environment: EnvironmentPath = LAB_ENVIRONMENT
+    limit: Limit = ()
+    applications: Annotated[tuple[str, ...], Field(description="Only these applications; all if empty.")] = ()
+    dry_run: DryRun = True
+
+
+class RestoreParameters(RunbookParameters):
+    """Puts the data of applications back from a backup."""
+
+    runbook = "restore"
+    files = ("configuration", "environment")
+
+    configuration: ConfigurationPath = SAMPLE_CONFIGURATION
+    environment: EnvironmentPath = LAB_ENVIRONMENT
+    limit: Limit = ()
+    at: Annotated[
+        str, Field(description="The newest backup of that time or day (UTC), or the one of this name; else the newest.")
+    ] = ""
+    application: Annotated[str, Field(description="Only this application; all if empty.")] = ""
+    agreed: Agreed = ""
+    dry_run: DryRun = True
+
+
 RUNBOOKS: dict[str, type[RunbookParameters]] = {
     model.runbook: model
-    for model in (DeployParameters, VerifyParameters, RemoveParameters, RollbackParameters, UpgradeParameters)
+    for model in (
+        DeployParameters,
+        VerifyParameters,
+        RemoveParameters,
+        RollbackParameters,
+        UpgradeParameters,
+        BackupParameters,
+        RestoreParameters,
+    )
 }
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import fedikit
 from fedikit.errors import ConfigurationError, FedikitError, Mistake
-from fedikit.events import Event, StepFinished, StepStarted
+from fedikit.events import Event, StepFinished, StepStarted, Tell
 from fedikit.model.deployment import Deployment
 from fedikit.results.services import services_of
 from fedikit.runbook.arguments import check_files, check_parameters, find_file
@@ -43,6 +43,17 @@ from fedikit.secrets.redaction import find_leaks, scrub
 if TYPE_CHECKING:
     from fedikit.environment.environment import Environment
     from fedikit.remote.sessions import Sessions
+
+    Asked = fedikit.Plan | fedikit.UpgradePlan | fedikit.RestorePlan | fedikit.Backups | fedikit.Status
+
+KEPT_AS = {
+    "Backups": "backups.json",
+    "Plan": "plan.json",
+    "RestorePlan": "restore.json",
+    "Status": "status.json",
+    "UpgradePlan": "upgrade.json",
+}
+"""The file of the record in which an answer is kept, by its kind."""
 
 
 def begin(runbook: str, /, **parameters: Any) -> "Run":
@@ -167,6 +178,42 @@ class Run:
             self._require(report.succeeded, report, "the upgrade ended at the first host that failed")
         return report
 
+    def restore(self, plan: "fedikit.RestorePlan") -> "fedikit.RestoreReport | NothingDone":
+        """Puts the data back as planned, once; in a dry run it changes nothing and asks a person who is there."""
+        if self.is_dry_run:
+            passed = self._pass_over("apply")
+            return offer(plan, self.parameters, self._own.folder.parent) or passed if self._own else passed
+        self._refuse_an_old_plan()
+        with self.step("apply", total=sum(len(one.parts) for one in plan.applications)):
+            self._refuse_another_plan(plan)
+            self._hide_secrets_of(plan.deployment)
+            report = fedikit.apply_restore(plan, tell=self._but_for_step("restore"))
+            self._keep("restored.json", report.model_dump_json(indent=1))
+            self._require(report.succeeded, report, "not every application is as it was in its backup")
+        return report
+
+    def back_up(self, deployment: Deployment) -> "fedikit.BackupReport | NothingDone":
+        """Has the hosts back up, once; in a dry run they do not."""
+        if self.is_dry_run:
+            return self._pass_over("apply")
+        self._refuse_an_old_plan()
+        with self.step("apply"):
+            self._hide_secrets_of(deployment)
+            names, limit = (getattr(self.parameters, name, ()) for name in ("applications", "limit"))
+            report = fedikit.make_backup(deployment, names, limit=limit, tell=self._but_for_step("backup"))
+            self._keep("backup.json", report.model_dump_json(indent=1))
+            self._require(report.succeeded, report, "not every application was backed up")
+        return report
+
+    def require_kept(self, kept: "fedikit.Backups", report: "fedikit.BackupReport | NothingDone") -> None:
+        """Makes sure that what was backed up is among what is kept."""
+        self.require_answers(kept)
+        if isinstance(report, NothingDone):
+            return
+        there = {backup.id for one in kept.applications for backup in one.backups}
+        lost = [one.application for one in report.applications if one.backup and one.backup.id not in there]
+        self._require(not lost, kept, f"what was backed up is not in the repository: {', '.join(lost)}")
+
     def verify(self, deployment: Deployment) -> "fedikit.Verdict | NothingDone":
         """Checks what serves from outside; after a dry run there is nothing new to check."""
         if self.is_dry_run:
@@ -182,7 +229,7 @@ class Run:
         _show(services_of(deployment, limit))
         return verdict
 
-    def require_answers(self, asked: "fedikit.Plan | fedikit.UpgradePlan | fedikit.Status") -> None:
+    def require_answers(self, asked: "Asked") -> None:
         """Makes sure that every host answered and that nothing there stands in the way."""
         self._keep_answers(asked)
         if asked.has_errors:
@@ -305,22 +352,25 @@ class Run:
         if not plans or plans[-1].outcome != "done":
             raise StepRefused("this run has no plan yet", hint="run the notebook from the top")
 
-    def _refuse_another_plan(self, plan: "fedikit.Plan | fedikit.UpgradePlan") -> None:
+    def _refuse_another_plan(self, plan: "fedikit.Plan | fedikit.UpgradePlan | fedikit.RestorePlan") -> None:
         agreed = getattr(self.parameters, "agreed", "")
         if agreed and agreed != plan.digest:
             self._close_sessions()
             message = "what would be done is no longer what was agreed to; nothing was changed"
             raise FedikitError(message, hint="look at the plan again: a host, the files or Debian's packages moved")
 
-    def _keep_answers(self, asked: Any) -> None:
-        if isinstance(asked, fedikit.Plan):
-            self._planned = asked.digest
-            self._keep("plan.json", asked.model_dump_json(indent=1))
-        elif isinstance(asked, fedikit.UpgradePlan):
-            self._planned = asked.digest
-            self._keep("upgrade.json", asked.model_dump_json(indent=1))
-        elif isinstance(asked, fedikit.Status):
-            self._keep("status.json", asked.model_dump_json(indent=1))
+    def _keep_answers(self, asked: "Asked") -> None:
+        self._planned = getattr(asked, "digest", self._planned)
+        self._keep(KEPT_AS[type(asked).__name__], asked.model_dump_json(indent=1))
+
+    def _but_for_step(self, name: str) -> Tell:
+        """Takes the library's events, but for those of a step that is a part of ours."""
+
+        def tell(event: Event) -> None:
+            if not (isinstance(event, StepStarted | StepFinished) and event.step == name):
+                self.tell(event)
+
+        return tell
 
     def _hide_secrets_of(self, deployment: Deployment) -> None:
         vault = Vault.of(deployment)

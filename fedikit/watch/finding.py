@@ -7,6 +7,7 @@ from enum import StrEnum
 from fedikit.environment.watch import Watch
 from fedikit.errors import visible
 from fedikit.model.value import Value
+from fedikit.results.backup import BackupHealth
 from fedikit.results.check import CheckResult
 from fedikit.results.health import CertificateHealth, DiskHealth, Drift, UnitHealth
 from fedikit.results.status import HostStatus
@@ -27,6 +28,7 @@ class Kind(StrEnum):
     UNIT = "unit"
     DISK = "disk"
     CERTIFICATE = "certificate"
+    BACKUP = "backup"
     RUN = "run"
     SECURITY = "security"
     DRIFT = "drift"
@@ -117,6 +119,7 @@ def _of_host(status: HostStatus, rules: Watch, now: datetime) -> Iterator[Findin
     for certificate in status.health.certificates:
         if _ends_soon(certificate, rules, now):
             yield _of_certificate(name, certificate, now)
+    yield from (_of_backups(name, backups) for backups in status.backups if not backups.is_well)
     if urgent := sorted(package.name for package in status.health.pending.ours if package.security):
         yield _of_security(name, urgent)
     yield from (_of_drift(name, drift) for drift in status.health.drift)
@@ -182,6 +185,17 @@ def _of_certificate(host: str, certificate: CertificateHealth, now: datetime) ->
         what=line(what),
         seen=seen,
         todo=f"on {host}, {_RENEW}",
+        host=host,
+    )
+
+
+def _of_backups(host: str, backups: BackupHealth) -> Finding:
+    return Finding(
+        key=line(f"backup:{host}:{backups.application}"),
+        kind=Kind.BACKUP,
+        what=line(f"{backups.application} has no good backup"),
+        seen=line(backups.words),
+        todo=line(f"on {host}: journalctl --unit fedikit-backup-{backups.application}; then fedikit backup now"),
         host=host,
     )
 

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from fedikit.environment.watch import Watch
+from fedikit.model.check import BackupIsYoung
 from fedikit.model.deployment import Deployment
 from fedikit.model.value import Value
 from fedikit.results.check import CheckResult
@@ -63,6 +64,7 @@ def look_of(
     if silent and len(silent) == len(status.hosts):
         return _without_hosts(silent, verdict, failed)
     seen = [host for host in status.hosts.values() if not host.error and host.host not in busy]
+    failed = [result for result in failed if not _is_told_by(result, seen)]
     return Look(
         findings=(
             *map(of_silent_host, silent),
@@ -102,6 +104,13 @@ def _without_hosts(silent: list[HostStatus], verdict: Verdict, failed: Iterable[
     if not answers:
         return Look(findings=(finding,), is_blind=True)
     return Look(findings=(finding, *map(of_check, failed)), unseen_hosts=frozenset(host.host for host in silent))
+
+
+def _is_told_by(result: CheckResult, seen: Iterable[HostStatus]) -> bool:
+    """Whether a host says by itself what a check of it saw: that its backups are not well."""
+    check = result.check
+    told = {(host.host, one.application) for host in seen for one in host.backups}
+    return isinstance(check, BackupIsYoung) and (check.host, check.application) in told
 
 
 def _applications_touched(deployment: Deployment, busy: set[str]) -> set[str]:

@@ -42,7 +42,16 @@ class Deployer:
 
     def run(self, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         files = [] if verb in ("remove", "status") else [str(self.configuration)]
-        command = [sys.executable, "-m", "fedikit", verb, *files, "-e", str(self.lab.environment_file), *arguments]
+        command = [
+            sys.executable,
+            "-m",
+            "fedikit",
+            *verb.split(),
+            *files,
+            "-e",
+            str(self.lab.environment_file),
+            *arguments,
+        ]
         return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
     def succeed(self, verb: str, *arguments: str) -> str:
@@ -92,6 +101,35 @@ def test_the_whole_life_of_a_server(deployer: Deployer, tmp_path: Path) -> None:
     assert json.loads(deployer.succeed("verify", "--json"))["results"]
 
     deployer.succeed("remove", "--yes", "--purge", "--confirm", "lab")
+    assert changes(before, picture_of(deployer.lab, "social")) == []
+
+
+def test_what_was_lost_is_put_back_from_a_backup(deployer: Deployer) -> None:
+    machine, environment = deployer.lab["social"], deployer.lab.environment_file
+    before = picture_of(deployer.lab, "social")
+    plain = environment.read_text()
+    environment.write_text(f'{plain}\n[policies.backup]\nrepository = "/srv/backups"\n')
+    machine.succeed("mkdir -p /srv/backups/snac")
+    deployer.succeed("apply", "--yes")
+    machine.succeed("cd /var/lib/snac2/user/test; echo precious >mine; chown --reference=. mine")
+    people = machine.succeed("find /var/lib/snac2/user -printf '%p %u %m %s\\n' | sort")
+
+    deployer.succeed("backup now")
+    (kept,) = json.loads(deployer.succeed("backup list", "--json"))["applications"]
+    assert [(one["reason"], one["parts"][0]["id"]) for one in kept["backups"]] == [("now", "volume:/var/lib/snac2")]
+    assert json.loads(deployer.run("status", "--health", "--json").stdout)["hosts"]["social"]["backups"][0]["newest"]
+
+    machine.succeed("rm -r /var/lib/snac2/user")
+    report = json.loads(deployer.succeed("restore", "--yes", "--json"))
+    (restored,) = report["applications"]
+    assert (restored["outcome"], restored["differences"], restored["checks"]) == ("changed", [], 8)
+    assert restored["before"]
+    assert machine.succeed("find /var/lib/snac2/user -printf '%p %u %m %s\\n' | sort") == people
+    assert deployer.planned() == {}
+
+    deployer.succeed("remove", "--yes", "--purge", "--confirm", "lab")
+    environment.write_text(plain)
+    machine.succeed("rm -r /srv/backups")
     assert changes(before, picture_of(deployer.lab, "social")) == []
 
 

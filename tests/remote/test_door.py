@@ -14,15 +14,16 @@ from pydantic import BaseModel
 
 from fedikit.apply import apply_plan
 from fedikit.display.drawing import lines_of, mimebundle
-from fedikit.errors import AgentFailed, FedikitError, HostError
+from fedikit.errors import AgentFailed, FedikitError, HostError, visible
 from fedikit.model.deployment import Deployment
 from fedikit.model.host import DirectoryHost, HostState
 from fedikit.model.item import File
 from fedikit.plan import make_plan
-from fedikit.remote import bootstrap, lines, messages, session
+from fedikit.remote import bootstrap, lines, session
 from fedikit.remote.contact import End
-from fedikit.remote.messages import Answer, Done, ItemEvent, Message, read_message, visible
+from fedikit.remote.messages import Answer, Done, ItemEvent, read_message
 from fedikit.remote.session import Session
+from fedikit.remote.spoken import MOST_PARTS, Message
 from fedikit.status import read_status
 
 HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -41,6 +42,7 @@ STATUS = {
     "event": "status", "generation": 1, "generations": [], "items": {}, "last_run": None, "busy": "", "notes": [],
     "neighbours": [], "disk": {"size": 1000, "free": 500},
     "python": "3.13.5", "codename": "trixie", "architecture": "amd64",
+    "backups": {"app": {"record": "{}", "journal": "{}", "since": 1}},
 }  # fmt: skip
 FACTS = {
     "event": "facts", "codename": "trixie", "architecture": "amd64", "python": "3.13.5", "is_root": True,
@@ -52,6 +54,15 @@ FACTS = {
 }  # fmt: skip
 MOVES = {"added": [ITEM.id], "changed": [], "removed": [], "counts": {"added": 1, "changed": 0, "removed": 0}}
 GENERATION = {"number": 1, "time": "", "run": "r", "note": "n", "who": "w", "items": 1, "moves": MOVES}
+PART = {"id": "volume:/srv/app", "kind": "volume", "bytes": 10, "added": 5, "counts": {"files": 1}, "version": ""}
+MANIFEST: dict[str, Any] = {
+    "id": "20261127T023000Z-1a2b3c4d", "reason": "schedule", "started": "2026-11-27T02:30:00Z",
+    "ended": "2026-11-27T02:31:00Z", "images": {"app": "app:1"}, "parts": [PART],
+}  # fmt: skip
+RESTORE = {
+    "backup": MANIFEST, "parts": [{"id": PART["id"], "kind": "volume", "was": None, "becomes": None, "absent": True}],
+    "stop": ["app.service"], "after": ["feeds"], "bytes": 10, "free": 100, "interrupted": "", "notes": ["n"],
+}  # fmt: skip
 HEALTH = {
     "units": [
         {"name": "a.service", "state": "failed", "seconds": 1.5, "restarts": 2, "reasons": ["inactive → active"]}
@@ -80,6 +91,11 @@ EVENTS = [
     FACTS,
     STATUS | {"health": HEALTH, "generations": [GENERATION]},
     UPGRADABLE,
+    {"event": "step", "name": "volume:/srv/app", "phase": "end", "failed": False, "seconds": 1.5, "bytes": 10},
+    {"event": "backups", "backups": [MANIFEST], "record": "{}"},
+    {"event": "backed_up", "result": {"newest": MANIFEST, "last": None, "check": None}},
+    {"event": "restorable", "basis": BASIS, "plan": RESTORE},
+    {"event": "restored", "restored": {"backup": MANIFEST["id"], "before": "", "seconds": 1.0, "differences": []}},
 ]
 
 
@@ -277,7 +293,7 @@ def test_a_line_without_an_end_is_refused(one: Deployment, monkeypatch: pytest.M
 
 
 def test_more_parts_than_a_host_can_have_are_refused() -> None:
-    changes = [{"id": ITEM.id, "action": "create"}] * (messages.MOST_PARTS + 1)
+    changes = [{"id": ITEM.id, "action": "create"}] * (MOST_PARTS + 1)
     with pytest.raises(AgentFailed, match=r"spoke nonsense: answer\.changes"):
         read_message("bad", json.dumps(ANSWER | {"changes": changes}).encode())
 

@@ -10,7 +10,9 @@ import pytest
 
 from fedikit.environment.watch import Watch
 from fedikit.errors import FedikitError
-from fedikit.model.check import HttpAnswers
+from fedikit.model.check import BackupIsYoung, HttpAnswers
+from fedikit.model.deployment import Deployment
+from fedikit.results.backup import BackupHealth
 from fedikit.results.check import CheckResult
 from fedikit.results.disk import Disk
 from fedikit.results.health import CertificateHealth, DiskHealth, Drift, Health, UnitHealth
@@ -224,6 +226,24 @@ def test_security_upgrades_of_what_fedikit_brought_are_told_of() -> None:
     health = Health(pending=Pending(ours=ours, others=others, told_by="host"))
     (finding,) = of_host(HostStatus(host="one", health=health), Watch(), NOW)
     assert (finding.what, finding.seen) == ("one lacks security upgrades", "caddy")
+
+
+def test_backups_that_are_not_well_are_told_of_once() -> None:
+    old = BackupHealth(application="app", max_age_hours=26, error="cannot be read")
+    host = HostStatus(host="one", health=Health(), backups=(old,))
+    check = BackupIsYoung(application="app", host="one", max_age_hours=26)
+    failed = CheckResult(
+        name=check.name, application="app", passed=False, seconds=1, detail="old", attempts=1, check=check
+    )
+    deployment = Deployment(name="stage", hosts={})
+    for status, expected in (
+        (host, ["app has no good backup"]),
+        (HostStatus(host="one", health=Health()), ["app has no recent backup"]),
+    ):
+        status_of_all = Status(deployment="stage", hosts={"one": status})
+        verdict = Verdict(results=(failed,))
+        look = look_of(deployment, verdict, status_of_all, busy=set(), rules=Watch(), now=NOW)
+        assert [finding.what for finding in look.findings] == expected
 
 
 def test_a_certificate_that_is_none_is_told_of() -> None:

@@ -83,7 +83,7 @@ class Services(Page):
         registrations = SIGN_UPS.get(str(getattr(chosen.settings(name), "registrations", "")))
         parts = [heading(spelt(name), 3), self._health(name, seen)]
         parts += [paragraph(self.text(registrations))] if registrations else []
-        parts += [paragraph(words) for words in self._room(name)]
+        parts += [paragraph(words) for words in (*self._room(name), *self._backups(name))]
         if address:
             parts.append(link(address, self.text("Open {address}", address=address), f"fk-open-{name}"))
         return column(*parts, classes=("fk-card", f"fk-service-{name}"))
@@ -95,6 +95,17 @@ class Services(Page):
             if asked and host in asked.hosts and (disk := asked.hosts[host].disk):
                 used, whole = size(disk.used, text=self.text), size(disk.size, text=self.text)
                 yield self.text("Storage on {host}: {used} of {whole} used.", host=host, used=used, whole=whole)
+
+    def _backups(self, name: str) -> Iterator[str]:
+        """How old its newest backup is, by what its hosts said when they were asked last."""
+        asked, now = latest_status(self.desk), datetime.now(UTC)
+        for host in asked.hosts.values() if asked else ():
+            for backups in host.backups:
+                if backups.application == name and backups.newest:
+                    when = age(backups.newest.ended, now, text=self.text)
+                    yield self.text("Newest backup: {when}.", when=when)
+                elif backups.application == name:
+                    yield self.text("There is no backup yet.")
 
     def _health(self, name: str, seen: tuple[datetime, Verdict] | None) -> w.Widget:
         results = [result for result in seen[1].results if result.application == name] if seen else []

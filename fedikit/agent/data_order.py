@@ -1,0 +1,109 @@
+"""What is asked of the data of an application: the program of backups is run, and what it tells is told on.
+
+list     only looks, and is answered at once
+backup   is noted, and begins with the order
+restore  is answered with what it would do, and begins with the order, under the host's lock
+
+What was ordered goes on in a session and a unit of its own should the connection end.
+"""
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from .confidential import secrets_known
+from .data_program import Program, record_of, settings_of
+from .ledger import Record
+from .order import in_a_session_of_its_own, locked, receive_order
+from .trouble import Trouble, as_event, redacted, trouble_from
+
+if TYPE_CHECKING:
+    from .main import Contact
+
+LOOKING_SECONDS = 1800
+"""How long the program may look: a repository may be far away."""
+WORKING_SECONDS = 86_400
+AGAIN = "do the same again: that completes what was begun"
+
+
+def serve(contact: "Contact") -> int:
+    try:
+        return _serve(contact)
+    except Trouble as trouble:
+        contact.channel.send(_harmless(contact, trouble))
+        return 1
+
+
+def _serve(contact: "Contact") -> int:
+    program = Program(contact.eyes, contact.ledger, contact.request["application"], contact.say_alive)
+    match contact.request["verb"]:
+        case "list":
+            contact.channel.send(_listed(contact, program))
+            return 0
+        case "backup":
+            contact.channel.send({"event": "noted"})
+            receive_order(contact.channel)
+            return _carry_out(contact, program, "backup", "--reason", "now")
+        case "restore":
+            return _restore(contact, program)
+        case unknown:
+            raise Trouble(f"was asked for what it does not know: {unknown}", code="agent")
+
+
+def _listed(contact: "Contact", program: Program) -> Record:
+    told = program.asked("list", seconds=LOOKING_SECONDS)
+    record = record_of(contact.eyes, contact.request["application"])
+    return {"event": "backups", "backups": told.get("backups"), "record": record}
+
+
+def _restore(contact: "Contact", program: Program) -> int:
+    """Answers what it would do; goes on if it is still that once the host is locked."""
+    at = contact.request.get("at") or ""
+    plan = program.asked("plan-restore", *(["--at", at] if at else []), seconds=LOOKING_SECONDS)["plan"]
+    backup, former = str(plan["backup"]["id"]), str(plan["interrupted"])
+    basis = _basis(contact, backup, former)
+    contact.channel.send({"event": "restorable", "basis": basis, "plan": plan})
+    order = receive_order(contact.channel)
+    with locked(contact, order) as hands:
+        if order["basis"] != _basis(contact, backup, former):
+            raise Trouble("has changed since it was planned; nothing was done", code="stale", hint="plan again")
+        hands.take_long(f"restore of {contact.request['application']}", seconds=WORKING_SECONDS)
+        instead = ["--instead", former] if former not in ("", backup) else []
+        return _carry_out(contact, program, "restore", "--backup", backup, *instead)
+
+
+def _basis(contact: "Contact", backup: str, former: str) -> str:
+    """A digest of what a restore rests on: which backup, which was cut off, and what the application is here."""
+    settings = settings_of(contact.eyes, contact.request["application"])
+    return hashlib.sha256(b"%s %s " % (backup.encode(), former.encode()) + settings).hexdigest()
+
+
+def _carry_out(contact: "Contact", program: Program, verb: str, *options: str) -> int:
+    def work(unit: str) -> int:
+        contact.channel.send({"event": "alive", "longest": WORKING_SECONDS})
+        try:
+            told = program.followed(verb, *options, seconds=WORKING_SECONDS, hear=lambda step: _tell(contact, step))
+        except Exception as error:
+            contact.channel.send(_harmless(contact, trouble_from(error)))
+            return 1
+        contact.channel.send(_ended(verb, told))
+        return 0
+
+    return in_a_session_of_its_own(contact, work, killed=AGAIN)
+
+
+def _tell(contact: "Contact", step: Record) -> None:
+    """A step, and how long the next word may take: parts may be large."""
+    contact.channel.send({"event": "step"} | step)
+    contact.channel.send({"event": "alive", "longest": WORKING_SECONDS})
+
+
+def _ended(verb: str, told: Record) -> Record:
+    if verb == "backup":
+        return {"event": "backed_up", "result": told.get("result")}
+    return {"event": "restored", "restored": told.get("restored")}
+
+
+def _harmless(contact: "Contact", trouble: Trouble) -> Record:
+    """The trouble without any secret that fedikit brought here."""
+    items = [entry["item"] for entry in contact.ledger.entries.values()]
+    return as_event(redacted(trouble, secrets_known(contact.eyes, items, {})))

@@ -1,0 +1,189 @@
+"""What a host says of the data of its applications: backups, and what a restore would do, and did.
+
+The program there may be of another version than this deployer, until the next apply: what is not known here is left
+out, and nothing is asked for that an earlier one did not say.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field
+
+from fedikit.remote.spoken import LONGEST_TEXT, Line, Message, Seconds, Sha256, ShortLine, Size, Text, Words
+
+MOST_BACKUPS = 5000
+MOST_PARTS_OF_APPLICATION = 500
+MOST_COUNTS = 20_000
+
+
+def _plausible(time: datetime) -> datetime:
+    if not 2000 <= time.year < 3000:
+        raise ValueError("is no time of a backup")
+    return time
+
+
+BackupId = Annotated[str, Field(pattern=r"^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}$")]
+Moment = Annotated[AwareDatetime, AfterValidator(_plausible)]
+Bytes = Annotated[int, Field(ge=0, le=1 << 60)]
+Counts = Annotated[dict[ShortLine, Size], Field(max_length=MOST_COUNTS)]
+"""How many of what: rows, tables, objects, files."""
+
+
+class DataMessage(Message):
+    """Something that the program of backups says."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class StepEvent(DataMessage):
+    """A part of the work on an application's data begins or ends."""
+
+    event: Literal["step"]
+    name: Line
+    phase: Literal["start", "end"]
+    failed: bool = False
+    seconds: Seconds = 0.0
+    bytes: Bytes = 0
+
+
+class PartSaved(DataMessage):
+    """A part, as it is in a backup."""
+
+    id: Line
+    kind: ShortLine = ""
+    bytes: Bytes = 0
+    added: Bytes = 0
+    counts: Counts = Field(default_factory=dict)
+    version: ShortLine = ""
+
+
+class Manifest(DataMessage):
+    """A backup that is in the repository."""
+
+    id: BackupId
+    reason: ShortLine = ""
+    started: Moment
+    ended: Moment
+    images: Annotated[dict[ShortLine, Line], Field(max_length=100)] = Field(default_factory=dict)
+    parts: Annotated[tuple[PartSaved, ...], Field(max_length=MOST_PARTS_OF_APPLICATION)] = ()
+
+
+class Newest(Manifest):
+    """The same as the program notes it: with sums."""
+
+    bytes: Bytes = 0
+    added: Bytes = 0
+
+
+class LastRun(DataMessage):
+    """How the last attempt at a backup ended."""
+
+    id: BackupId | Literal[""] = ""
+    ended: Moment
+    failed: bool
+    error: Words = ""
+    part: Line = ""
+
+
+class LastCheck(DataMessage):
+    """How the last look into the repository ended: whether what is in it can be read."""
+
+    ended: Moment
+    failed: bool
+    error: Words = ""
+
+
+class Result(DataMessage):
+    """What the program noted of its last runs."""
+
+    repository: Line = ""
+    newest: Newest | None = None
+    last: LastRun | None = None
+    check: LastCheck | None = None
+
+
+class Journal(DataMessage):
+    """What is noted of a restore as long as it has not ended."""
+
+    backup: BackupId
+
+
+class BackupSettings(DataMessage):
+    """What of an application's settings is asked for here."""
+
+    images: Annotated[dict[ShortLine, Line], Field(max_length=100)] = Field(default_factory=dict)
+
+
+class BackupsListed(DataMessage):
+    """The backups in the repository; `record` is what the program noted, as text."""
+
+    event: Literal["backups"]
+    backups: Annotated[tuple[Manifest, ...], Field(max_length=MOST_BACKUPS)]
+    record: Annotated[Text, Field(max_length=LONGEST_TEXT)] = ""
+
+
+class BackedUp(DataMessage):
+    """A backup was made."""
+
+    event: Literal["backed_up"]
+    result: Result
+
+
+class Amount(DataMessage):
+    """How much there is of a part."""
+
+    bytes: Bytes = 0
+    counts: Counts = Field(default_factory=dict)
+
+
+class PartReplaced(DataMessage):
+    """A part that a restore replaces, if it is in the backup; `absent`: there is nothing of it now."""
+
+    id: Line
+    kind: ShortLine = ""
+    was: Amount | None = None
+    becomes: Amount | None = None
+    absent: bool = False
+
+
+class RestoreTold(DataMessage):
+    """What a restore would do."""
+
+    backup: Manifest
+    parts: Annotated[tuple[PartReplaced, ...], Field(max_length=MOST_PARTS_OF_APPLICATION)]
+    stop: Annotated[tuple[ShortLine, ...], Field(max_length=100)] = ()
+    after: Annotated[tuple[ShortLine, ...], Field(max_length=100)] = ()
+    bytes: Bytes = 0
+    free: Bytes = 0
+    interrupted: BackupId | Literal[""] = ""
+    notes: Annotated[tuple[Line, ...], Field(max_length=1000)] = ()
+
+
+class Restorable(DataMessage):
+    """What a restore would do, and a digest of what that rests on."""
+
+    event: Literal["restorable"]
+    basis: Sha256
+    plan: RestoreTold
+
+
+class RestoreDone(DataMessage):
+    """What a restore came to."""
+
+    backup: BackupId
+    before: BackupId | Literal[""] = ""
+    differences: Annotated[tuple[Words, ...], Field(max_length=1000)] = ()
+    seconds: Seconds = 0.0
+
+
+class Restored(DataMessage):
+    """A backup was restored."""
+
+    event: Literal["restored"]
+    restored: RestoreDone
+
+
+DATA_MESSAGES = (
+    StepEvent, PartSaved, Manifest, Newest, LastRun, LastCheck, Result, Journal, BackupSettings, BackupsListed, BackedUp,
+    Amount, PartReplaced, RestoreTold, Restorable, RestoreDone, Restored,
+)  # fmt: skip
