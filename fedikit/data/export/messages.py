@@ -6,7 +6,8 @@ from typing import Annotated, TypeVar
 from pydantic import Field, ValidationError
 
 from fedikit.errors import AgentFailed
-from fedikit.remote.messages import MISTRUST, Count, Line, Message, ShortLine, Size, Words
+from fedikit.remote.messages import MISTRUST
+from fedikit.remote.spoken import Count, Line, Message, ShortLine, Size, Words
 
 M = TypeVar("M", bound=Message)
 _Header = Annotated[str, Field(max_length=8192, pattern=r"^[^\x00-\x1f\x7f]*$")]
