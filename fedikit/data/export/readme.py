@@ -162,6 +162,7 @@ export RCLONE_CONFIG_NEW_ENDPOINT="$S3_ENDPOINT" RCLONE_CONFIG_NEW_REGION="$S3_R
 export RCLONE_CONFIG_NEW_ACCESS_KEY_ID="$S3_KEY_ID" RCLONE_CONFIG_NEW_SECRET_ACCESS_KEY="$S3_KEY_SECRET"
 export RCLONE_CONFIG_NEW_LIST_VERSION=2 RCLONE_CONFIG_NEW_NO_CHECK_BUCKET=true
 for list in {objects}.lists/*.files; do
+  test -e "$list" || break
   mapfile -t options <"${{list%.files}}.options"
   rclone copy "${{options[@]}}" --no-traverse --files-from-raw "$list" {objects} "new:$S3_BUCKET"
 done
