@@ -57,7 +57,7 @@ def _serve(contact: "Contact") -> int:
 def _listed(contact: "Contact", program: Program) -> Record:
     told = program.asked("list", seconds=LOOKING_SECONDS)
     record = record_of(contact.eyes, contact.request["application"])
-    return {"event": "backups", "backups": told.get("backups"), "record": record}
+    return {"event": "backups", "backups": told.get("backups"), "notes": told.get("notes", []), "record": record}
 
 
 def _proof_noted(contact: "Contact", program: Program) -> Record:
@@ -79,6 +79,7 @@ def _restore(contact: "Contact", program: Program) -> int:
             raise Trouble("has changed since it was planned; nothing was done", code="stale", hint="plan again")
         hands.take_long(f"restore of {contact.request['application']}", seconds=WORKING_SECONDS)
         options = ["--instead", former] if former not in ("", backup) else []
+        options += [] if order["saves"] else ["--without-saving"]
         options += ["--leave-down"] if order.get("leave_down") else []
         return _carry_out(contact, program, "restore", "--backup", backup, *options)
 

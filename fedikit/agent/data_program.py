@@ -83,7 +83,8 @@ class Program:
         """The same, with each step handed on."""
         from .command import speaking  # slow to import, and needed here only
 
-        command = [sys.executable, "-I", self._eyes.real(PLACE), verb, self._application, *options]
+        # -B: what was compiled there would stay when the program leaves
+        command = [sys.executable, "-I", "-B", self._eyes.real(PLACE), verb, self._application, *options]
         with open(os.memfd_create("errors"), "r+b") as errors:
             with speaking(command, errors=errors.fileno(), path=self._eyes.search_path) as process:
                 last = self._heard(process, hear, time.monotonic() + seconds)

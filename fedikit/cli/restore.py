@@ -11,6 +11,7 @@ from fedikit.cli.output import finish, listening, present, require_consent
 @click.option("--at", metavar="TIME", help="The newest backup of that time or day (UTC), or the one of this name.")
 @click.option("--application", metavar="NAME", help="Only this application.")
 @options("limit")
+@click.option("--without-saving", is_flag=True, help="Make no backup of what is there now: where that cannot be.")
 @click.option("--dry-run", is_flag=True, help="Say what would be replaced, and end there.")
 @options("yes", "json")
 def restore(
@@ -19,6 +20,7 @@ def restore(
     at: str | None,
     application: str | None,
     limit: tuple[str, ...],
+    without_saving: bool,
     dry_run: bool,
     yes: bool,
     as_json: bool,
@@ -28,7 +30,9 @@ def restore(
 
     deployment = deployment_of(environment, configuration)
     with listening() as tell:
-        plan = make_restore(deployment, at=at, application=application, limit=limit, tell=tell)
+        plan = make_restore(
+            deployment, at=at, application=application, limit=limit, saves=not without_saving, tell=tell
+        )
     if not as_json or dry_run or plan.has_errors:
         present(plan, as_json=as_json)
     if dry_run or plan.has_errors:

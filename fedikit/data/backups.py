@@ -109,6 +109,7 @@ def _listed(deployment: Deployment, kept: Kept) -> ApplicationBackups:
         application=kept.application,
         repository=result.repository,
         backups=tuple(sorted(map(backup_of, told.backups), key=lambda backup: backup.ended, reverse=True)),
+        notes=told.notes,
         last=last_run_of(result),
         check=last_check_of(result),
     )

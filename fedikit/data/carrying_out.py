@@ -18,9 +18,9 @@ from fedikit.verify.deployment import verify_deployment
 def apply_restore(plan: RestorePlan, *, tell: Tell = tell_nobody) -> RestoreReport:
     """Puts the data back as planned, and verifies each application before the next.
 
-    What was there before is backed up first. An application that fails, or whose checks do, is the last: those after it
-    are left as they are. A host that has moved since it was planned refuses. Cut short anywhere, the same restore ends
-    what was begun.
+    What was there before is backed up first, if the plan says so. An application that fails, or whose checks do, is the
+    last: those after it are left as they are. A host that has moved since it was planned refuses. Cut short anywhere,
+    the same restore ends what was begun.
     """
     start = time.monotonic()
     tell(StepStarted(step="restore"))
@@ -39,7 +39,7 @@ def _one_after_the_other(plan: RestorePlan, run: str, tell: Tell) -> Iterator[Ap
             words = f"is as it was: the restore ended at {failed}"
             done = _outcome(planned, "skipped", error=words)
         else:
-            done = _Restoring(plan.deployment, planned, run, tell).run()
+            done = _Restoring(plan, planned, run, tell).run()
         failed = failed or (planned.application if done.outcome == "failed" else "")
         detail = f"{planned.application}: {done.error or 'restored'}"
         tell(HostFinished(host=planned.host, outcome=done.outcome, seconds=done.seconds, detail=detail))
@@ -56,7 +56,7 @@ def put_back(deployment: Deployment, host: str, application: str, *, backup: str
     """Restores exactly that backup, and leaves the units to somebody else to start; the backup of what was there."""
     with failing_alone(host), Session(host, deployment.hosts[host].connection) as session:
         told = ask_to_restore(session, deployment, application, backup)
-        order = {"run": new_run(), "who": deployer_name(), "basis": told.basis, "leave_down": True}
+        order = {"run": new_run(), "who": deployer_name(), "basis": told.basis, "saves": True, "leave_down": True}
         session.order(order, iter(()))
         return session.follow_until(Restored, told_steps(host, application, tell, "restore"), StepEvent).restored.before
 
@@ -64,8 +64,9 @@ def put_back(deployment: Deployment, host: str, application: str, *, backup: str
 class _Restoring:
     """The restore of one application on one host."""
 
-    def __init__(self, deployment: Deployment, planned: ApplicationRestore, run: str, tell: Tell) -> None:
-        self.deployment = deployment
+    def __init__(self, plan: RestorePlan, planned: ApplicationRestore, run: str, tell: Tell) -> None:
+        self.deployment = plan.deployment
+        self.saves = plan.saves
         self.planned = planned
         self.run_name = run
         self.tell = tell
@@ -94,7 +95,8 @@ class _Restoring:
             told = ask_to_restore(session, self.deployment, application, planned.backup.id)
             if told.basis != planned.basis:
                 raise StalePlan(planned.host, "has changed since it was planned; nothing was done", hint="plan again")
-            session.order({"run": self.run_name, "who": deployer_name(), "basis": planned.basis}, iter(()))
+            about = {"run": self.run_name, "who": deployer_name(), "basis": planned.basis, "saves": self.saves}
+            session.order(about, iter(()))
             hear = told_steps(planned.host, application, self.tell, "restore")
             self.done = session.follow_until(Restored, hear, StepEvent).restored
 

@@ -7,7 +7,6 @@ from fedikit.errors import ConfigurationError, FedikitError, Mistake
 from fedikit.model.deployment import Deployment
 from fedikit.model.item import File
 from fedikit.model.mistake import did_you_mean
-from fedikit.remote.data_messages import BackupSettings
 
 FOLDER, ENDING = "/etc/fedikit/data/", ".json"
 
@@ -17,8 +16,6 @@ class Kept(NamedTuple):
 
     host: str
     application: str
-    images: dict[str, str]
-    """What runs there, by the container's name."""
 
 
 def applications_kept(deployment: Deployment, names: Sequence[str] = (), limit: Sequence[str] = ()) -> list[Kept]:
@@ -41,8 +38,7 @@ def _found(deployment: Deployment) -> Iterator[Kept]:
     for host, state in deployment.hosts.items():
         for item in state.items:
             if isinstance(item, File) and (name := _name_in(item.path)):
-                text = item.content if isinstance(item.content, str) else "{}"
-                yield Kept(host, name, BackupSettings.model_validate_json(text).images)
+                yield Kept(host, name)
 
 
 def _name_in(path: str) -> str:

@@ -21,12 +21,14 @@ def make_restore(
     at: str | None = None,
     application: str | None = None,
     limit: Sequence[str] = (),
+    saves: bool = True,
     tell: Tell = tell_nobody,
 ) -> RestorePlan:
     """What a restore would replace by what. Changes nothing.
 
     `at`: a time in UTC, a day, or a backup's name; the newest backup that had ended by then, or else the newest of all.
-    `application`: only that one. `limit`: only on these hosts. What cannot be planned has its reason in its part.
+    `application`: only that one. `limit`: only on these hosts. `saves`: what is there now is backed up before. What
+    cannot be planned has its reason in its part.
     """
     when = as_asked(at)
     kept = applications_kept(deployment, [application] if application else [], limit)
@@ -46,6 +48,7 @@ def make_restore(
     plan = RestorePlan(
         deployment=deployment,
         at=when,
+        saves=saves,
         applications=tuple(one for host in hosts for one in found[host]),
         seconds=seconds,
     )
@@ -59,9 +62,7 @@ def _planned(deployment: Deployment, kept: Kept, at: str) -> ApplicationRestore:
             told = ask_to_restore(session, deployment, kept.application, at)
     except FedikitError as error:
         return ApplicationRestore(host=kept.host, application=kept.application, error=error.text)
-    return ApplicationRestore(
-        host=kept.host, application=kept.application, images=kept.images, basis=told.basis, **told.plan.model_dump()
-    )
+    return ApplicationRestore(host=kept.host, application=kept.application, basis=told.basis, **told.plan.model_dump())
 
 
 def ask_to_restore(session: Session, deployment: Deployment, application: str, at: str) -> Restorable:

@@ -33,6 +33,7 @@ def _lines_of_application(one: ApplicationBackups) -> Iterator[Text]:
         yield Text(f"  ✗ the last attempt failed: {one.last.words}  ({when})", style="bold red")
     if one.check and one.check.failed:
         yield Text(f"  ✗ what is kept cannot all be read: {one.check.error}", style="bold red")
+    yield from (Text(f"  ! {note}", style="yellow") for note in one.notes)
     yield from map(_line_of_backup, one.backups)
     if not one.backups:
         yield Text("  there is none yet", style="yellow")

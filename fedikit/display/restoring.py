@@ -19,11 +19,11 @@ def html_of_restoreplan(plan: RestorePlan) -> Iterator[str]:
 def draw_restoreplan(plan: RestorePlan) -> Iterator[Text]:
     for one in plan.applications:
         yield Text.assemble((one.application, "bold"), (f"  on {one.host}", "dim"))
-        yield from _lines_of_application(one)
+        yield from _lines_of_application(one, saves=plan.saves)
     yield summary_of_restoreplan(plan)
 
 
-def _lines_of_application(one: ApplicationRestore) -> Iterator[Text]:
+def _lines_of_application(one: ApplicationRestore, *, saves: bool) -> Iterator[Text]:
     if one.error or not one.backup:
         yield Text(f"  {one.error}", style="bold red")
         return
@@ -31,16 +31,14 @@ def _lines_of_application(one: ApplicationRestore) -> Iterator[Text]:
     when = f"{backup.ended:%Y-%m-%d %H:%M} UTC, {span(max(0.0, backup.age.total_seconds()))} old"
     yield Text.assemble("  ", (f"← backup {backup.id}", "cyan"), f"  of {when}, {amount(backup.bytes)}")
     yield from map(_line_of_part, one.parts)
-    yield Text("  what was written since is lost, but for a backup that is made of it before", style="yellow")
+    kept = "a backup is made of it before" if saves else "and no backup is made of it before"
+    yield Text(f"  what was written since is replaced; {kept}", style="yellow" if saves else "bold red")
     if one.interrupted:
         what = "this goes on with it" if one.interrupted == backup.id else "this gives it up"
         yield Text(f"  ! a restore of {one.interrupted} was cut off here; {what}", style="yellow")
     yield from (Text(f"  ! {note}", style="yellow") for note in one.notes)
     if one.free < one.bytes:
         yield Text(f"  ! {amount(one.bytes)} to fetch, but {amount(one.free)} free there", style="bold yellow")
-    for name, (then, now) in one.other_images.items():
-        words = f"{name} was {then} then, and is {now} now: deploy that version before, and upgrade afterwards"
-        yield Text(f"  ! {words}", style="bold yellow")
     if one.stop:
         yield Text(f"  ↻ stands still meanwhile: {named(one.stop)}", style="yellow")
     if one.after:

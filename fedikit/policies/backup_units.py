@@ -8,6 +8,7 @@ PROGRAM = "/usr/local/lib/fedikit-data"
 CHECK_HOURS = 3
 """How long after the backup its repository is looked at, on Sundays."""
 SYSTEM = "/etc/systemd/system"
+# -B: what was compiled beside the program would stay when it leaves.
 # No PrivateDevices, ProtectClock or DevicePolicy: buckets are mounted by /dev/fuse. A mount that is left over by a
 # program that was killed goes with the unit's own mount namespace, which the lines about /usr and the kernel make.
 _SERVICE = """\
@@ -18,7 +19,7 @@ After=network-online.target{waits}
 
 [Service]
 Type=oneshot
-ExecStart=/usr/bin/python3 -I {program} {verb} {application}
+ExecStart=/usr/bin/python3 -I -B {program} {verb} {application}
 TimeoutStartSec=infinity
 UMask=0077
 Nice=10

@@ -116,17 +116,12 @@ class Journal(DataMessage):
     backup: BackupId
 
 
-class BackupSettings(DataMessage):
-    """What of an application's settings is asked for here."""
-
-    images: Annotated[dict[ShortLine, Line], Field(max_length=100)] = Field(default_factory=dict)
-
-
 class BackupsListed(DataMessage):
     """The backups in the repository; `record` is what the program noted, as text."""
 
     event: Literal["backups"]
     backups: Annotated[tuple[Manifest, ...], Field(max_length=MOST_BACKUPS)]
+    notes: Annotated[tuple[Words, ...], Field(max_length=1000)] = ()
     record: Annotated[Text, Field(max_length=LONGEST_TEXT)] = ""
 
 
@@ -171,7 +166,7 @@ class RestoreTold(DataMessage):
     bytes: Bytes = 0
     free: Bytes = 0
     interrupted: BackupId | Literal[""] = ""
-    notes: Annotated[tuple[Line, ...], Field(max_length=1000)] = ()
+    notes: Annotated[tuple[Words, ...], Field(max_length=1000)] = ()
 
 
 class Restorable(DataMessage):
@@ -199,6 +194,6 @@ class Restored(DataMessage):
 
 
 DATA_MESSAGES = (
-    StepEvent, PartSaved, Proven, Manifest, Newest, LastRun, LastCheck, Result, Journal, BackupSettings, BackupsListed,
+    StepEvent, PartSaved, Proven, Manifest, Newest, LastRun, LastCheck, Result, Journal, BackupsListed,
     BackedUp, ProofNoted, Amount, PartReplaced, RestoreTold, Restorable, RestoreDone, Restored,
 )  # fmt: skip

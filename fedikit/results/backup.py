@@ -88,6 +88,8 @@ class ApplicationBackups(Value):
     backups: tuple[Backup, ...] = ()
     last: LastRun | None = None
     check: LastCheck | None = None
+    notes: tuple[str, ...] = ()
+    """What else is to be known, such as of what in the repository cannot be read."""
     error: str = ""
     """Why they could not be listed."""
 

@@ -45,18 +45,10 @@ class ApplicationRestore(Value):
     interrupted: str = ""
     """The backup whose restore was cut off here: it goes on, or is given up if another one is restored."""
     notes: tuple[str, ...] = ()
-    images: dict[str, str] = Field(default_factory=dict)
-    """The images that run here now."""
     basis: str = ""
     """A digest of which backup it is and what the application consists of; a host that moved refuses."""
     error: str = ""
     """Why it could not be planned."""
-
-    @property
-    def other_images(self) -> dict[str, tuple[str, str]]:
-        """Containers whose image was another one when the backup was made: then, and now."""
-        then = self.backup.images if self.backup else {}
-        return {name: (then[name], now) for name, now in self.images.items() if then.get(name, now) != now}
 
 
 class RestorePlan(Value):
@@ -65,6 +57,8 @@ class RestorePlan(Value):
     deployment: Deployment
     at: str = ""
     """The time, or the backup, that was asked for; empty for the newest."""
+    saves: bool = True
+    """Whether what is there now is backed up before; where that cannot be, it may be given up."""
     applications: tuple[ApplicationRestore, ...]
     seconds: float = 0.0
 
@@ -89,7 +83,7 @@ class RestorePlan(Value):
     def digest(self) -> str:
         """SHA-256 over what would be restored where; equal while nothing moves."""
         decisive = [(one.host, one.application, one.basis, one.error) for one in self.applications]
-        return digest_of([self.deployment.digest, decisive])
+        return digest_of([self.deployment.digest, self.saves, decisive])
 
 
 class ApplicationRestored(Value):

@@ -175,6 +175,9 @@ class RestoreParameters(RunbookParameters):
         str, Field(description="The newest backup of that time or day (UTC), or the one of this name; else the newest.")
     ] = ""
     application: Annotated[str, Field(description="Only this application; all if empty.")] = ""
+    without_saving: Annotated[bool, Field(description="Make no backup of what is there now: where that cannot be.")] = (
+        False
+    )
     agreed: Agreed = ""
     dry_run: DryRun = True
 

@@ -27,7 +27,8 @@ def main(verb: str, application: str, *options: str) -> int:
         return 0
     if (ROOT / "run/data-busy").exists():
         return fail("a backup of it has been at work since 02:30", status=3)
-    given = dict(zip(options[::2], options[1::2], strict=True))
+    words = [word for word in options if word != "--without-saving"]
+    given = dict(zip(words[::2], words[1::2], strict=True)) | ({"saved": ""} if len(words) == len(options) else {})
     return VERBS[verb](Application(application, settings, state), given)
 
 
@@ -105,7 +106,7 @@ class Application:
         return 0
 
     def tell(self, given: Record) -> int:
-        say("done", backups=self.manifests())
+        say("done", backups=self.manifests(), notes=["the manifest 12345678 cannot be read"])
         return 0
 
     def cut_off(self) -> str:
@@ -138,6 +139,8 @@ class Application:
     def restore(self, given: Record) -> int:
         manifest = self.chosen(given["--backup"])
         assert manifest
+        if "saved" in given and (ROOT / "run/data-fails").exists():
+            return fail("what is there cannot be saved")
         former = self.cut_off() or manifest["id"]
         if former not in (manifest["id"], given.get("--instead", "")):
             return fail(f"a restore of the backup {former} was cut off, and {manifest['id']} is another")

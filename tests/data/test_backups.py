@@ -57,6 +57,7 @@ def test_a_list_tells_age_size_parts_and_what_failed_last(scene: Scene) -> None:
     text = drawn(list_backups(scene.wanted))
     assert "the last attempt failed: volume:/srv/mastodon: the disk is on fire" in text
     assert "15 B" in text
+    assert "! the manifest 12345678 cannot be read" in text
     assert "1 part" in text
     assert list_backups(scene.wanted).applications[0].last != list_backups(scene.wanted).applications[1].last
 

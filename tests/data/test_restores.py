@@ -95,16 +95,6 @@ def test_a_host_that_has_moved_since_refuses(scene: Scene) -> None:
     assert scene.read("mastodon") == "other words, since"
 
 
-def test_a_backup_of_another_version_is_said_to_be_one(scene: Scene) -> None:
-    for version in ("1", "2"):
-        wanted = scene.wants(settings_of("mastodon", images={"web": f"mastodon:{version}"}))
-        assert scene.stage.bring(wanted).succeeded
-        if version == "1":
-            assert make_backup(wanted).succeeded
-    text = drawn(make_restore(wanted))
-    assert "web was mastodon:1 then, and is mastodon:2 now" in text
-
-
 def test_a_restore_that_was_killed_is_told_and_goes_on(scene: Scene) -> None:
     dies = scene.sign("dies")
     report = apply_restore(make_restore(scene.wanted, application="mastodon"))
@@ -125,6 +115,18 @@ def test_another_backup_than_the_one_that_was_cut_off_gives_that_up(scene: Scene
     assert "was cut off here; this gives it up" in drawn(again)
     assert apply_restore(again).succeeded
     assert scene.read("mastodon") == "other words, since"
+
+
+def test_what_cannot_be_saved_is_given_up_only_if_that_was_planned(scene: Scene) -> None:
+    scene.sign("fails", "no room")
+    saving = make_restore(scene.wanted, application="mastodon")
+    assert "cannot be saved" in apply_restore(saving).applications[0].error
+    assert scene.read("mastodon") == "other words, since"
+    giving_up = make_restore(scene.wanted, application="mastodon", saves=False)
+    assert giving_up.digest != saving.digest
+    assert "and no backup is made of it before" in drawn(giving_up)
+    assert apply_restore(giving_up).succeeded
+    assert scene.read("mastodon") == "the first words"
 
 
 def test_no_apply_goes_on_while_data_is_put_back(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -304,8 +304,8 @@ def test_backups_begin_when_the_policy_says_and_are_looked_at_on_sundays() -> No
     units = unit_files(made.hosts["six"], "snac")
     assert "OnCalendar=*-*-* 22:15\nRandomizedDelaySec=45m\n" in units["fedikit-backup-snac.timer"]
     assert "OnCalendar=Sun *-*-* 01:15\nRandomizedDelaySec=45m\n" in units["fedikit-backup-check-snac.timer"]
-    assert f"ExecStart=/usr/bin/python3 -I {PROGRAM} backup snac\n" in units["fedikit-backup-snac.service"]
-    assert f"ExecStart=/usr/bin/python3 -I {PROGRAM} check snac\n" in units["fedikit-backup-check-snac.service"]
+    assert f"ExecStart=/usr/bin/python3 -I -B {PROGRAM} backup snac\n" in units["fedikit-backup-snac.service"]
+    assert f"ExecStart=/usr/bin/python3 -I -B {PROGRAM} check snac\n" in units["fedikit-backup-check-snac.service"]
     assert "After=network-online.target fedikit-backup-snac.service\n" in units["fedikit-backup-check-snac.service"]
     timers = [item for item in made.hosts["six"].items if isinstance(item, Unit) and item.name.endswith(".timer")]
     assert {timer.name: timer.restart_on for timer in timers} == {

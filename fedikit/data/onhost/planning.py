@@ -69,7 +69,9 @@ def _of_others(work: Work, manifest: Manifest) -> list[str]:
 def _of_images(work: Work, manifest: Manifest) -> list[str]:
     """Software that is not what it was: its data may have to be migrated again, or cannot be read by it."""
     then, now = manifest.images, work.settings.images
-    return [f"{name} was {then[name]}, and is {now[name]}" for name in then if now.get(name, then[name]) != then[name]]
+    what = "deploy that version before, and upgrade afterwards"
+    others = [name for name in then if now.get(name, then[name]) != then[name]]
+    return [f"{name} was {then[name]}, and is {now[name]}: {what}" for name in others]
 
 
 def _of_damage(work: Work) -> list[str]:

@@ -49,7 +49,7 @@ class Restore:
                 make_backup(self.work, reason="restore", identity=identity, present=True)
             except Exception as error:
                 trouble = trouble_from(error)
-                hint = "nothing was changed; to give up what is there, run the restore on the host --without-saving"
+                hint = "nothing was changed; to give up what is there: fedikit restore --without-saving"
                 trouble.hint = f"{trouble.hint}; {hint}" if trouble.hint else hint
                 raise trouble from error
         self.journal = replace(self.journal, before=identity)

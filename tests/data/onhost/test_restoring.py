@@ -257,7 +257,8 @@ def test_a_restore_that_left_something_out_says_what_differs(host: Host, backup:
 def test_a_plan_says_what_is_not_the_software_that_it_was(host: Host, backup: str) -> None:
     host.settings(stop=STOP, images={"app": "example.org/app:2", "new": "example.org/new:1"})
     notes = host.done("plan-restore")["plan"]["notes"]
-    assert notes == ["app was example.org/app:1, and is example.org/app:2"]
+    what = "deploy that version before, and upgrade afterwards"
+    assert notes == [f"app was example.org/app:1, and is example.org/app:2: {what}"]
 
 
 def test_a_plan_says_which_parts_only_one_of_both_has(host: Host, backup: str) -> None:
