@@ -1,7 +1,6 @@
 """What is asked of the data of an application: the program of backups is run, and what it tells is told on.
 
-list     only looks, and is answered at once
-note-proof  puts a proof beside a backup, and is answered when it is there
+list     only looks, and is answered at once; so is note-proof, which puts a proof beside a backup
 backup   is noted, and begins with the order
 restore  is answered with what it would do, and begins with the order, under the host's lock
 

@@ -11,7 +11,15 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_vali
 
 from fedikit.errors import AgentFailed, visible
 from fedikit.model.value import Architecture, Codename
-from fedikit.remote.data_messages import DATA_MESSAGES, BackedUp, BackupsListed, Restorable, Restored, StepEvent
+from fedikit.remote.data_messages import (
+    DATA_MESSAGES,
+    BackedUp,
+    BackupsListed,
+    ProofNoted,
+    Restorable,
+    Restored,
+    StepEvent,
+)
 from fedikit.remote.spoken import (
     LONGEST_STEP_SECONDS,
     MOST_CHECKS_BYTES,
@@ -411,6 +419,7 @@ Said = (
     | StepEvent
     | BackupsListed
     | BackedUp
+    | ProofNoted
     | Restorable
     | Restored
 )
@@ -422,7 +431,7 @@ _BY_EVENT: dict[bytes, type[Message]] = {
     b"answer": Answer, b"item": ItemEvent, b"done": Done, b"trouble": Trouble, b"alive": Alive, b"noted": Noted,
     b"unconfirmed": Unconfirmed, b"confirmed": Confirmed, b"renamed": Renamed, b"status": Status, b"facts": Facts,
     b"upgradable": Upgradable, b"step": StepEvent, b"backups": BackupsListed, b"backed_up": BackedUp,
-    b"restorable": Restorable, b"restored": Restored,
+    b"proof_noted": ProofNoted, b"restorable": Restorable, b"restored": Restored,
 }  # fmt: skip
 """As agents write them, the kind comes first: so only the model that is needed is built. The others do as well."""
 

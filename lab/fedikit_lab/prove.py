@@ -6,8 +6,6 @@ also if it ends early.
 
 import contextlib
 import json
-import re
-import shlex
 import shutil
 import time
 from collections.abc import Iterator
@@ -17,13 +15,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from fedikit import __version__
+import fedikit
 from fedikit.apply import apply_plan
-from fedikit.data import list_backups
-from fedikit.data.kept import Kept, applications_kept
-from fedikit.data.moment import as_asked
 from fedikit.environment.environment import Environment
-from fedikit.errors import FedikitError, HostError
+from fedikit.errors import FedikitError
 from fedikit.events import StepFinished, StepStarted, Tell, Waiting, tell_nobody
 from fedikit.model.check import PageShows
 from fedikit.model.configuration import Configuration
@@ -33,18 +28,22 @@ from fedikit.plan import make_plan
 from fedikit.policies.backup_units import PROGRAM
 from fedikit.remote.data_messages import RestoreDone
 from fedikit.remote.sessions import Sessions
-from fedikit.results.backup import AHEAD, Backup
+from fedikit.results.backup import Backup
 from fedikit.results.proof import BackupProven, Proof, doubts_about
 from fedikit.verify import verify_deployment
 from fedikit_lab.browser import take_screenshot
 from fedikit_lab.lab import Lab
 from fedikit_lab.lock import held_lock
+from fedikit_lab.prove_choice import backups_to_prove
 from fedikit_lab.prove_environment import Stage, hosts_of, rehearsal
 from fedikit_lab.prove_gate import Gate
-from fedikit_lab.prove_way import opened, parts_of
+from fedikit_lab.prove_settings import settings_of
+from fedikit_lab.prove_source import Source
+from fedikit_lab.prove_way import opened
 
 RESTORE_SECONDS = 24 * 3600
-_NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
+BROWSER = ("chromium", "certutil")
+"""The programs that it takes to look at a page."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,35 +69,8 @@ def prove_backup(asked: Asked, *, tell: Tell = tell_nobody) -> Proof:
     part of the proof, which has then failed.
     """
     deployment = asked.environment.deployment(asked.configuration)
-    kept = applications_kept(deployment, [asked.application])
-    backups = {one.host: _chosen(deployment, one, as_asked(asked.at), tell) for one in kept}
-    for one in kept:
-        _require_the_same_images(one, backups[one.host])
+    backups = backups_to_prove(deployment, asked.application, asked.at, tell=tell)
     return _Proving(asked, deployment, backups, tell).run()
-
-
-def _chosen(deployment: Deployment, kept: Kept, at: str, tell: Tell) -> Backup:
-    """The backup of that name, or the newest that had ended by then; none of the future."""
-    listed = list_backups(deployment, [kept.application], limit=[kept.host], tell=tell).applications[0]
-    if listed.error:
-        raise HostError(kept.host, f"its backups of {kept.application} could not be listed: {listed.error}")
-    if _NAME.fullmatch(at):
-        found = [backup for backup in listed.backups if backup.id == at]
-    else:
-        until = datetime.fromisoformat(at) if at else datetime.now(UTC) + AHEAD
-        found = [backup for backup in listed.backups if backup.ended <= until]
-    if not found:
-        when = f" of {at}" if at else ""
-        raise HostError(kept.host, f"there is no backup of {kept.application}{when}", hint="fedikit backup now")
-    return found[0]
-
-
-def _require_the_same_images(kept: Kept, backup: Backup) -> None:
-    others = [f"{name} was {backup.images[name]} then, and is {now} now"
-              for name, now in kept.images.items() if backup.images.get(name, now) != now]  # fmt: skip
-    if others:
-        hint = "make a backup with what runs now (fedikit backup now), or prove it with the configuration of then"
-        raise FedikitError(f"the backup {backup.id} was made by another version: {'; '.join(others)}", hint=hint)
 
 
 @dataclass
@@ -117,45 +89,55 @@ class _Proving:
     def run(self) -> Proof:
         started = time.monotonic()
         for host, backup in self.backups.items():
-            expected = parts_of(self.deployment, host, self.asked.application)
-            self.failures += doubts_about(backup, expected)
-        with _room_of_ones_own(self.asked.room) as room, self._noted():
+            settings = settings_of(self.deployment, host, self.asked.application)
+            self.failures += doubts_about(backup, settings.parts if settings else ())
+        if self.asked.picture:
+            self.asked.picture.unlink(missing_ok=True)
+        with _room_of_ones_own(self.asked.room) as room:
             self._in_the_lab(room)
-        backups = [self.proven.get(host, BackupProven(host=host, backup=backup, error=self._why_not(backup)))
-                   for host, backup in self.backups.items()]  # fmt: skip
         return Proof(
             deployment=self.deployment.name,
             application=self.asked.application,
-            fedikit=__version__,
+            fedikit=fedikit.__version__,
             ended=datetime.now(UTC).replace(microsecond=0),
             seconds=round(time.monotonic() - started, 3),
-            backups=tuple(backups),
+            backups=tuple(self._came_of(host) for host in self.backups),
             checks=self.checks,
             failures=tuple(self.failures),
             picture=self.picture,
         )
 
-    def _why_not(self, backup: Backup) -> str:
-        return f"{backup.id} was not restored"
+    def _came_of(self, host: str) -> BackupProven:
+        backup = self.backups[host]
+        return self.proven.get(host) or BackupProven(host=host, backup=backup, error=f"{backup.id} was not restored")
 
     def _in_the_lab(self, room: Path) -> None:
-        names = hosts_of(self.asked.environment, self.asked.configuration, self.asked.application)
-        policy = self.asked.environment.policies.backup
-        assert policy
-        with (
-            opened(self.deployment, self.asked.application, policy, room) as sources,
-            Lab(room / "lab", names, images=False, tell=self.tell) as lab,
-            Gate(lab.deployer_address, sources) as gate,
-        ):
-            wanted = rehearsal(
-                self.asked.environment, self.asked.configuration, self.asked.application, _stage(lab, names, gate.url)
-            )
+        """A lab that does not come up is no fault of the backup's, and no proof; all else is part of it."""
+        environment, configuration, application = (
+            self.asked.environment, self.asked.configuration, self.asked.application,
+        )  # fmt: skip
+        policy = environment.policies.backup
+        assert policy, "the application is backed up"
+        names = hosts_of(environment, configuration, application)
+        with contextlib.ExitStack() as stack:
+            sources: dict[str, Source] = {}
+            with self._noted():
+                sources = stack.enter_context(opened(self.deployment, application, policy, room))
+            if not sources:
+                return
+            lab = stack.enter_context(Lab(room / "lab", names, images=False, tell=self.tell))
+            gate = stack.enter_context(Gate(lab.deployer_address, sources))
+            wanted = rehearsal(environment, configuration, application, _stage(lab, names, gate.url))
             lab.announce(wanted)
-            self._deploy(wanted)
-            for host in self.backups:
-                self._restore(lab, host, gate)
-            self._verify(wanted)
-            self._take_picture(lab, wanted)
+            with self._noted():
+                self._try(lab, gate, wanted)
+
+    def _try(self, lab: Lab, gate: Gate, wanted: Deployment) -> None:
+        self._deploy(wanted)
+        for host in self.backups:
+            self._restore(lab, host, gate)
+        self._verify(wanted)
+        self._take_picture(lab, wanted)
 
     @contextlib.contextmanager
     def _noted(self) -> Iterator[None]:
@@ -187,19 +169,9 @@ class _Proving:
     def _restore(self, lab: Lab, host: str, gate: Gate) -> None:
         backup, application = self.backups[host], self.asked.application
         self.tell(Waiting(what=f"{backup.id} to be restored"))
-        words = [
-            "python3",
-            "-I",
-            PROGRAM,
-            "restore",
-            application,
-            "--backup",
-            backup.id,
-            "--without-saving",
-            "--read-only",
-        ]
+        words = f"python3 -I -B {PROGRAM} restore {application} --backup {backup.id} --without-saving --read-only"
         with self._step("restore"):
-            done = lab[host].run(shlex.join(words), seconds=RESTORE_SECONDS)
+            done = lab[host].run(words, seconds=RESTORE_SECONDS)
             if done.exit_status:
                 self.proven[host] = BackupProven(
                     host=host, backup=backup, error=" ".join([_trouble_in(done.stdout), *gate.troubles])
@@ -216,7 +188,7 @@ class _Proving:
     def _take_picture(self, lab: Lab, wanted: Deployment) -> None:
         """Of a page that shows something of the application's, if it has one, and there is a browser here."""
         pages = [check.url for check in wanted.checks if isinstance(check, PageShows)]
-        if not pages or self.asked.picture is None or not shutil.which("chromium"):
+        if not pages or self.asked.picture is None or not all(map(shutil.which, BROWSER)):
             return
         self.asked.picture.parent.mkdir(mode=0o700, exist_ok=True)
         addresses = {record.name: record.address for record in wanted.dns}
@@ -250,7 +222,6 @@ def _room_of_ones_own(room: Path) -> Iterator[Path]:
             yield room
         finally:
             shutil.rmtree(room, ignore_errors=True)
-    room.with_name(f"{room.name}.lock").unlink(missing_ok=True)
 
 
 def _restored(output: str) -> RestoreDone:

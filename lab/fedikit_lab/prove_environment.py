@@ -21,6 +21,9 @@ from fedikit_lab.acme import DIRECTORY_PORT, HOST
 _TIMED = ("file:/etc/systemd/system/fedikit-backup-", "unit:fedikit-backup-")
 """How what makes backups by itself begins."""
 
+_OF_ALL_HOSTS = {"firewall": None, "packages": None}
+"""Policies that have something on hosts where no application is."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
@@ -42,7 +45,8 @@ class Stage:
 
 def hosts_of(environment: Environment, configuration: Configuration, application: str) -> list[str]:
     """The hosts that it takes: its own, and those that serve it."""
-    own = environment.model_copy(update={"placement": _placement(environment, application)})
+    bare = environment.policies.model_copy(update=_OF_ALL_HOSTS)
+    own = environment.model_copy(update={"placement": _placement(environment, application), "policies": bare})
     deployment = own.deployment(configuration.only(application))
     first = list(environment.placement.get(application, ()))
     return list(dict.fromkeys([*first, *(name for name, state in deployment.hosts.items() if state.items)]))
@@ -78,8 +82,7 @@ def _policies(environment: Environment, stage: Stage) -> object:
         "web": _web(own.web, stage),
         "bucket": _bucket(own.bucket, next(iter(stage.machines))),
         "backup": backup,
-        "firewall": None,
-        "packages": None,
+        **_OF_ALL_HOSTS,
     }
     return own.model_copy(update=update)
 

@@ -5,6 +5,7 @@ It speaks restic's REST protocol, whatever the repository itself is reached by: 
 
 import json
 import re
+import sys
 import threading
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -12,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from fedikit_lab.prove_source import PACKS, Source, packs_of
+from fedikit_lab.prove_source import PACKS, Source
 
 LISTED = "application/vnd.x.restic.rest.v2"
 _ASKED = re.compile(rf"/([A-Za-z0-9._-]+)/(config|(keys|locks|snapshots|index|{PACKS})/([0-9a-f]{{64}})?)")
@@ -68,6 +69,10 @@ class _Server(ThreadingHTTPServer):
         super().__init__(*about)  # type: ignore[arg-type]
         self.troubles: list[str] = []
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Is told, like all else that cannot be read."""
+        self.troubles.append(f"{sys.exception()!r}"[:_WORDS])
+
 
 class _Asked(BaseHTTPRequestHandler):
     """One request: for a file, for some bytes of it, or for the names in a folder. All others are refused."""
@@ -93,9 +98,11 @@ class _Asked(BaseHTTPRequestHandler):
             return
         try:
             if asked[3] and not asked[4]:
-                self._tell(packs_of(source) if asked[3] == PACKS else source.sizes(asked[3]))
+                self._tell(source.sizes(asked[3]))
             else:
-                self._send(source, _place(asked), with_body=with_body)
+                self._send(source, asked[2], with_body=with_body)
+        except ConnectionError:  # whoever asked has gone
+            self.close_connection = True
         except OSError as error:
             self.server.troubles.append(f"{asked[2]}: {error.strerror or error}"[:_WORDS])
             self.close_connection = True
@@ -119,7 +126,7 @@ class _Asked(BaseHTTPRequestHandler):
         if "Range" in self.headers:
             self.send_header("Content-Range", f"bytes {part.start}-{part.start + part.length - 1}/{size}")
         self.end_headers()
-        for piece in source.read(path, part.start, part.length) if with_body else ():
+        for piece in source.read(path, part.start, part.length) if with_body and part.length else ():
             self.wfile.write(piece)
 
     def _part_of(self, size: int) -> _Part:
@@ -134,8 +141,3 @@ class _Asked(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Length", "0")
         self.end_headers()
-
-
-def _place(asked: re.Match[str]) -> str:
-    """Where a file lies in a repository: packs in folders by how their names begin."""
-    return f"{PACKS}/{asked[4][:2]}/{asked[4]}" if asked[3] == PACKS else asked[2]

@@ -1,22 +1,27 @@
 """Where a repository is read from: a folder, here or on a server. Nothing here can write."""
 
 import stat
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from queue import Empty, Queue
 from typing import Protocol
 
 import paramiko
 
+from fedikit.remote.connection import Connection
+
 PACKS = "data"
 PIECE = 1 << 18
+_SECONDS = 60
+"""For how long a server may be silent."""
 
 
 class Source(Protocol):
-    """A repository's files, by their paths in it; all of it raises OSError."""
+    """A repository's files, by restic's names: `config`, `data/ID`; all of it raises OSError."""
 
-    def sizes(self, folder: str) -> dict[str, int]:
-        """The files of a folder and their sizes in bytes; none if it is not there."""
+    def sizes(self, kind: str) -> dict[str, int]:
+        """The files of a kind, such as `data`, and their sizes in bytes."""
 
     def size(self, path: str) -> int | None:
         """The size of a file in bytes; None if it is not there."""
@@ -34,18 +39,21 @@ class FolderSource:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def sizes(self, folder: str) -> dict[str, int]:
-        try:
-            return {entry.name: entry.stat().st_size for entry in (self._folder / folder).iterdir() if entry.is_file()}
-        except FileNotFoundError:
-            return {}
+    def sizes(self, kind: str) -> dict[str, int]:
+        return {name: size for folder in _folders_of(kind) for name, size in self._within(folder)}
+
+    def _within(self, folder: str) -> Iterator[tuple[str, int]]:
+        place = self._folder / folder
+        for entry in place.iterdir() if place.is_dir() else ():
+            if entry.is_file():
+                yield entry.name, entry.stat().st_size
 
     def size(self, path: str) -> int | None:
-        file = self._folder / path
+        file = self._folder / place_of(path)
         return file.stat().st_size if file.is_file() else None
 
     def read(self, path: str, start: int, length: int) -> Iterator[bytes]:
-        with (self._folder / path).open("rb") as file:
+        with (self._folder / place_of(path)).open("rb") as file:
             file.seek(start)
             while length > 0 and (piece := file.read(min(PIECE, length))):
                 length -= len(piece)
@@ -56,27 +64,35 @@ class FolderSource:
 
 
 class SftpSource:
-    """A repository in a folder of a server that is reached by SFTP."""
+    """A repository in a folder of a server that is reached by SFTP; each who asks at the same time has a line."""
 
-    def __init__(self, client: paramiko.SFTPClient, folder: str) -> None:
-        self._client = client
+    def __init__(self, connection: Connection, serve: Callable[[paramiko.Channel], None], folder: str) -> None:
+        """`serve` has the server speak SFTP on a new channel."""
+        self._connection = connection
+        self._serve = serve
         self._folder = folder
+        self._idle: Queue[paramiko.SFTPClient] = Queue()
 
-    def sizes(self, folder: str) -> dict[str, int]:
+    def sizes(self, kind: str) -> dict[str, int]:
+        with self._line() as client:
+            return {name: size for folder in _folders_of(kind) for name, size in self._within(client, folder)}
+
+    def _within(self, client: paramiko.SFTPClient, folder: str) -> Iterator[tuple[str, int]]:
         try:
-            found = self._client.listdir_attr(f"{self._folder}/{folder}")
+            found = client.listdir_attr(f"{self._folder}/{folder}")
         except FileNotFoundError:
-            return {}
-        return {entry.filename: entry.st_size or 0 for entry in found if stat.S_ISREG(entry.st_mode or 0)}
+            return
+        yield from ((entry.filename, entry.st_size or 0) for entry in found if stat.S_ISREG(entry.st_mode or 0))
 
     def size(self, path: str) -> int | None:
-        try:
-            return self._client.stat(f"{self._folder}/{path}").st_size
-        except FileNotFoundError:
-            return None
+        with self._line() as client:
+            try:
+                return client.stat(f"{self._folder}/{place_of(path)}").st_size
+            except FileNotFoundError:
+                return None
 
     def read(self, path: str, start: int, length: int) -> Iterator[bytes]:
-        with closing(self._client.open(f"{self._folder}/{path}", "rb")) as file:
+        with self._line() as client, closing(client.open(f"{self._folder}/{place_of(path)}", "rb")) as file:
             file.seek(start)
             file.prefetch(start + length)
             while length > 0 and (piece := file.read(min(PIECE, length))):
@@ -84,12 +100,36 @@ class SftpSource:
                 yield piece
 
     def close(self) -> None:
-        channel = self._client.get_channel()
-        self._client.close()
-        if channel is not None:
-            channel.get_transport().close()
+        self._connection.close()
+
+    @contextmanager
+    def _line(self) -> Iterator[paramiko.SFTPClient]:
+        """A client for one at a time: answers to two would be taken for each other's."""
+        try:
+            client = self._idle.get_nowait()
+        except Empty:
+            client = self._opened()
+        try:
+            yield client
+        except (EOFError, paramiko.SSHException) as error:
+            raise OSError(0, f"the connection to the repository broke: {error or type(error).__name__}") from error
+        self._idle.put(client)
+
+    def _opened(self) -> paramiko.SFTPClient:
+        try:
+            channel = self._connection.transport.open_session(timeout=_SECONDS)
+            channel.settimeout(_SECONDS)
+            self._serve(channel)
+            return paramiko.SFTPClient(channel)
+        except (EOFError, paramiko.SSHException) as error:
+            raise OSError(0, f"no files are served over SFTP: {error or type(error).__name__}") from error
 
 
-def packs_of(source: Source) -> dict[str, int]:
-    """The packs of a repository, which lie in folders by how their names begin."""
-    return {name: size for first in range(256) for name, size in source.sizes(f"{PACKS}/{first:02x}").items()}
+def place_of(path: str) -> str:
+    """Where a file lies: packs in folders by how their names begin."""
+    kind, _, name = path.partition("/")
+    return f"{kind}/{name[:2]}/{name}" if kind == PACKS else path
+
+
+def _folders_of(kind: str) -> list[str]:
+    return [f"{PACKS}/{first:02x}" for first in range(256)] if kind == PACKS else [kind]

@@ -18,7 +18,15 @@ def settings_of(application: str, **about: Any) -> File:
     """The settings of an application with one volume."""
     path = f"/srv/{application}"
     parts = [{"id": f"volume:{path}", "kind": "volume", "path": path}]
-    whole = {"format": 1, "application": application, "parts": parts, "stop": [f"{application}.service"], **about}
+    whole = {
+        "format": 1,
+        "application": application,
+        "parts": parts,
+        "stop": [f"{application}.service"],
+        "images": {},
+        "repository": {"url": f"/srv/backups/{application}"},
+        **about,
+    }
     return File(path=f"/etc/fedikit/data/{application}.json", content=json.dumps(whole), mode="0600")
 
 

@@ -106,7 +106,17 @@ class Application:
         return 0
 
     def tell(self, given: Record) -> int:
-        say("done", backups=self.manifests(), notes=["the manifest 12345678 cannot be read"])
+        told = [one | {"proof": self.proof(one["id"])} for one in self.manifests()]
+        say("done", backups=told, notes=["the manifest 12345678 cannot be read"])
+        return 0
+
+    def proof(self, identity: str) -> Record | None:
+        file = self.kept / identity / "proof.json"
+        return {key: json.loads(file.read_text())[key] for key in ("ended", "failed")} if file.exists() else None
+
+    def note_proof(self, given: Record) -> int:
+        (self.kept / given["--backup"] / "proof.json").write_text(given["--proof"])
+        say("done", noted={"backup": given["--backup"]})
         return 0
 
     def cut_off(self) -> str:
@@ -164,6 +174,7 @@ class Application:
 VERBS = {
     "backup": Application.back_up,
     "list": Application.tell,
+    "note-proof": Application.note_proof,
     "plan-restore": Application.plan,
     "restore": Application.restore,
 }

@@ -3,6 +3,7 @@
 # ruff: noqa: N815 - methods are named as HTTP names them
 
 import hashlib
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -150,6 +151,9 @@ class _Handler(BaseHTTPRequestHandler):
         kept = self.storage.objects.get(key)
         if kept is None:
             return self._answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
+        part = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("range", ""))
+        if part:
+            return self._answer(206, kept.body[int(part[1]) : int(part[2]) + 1], etag=f'"{kept.etag}"')
         return self._answer(200, kept.body, etag=f'"{kept.etag}"', **kept.headers)
 
     _head = _get

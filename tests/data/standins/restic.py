@@ -28,6 +28,7 @@ def parsed():
     for option in ("--limit-upload", "--limit-download"):
         parser.add_argument(option, type=int)
     parser.add_argument("-o", action="append", default=[])
+    parser.add_argument("--no-lock", action="store_true", dest="never_locks")
     verbs = parser.add_subparsers(dest="verb", required=True)
     for name in KINDS & set(sys.argv):
         verb = verbs.add_parser(name, allow_abbrev=False)

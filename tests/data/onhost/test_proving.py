@@ -1,0 +1,97 @@
+"""Proofs on the host: a restore that writes nothing, what it finds wrong, and evidence that lives with its backup."""
+
+import json
+import shutil
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.data.onhost.conftest import Host, fill
+
+REHEARSED = ("--without-saving", "--read-only")
+PROOF = json.dumps({"ended": "2026-11-27T05:00:00Z", "failed": False, "seal": "ab", "proof": "{}"})
+
+
+@pytest.fixture
+def backup(host: Host) -> str:
+    """The name of a backup, after which the volume was lost."""
+    name = str(host.done("backup")["result"]["newest"]["id"])
+    shutil.rmtree(host.volume)
+    return name
+
+
+def contents(repository: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(repository)): file.read_bytes() for file in repository.rglob("*") if file.is_file()}
+
+
+def snapshot_of(host: Host, tag: str) -> Path:
+    folder = host.repository / "snapshots"
+    return next(file for file in folder.iterdir() if tag in json.loads(file.read_text())["tags"])
+
+
+def test_a_restore_that_only_reads_leaves_the_repository_as_it_is_though_others_hold_it(
+    host: Host, backup: str
+) -> None:
+    before = contents(host.repository)
+    (host.programs / "trap").write_text("unlock 1")
+    restored = host.done("restore", "--backup", backup, *REHEARSED)["restored"]
+    assert (restored["differences"], restored["before"]) == ([], "")
+    assert sorted(file.name for file in host.volume.rglob("*") if file.is_file()) == ["one", "three", "two"]
+    assert contents(host.repository) == before
+    assert (host.programs / "trap").exists(), "no lock of others was touched"
+
+
+def test_a_part_that_was_cut_short_is_found(host: Host, backup: str) -> None:
+    shutil.rmtree(host.repository / "files" / snapshot_of(host, "part=volume:app").name / str(host.volume)[1:] / "a")
+    restored = host.done("restore", "--backup", backup, *REHEARSED)["restored"]
+    assert restored["differences"] == [
+        f"{host.volume} has 1 files, the backup 3",
+        f"{host.volume} holds 7 bytes, the backup 17",
+    ]
+
+
+def test_a_part_that_is_gone_is_found(host: Host, backup: str) -> None:
+    snapshot_of(host, "part=volume:app").unlink()
+    trouble = host.trouble("restore", "--backup", backup, *REHEARSED)
+    assert trouble["part"] == "volume:app"
+
+
+def test_a_proof_is_listed_with_its_backup_and_the_last_one_counts(host: Host, backup: str) -> None:
+    assert host.backups()[0]["proof"] is None
+    host.done("note-proof", "--backup", backup, "--proof", PROOF)
+    assert host.backups()[0]["proof"] == {"ended": "2026-11-27T05:00:00Z", "failed": False}
+    later = PROOF.replace("T05", "T06").replace("false", "true")
+    host.done("note-proof", "--backup", backup, "--proof", later)
+    assert host.backups()[0]["proof"] == {"ended": "2026-11-27T06:00:00Z", "failed": True}
+
+
+def test_a_proof_lives_as_long_as_its_backup(host: Host, backup: str) -> None:
+    host.done("note-proof", "--backup", backup, "--proof", PROOF)
+    gone = snapshot_of(host, "proof")
+    fill(host.volume, ["a/new"])
+    host.done("backup")
+    assert not gone.exists(), "the first backup of the day went, and its proof with it"
+    newer = host.backups()[0]["id"]
+    host.done("note-proof", "--backup", newer, "--proof", PROOF)
+    _made_a_day_before(host, newer)
+    host.done("backup")
+    assert [one["proof"] is not None for one in host.backups()] == [False, True]
+
+
+def _made_a_day_before(host: Host, backup: str) -> None:
+    for file in (host.repository / "snapshots").iterdir():
+        told = json.loads(file.read_text())
+        if f"run={backup}" in told["tags"]:
+            before = datetime.fromisoformat(told["time"]) - timedelta(days=1)
+            file.write_text(json.dumps({**told, "time": before.isoformat()}))
+
+
+@pytest.mark.parametrize("words", ["", "[]", "{}", '{"ended": "yesterday", "failed": false}'])
+def test_what_is_no_proof_is_refused(host: Host, backup: str, words: str) -> None:
+    assert "this is no proof of a backup" in host.trouble("note-proof", "--backup", backup, "--proof", words)["message"]
+
+
+def test_a_proof_of_no_backup_is_refused(host: Host, backup: str) -> None:
+    other = "20200101T000000Z-00000000"
+    assert "there is no backup named" in host.trouble("note-proof", "--backup", other, "--proof", PROOF)["message"]

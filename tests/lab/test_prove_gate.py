@@ -1,0 +1,150 @@
+"""The gate through which a repository is read: what is in it comes through, and nothing goes back."""
+
+import http.client
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from fedikit_lab.prove_gate import LISTED, Gate
+from fedikit_lab.prove_source import FolderSource
+from fedikit_lab.prove_way import address_of
+from fedikit_lab.prove_web import RestSource, S3Source
+from tests.data.onhost.storage import NAME, Storage
+
+PACK, INDEX = "ab" + "0" * 62, "1" * 64
+CONTENT = bytes(range(256)) * 4
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    folder = tmp_path / "mastodon"
+    for name, content in {"config": b"sealed", f"data/ab/{PACK}": CONTENT, f"index/{INDEX}": b"where"}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    (tmp_path / "secret").write_text("of somebody else")
+    return folder
+
+
+@pytest.fixture
+def gate(repository: Path) -> Iterator[Gate]:
+    with Gate("127.0.0.1", {"mastodon": FolderSource(repository)}) as gate:
+        yield gate
+
+
+@pytest.fixture
+def client(gate: Gate) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=gate.url.removeprefix("rest:"), trust_env=False, timeout=10) as client:
+        yield client
+
+
+def test_files_come_through_whole_and_in_part(client: httpx.Client) -> None:
+    assert client.get("/mastodon/config").content == b"sealed"
+    assert client.head("/mastodon/config").headers["Content-Length"] == "6"
+    assert client.get(f"/mastodon/data/{PACK}").content == CONTENT
+    for asked, expected in {
+        "bytes=3-9": CONTENT[3:10],
+        "bytes=1000-": CONTENT[1000:],
+        "bytes=9-9999": CONTENT[9:],
+    }.items():
+        answer = client.get(f"/mastodon/data/{PACK}", headers={"Range": asked})
+        assert (answer.status_code, answer.content) == (206, expected)
+
+
+def test_folders_are_listed_with_sizes(client: httpx.Client) -> None:
+    answer = client.get("/mastodon/data/")
+    assert answer.headers["Content-Type"] == LISTED
+    assert answer.json() == [{"name": PACK, "size": len(CONTENT)}]
+    assert json.loads(client.get("/mastodon/index/").text) == [{"name": INDEX, "size": 5}]
+    assert client.get("/mastodon/snapshots/").json() == []
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "MKCOL"])
+def test_nobody_writes(client: httpx.Client, repository: Path, method: str) -> None:
+    before = sorted(repository.rglob("*"))
+    for path in ("/mastodon/config", f"/mastodon/locks/{INDEX}", "/mastodon/?create=true"):
+        assert client.request(method, path, content=b"x").status_code == 501
+    assert sorted(repository.rglob("*")) == before
+    assert (repository / "config").read_bytes() == b"sealed"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/secret",
+        "/mastodon/../secret",
+        "/mastodon/data/../../secret",
+        "/mastodon/data/%2e%2e/%2e%2e/secret",
+        "/pixelfed/config",
+        "/mastodon/keys/short",
+        f"/mastodon/snapshots/{INDEX}",
+        "/",
+    ],
+)
+def test_nothing_else_is_there(gate: Gate, path: str) -> None:
+    """Asked as it stands: a client would tidy the path up."""
+    host, _, port = gate.url.removeprefix("rest:http://").rpartition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    connection.request("GET", path)
+    assert connection.getresponse().status == 404
+    connection.close()
+
+
+def test_what_cannot_be_read_is_told_to_whoever_proves(tmp_path: Path) -> None:
+    class Broken(FolderSource):
+        def size(self, path: str) -> int | None:
+            raise OSError(5, "Input/output error")
+
+    with Gate("127.0.0.1", {"mastodon": Broken(tmp_path)}) as gate, pytest.raises(httpx.RemoteProtocolError):
+        httpx.get(f"{gate.url.removeprefix('rest:')}/mastodon/config", trust_env=False, timeout=10)
+    assert gate.troubles == ["config: Input/output error"]
+
+
+def test_a_repository_on_a_rest_server_is_read_through_its_own_protocol(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another gate is as good a server as any."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    source = RestSource(f"{gate.url.removeprefix('rest:')}/mastodon", "", "")
+    assert source.sizes("data") == {PACK: len(CONTENT)}
+    assert (source.size("config"), source.size(f"keys/{INDEX}")) == (6, None)
+    assert b"".join(source.read(f"data/{PACK}", 3, 7)) == CONTENT[3:10]
+    source.close()
+
+
+def test_a_repository_in_a_bucket_is_read_whatever_its_region_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    storage = Storage(page=2)
+    names = [f"{number:02x}{PACK[2:]}" for number in range(5)]
+    for name in names:
+        storage.put(f"mastodon/data/{name[:2]}/{name}", CONTENT)
+    refusal = b"<Error><Message>unexpected scope, expected: 20261127/garage/s3/aws4_request</Message></Error>"
+    storage.answers[f"GET /{NAME}?"] = [(400, refusal)]
+    source = S3Source(storage.access._replace(region="us-east-1"), NAME, "mastodon")
+    assert source.sizes("data") == dict.fromkeys(names, len(CONTENT))
+    assert (source.size(f"data/{names[1]}"), source.size("config")) == (len(CONTENT), None)
+    assert b"".join(source.read(f"data/{names[1]}", 5, 9)) == CONTENT[5:14]
+    assert {request.split(" ")[0] for request in storage.asked} == {"GET", "HEAD"}
+    source.close()
+    storage.close()
+
+
+def test_a_server_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with pytest.raises(OSError, match="the repository's server did not answer"):
+        RestSource("http://127.0.0.1:9", "", "").sizes("keys")
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("sftp:backup@10.0.0.9:/srv/backups/snac", ("backup", "10.0.0.9", 22, "/srv/backups/snac")),
+        ("sftp:[2001:db8::9]:backups/snac", ("root", "2001:db8::9", 22, "backups/snac")),
+        ("sftp://backup@store.example:2222//srv/snac", ("backup", "store.example", 2222, "/srv/snac")),
+        ("sftp://store.example/backups/snac", ("root", "store.example", 22, "backups/snac")),
+    ],
+)
+def test_a_server_is_found_by_both_spellings(url: str, expected: tuple[str, str, int, str]) -> None:
+    assert address_of(url) == expected
