@@ -12,16 +12,17 @@ from tools import Target
 import fedikit
 from fedikit.model import Deployment, HostState, Package, Secrets, Ssh
 from fedikit_lab import Lab
+from fedikit_lab.image import CODENAME
 from fedikit_lab.machine import Machine
 
 ANSIBLE_NEEDS = ("python3-apt",)
 
 
 @contextmanager
-def booted(directory: Path, count: int) -> Iterator[list[Machine]]:
-    """That many fresh machines, taken away afterwards."""
+def booted(directory: Path, count: int, codename: str = CODENAME) -> Iterator[list[Machine]]:
+    """That many fresh machines of a Debian release, taken away afterwards."""
     names = [f"m{number}" for number in range(1, count + 1)]
-    with Lab(directory, names, acme=False) as lab:
+    with Lab(directory, names, acme=False, codename=codename) as lab:
         machines = [lab[name] for name in names]
         furnish(machines)
         yield machines

@@ -2,7 +2,8 @@
 
 Times the services too, host by host, once; that goes to `bench/services.json`.
 
-.venv/bin/python bench/run.py [--runs 5] [--only noop,first_apply,wire,model,demo,services] [--quick] [--out FILE]
+.venv/bin/python bench/run.py [--runs 5] [--only noop,first_apply,wire,model,demo,services] [--quick]
+    [--release trixie] [--out FILE]
 """
 
 import argparse
@@ -25,6 +26,8 @@ import tools
 import wanted
 from machines import booted, target_of
 
+from fedikit_lab.image import CODENAME
+
 MEASURES = ("noop", "first_apply", "wire", "model", "demo", "services")
 ON_MACHINES = ("noop", "first_apply", "wire")
 MACHINES = 10
@@ -36,6 +39,7 @@ def main(words: Sequence[str]) -> int:
     given = arguments(words)
     results = json.loads(given.out.read_text()) if given.out.exists() else {}
     results |= {"machine": machine(), "hosts": MACHINES, "items": wanted.count(), "runs": given.runs}
+    results["release"] = given.release
     with tempfile.TemporaryDirectory(prefix="fedikit-bench-") as name:
         for measure, figures in measured(given, Path(name)):
             take_in(results, measure, figures)
@@ -51,6 +55,9 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=5, metavar="N", help="readings of each figure, the median counts")
     parser.add_argument("--only", default=",".join(MEASURES), metavar="NAMES", help="measures, joined by commas")
     parser.add_argument("--quick", action="store_true", help="leave Ansible out, it takes minutes")
+    parser.add_argument(
+        "--release", default=CODENAME, help="of Debian, that the machines run; %(default)s if not given"
+    )
     parser.add_argument("--out", type=Path, default=RESULTS, metavar="FILE", help="where the results go")
     given = parser.parse_args(words)
     given.only = given.only.split(",")
@@ -74,7 +81,7 @@ def measured(given: argparse.Namespace, directory: Path) -> Any:
 
 def measured_on_machines(chosen: list[str], given: argparse.Namespace, directory: Path) -> Any:
     say(f"booting {MACHINES} machines")
-    with booted(directory / "lab", MACHINES) as machines:
+    with booted(directory / "lab", MACHINES, given.release) as machines:
         peers = tools.all_tools([target_of(machine) for machine in machines], directory / "all")
         if given.quick:
             del peers["ansible"]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fedikit.apply import apply_plan
     from fedikit.data import apply_restore, list_backups, make_backup, make_restore
+    from fedikit.data.safeguard import apply_safely
     from fedikit.environment.load import load_configuration, load_environment
     from fedikit.errors import ConfigurationError, FedikitError
     from fedikit.plan import load_plan, make_plan, make_removal, make_rollback, save_plan
@@ -35,13 +36,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "BackupReport", "Backups", "ConfigurationError", "FedikitError", "Plan", "Report", "RestorePlan", "RestoreReport",
-    "Sessions", "Status", "UpgradePlan", "UpgradeReport", "Verdict", "apply_plan", "apply_restore", "apply_upgrade",
+    "Sessions", "Status", "UpgradePlan", "UpgradeReport", "Verdict", "apply_plan", "apply_restore", "apply_safely",
+    "apply_upgrade",
     "list_backups", "load_configuration", "load_environment", "load_plan", "make_backup", "make_plan", "make_removal",
     "make_restore", "make_rollback", "make_upgrade", "read_status", "save_plan", "verify_deployment", "verify_rollback",
 ]  # fmt: skip
 _ROOMS = {
     "apply": ("apply_plan",),
     "data": ("apply_restore", "list_backups", "make_backup", "make_restore"),
+    "data.safeguard": ("apply_safely",),
     "errors": ("ConfigurationError", "FedikitError"),
     "environment.load": ("load_configuration", "load_environment"),
     "plan": ("load_plan", "make_plan", "make_removal", "make_rollback", "save_plan"),

@@ -26,7 +26,10 @@ def disclose(deployment: Deployment, name: str) -> tuple[str, ...]:
     values = tuple(vault.value(secret) for secret in shown)
     if name == shown[0].family:
         values = _one_for_all(name, shown, values)
-    _note(deployment, name, _holders(deployment, name))
+    try:
+        note_on_hosts(deployment, _holders(deployment, name), f"saw the secret {name}")
+    except SecretError as silent:
+        raise SecretError(f"the secret {name} is not shown, for {silent.message}", hint=silent.hint) from None
     return values
 
 
@@ -43,14 +46,11 @@ def _holders(deployment: Deployment, name: str) -> list[str]:
     return [host for host, state in hosts if any(name in (each.name, each.family) for each in secrets_in(state.items))]
 
 
-def _note(deployment: Deployment, name: str, hosts: list[str]) -> None:
+def note_on_hosts(deployment: Deployment, hosts: Sequence[str], words: str) -> None:
+    """Has hosts write down who did what is told in words; raises SecretError if one of them cannot."""
+
     def tell(host: str) -> str:
-        request = {
-            "op": "note",
-            "deployment": deployment.name,
-            "who": deployer_name(),
-            "note": f"saw the secret {name}",
-        }
+        request = {"op": "note", "deployment": deployment.name, "who": deployer_name(), "note": words}
         try:
             with failing_alone(host), Session(host, deployment.hosts[host].connection) as session:
                 session.ask(request, Noted)
@@ -60,5 +60,5 @@ def _note(deployment: Deployment, name: str, hosts: list[str]) -> None:
 
     silent = [reason for reason in on_hosts(deployment, hosts, tell).values() if reason] if hosts else []
     if silent:
-        reasons = "\n".join([f"the secret {name} is not shown, for this cannot be noted where it is used", *silent])
+        reasons = "\n".join(["this cannot be noted where it is used", *silent])
         raise SecretError(reasons, hint="see that the host can be reached, then ask again")

@@ -16,6 +16,7 @@ changed before keeps it, by its hash.
     hands      eyes that can also change the host
     command    commands of the host, to their end or their deadline
     systemd    units started and stopped, each in its own time; settling waits until they run, or have failed
+    manager    systemd by its own socket, where it has one; dbus is the way there, and wire what goes over it
     change     what is asked for, and what would change: plain values
     compare    what would change: gets eyes only
     converge   makes it so: gets hands; batch is what it works on

@@ -104,9 +104,11 @@ class Applying:
         """The number of the generation that was reached; none if nothing is left to have one."""
         ledger = batch.ledger
         ledger.note_run({**run, "state": "running"})
-        self._keep_agent()
         convergence = Convergence(batch._replace(tell=self._telling(run["unit"])))
-        convergence.run({**run, "note": self.order["note"], "identity": ledger.identity})
+        try:
+            convergence.run({**run, "note": self.order["note"], "identity": ledger.identity})
+        finally:
+            self._keep_agent()
         if checks := self.order.get("checks", {}).get(str(ledger.generation)):
             ledger.keep_checks(checks)
         ledger.note_run({**run, "state": "done"})
@@ -133,14 +135,16 @@ class Applying:
         return is_over
 
     def _keep_agent(self) -> None:
-        """Keeps this agent on the host, so that the next contact need not send it."""
+        """Keeps this agent on the host, so that the next contact need not send it.
+
+        Not earlier: by now, what it needs is compiled.
+        """
         contact = self.contact
-        place = os.path.join(contact.home, "agent", self.request["agent"])
-        if contact.root == "/" and not contact.origin.startswith(f"{place}/") and os.path.isfile(contact.origin):
+        if contact.root == "/" and not contact.origin:
             from .keeping import keep
 
             with contextlib.suppress(OSError):  # on a full disk; then it is sent each time
-                keep(contact.origin, place)
+                keep(os.path.join(contact.home, "agent", self.request["agent"]))
 
 
 def _note_failure(ledger: Ledger, run: Record, trouble: Trouble) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 LOOKING_SECONDS = 1800
 """How long the program may look: a repository may be far away."""
 WORKING_SECONDS = 86_400
+REASONS = {"now": ("--reason", "now"), "anew": ("--reason", "now", "--anew"), "upgrade": ("--reason", "upgrade")}
 AGAIN = "do the same again: that completes what was begun"
 
 
@@ -41,8 +42,8 @@ def _serve(contact: "Contact") -> int:
             return 0
         case "backup":
             contact.channel.send({"event": "noted"})
-            receive_order(contact.channel)
-            return _carry_out(contact, program, "backup", "--reason", "now")
+            reason = receive_order(contact.channel)["reason"]
+            return _carry_out(contact, program, "backup", *REASONS[reason])
         case "note-proof":
             contact.channel.send(_proof_noted(contact, program))
             return 0
@@ -76,9 +77,10 @@ def _restore(contact: "Contact", program: Program) -> int:
         if order["basis"] != _basis(contact, backup, former):
             raise Trouble("has changed since it was planned; nothing was done", code="stale", hint="plan again")
         hands.take_long(f"restore of {contact.request['application']}", seconds=WORKING_SECONDS)
-        instead = ["--instead", former] if former not in ("", backup) else []
-        unsaved = [] if order["saves"] else ["--without-saving"]
-        return _carry_out(contact, program, "restore", "--backup", backup, *instead, *unsaved)
+        options = ["--instead", former] if former not in ("", backup) else []
+        options += [] if order["saves"] else ["--without-saving"]
+        options += ["--leave-down"] if order.get("leave_down") else []
+        return _carry_out(contact, program, "restore", "--backup", backup, *options)
 
 
 def _basis(contact: "Contact", backup: str, former: str) -> str:

@@ -1,101 +1,156 @@
-"""One call of systemd's by D-Bus, over the socket where it speaks with root itself: there need not be a message bus.
+"""D-Bus with systemd, over the socket where it speaks with root itself: there need not be a message bus.
 
 By hand: to start a program that does it takes longer than the call, and minimal systems have none that does it so.
 """
 
+import _socket  # without `socket`: what it has besides takes time to import
 import os
-import socket
 import struct
-from collections.abc import Callable
-from typing import BinaryIO
+import time
+from typing import NamedTuple
+
+from .wire import Reader, Strange, Writer
 
 PRIVATE = "/run/systemd/private"
 DESTINATION, PATH = "org.freedesktop.systemd1", "/org/freedesktop/systemd1"
 INTERFACE = "org.freedesktop.systemd1.Manager"
-CALL, ANSWER, REFUSAL = 1, 2, 3
+CALL, ANSWER, REFUSAL, SIGNAL = 1, 2, 3, 4
 HEAD = struct.Struct("<cBBBIII")
-MOST_SIGNALS = 1000
-PATH_FIELD, INTERFACE_FIELD, MEMBER_FIELD, DESTINATION_FIELD, SIGNATURE_FIELD = 1, 2, 3, 6, 8
+HEEDED = (b"JobRemoved",)
+"""The signals that are not passed over unread: when it reads its units anew, it tells hundreds of others."""
+MOST_BYTES = 16 * 1024 * 1024
+"""The longest message that is read."""
+PATH_FIELD, INTERFACE_FIELD, MEMBER_FIELD, SERIAL_FIELD, DESTINATION_FIELD, SIGNATURE_FIELD = 1, 2, 3, 5, 6, 8
 ANSWERING_SECONDS = 5.0
+LAST_MOMENT = 0.001
+CHUNK = 65536
 
 
-class Writer:
-    """Writes values as D-Bus has them: each at a multiple of its own size."""
+class Message(NamedTuple):
+    """What systemd says: an answer or a refusal, by the number of the call, or a signal, by its name."""
 
-    def __init__(self) -> None:
-        self.data = bytearray()
-
-    def align(self, size: int) -> None:
-        self.data += bytes(-len(self.data) % size)
-
-    def number(self, number: int) -> None:
-        self.align(4)
-        self.data += struct.pack("<I", number)
-
-    def text(self, text: str) -> None:
-        self.number(len(text.encode()))
-        self.data += text.encode() + b"\0"
-
-    def signature(self, text: str) -> None:
-        self.data += bytes([len(text)]) + text.encode() + b"\0"
-
-    def variant(self, signature: str, write: Callable[[], None]) -> None:
-        self.signature(signature)
-        write()
-
-    def array(self, element: int, write: Callable[[], None]) -> None:
-        """An array; `element` is what its elements are aligned to."""
-        self.number(0)
-        at = len(self.data)
-        self.align(element)
-        start = len(self.data)
-        write()
-        self.data[at - 4 : at] = struct.pack("<I", len(self.data) - start)
+    form: int
+    serial: int
+    member: str
+    body: bytes
 
 
-def call(member: str, signature: str, body: bytes) -> bool:
-    """Whether systemd did as it was told; raises OSError if it cannot be asked."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-        line.settimeout(ANSWERING_SECONDS)
-        line.connect(PRIVATE)
-        line.sendall(b"\0AUTH EXTERNAL " + str(os.geteuid()).encode().hex().encode() + b"\r\nBEGIN\r\n")
-        line.sendall(_message(member, signature, body))
-        said = line.makefile("rb")
-        return said.readline().startswith(b"OK ") and _answer_in(said) == ANSWER
+class Line:
+    """A connection to systemd, for so many seconds in all: a context manager. Raises OSError if there is no answer."""
+
+    def __init__(self, seconds: float = ANSWERING_SECONDS) -> None:
+        self._deadline = time.monotonic() + seconds
+        self._socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        self._received = bytearray()
+        self._serial = 0
+        self._outgoing = b""
+
+    def __enter__(self) -> "Line":
+        try:
+            self._wait_no_longer()
+            self._socket.connect(PRIVATE)
+            self._introduce_us()
+        except BaseException:
+            self._socket.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def call(self, member: str, signature: str, body: bytes, *, interface: str = INTERFACE, path: str = PATH) -> int:
+        """Writes down a call, which is sent when somebody waits for an answer; returns its number."""
+        self._serial += 1
+        self._outgoing += _head(self._serial, len(body), (path, interface, member, signature)) + body
+        return self._serial
+
+    def ask(self, member: str, signature: str, body: bytes) -> Message:
+        """The answer to one call of the manager's."""
+        return self.answer_to(self.call(member, signature, body))
+
+    def answer_to(self, serial: int) -> Message:
+        """The answer to a call, or its refusal; signals before it are passed over."""
+        while (message := self.next()).form not in (ANSWER, REFUSAL) or message.serial != serial:
+            pass
+        return message
+
+    def next(self) -> Message:
+        """What comes next."""
+        self._send()
+        end, form, _, _, body, _, fields = HEAD.unpack(self._take(HEAD.size))
+        size = fields + -fields % 8
+        if end != b"l" or size + body > MOST_BYTES:
+            raise Strange("a message without an end")
+        head = self._take(size)
+        is_news = form == SIGNAL and not any(name in head for name in HEEDED)
+        found = {} if is_news else _fields_in(head, fields)
+        return Message(form, int(found.get(SERIAL_FIELD, 0)), found.get(MEMBER_FIELD, ""), self._take(body))
+
+    def _introduce_us(self) -> None:
+        """Calls that come before the answer to this may lie there unread."""
+        user = str(os.geteuid()).encode().hex().encode()
+        self._socket.sendall(b"\0AUTH EXTERNAL " + user + b"\r\nBEGIN\r\n")
+        while b"\n" not in self._received:
+            self._receive()
+        greeting, _, self._received = self._received.partition(b"\n")
+        if not greeting.startswith(b"OK "):
+            raise Strange("it does not let us in")
+
+    def _send(self) -> None:
+        if self._outgoing:
+            self._wait_no_longer()
+            self._socket.sendall(self._outgoing)
+            self._outgoing = b""
+
+    def _take(self, size: int) -> bytes:
+        while len(self._received) < size:
+            self._receive()
+        piece = bytes(self._received[:size])
+        del self._received[:size]
+        return piece
+
+    def _receive(self) -> None:
+        self._wait_no_longer()
+        piece = self._socket.recv(CHUNK)
+        if not piece:
+            raise Strange("it hung up")
+        self._received += piece
+
+    def _wait_no_longer(self) -> None:
+        self._socket.settimeout(max(self._deadline - time.monotonic(), LAST_MOMENT))
 
 
-def _answer_in(said: BinaryIO) -> int:
-    """The kind of the answer; signals come before it, of which each message says how long it is."""
-    for _ in range(MOST_SIGNALS):
-        head = said.read(HEAD.size)
-        if len(head) < HEAD.size:
-            break
-        _, form, _, _, body, _, fields = HEAD.unpack(head)
-        if form in (ANSWER, REFUSAL):
-            return int(form)
-        said.read(fields + -fields % 8 + body)
-    return REFUSAL
-
-
-def _message(member: str, signature: str, body: bytes) -> bytes:
+def _head(serial: int, size: int, words: tuple[str, str, str, str]) -> bytes:
+    path, interface, member, signature = words
     head = Writer()
     head.data += b"l" + bytes([CALL, 0, 1])
-    head.number(len(body))
-    head.number(1)
-    head.array(8, lambda: _write_fields(head, member, signature))
-    head.align(8)
-    return bytes(head.data) + body
-
-
-def _write_fields(head: Writer, member: str, signature: str) -> None:
+    head.number(size)
+    head.number(serial)
     texts = (
-        (PATH_FIELD, "o", PATH), (INTERFACE_FIELD, "s", INTERFACE), (MEMBER_FIELD, "s", member),
+        (PATH_FIELD, "o", path), (INTERFACE_FIELD, "s", interface), (MEMBER_FIELD, "s", member),
         (DESTINATION_FIELD, "s", DESTINATION),
     )  # fmt: skip
-    for number, kind, text in texts:
+    head.array(8, lambda: _write_fields(head, texts, signature))
+    head.align(8)
+    return bytes(head.data)
+
+
+def _write_fields(head: Writer, texts: tuple[tuple[int, str, str], ...], signature: str) -> None:
+    for number, shape, text in texts:
         head.align(8)
         head.data.append(number)
-        head.variant(kind, lambda text=text: head.text(text))  # type: ignore[misc]
-    head.align(8)
-    head.data.append(SIGNATURE_FIELD)
-    head.variant("g", lambda: head.signature(signature))
+        head.variant(shape, lambda text=text: head.text(text))  # type: ignore[misc]
+    if signature:
+        head.align(8)
+        head.data.append(SIGNATURE_FIELD)
+        head.variant("g", lambda: head.signature(signature))
+
+
+def _fields_in(data: bytes, size: int) -> dict[int, str]:
+    """The fields of a message's head, by their numbers."""
+    reader, fields = Reader(data), dict[int, str]()
+    while reader.at < size:
+        reader.align(8)
+        number = reader.number(1)
+        fields[number] = reader.value()
+    return fields

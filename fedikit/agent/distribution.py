@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from .dpkg_status import native
+
 if TYPE_CHECKING:
     from .eyes import Eyes
 
@@ -15,7 +17,8 @@ _SHOWN = 80
 def release(eyes: "Eyes") -> dict[str, str]:
     """Which release of Debian this is, and for which machines."""
     codename = _fields(eyes.read(OS_RELEASE)).get("VERSION_CODENAME", "")
-    return {"codename": codename, "architecture": eyes.ask(["dpkg", "--print-architecture"]).strip()}
+    architecture = native(eyes.dpkg_status) or eyes.ask(["dpkg", "--print-architecture"]).strip()
+    return {"codename": codename, "architecture": architecture}
 
 
 def strange_system(os_release: bytes) -> str:

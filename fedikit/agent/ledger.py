@@ -221,7 +221,7 @@ def write_record(path: str, record: Record) -> None:
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     draft = path + ".new"
     with open(draft, "w", encoding="utf-8") as file:
-        json.dump(record, file, separators=(",", ":"))  # in order: entries leave in the reverse of it
+        file.write(json.dumps(record, separators=(",", ":")))  # in order: entries leave in the reverse of it
         file.flush()
         os.fsync(file.fileno())
     os.rename(draft, path)

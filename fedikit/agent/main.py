@@ -20,7 +20,7 @@ from .trouble import Trouble, as_event, trouble_from
 
 
 def main(source: BinaryIO, request: bytes, origin: str) -> int:
-    """Serves one contact. `source` goes on after the request; `origin` is where this agent was loaded from."""
+    """Serves one contact. `source` goes on after the request; `origin` is where the host keeps this agent."""
     sink = os.dup(1)
     os.dup2(2, 1)
     channel = Channel(source, sink)

@@ -4,12 +4,14 @@ It is a scope: the process stays what it is, with its channel to the deployer, a
 Where systemd does not run, there is none, and the agent's record says so.
 """
 
+import _socket  # without `socket`: what it has besides takes time to import
 import os
-import socket
 import time
+from contextlib import suppress
 
 from . import kernel
-from .dbus import Writer, call
+from .dbus import ANSWER, Line
+from .wire import Writer
 
 BOOTED = "/run/systemd/system"
 JOURNAL = "/run/systemd/journal/socket"
@@ -35,10 +37,9 @@ def _start(name: str, description: str) -> bool:
     body.text("fail")
     body.array(8, lambda: _write_properties(body, description))
     body.array(8, lambda: None)  # other units that it would bring along
-    try:
-        return call("StartTransientUnit", "ssa(sv)a(sa(sv))", bytes(body.data))
-    except OSError:
-        return False
+    with suppress(OSError), Line() as line:
+        return line.ask("StartTransientUnit", "ssa(sv)a(sa(sv))", bytes(body.data)).form == ANSWER
+    return False
 
 
 def _write_properties(body: Writer, description: str) -> None:
@@ -65,9 +66,8 @@ def write_journal(text: str) -> None:
     """A line in the journal; nothing happens where there is none."""
     line = " ".join(text.split())
     entry = f"MESSAGE={line}\nPRIORITY=6\nSYSLOG_IDENTIFIER=fedikit\n".encode(errors="replace")
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
-            journal.setblocking(False)
-            journal.sendto(entry, JOURNAL)
-    except OSError:
-        return
+    journal = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
+    journal.setblocking(False)
+    with suppress(OSError):
+        journal.sendto(entry, JOURNAL)
+    journal.close()

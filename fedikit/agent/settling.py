@@ -12,42 +12,55 @@ from .eyes import Eyes
 from .kernel import stat_of, text
 
 LOOK_SECONDS = 0.05
-QUIET_LOOKS = 4
-"""How many looks in a row must find nothing at work."""
+QUIET_SECONDS = 0.2
+"""How long nothing must be at work."""
 MOST_SECONDS = 3.0
 UNSEEN_SECONDS = 0.5
 """How long is waited where control groups are of the old kind, or have vanished already."""
-BUSY_MICROSECONDS = 1000
-"""The time of the processor between two looks from where on a unit is at work: one in fifty."""
+BUSY_MICROSECONDS = 20_000
+"""The time of the processor, for each second that passes, from where on a unit is at work: one in fifty."""
 GROUPS = "/sys/fs/cgroup"
 AT_WORK = (["R"], ["D"])
 """The states of a process that runs, or would if it were its turn, and of one that waits for a disk."""
 
 
-def wait_until_settled(eyes: Eyes, names: list[str]) -> None:
-    """Returns when all of the units have, or at the latest after three seconds; at once where nothing runs."""
-    folders = [GROUPS + group for group in _groups(eyes, names)]
-    if all(os.path.exists(f"{folder}/cpu.stat") for folder in folders):
-        _wait_until_quiet(folders)
-    else:
-        time.sleep(UNSEEN_SECONDS)
+class Settling:
+    """How units that were just started are, from the first look on: much else may be done until it is waited for."""
+
+    def __init__(self, eyes: Eyes, names: list[str]) -> None:
+        self.names = names
+        self._folders = [GROUPS + group for group in _groups(eyes, names)]
+        self._look()
+
+    def wait(self) -> None:
+        """Returns when all of the units have settled, or at the latest after three seconds; at once where none runs."""
+        if not all(os.path.exists(f"{folder}/cpu.stat") for folder in self._folders):
+            time.sleep(UNSEEN_SECONDS)
+            return
+        deadline = time.monotonic() + MOST_SECONDS
+        quiet = self._quiet_seconds()
+        while self._folders and quiet < QUIET_SECONDS and time.monotonic() < deadline:
+            time.sleep(LOOK_SECONDS)
+            seconds = self._quiet_seconds()
+            quiet = quiet + seconds if seconds else 0.0
+
+    def _look(self) -> None:
+        self._at, self._used = time.monotonic(), {folder: _used(folder) for folder in self._folders}
+
+    def _quiet_seconds(self) -> float:
+        """How long ago the last look was, if nothing has been at work since."""
+        at, before = self._at, self._used
+        self._look()
+        seconds = self._at - at
+        most = BUSY_MICROSECONDS * seconds
+        is_busy = any(used - before[folder] > most or _is_at_work(folder) for folder, used in self._used.items())
+        return 0.0 if is_busy else seconds
 
 
 def _groups(eyes: Eyes, names: list[str]) -> list[str]:
     """The control groups of those that have processes."""
-    if not names:
-        return []
-    shown = eyes.ask(["systemctl", "show", "--property", "ControlGroup", "--", *names]).splitlines()
-    return [line.removeprefix("ControlGroup=") for line in shown if line.startswith("ControlGroup=/")]
-
-
-def _wait_until_quiet(folders: list[str]) -> None:
-    deadline, quiet, before = time.monotonic() + MOST_SECONDS, 0, {folder: _used(folder) for folder in folders}
-    while folders and quiet < QUIET_LOOKS and time.monotonic() < deadline:
-        time.sleep(LOOK_SECONDS)
-        now = {folder: _used(folder) for folder in folders}
-        is_busy = any(now[folder] - before[folder] > BUSY_MICROSECONDS or _is_at_work(folder) for folder in folders)
-        quiet, before = 0 if is_busy else quiet + 1, now
+    groups = [shown.get("ControlGroup", "") for shown in eyes.shown(names, ("ControlGroup",))] if names else []
+    return [group for group in groups if group.startswith("/")]
 
 
 def _used(folder: str) -> int:

@@ -1,5 +1,6 @@
 """Telling systemd to start and stop units, and waiting for it as long as the unit says."""
 
+from . import manager
 from .command import Overdue
 from .eyes import Eyes
 from .hands import Hands
@@ -16,6 +17,8 @@ ENDINGS = 2
 """How often systemd waits for the processes of a unit that stops: once it told them to, and once it killed them."""
 BEGAN = "InactiveExitTimestampMonotonic"
 """When it last began to run; `0` of a unit that never did: systemd holds nothing against it."""
+ENDED_WELL = ("done", "skipped")
+"""How the start of a unit ends that runs, or that its own conditions keep from running."""
 PROPERTIES = (BEGAN, "TimeoutStartUSec", "TimeoutStopUSec", *STARTING, *STOPPING)
 DIGITS, LETTERS = ".0123456789", "abcdefghijklmnopqrstuvwxyz"
 SECONDS_IN = {"us": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604800, "month": 2629800,
@@ -24,6 +27,10 @@ SECONDS_IN = {"us": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600, "d": 86400, 
 
 def tell(hands: Hands, verb: str, name: str) -> None:
     """Starts, restarts, reloads or stops a unit; trouble, with the last lines of its journal, if that does not work."""
+    if verb == "start" and not hands.root and (end := manager.start(name)):
+        if end not in ENDED_WELL:
+            raise _fallen(hands, name, f"{verb} of {name} failed", f"Job for {name} ended so: {end}")
+        return
     shown = _shown(hands, name)
     if verb in ("start", "restart") and shown.get(BEGAN) != "0":
         hands.run(["systemctl", "reset-failed", name])
@@ -78,9 +85,11 @@ def seconds_of(span: str) -> float:
 
 def set_enabled(hands: Hands, names: list[str], *, enabled: bool) -> None:
     """Has units start at boot, or not, all in one go: systemd reads all that it has anew each time."""
-    hands.run(["systemctl", "--quiet", "enable" if enabled else "disable", *names])
+    if not (enabled and not hands.root and manager.enable(names)):
+        hands.run(["systemctl", "--quiet", "enable" if enabled else "disable", *names])
 
 
 def reread(hands: Hands) -> None:
     """Has systemd read all units anew."""
-    hands.run(["systemctl", "daemon-reload"])
+    if hands.root or not manager.reread():
+        hands.run(["systemctl", "daemon-reload"])

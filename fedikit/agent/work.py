@@ -1,10 +1,13 @@
 """What an item is worked on with: its entry in the ledger, and the contents that it needs."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .blobs import Blobs
 from .trouble import Trouble
+
+if TYPE_CHECKING:
+    from .settling import Settling
 
 Record = dict[str, Any]
 
@@ -13,7 +16,7 @@ class Work:
     """The contents at hand, and the entry of the item being worked on.
 
     `entry` is changed in place: a unit or job notes there what it has done. `save` writes all entries to the disk.
-    `tell` says something to the deployer.
+    `tell` says something to the deployer. `settling` are the units that were started, from when they were.
     """
 
     def __init__(
@@ -30,6 +33,7 @@ class Work:
         self.save = save
         self.tell = tell
         self.entry: Record = {}
+        self.settling: Settling | None = None
 
     @property
     def prior(self) -> Record:

@@ -10,6 +10,7 @@ Exit status: 0 all well; 1 something failed, the report says what; 2 a mistake i
     host      those on hosts in the provider's file
     doctor    what stands in the way
     dns       the names that lead to the hosts
+    export    that which takes applications along
     reach     those that reach what runs on hosts
     renaming  that for a new name of an environment
     secret    those on secrets
@@ -40,6 +41,7 @@ FOUND_IN = {
     "backup": "fedikit.cli.backup",
     "dns": "fedikit.cli.dns",
     "doctor": "fedikit.cli.doctor",
+    "export": "fedikit.cli.export",
     "host": "fedikit.cli.host",
     "init": "fedikit.cli.first",
     "logs": "fedikit.cli.reach",

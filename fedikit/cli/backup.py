@@ -12,16 +12,19 @@ def backup() -> None:
 
 
 @backup.command()
-@options("configuration", "environment", "application", "limit", "json")
+@options("configuration", "environment", "application", "limit")
+@click.option("--anew", is_flag=True, help="What is there now counts, whatever was backed up under its name before.")
+@options("json")
 def now(
-    configuration: str | None, environment: str, application: tuple[str, ...], limit: tuple[str, ...], as_json: bool
-) -> None:
+    configuration: str | None, environment: str, application: tuple[str, ...], limit: tuple[str, ...], anew: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Have the hosts make a backup now. They go on by themselves if you leave."""
     from fedikit.data import make_backup
 
     deployment = deployment_of(environment, configuration)
     with listening() as tell:
-        report = make_backup(deployment, application, limit=limit, tell=tell)
+        report = make_backup(deployment, application, limit=limit, reason="anew" if anew else "now", tell=tell)
     present(report, as_json=as_json)
     finish(report.succeeded)
 

@@ -21,18 +21,26 @@ if TYPE_CHECKING:
 
 @contextmanager
 def listening() -> Iterator["Tell"]:
-    """Draws what happens while it happens, and clears its line at the end; who stops it is told how far it came."""
+    """Draws what happens while it happens; who stops it is told how far it came, and it ends at once."""
+    witness = Witness()
+    heed_signals(witness)
+    with drawing() as draw:
+
+        def tell(event: "Event") -> None:
+            witness(event)
+            draw(event)
+
+        yield tell
+
+
+@contextmanager
+def drawing() -> Iterator["Tell"]:
+    """Draws what happens while it happens, and clears its line at the end; what is at work is taken apart on Ctrl-C."""
     from fedikit.display.progress import StandardError, TerminalProgress
 
-    progress, witness = TerminalProgress(StandardError()), Witness()
-    heed_signals(witness)
-
-    def tell(event: "Event") -> None:
-        witness(event)
-        progress(event)
-
+    progress = TerminalProgress(StandardError())
     try:
-        yield tell
+        yield progress
     finally:
         progress.close()
 
@@ -78,8 +86,7 @@ def _consents(ask: Callable[[], bool]) -> bool:
 def say(lines: Iterable[str]) -> None:
     """Prints lines on standard output; nobody there to read them ends the process."""
     try:
-        for line in lines:
-            click.echo(line)
+        click.echo("".join(f"{line}\n" for line in lines), nl=False)  # in one go: each would be flushed by itself
         sys.stdout.flush()
     except BrokenPipeError:
         end_by(signal.SIGPIPE, None)

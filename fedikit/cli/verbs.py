@@ -147,10 +147,10 @@ def act(deployment: "Deployment", make: "Callable[[Sessions, Tell], Plan]", mann
             say_what_stands_in_the_way(plan, sessions)
         if not manner.yes:
             require_consent(lambda: asked(plan))
-        from fedikit.apply import apply_plan  # needed only now
+        from fedikit.data.safeguard import apply_safely  # needed only now
 
         with listening() as tell:
-            report: Report = apply_plan(plan, sessions=sessions, tell=tell)
+            report: Report = apply_safely(plan, sessions=sessions, tell=tell)
     if plan.purpose == "rollback" and report.succeeded:
         finish_rollback(plan, report, manner)
     present(report, as_json=manner.as_json)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from fedikit.data.kept import Kept, applications_kept
 from fedikit.data.telling import told_steps
@@ -18,20 +18,28 @@ from fedikit.remote.sessions import failing_alone
 from fedikit.results.backup import ApplicationBackedUp, ApplicationBackups, BackupReport, Backups
 
 T = TypeVar("T")
+Reason = Literal["now", "anew", "upgrade"]
 
 
 def make_backup(
-    deployment: Deployment, applications: Sequence[str] = (), *, limit: Sequence[str] = (), tell: Tell = tell_nobody
+    deployment: Deployment,
+    applications: Sequence[str] = (),
+    *,
+    limit: Sequence[str] = (),
+    reason: Reason = "now",
+    tell: Tell = tell_nobody,
 ) -> BackupReport:
     """Has hosts back up applications now, all if none are named; one after the other on each host.
 
     `limit`: only on these hosts. What fails has its reason in its part. Goes on by itself should the connection end.
+    `reason`: `anew` if what is there now counts, whatever was backed up under its name before; what is made for an
+    upgrade is a way back, and kept for a week.
     """
     kept = applications_kept(deployment, applications, limit)
     start = time.monotonic()
     tell(StepStarted(step="backup"))
     run = new_run()
-    done = _on_hosts(deployment, kept, lambda one: _backed_up(deployment, one, run, tell))
+    done = _on_hosts(deployment, kept, lambda one: _backed_up(deployment, one, {"run": run, "reason": reason}, tell))
     seconds = round(time.monotonic() - start, 3)
     report = BackupReport(run=run, applications=tuple(done), seconds=seconds)
     tell(StepFinished(step="backup", seconds=seconds, failed=not report.succeeded))
@@ -59,13 +67,13 @@ def _on_hosts(deployment: Deployment, kept: Sequence[Kept], act: Callable[[Kept]
     return [one for host in hosts for one in parts[host]]
 
 
-def _backed_up(deployment: Deployment, kept: Kept, run: str, tell: Tell) -> ApplicationBackedUp:
+def _backed_up(deployment: Deployment, kept: Kept, about: dict[str, str], tell: Tell) -> ApplicationBackedUp:
     start = time.monotonic()
     result, error = None, ""
     try:
         with failing_alone(kept.host), Session(kept.host, deployment.hosts[kept.host].connection) as session:
             session.ask(_request(deployment, kept, "backup"), Noted)
-            session.order({"run": run, "who": deployer_name()}, iter(()))
+            session.order({**about, "who": deployer_name()}, iter(()))
             result = session.follow_until(BackedUp, told_steps(kept.host, kept.application, tell), StepEvent).result
     except FedikitError as failure:
         error = failure.text

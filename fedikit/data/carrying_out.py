@@ -7,6 +7,7 @@ from fedikit.data.planning import ask_to_restore
 from fedikit.data.telling import told_steps
 from fedikit.errors import FedikitError, HostError, StalePlan
 from fedikit.events import CheckFinished, Event, HostFinished, StepFinished, StepStarted, Tell, tell_nobody
+from fedikit.model.deployment import Deployment
 from fedikit.remote.data_messages import Restored, RestoreDone, StepEvent
 from fedikit.remote.session import Session, deployer_name, new_run
 from fedikit.remote.sessions import failing_alone
@@ -49,6 +50,15 @@ def _outcome(planned: ApplicationRestore, outcome: str, **about: object) -> Appl
     return ApplicationRestored.model_validate(
         {"host": planned.host, "application": planned.application, "outcome": outcome, **about}
     )
+
+
+def put_back(deployment: Deployment, host: str, application: str, *, backup: str, tell: Tell) -> str:
+    """Restores exactly that backup, and leaves the units to somebody else to start; the backup of what was there."""
+    with failing_alone(host), Session(host, deployment.hosts[host].connection) as session:
+        told = ask_to_restore(session, deployment, application, backup)
+        order = {"run": new_run(), "who": deployer_name(), "basis": told.basis, "saves": True, "leave_down": True}
+        session.order(order, iter(()))
+        return session.follow_until(Restored, told_steps(host, application, tell, "restore"), StepEvent).restored.before
 
 
 class _Restoring:

@@ -19,6 +19,7 @@ DRAWN_BY = {
     "Backups": "backups",
     "Diagnosis": "findings",
     "DnsPlan": "findings",
+    "Export": "export",
     "NamesFound": "findings",
     "Plan": "plans",
     "Renaming": "renaming",

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from fedikit.display import markup
 from fedikit.display.words import plural
-from fedikit.results.report import HostReport, Report
+from fedikit.results.report import HostReport, Report, Returned
 from fedikit.results.verdict import Verdict
 
 DETAIL_WIDTH = 48
@@ -41,6 +41,7 @@ def _row(host: HostReport) -> tuple[Text, ...]:
 def _below_hosts(report: Report) -> Iterator[Text]:
     for host in report.hosts.values():
         yield from _details(host)
+    yield from map(_way_back, report.returned)
     outcomes = Counter(host.outcome for host in report.hosts.values())
     words = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
     yield Text.assemble(
@@ -64,6 +65,17 @@ def _details(host: HostReport) -> Iterator[Text]:
             yield Text(f"{host.host}: {item.id} {item.kept}", style="magenta")
         if item.saved:
             yield Text(f"{host.host}: somebody's edition of {item.id} was saved as {item.saved}", style="magenta")
+
+
+def _way_back(returned: Returned) -> Text:
+    place = f"{returned.application} on {returned.host}"
+    if returned.error:
+        again = f"fedikit restore --application {returned.application} --at {returned.backup}, then fedikit rollback"
+        return Text(f"{place} could not go back: {returned.error}\n  → {again}", style="red")
+    since = f"; what was written since is in the backup {returned.before}" if returned.before else ""
+    return Text(
+        f"{place} is back at its former version, with its data of the backup {returned.backup}{since}", "yellow"
+    )
 
 
 # Verdicts

@@ -9,6 +9,7 @@ from rich.text import Text
 from fedikit.display import markup
 from fedikit.display.words import megabytes, plural
 from fedikit.model.item import class_of
+from fedikit.results.endangered import endangered_by
 from fedikit.results.plan import HostPlan, Plan, PlannedChange
 from fedikit.results.upgrade import Upgrade
 
@@ -79,6 +80,7 @@ def _html_of_cut(host: HostPlan) -> Iterator[str]:
 def _lines_of_moves(plan: Plan) -> Iterator[Text]:
     refused = "\n".join(words for host in plan.hosts.values() for words in host.refused)
     yield from (Text(f"! {words}.", style="yellow") for words in plan.moves if words not in refused)
+    yield from (Text(f"{one.words}.", style="yellow" if one.lack else "") for one in endangered_by(plan))
 
 
 def _host_plan(host: HostPlan, width: int, *, whole: bool) -> Iterator[Text]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fedikit.errors import Mistake
 from fedikit.model.account import Account
 from fedikit.model.check import Check
+from fedikit.model.data import ApplicationData
 from fedikit.model.deployment import cycle_of
 from fedikit.model.host import DnsRecord
 from fedikit.model.item import Item, SecretRef, secrets_in
@@ -22,6 +23,7 @@ class Draft:
         self.applications: dict[str, list[str]] = {host: [] for host in hosts}
         self.domains: dict[str, dict[str, str]] = {host: {} for host in self.applications}
         self.accounts: dict[str, dict[str, Account]] = {host: {} for host in self.applications}
+        self.data: dict[str, dict[str, ApplicationData]] = {host: {} for host in self.applications}
         self.dns: dict[DnsRecord, None] = {}
         self.checks: list[Check] = []
         self.mistakes: set[Mistake] = set()

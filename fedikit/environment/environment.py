@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from fedikit.environment.draft import Draft
 from fedikit.environment.jumps import jump_mistakes, with_jump_hosts
-from fedikit.environment.rotation import misplaced_versions, rotated, rotated_check
+from fedikit.environment.rotation import misplaced_versions, rotated, rotated_check, rotated_data
 from fedikit.environment.watch import Watch
 from fedikit.errors import ConfigurationError, Mistake
 from fedikit.model.configuration import Configuration
@@ -214,18 +214,19 @@ class Environment(Written):
             place = Place(application=name, host=host, hosts=self.hosts)
             facts = self._fulfil_all(requests, place, draft)
             after = application.after_restore(settings, configuration.context)
-            self._back_up(requests, after, place.model_copy(update={"facts": facts}), draft)
+            self._keep_data(requests, after, place.model_copy(update={"facts": facts}), draft)
         draft.checks += application.typed_checks(configuration.context)(settings)
 
-    def _back_up(self, requests: Requests, after: Sequence[AfterRestore], place: Place, draft: Draft) -> None:
-        """What bears data, once all that is known of it was told.
+    def _keep_data(self, requests: Requests, after: Sequence[AfterRestore], place: Place, draft: Draft) -> None:
+        """What bears data, once all that is known of it was told; it is backed up where there is a policy.
 
         Each host of several has a repository of its own: each has data of its own, and keeps and forgets by itself.
         """
+        name, is_alone = place.application, len(self.placement[place.application]) == 1
+        known = Known(facts=place.facts, volumes=self.policies.container.volumes)
+        data = data_of(requests, after, known, name if is_alone else f"{name}-{place.host}")
+        draft.data[place.host][name] = data
         if policy := self.policies.backup:
-            name, is_alone = place.application, len(self.placement[place.application]) == 1
-            known = Known(facts=place.facts, volumes=self.policies.container.volumes)
-            data = data_of(requests, after, known, name if is_alone else f"{name}-{place.host}")
             draft.add(place, policy.provide(data, place, self.name))
 
     def _fulfil_all(self, requests: Requests, place: Place, draft: Draft) -> dict[tuple[str, str], Fact]:
@@ -285,6 +286,7 @@ class Environment(Written):
             applications=applications,
             domains=draft.domains[host],
             accounts=draft.accounts[host],
+            data={name: rotated_data(data, self.secrets.versions) for name, data in draft.data[host].items()},
             belongings=at_rest.wanted_by(host) | draft.wanted_by(host),
             served_by=tuple(served_by),
         )

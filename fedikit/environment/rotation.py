@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from fedikit.errors import Mistake
 from fedikit.model.check import Check
+from fedikit.model.data import ApplicationData, Part
 from fedikit.model.item import Item, SecretRef, SecretText, content_of
 from fedikit.model.mistake import did_you_mean
 
@@ -28,6 +29,16 @@ def rotated_check(check: Check, versions: Versions) -> Check:
     """The check with its secrets at these versions."""
     secrets = {name: _at(value, versions) for name, value in check if isinstance(value, SecretRef)}
     return check.model_copy(update=secrets)
+
+
+def rotated_data(data: ApplicationData, versions: Versions) -> ApplicationData:
+    """What an application has, with the secrets that open it at these versions."""
+    return data.model_copy(update={"parts": tuple(_rotated_part(part, versions) for part in data.parts)})
+
+
+def _rotated_part(part: Part, versions: Versions) -> Part:
+    secrets = {name: _at(value, versions) for name, value in part if isinstance(value, SecretRef)}
+    return part.model_copy(update=secrets)
 
 
 def misplaced_versions(used: Iterable[SecretRef], versions: Versions, resting: Iterable[str]) -> list[Mistake]:

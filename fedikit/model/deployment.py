@@ -129,7 +129,7 @@ class Deployment(Value):
                 "packages": True,
                 "parallel": True,
                 "person": True,
-                "hosts": {"__all__": {"connection": DEPLOYERS_OWN, "belongings": True}},
+                "hosts": {"__all__": {"connection": DEPLOYERS_OWN, "belongings": True, "data": True}},
             },
         )
         return digest_of(dump)

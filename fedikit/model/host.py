@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from fedikit.model.account import Account
+from fedikit.model.data import ApplicationData
 from fedikit.model.item import ItemId, Items
 from fedikit.model.ssh_server import SshServer, is_ip_address
 from fedikit.model.value import DomainName, HostName, IpAddress, Value, Written
@@ -118,6 +119,8 @@ class HostState(Items):
     """By application, the domain that its users and posts are known by; also of `NAME's handles` or `web address`."""
     accounts: dict[str, Account] = Field(default_factory=dict)
     """By application, the initial user's account."""
+    data: dict[str, ApplicationData] = Field(default_factory=dict)
+    """By application, the data that it has there."""
     belongings: dict[ItemId, tuple[str, ...]] = Field(default_factory=dict)
     """By the id of an item, the applications for which it is there; also of what would be there for those that rest."""
     served_by: tuple[HostName, ...] = ()

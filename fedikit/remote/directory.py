@@ -12,20 +12,15 @@ What is not there: packages, images, databases, buckets; a plan that wants them 
 lies in the directory's own /usr/bin: nothing of this machine is reached by accident.
 """
 
-import contextlib
-import io
 import os
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from fedikit.agent.keeping import unpack
 from fedikit.errors import ConnectionFailed
 from fedikit.model.host import DirectoryHost
 from fedikit.remote import bootstrap
 from fedikit.remote.process import Start
-from fedikit.store import default_directory
 
 PROGRAMS = {
     "systemctl.py": ("systemctl", "journalctl"),
@@ -91,18 +86,5 @@ def agent_in(path: str) -> Start:
     The agent is kept for all such directories, compiled: it would take longer to start than to work.
     """
     machine = DirectoryMachine.at(path)
-    python = [sys.executable, *bootstrap.command(place=_kept_agents())[1:]]
+    python = [sys.executable, *bootstrap.command(place=bootstrap.kept_agents())[1:]]
     return python, {"PATH": str(machine.path("/usr/bin")), "LC_ALL": "C.UTF-8"}
-
-
-def _kept_agents() -> Path:
-    """Where agents are kept on this machine; this one's is there afterwards."""
-    agents = default_directory().parent / "agents" / str(sys.implementation.cache_tag)
-    place = agents / bootstrap.fingerprint()
-    if not place.is_dir():
-        agents.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=agents) as draft:
-            unpack(io.BytesIO(bootstrap.archive()), f"{draft}/agent")
-            with contextlib.suppress(OSError):  # somebody else was faster
-                os.rename(f"{draft}/agent", place)
-    return agents

@@ -82,8 +82,9 @@ class Session:
         message = pack(request | root | {"agent": bootstrap.fingerprint()})
         self._write([bootstrap.program(), b"%s " % bootstrap.fingerprint().encode(), message])
         line = self._line()
-        if line == bootstrap.ASKS_FOR_AGENT:
-            self._write([b"%d\n" % len(bootstrap.archive()), bootstrap.archive()])
+        if asked := bootstrap.ASKS_FOR_AGENT.fullmatch(line):
+            archive = bootstrap.archive(asked[1].decode())
+            self._write([b"%d\n" % len(archive), archive])
             line = self._line()
         said = self._answer(line, answer)
         self._answered_at = time.monotonic()

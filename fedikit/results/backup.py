@@ -37,7 +37,7 @@ class Backup(Value):
 
     id: str
     reason: str = ""
-    """schedule, now, or restore: what was there before one."""
+    """schedule or now; restore or upgrade: what was there before one, a way back."""
     started: datetime
     ended: datetime
     images: dict[str, str] = Field(default_factory=dict)
@@ -46,6 +46,11 @@ class Backup(Value):
     added: int = 0
     proof: Proven | None = None
     """The last one; nothing if nobody tried."""
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether it is one of those that are made one after the other, and no way back."""
+        return self.reason not in ("restore", "upgrade")
 
     @property
     def seconds(self) -> float:

@@ -32,6 +32,19 @@ class HostReport(Value):
     error: str = ""
 
 
+class Returned(Value):
+    """An application that went back to the version and the data of before, since another version failed."""
+
+    host: HostName
+    application: str
+    backup: str
+    """The name of the backup that its data is from."""
+    before: str = ""
+    """The name of the backup of what was there when it failed."""
+    error: str = ""
+    """Why it could not go back."""
+
+
 class Report(Value):
     """What was done everywhere."""
 
@@ -39,6 +52,7 @@ class Report(Value):
     run: str
     hosts: dict[HostName, HostReport]
     seconds: float
+    returned: tuple[Returned, ...] = ()
     verdict: Verdict | None = None
     """After a rollback: whether what served then serves again."""
 

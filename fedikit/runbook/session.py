@@ -160,7 +160,7 @@ class Run:
             self._refuse_another_plan(plan)
             self._hide_secrets_of(plan.deployment)
             with self._sessions or nullcontext():
-                report = fedikit.apply_plan(plan, sessions=self._sessions, tell=self.tell)
+                report = fedikit.apply_safely(plan, sessions=self._sessions, tell=self.tell)
             self._keep("report.json", report.model_dump_json(indent=1))
             self._require(report.succeeded, report, "not every host was brought to its wanted state")
         return report

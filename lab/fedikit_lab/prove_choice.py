@@ -38,7 +38,7 @@ def _chosen(deployment: Deployment, kept: Kept, at: str, tell: Tell) -> Backup:
         found = [backup for backup in listed.backups if backup.id == at]
     else:
         until = datetime.fromisoformat(at) if at else datetime.now(UTC) + AHEAD
-        found = [backup for backup in listed.backups if backup.ended <= until]
+        found = [backup for backup in listed.backups if backup.is_regular and backup.ended <= until]
     if not found:
         when = f" of {at} or before" if at else ""
         hint = "see which there are: fedikit backup list; or make one: fedikit backup now"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from fedikit.agent import dbus
 from fedikit.agent.channel import pack
 from fedikit.agent.hands import Hands
 from fedikit.remote import bootstrap
@@ -77,7 +78,8 @@ class Host:
         length, body = pack(asked | request).split(b"\n", 1)
         assert process.stdin
         process.stdin.write(bootstrap.program() + b"%s %s\n" % (bootstrap.fingerprint().encode(), length) + body)
-        process.stdin.write(b"%d\n" % len(bootstrap.archive()) + bootstrap.archive())
+        archive = bootstrap.archive(bootstrap.OWN_BYTECODE)
+        process.stdin.write(b"%d\n" % len(archive) + archive)
         process.stdin.flush()
         return process
 
@@ -128,6 +130,12 @@ class Host:
         return (self.root / path.lstrip("/")).read_text()
 
 
+@pytest.fixture(autouse=True)
+def no_systemd(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What plays a host in this very process reaches no systemd of this machine."""
+    monkeypatch.setattr(dbus, "PRIVATE", str(tmp_path / "no-systemd"))
+
+
 class QuietHands(Hands):
     """Hands that run no command."""
 
@@ -146,7 +154,7 @@ def read_answer(process: subprocess.Popen[bytes]) -> dict[str, Any]:
     assert process.stdout
     assert process.stderr
     line = process.stdout.readline()
-    while line in (b"\n", bootstrap.MARK, bootstrap.ASKS_FOR_AGENT, b'{"event":"alive"}\n'):
+    while line in (b"\n", bootstrap.MARK, b'{"event":"alive"}\n') or bootstrap.ASKS_FOR_AGENT.fullmatch(line):
         line = process.stdout.readline()
     assert line, process.stderr.read().decode()
     answer: dict[str, Any] = json.loads(line)

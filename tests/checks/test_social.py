@@ -109,7 +109,7 @@ def test_what_was_lost_is_put_back_from_a_backup(deployer: Deployer) -> None:
     before = picture_of(deployer.lab, "social")
     plain = environment.read_text()
     environment.write_text(f'{plain}\n[policies.backup]\nrepository = "/srv/backups"\n')
-    machine.succeed("mkdir -p /srv/backups/snac")
+    machine.succeed("mkdir /srv/backups")
     deployer.succeed("apply", "--yes")
     machine.succeed("cd /var/lib/snac2/user/test; echo precious >mine; chown --reference=. mine")
     people = people_on(deployer.lab)

@@ -15,6 +15,8 @@ import pytest
 
 from fedikit.apply import apply_plan
 from fedikit.catalogue.mastodon import Mastodon
+from fedikit.data.safeguard import apply_safely
+from fedikit.display.drawing import lines_of
 from fedikit.environment import Environment, load_catalogue, load_environment
 from fedikit.model import Configuration, Deployment, configuration_model, initial_password
 from fedikit.plan import make_plan, make_rollback
@@ -45,6 +47,7 @@ class Instance:
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
+        self.environment_file = lab.environment_file
         lab.announce(self.deployment())
         lab.set_dns({DOMAIN: lab["garage"].address})  # addresses of people need a domain that receives mail
 
@@ -55,7 +58,15 @@ class Instance:
         return self.environment().deployment(configuration)
 
     def environment(self) -> Environment:
-        return load_environment(self.lab.environment_file)
+        return load_environment(self.environment_file)
+
+    def back_up(self) -> None:
+        """From now on, its host backs it up."""
+        self.lab["mastodon"].succeed("mkdir /srv/backups")
+        policy = '\n[policies.backup]\nrepository = "/srv/backups"\n'
+        text = self.lab.environment_file.read_text() + policy
+        self.environment_file = self.lab.environment_file.with_name("with-backups.toml")
+        self.environment_file.write_text(text)
 
     def planned(self) -> dict[str, dict[str, str]]:
         """What would change, by host and item."""
@@ -139,12 +150,17 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 @pytest.fixture
 def new_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The recipe names the next version, and a store of its own has it."""
+    offer_new_version(tmp_path, monkeypatch)
+
+
+def offer_new_version(folder: Path, monkeypatch: pytest.MonkeyPatch, *, bundle: str = "") -> None:
+    """`bundle`: a shell script that is called instead of that program."""
     layouts = {one.reference: lab_image(one.reference) for one in (GARAGE, *IMAGES)}
-    use_store(tmp_path / "new", monkeypatch)
+    use_store(folder / "new", monkeypatch)
     Images().add(GARAGE.reference, layouts[GARAGE.reference])
     for one in IMAGES:
         old, named = one.reference, renewed_name(one.image)
-        Images().add(renewed_name(old), renewed(layouts[old], tmp_path / one.module))
+        Images().add(renewed_name(old), renewed(layouts[old], folder / one.module, bundle=bundle))
         monkeypatch.setattr(Mastodon, one.attribute, named)
 
 
@@ -160,12 +176,17 @@ def renewed_name(image: str) -> str:
     return image.replace(OLD, NEW)
 
 
-def renewed(layout: Path, folder: Path) -> Path:
+def renewed(layout: Path, folder: Path, *, bundle: str = "") -> Path:
     """The image with one more layer, in which it calls itself the next version."""
     shutil.copytree(layout, folder)
     tree = folder.with_name(f"{folder.name}-tree")
     (tree / VERSION_FILE).parent.mkdir(parents=True)
     (tree / VERSION_FILE).write_text(NEW)
+    if bundle:
+        first = tree / "usr/local/sbin/bundle"
+        first.parent.mkdir(parents=True)
+        first.write_text(bundle)
+        first.chmod(0o755)
     Layout(folder).add_layer(tree, NEW)
     return folder
 
@@ -205,6 +226,53 @@ def test_the_way_back_needs_nothing_of_the_deployers_store(
     assert report.succeeded, report
     assert instance.version() == f"{OLD}+contract"
     assert instance.posts() == ["Before the upgrade"]
+
+
+SPOILS = """\
+#!/bin/sh
+case "$*" in *db:prepare*)
+python3 -c "
+import os, psycopg2
+names = dict(host='HOST', port='PORT', dbname='NAME', user='USER', password='PASS')
+place = psycopg2.connect(**{key: os.environ['DB_' + name] for key, name in names.items()})
+place.autocommit = True
+place.cursor().execute('DROP TABLE statuses CASCADE')
+"
+exit 1;; esac
+exec /usr/local/bin/bundle "$@"
+"""
+NEVER_HEALTHY = """\
+#!/bin/sh
+case "$*" in *puma*) exit 1;; esac
+exec /usr/local/bin/bundle "$@"
+"""
+
+
+def test_what_backs_the_server_up_comes_with_an_apply(instance: Instance) -> None:
+    instance.back_up()
+    report = apply_plan(make_plan(instance.deployment()))
+    assert report.succeeded, report
+
+
+@pytest.mark.parametrize("bundle", [SPOILS, NEVER_HEALTHY], ids=["spoils the data", "never gets healthy"])
+def test_a_version_that_fails_takes_nothing_along_and_goes_back(
+    instance: Instance, bundle: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as then:
+        offer_new_version(tmp_path, then, bundle=bundle)
+        plan = make_plan(instance.deployment())
+        assert changes_in(plan)["mastodon"].items() >= upgrade(OLD, NEW).items()
+        assert "mastodon on mastodon is backed up first" in "\n".join(lines_of(plan))
+
+        report = apply_safely(plan)
+
+    assert not report.succeeded
+    (returned,) = report.returned
+    assert (returned.host, returned.application, returned.error) == ("mastodon", "mastodon", "")
+    assert f"what was written since is in the backup {returned.before}" in "\n".join(lines_of(report))
+    assert instance.version() == f"{OLD}+contract"
+    assert instance.posts() == ["Before the upgrade"]
+    assert instance.planned() == {}
 
 
 def upgrade(old: str, new: str) -> dict[str, str]:

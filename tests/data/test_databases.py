@@ -54,7 +54,7 @@ def test_postgresql_comes_back_as_it_was_though_the_restore_is_killed(place: Pla
     tell(
         place,
         f"{PSQL} elk",
-        "DELETE FROM many WHERE n > 10; DROP TABLE other.people CASCADE; CREATE TABLE new (a int);",
+        'SET ROLE "Elk"; DELETE FROM many WHERE n > 10; DROP TABLE other.people CASCADE; CREATE TABLE new (a int);',
     )
     changed = place.machine.succeed(DUMP_POSTGRES)
     for _ in range(2):

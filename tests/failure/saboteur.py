@@ -26,6 +26,7 @@ def sabotage(fatal):
   return True
  def is_step(event,what,arguments):
   if event=="subprocess.Popen":return not looks&set(what)
+  if event=="fedikit.systemd":return True
   if not isinstance(what,str) or "/agent/" in what or what=="/dev/null":return False
   if event=="open":return bool(arguments[2]&(os.O_WRONLY|os.O_RDWR|os.O_CREAT)) and not what.endswith(".part")
   if event in ("os.mkdir","os.remove"):return is_there(what,arguments[-1])==(event=="os.remove")

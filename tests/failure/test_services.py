@@ -75,7 +75,8 @@ KILLER = """
 import os,sys
 def kill_before(words):
  def hook(event,arguments):
-  if event=="subprocess.Popen" and words in " ".join(map(str,arguments[1])):os.kill(os.getpid(),9)
+  command=arguments[1] if event=="subprocess.Popen" else arguments[0] if event=="fedikit.systemd" else ()
+  if words in " ".join(map(str,command)):os.kill(os.getpid(),9)
  sys.addaudithook(hook)
 """
 

@@ -53,11 +53,11 @@ def failed_apply(monkeypatch: pytest.MonkeyPatch) -> None:
         alpha = HostReport(host="alpha", outcome="failed", error="the disk is full")
         return Report(purpose="apply", run="r1", hosts={"alpha": alpha}, seconds=0.1)
 
-    monkeypatch.setattr(fedikit, "apply_plan", apply_plan, raising=False)
+    monkeypatch.setattr(fedikit, "apply_safely", apply_plan, raising=False)
 
 
 def test_a_dry_run_does_not_act(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fedikit, "apply_plan", lambda *_: pytest.fail("it acted"), raising=False)
+    monkeypatch.setattr(fedikit, "apply_safely", lambda *_: pytest.fail("it acted"), raising=False)
     run = planned(Run(DeployParameters()))
     assert "nothing was changed" in repr(run.apply(PLAN))
     assert "nothing was changed" in repr(run.verify(NOTHING))
@@ -65,7 +65,7 @@ def test_a_dry_run_does_not_act(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_another_plan_than_the_one_agreed_to_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fedikit, "apply_plan", lambda *_: pytest.fail("it was applied"), raising=False)
+    monkeypatch.setattr(fedikit, "apply_safely", lambda *_: pytest.fail("it was applied"), raising=False)
     moved = PLAN.model_copy(update={"hosts": {"alpha": HostPlan(host="alpha", basis="moved")}})
     run = planned(Run(DeployParameters(dry_run=False, agreed=moved.digest), record=tmp_path))
     with pytest.raises(StepFailed, match="no longer what was agreed to"):

@@ -61,11 +61,11 @@ class UnitKind(Kind):
 
     def converge(self, hands: Hands, item: Item, work: Work) -> None:
         name = item["name"]
-        hands.look_afresh()
+        hands.look_at_units([name])
         state = self.observe(hands, item)
         if hands.is_unit_outdated(name):
             reread(hands)
-            hands.look_afresh()
+            hands.look_at_units([name])
             state = self.observe(hands, item)
         if state == ABSENT:
             raise Trouble(
@@ -111,19 +111,25 @@ class UnitKind(Kind):
             entry["done"] = (done or OWED).split(":")[0] + ":"
 
     def after_making(self, batch: "Batch", made: list[Change]) -> None:
-        """Which of them start at boot, all at once: to enable a unit takes systemd longer than to start it."""
-        batch.hands.look_afresh()
-        batch.hands.look_at_units([change.item["name"] for change in made])
+        """Which of them start at boot, all at once: to enable a unit takes systemd longer than to start it.
+
+        Whether they did is known from when they were made.
+        """
+        from ..settling import Settling  # not needed to plan
+
+        batch.work.settling = Settling(batch.hands, _to_run(made))
         for enabled in (True, False):
             if names := [change.item["name"] for change in made if _is_to_be(batch.hands, change.item, enabled)]:
                 set_enabled(batch.hands, names, enabled=enabled)
 
     def finish(self, batch: "Batch", wanted: list[Change]) -> None:
         """Trouble if a unit that was just started has fallen over since; most that cannot run do so at once."""
-        from ..settling import wait_until_settled  # not needed to plan
+        from ..settling import Settling  # not needed to plan
 
-        hands, items = batch.hands, [change.item for change in wanted if change.is_making]
-        wait_until_settled(hands, [item["name"] for item in items if item["active"]])
+        hands, making = batch.hands, [change for change in wanted if change.is_making]
+        settling, names = batch.work.settling, _to_run(making)
+        (settling if settling and settling.names == names else Settling(hands, names)).wait()
+        items = [change.item for change in making]
         hands.look_afresh()
         hands.look_at_units([item["name"] for item in items])
         for item in items:
@@ -172,6 +178,10 @@ def _await_steady(hands: Hands, name: str) -> None:
     while hands.unit(name)["is_unsteady"] and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)
         hands.look_afresh()
+
+
+def _to_run(changes: list[Change]) -> list[str]:
+    return [change.item["name"] for change in changes if change.item["active"]]
 
 
 def _is_to_be(eyes: Eyes, item: Item, enabled: bool) -> bool:

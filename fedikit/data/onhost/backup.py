@@ -7,6 +7,7 @@ from typing import Any
 
 from .journal import read_journal
 from .keeping import let_go
+from .life import life_of, require_life
 from .manifest import Manifest
 from .moments import new_identity, now
 from .part import Record, in_order
@@ -14,12 +15,16 @@ from .trouble import Absent, Trouble, of_part, trouble_from
 from .work import Work
 
 
-def back_up(work: Work, reason: str) -> dict[str, Any]:
-    """Backs up all parts, lets go what need not be kept, and writes down how it ended; the result."""
+def back_up(work: Work, reason: str, *, anew: bool = False) -> dict[str, Any]:
+    """Backs up all parts, lets go what need not be kept, and writes down how it ended; the result.
+
+    `anew`: what is there now is what the repository is for, whatever was backed up there before.
+    """
     identity, started = new_identity(), time.monotonic()
     try:
         _require_no_restore(work)
         work.repository.initialise()
+        require_life(work, anew=anew)
         manifest = make_backup(work, reason=reason, identity=identity)
         work.result.backed_up(manifest, time.monotonic() - started)
         with work.telling.step("keep"):
@@ -54,7 +59,7 @@ def make_backup(work: Work, *, reason: str, identity: str, present: bool = False
     manifest = Manifest(
         id=identity, deployment=work.settings.deployment, application=work.settings.application,
         host=work.settings.host, reason=reason, started=started, ended=now(), expected=expected,
-        images=work.settings.images, parts=parts,
+        images=work.settings.images, parts=parts, life=life_of(work.state),
     )  # fmt: skip
     work.manifests.write(manifest)
     return manifest

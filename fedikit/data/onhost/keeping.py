@@ -3,14 +3,14 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from .manifest import TAG, Manifest
+from .manifest import REGULAR, TAG, Manifest
 from .moments import moment_of
 from .proving import TAG as PROOF
 from .proving import backup_proven
 from .work import Work
 
 WAY_BACK = timedelta(days=7)
-"""For how long what was there before a restore is kept in any case."""
+"""For how long what was there before a restore or an upgrade is kept."""
 YOUNG = timedelta(days=1)
 """What another host put there may be part of a backup that is still being made, for so long."""
 
@@ -20,7 +20,7 @@ def let_go(work: Work) -> None:
     manifests = work.manifests.all()
     for trouble in work.manifests.unreadable.values():
         raise trouble  # what it names would be forgotten
-    kept_ids = set(work.repository.kept_by(work.settings.keep, TAG))
+    kept_ids = set(work.repository.kept_by(work.settings.keep, [f"{TAG},reason={reason}" for reason in REGULAR]))
     kept = {snapshot for snapshot, one in manifests.items() if snapshot in kept_ids or _is_a_way_back(one)}
     if not kept:
         return
@@ -35,7 +35,7 @@ def let_go(work: Work) -> None:
 
 
 def _is_a_way_back(manifest: Manifest) -> bool:
-    return manifest.reason == "restore" and datetime.now(UTC) - moment_of(manifest.ended) < WAY_BACK
+    return not manifest.is_regular and datetime.now(UTC) - moment_of(manifest.ended) < WAY_BACK
 
 
 def _may_go(snapshot: dict[str, Any], work: Work) -> bool:

@@ -17,6 +17,8 @@ from .trouble import Trouble
 FORMAT = 1
 TAG = "manifest"
 FILE = "manifest.json"
+REGULAR = ("schedule", "now")
+"""Why backups are made that the rules for keeping are about; others are ways back."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,12 @@ class Manifest:
     expected: list[str]
     images: Mapping[str, str]
     parts: list[dict[str, Any]]
+    life: str
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether it is one of those that are made one after the other, and no way back."""
+        return self.reason in REGULAR
 
     @property
     def snapshots(self) -> set[str]:
@@ -51,7 +59,8 @@ class Manifest:
     def told(self) -> dict[str, Any]:
         """All of it, with sums instead of a count for each table."""
         parts = [{**part, "counts": summary(part["counts"])} for part in self.parts]
-        return {"format": FORMAT, **asdict(self), "parts": parts}
+        told = {name: value for name, value in asdict(self).items() if name != "life"}
+        return {"format": FORMAT, **told, "parts": parts}
 
 
 def read_manifest(text: str, snapshot: str) -> Manifest:
@@ -130,12 +139,12 @@ class Manifests:
 def chosen(manifests: list[Manifest], at: str) -> Manifest:
     """The backup of that name, or the newest that ended not later than a time, now if none is given.
 
-    What a restore replaced is taken by its name only: it was what somebody wanted to get rid of.
+    What was saved on the way to something else is had by its name only.
     """
     if IDENTITY.fullmatch(at):
         found = [manifest for manifest in manifests if manifest.id == at]
     else:
-        passed = [one for one in manifests if one.reason != "restore" and not is_future(one.ended)]
+        passed = [manifest for manifest in manifests if manifest.is_regular and not is_future(manifest.ended)]
         found = [one for one in passed if not at or moment_of(one.ended) <= asked_moment(at)]
     if not found:
         oldest = f"the oldest ended {manifests[-1].ended}" if manifests else "there is none at all"

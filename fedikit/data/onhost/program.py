@@ -36,13 +36,17 @@ def backup_name(text: str) -> str:
 
 
 OPTIONS: dict[str, list[tuple[str, dict[str, Any]]]] = {
-    "backup": [("--reason", {"choices": ("schedule", "now"), "default": "schedule"})],
+    "backup": [
+        ("--reason", {"choices": ("schedule", "now", "upgrade"), "default": "schedule"}),
+        ("--anew", {"action": "store_true"}),
+    ],
     "plan-restore": [("--at", {"default": ""})],
     "restore": [
         ("--backup", {"required": True, "type": backup_name}),
         ("--instead", {"default": ""}),
         ("--without-saving", {"action": "store_true"}),
         ("--read-only", {"action": "store_true"}),
+        ("--leave-down", {"action": "store_true"}),
     ],
     "note-proof": [("--backup", {"required": True, "type": backup_name}), ("--proof", {"required": True})],
 }
@@ -50,7 +54,7 @@ FAILED, BUSY = 1, 3
 
 
 def _backup(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
-    return {"result": back_up(work, asked.reason)}
+    return {"result": back_up(work, asked.reason, anew=asked.anew)}
 
 
 def _list(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
@@ -67,7 +71,8 @@ def _plan_restore(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def _restore(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
-    return {"restored": restore(work, asked.backup, instead=asked.instead, saves=not asked.without_saving)}
+    options = {"instead": asked.instead, "saves": not asked.without_saving, "leave_down": asked.leave_down}
+    return {"restored": restore(work, asked.backup, **options)}
 
 
 def _note_proof(work: Work, asked: argparse.Namespace) -> dict[str, Any]:

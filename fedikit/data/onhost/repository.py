@@ -113,9 +113,14 @@ class Repository:
     def _require_folder(self) -> None:
         if self.url.startswith("/") and not Path(self.url).is_dir():
             raise Trouble(
-                f"the repository's folder {self.url} is not there",
-                hint="mount its disk; or, if it is to lie there for the first time, make the folder",
+                f"the repository's folder {self.url} is not there", hint=f"mount its disk: {Path(self.url).parent}"
             )
+
+    def _make_folder(self) -> None:
+        """The first time, an application's own folder on a disk of this host; the one above it must be there."""
+        folder = Path(self.url)
+        if self.url.startswith("/") and folder.parent.is_dir() and not self._known():
+            folder.mkdir(mode=0o700, exist_ok=True)
 
     # The repository as a whole
 
@@ -143,6 +148,7 @@ class Repository:
 
     def initialise(self) -> None:
         """Opens it, and makes it when it truly is not there and never was."""
+        self._make_folder()
         if not self.exists():
             self.run("init")
         if not self._known():
@@ -180,10 +186,10 @@ class Repository:
         """Removes what no snapshot needs."""
         self.run("prune", seconds=LONG_SECONDS)
 
-    def kept_by(self, keep: Mapping[str, int], tag: str) -> list[str]:
-        """The ids of the snapshots with a tag that the rules for keeping do not let go."""
+    def kept_by(self, keep: Mapping[str, int], tags: Sequence[str]) -> list[str]:
+        """The ids of the snapshots with one of these tags that the rules for keeping do not let go."""
         rules = [f"--keep-{name}={number}" for name, number in keep.items() if number]
-        finished = self.run("forget", "--dry-run", "--json", f"--tag={tag}", "--group-by=", *rules)
+        finished = self.run("forget", "--dry-run", "--json", "--group-by=", *(f"--tag={tag}" for tag in tags), *rules)
         groups = json.loads(finished.output.strip() or "null") or []
         return [snapshot["id"] for group in groups for snapshot in group["keep"] or []]
 

@@ -11,6 +11,7 @@ from . import command, units
 from .backup import make_backup
 from .fence import Fence
 from .journal import Journal, end_journal, read_journal, write_journal
+from .life import go_on_with
 from .manifest import Manifest, chosen
 from .moments import new_identity, now
 from .part import in_order
@@ -117,11 +118,13 @@ class Restore:
                     raise Trouble(words, hint=hint, tail=ended.tail or ended.output)
 
 
-def restore(work: Work, backup: str, *, instead: str = "", saves: bool = True) -> dict[str, Any]:
+def restore(
+    work: Work, backup: str, *, instead: str = "", saves: bool = True, leave_down: bool = False
+) -> dict[str, Any]:
     """Restores all parts of a backup; what it came to.
 
     One that was cut off is gone on with; if it was of another backup, which `instead` must name, that one is given up.
-    What is there is lost if it is not saved first.
+    What is there is lost if it is not saved first. `leave_down`: units may start again, but somebody else starts them.
     """
     started = time.monotonic()
     work.repository.open()
@@ -137,9 +140,13 @@ def restore(work: Work, backup: str, *, instead: str = "", saves: bool = True) -
         acts.replace_parts()
         found = acts.differences()
         acts.write(is_up=True)
-    with work.telling.step("start"):
-        acts.open_up()
-    acts.finish()
+        go_on_with(work, manifest)
+    if leave_down:
+        acts.fence.lift()
+    else:
+        with work.telling.step("start"):
+            acts.open_up()
+        acts.finish()
     end_journal(work.state)
     seconds = round(time.monotonic() - started, 3)
     return {

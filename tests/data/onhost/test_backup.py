@@ -61,11 +61,20 @@ def test_a_file_that_vanishes_meanwhile_is_no_failure_one_that_cannot_be_read_is
     assert f"{host.volume}/a/one could not be read" in host.trouble("backup")["message"]
 
 
-def test_a_repository_whose_folder_is_not_there_is_not_made(host: Host) -> None:
-    """The disk that it lies on may not be mounted."""
+def test_a_repositorys_folder_is_made_the_first_time_and_never_again(host: Host) -> None:
+    """Later, the disk that it lies on may not be mounted."""
     host.repository.rmdir()
+    host.done("backup")
+    shutil.rmtree(host.repository)
     assert f"the repository's folder {host.repository} is not there" in host.trouble("backup")["message"]
     assert not host.repository.exists()
+
+
+def test_a_folder_for_repositories_is_never_made(host: Host) -> None:
+    place = host.root / "no/such/app"
+    host.settings(repository={"url": str(place), "access_key": "", "user": "", "upload_kib": 0, "download_kib": 0})
+    assert f"the repository's folder {place} is not there" in host.trouble("backup")["message"]
+    assert not place.parent.exists()
 
 
 def test_a_repository_that_is_gone_is_not_made_again(host: Host) -> None:

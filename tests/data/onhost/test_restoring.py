@@ -190,6 +190,48 @@ def test_a_backup_of_the_future_is_said_and_taken_by_its_name_only(
     assert plan["notes"] == [f"the backup {future} is of the future: a clock is wrong; it is taken only by its name"]
 
 
+# Which backups count
+
+
+def test_a_way_back_is_neither_the_newest_nor_in_the_place_of_another(host: Host, backup: str) -> None:
+    (host.volume / "file").write_text("spoilt")
+    host.done("restore", "--backup", backup)
+    saved = host.done("backup", "--reason", "upgrade")["result"]["newest"]["id"]
+    assert host.done("plan-restore")["plan"]["backup"]["id"] == backup
+    newer = host.done("backup")["result"]["newest"]["id"]
+    kept = {one["id"]: one["reason"] for one in host.backups()}
+    assert kept[newer] == "schedule"
+    assert kept[saved] == "upgrade"
+    assert sorted(kept.values()) == ["restore", "schedule", "upgrade"]
+
+
+def test_a_host_that_was_set_up_anew_makes_no_backup_beside_those_of_what_was_lost(host: Host, backup: str) -> None:
+    shutil.rmtree(host.places.state)
+    (host.volume / "file").write_text("a new beginning")
+    trouble = host.trouble("backup")
+    assert trouble["message"].startswith("the repository has backups of another app than this host's, the newest of 20")
+    assert "fedikit restore" in trouble["hint"]
+    assert [one["id"] for one in host.backups()] == [backup]
+
+    host.done("restore", "--backup", backup)
+
+    assert host.done("backup")["result"]["last"]["failed"] is False
+
+
+def test_what_is_there_may_be_said_to_be_what_counts(host: Host, backup: str) -> None:
+    shutil.rmtree(host.places.state)
+    assert host.done("backup", "--anew")["result"]["last"]["failed"] is False
+    assert host.done("backup")["result"]["last"]["failed"] is False
+
+
+def test_units_may_be_left_to_somebody_else_to_start(host: Host, backup: str) -> None:
+    host.done("restore", "--backup", backup, "--leave-down")
+    assert is_whole(host)
+    assert host.state_of("web") == "inactive"
+    assert not (host.places.state / "fence").exists()
+    assert not (host.places.state / "journal.json").exists()
+
+
 def test_what_cannot_be_saved_is_not_replaced_unless_it_is_given_up(host: Host, backup: str) -> None:
     (host.programs / "unread").write_text(f"{host.volume}/new\n")
     trouble = host.trouble("restore", "--backup", backup)

@@ -247,7 +247,8 @@ def forget(store, asked):
         return
     if not (asked.dry_run and asked.json and asked.group_by == ""):
         fail("this stand-in knows rules in a dry run only")
-    found = [one for one in store.all() if set(asked.tag) <= set(one["tags"])]
+    wanted = [set(tags.split(",")) for tags in asked.tag]
+    found = [one for one in store.all() if not wanted or any(one_of <= set(one["tags"]) for one_of in wanted)]
     forms = {"%Y-%m-%d": asked.keep_daily, "%G-%V": asked.keep_weekly, "%Y-%m": asked.keep_monthly}
     keep = []
     for form, number in forms.items():

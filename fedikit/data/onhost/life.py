@@ -1,0 +1,52 @@
+"""The life of an application's data: what tells its backups from those of another that had its name before.
+
+A host that was set up anew bears an empty application. Its backups would soon take the place of those of the one that
+was lost: so it makes none until somebody restores, or says that what is there now is what counts.
+"""
+
+import secrets
+from pathlib import Path
+
+from .manifest import Manifest
+from .places import write_whole
+from .trouble import Trouble
+from .work import Work
+
+FILE = "life"
+
+
+def life_of(state: Path) -> str:
+    """The life of the data that this host has; empty if it never made a backup, nor was restored."""
+    try:
+        return (state / FILE).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return ""
+
+
+def begin_life(state: Path) -> str:
+    """What is there now is a life of its own."""
+    life = secrets.token_hex(8)
+    write_whole(state / FILE, life)
+    return life
+
+
+def go_on_with(work: Work, restored: Manifest) -> None:
+    """After a restore, this host's data is what the backups are of."""
+    newest = _newest(work)
+    write_whole(work.state / FILE, newest.life if newest else restored.life)
+
+
+def require_life(work: Work, *, anew: bool) -> None:
+    """Trouble if the repository has backups of another life; `anew`: from now on, this one is backed up there."""
+    newest, own = _newest(work), life_of(work.state)
+    if anew or not (own or newest):
+        begin_life(work.state)
+    elif newest and newest.life != own:
+        name = work.settings.application
+        words = f"the repository has backups of another {name} than this host's, the newest of {newest.ended}"
+        hint = f"restore one: fedikit restore; if what is here counts: fedikit backup now --application {name} --anew"
+        raise Trouble(words, hint=hint)
+
+
+def _newest(work: Work) -> Manifest | None:
+    return next((one for one in work.manifests.all().values() if one.is_regular), None)
