@@ -92,7 +92,4 @@ class Snapshots:
 
 def _folder(repository: Repository, mounted: Path, snapshot: str) -> Path:
     """Where the one folder that a snapshot is of lies below a mounted repository."""
-    paths: list[list[str]] = [found["paths"] for found in repository.snapshots() if found["id"] == snapshot]
-    if not paths:
-        raise Trouble(f"the repository {repository.url} has no snapshot {snapshot}, which the backup names")
-    return mounted / "ids" / snapshot[:8] / paths[0][0].lstrip("/")
+    return mounted / "ids" / snapshot[:8] / repository.path_of(snapshot).lstrip("/")

@@ -201,6 +201,13 @@ class Repository:
 
     # Snapshots
 
+    def path_of(self, snapshot: str) -> str:
+        """The one folder or file that a snapshot is of, where it lay then."""
+        paths: list[list[str]] = [found["paths"] for found in self.snapshots() if found["id"] == snapshot]
+        if not paths:
+            raise Trouble(f"the repository {self.url} has no snapshot {snapshot}, which the backup names")
+        return paths[0][0]
+
     def snapshot_command(
         self,
         words: Sequence[str],

@@ -25,11 +25,12 @@ class _Sum:
 class VolumePart:
     """The folder `path`, without what lies in the folders `leave_out` below it; these themselves are kept, empty.
 
-    Of the folder itself owner and permissions are restored, not its extended attributes.
+    It may be a link of root's to another disk. Of the folder itself owner and permissions are restored, not its
+    extended attributes.
     """
 
     def __init__(self, spec: dict[str, Any], secrets: Secrets) -> None:
-        self.path = Path(spec["path"])
+        self.path = _followed(Path(spec["path"]))
         self.leave_out = [str(name).strip("/") for name in spec["leave_out"]]
 
     def back_up(self, repository: Repository, tags: list[str]) -> Record:
@@ -56,7 +57,7 @@ class VolumePart:
         exclude = [f"/{_escaped(name)}/*" for name in self.leave_out]
         if repository.reads_only:
             self._empty()
-        repository.restore(snapshot, str(self.path), str(self.path), exclude=exclude)
+        repository.restore(snapshot, repository.path_of(snapshot), str(self.path), exclude=exclude)
         self._take_permissions(repository, snapshot)
 
     def _empty(self) -> None:
@@ -108,16 +109,26 @@ class VolumePart:
     def _take_permissions(self, repository: Repository, snapshot: str) -> None:
         """The folder's own owner and permissions: restic gives them to what is in it only."""
         found: dict[str, Any] = {}
+        path = repository.path_of(snapshot)
 
         def take(entry: dict[str, Any]) -> None:
-            if entry["path"] == str(self.path):
+            if entry["path"] == path:
                 found.update(entry)
 
         repository.entries(snapshot, take)
         if not found:
-            raise Trouble(f"the snapshot {snapshot} does not hold {self.path}")
+            raise Trouble(f"the snapshot {snapshot} does not hold {path}")
         os.chown(self.path, found["uid"], found["gid"], follow_symlinks=False)
         self.path.chmod(_permissions(found["mode"]))
+
+
+def _followed(path: Path) -> Path:
+    """Where a folder truly lies: nobody but root says that it lies elsewhere."""
+    if not path.is_symlink():
+        return path
+    if path.lstat().st_uid != os.geteuid():
+        raise Trouble(f"{path} is a link of somebody's who is not root", hint="see where it leads, and remove it")
+    return path.resolve()
 
 
 def _permissions(mode: int) -> int:

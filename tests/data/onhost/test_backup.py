@@ -61,6 +61,25 @@ def test_a_file_that_vanishes_meanwhile_is_no_failure_one_that_cannot_be_read_is
     assert f"{host.volume}/a/one could not be read" in host.trouble("backup")["message"]
 
 
+def test_a_volume_may_be_moved_to_another_disk_by_a_link_of_roots(host: Host) -> None:
+    backup = host.done("backup")["result"]["newest"]["id"]
+    elsewhere = host.root / "disk"
+    host.volume.rename(elsewhere)
+    host.volume.symlink_to(elsewhere)
+    (elsewhere / "a/one").write_text("spoilt")
+    host.done("restore", "--backup", backup)
+    assert (elsewhere / "a/one").read_text() != "spoilt"
+    assert host.volume.is_symlink()
+    assert host.done("backup")["result"]["newest"]["parts"][0]["counts"] == {"files": 3}
+
+
+def test_a_link_of_somebody_elses_is_not_followed(host: Host) -> None:
+    host.volume.rename(host.root / "disk")
+    host.volume.symlink_to(host.root / "disk")
+    os.lchown(host.volume, 12345, 12345)
+    assert "is a link of somebody's who is not root" in host.trouble("backup")["message"]
+
+
 def test_a_repositorys_folder_is_made_the_first_time_and_never_again(host: Host) -> None:
     """Later, the disk that it lies on may not be mounted."""
     host.repository.rmdir()

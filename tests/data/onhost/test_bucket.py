@@ -63,8 +63,8 @@ class Folders:
             path = f"{self.paths[snapshot]}/{found.relative_to(place)}"
             take({"type": "dir" if found.is_dir() else "file", "path": path, "size": found.stat().st_size})
 
-    def snapshots(self) -> list[dict[str, Any]]:
-        return [{"id": id, "paths": [path]} for id, path in self.paths.items()]
+    def path_of(self, snapshot: str) -> str:
+        return self.paths[snapshot]
 
     @contextlib.contextmanager
     def mount(self, folder: Path) -> Iterator[Path]:

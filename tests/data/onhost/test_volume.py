@@ -8,7 +8,6 @@ import pytest
 
 from fedikit.data.onhost.repository import Repository
 from fedikit.data.onhost.settings import Secrets
-from fedikit.data.onhost.trouble import Absent
 from fedikit.data.onhost.volume import VolumePart
 from tests.data.onhost.conftest import Host
 
@@ -59,11 +58,3 @@ def test_names_that_are_patterns_elsewhere_are_names(host: Host, repository: Rep
     part.restore(repository, record)
     assert (folder / f"keep {name}").read_text() == "1"
     assert (folder / "cache").is_dir()
-
-
-def test_a_folder_that_is_a_link_is_absent(host: Host) -> None:
-    """Else what somebody put in its place would be backed up, and written to."""
-    host.volume.rename(host.root / "elsewhere")
-    host.volume.symlink_to(host.root / "elsewhere")
-    with pytest.raises(Absent, match="is not there"):
-        volume(host).measure()
