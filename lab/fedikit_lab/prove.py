@@ -226,7 +226,7 @@ def _room_of_ones_own(room: Path) -> Iterator[Path]:
 
 def _restored(output: str) -> RestoreDone:
     try:
-        return RestoreDone.model_validate(json.loads(output.splitlines()[-1])["restored"])
+        return RestoreDone.model_validate_json(json.dumps(json.loads(output.splitlines()[-1])["restored"]))
     except (ValueError, KeyError, IndexError, ValidationError) as error:
         raise FedikitError("the program of backups did not say what it restored") from error
 

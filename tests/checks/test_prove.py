@@ -96,6 +96,8 @@ def test_a_backup_is_proven_where_nothing_leads_out(deployer: Deployer) -> None:
 
     assert proof.succeeded, proof.findings
     assert proof.checks == 7
+    assert asked.picture
+    assert asked.picture.read_bytes().startswith(b"\x89PNG"), "a page of it is shown"
     assert seen.post, "what was written there is restored"
     assert seen.refused == ["social", "store", "9.9.9.9"], "the machines reach nobody"
     assert seen.timers == "", "nothing backs up from there"

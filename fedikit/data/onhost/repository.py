@@ -32,7 +32,7 @@ _MANY = 200
 class Repository:
     """One repository, worked upon in the name of one host; `state` keeps restic's cache.
 
-    `reads_only`: nothing is ever written there, not even a lock.
+    `reads_only`: nothing is ever written there, not even a lock, and a restore is to show that all can be read.
     """
 
     settings: Mapping[str, Any]

@@ -55,8 +55,15 @@ class VolumePart:
         snapshot = record["snapshots"]["data"]
         self.path.mkdir(parents=True, exist_ok=True)
         exclude = [f"/{_escaped(name)}/*" for name in self.leave_out]
+        if repository.reads_only:
+            self._empty()
         repository.restore(snapshot, repository.path_of(snapshot), str(self.path), exclude=exclude)
         self._take_permissions(repository, snapshot)
+
+    def _empty(self) -> None:
+        """Of files: restic leaves in place, unread, what is there already as it should be."""
+        for entry in list(self._files()):
+            Path(entry.path).unlink(missing_ok=True)
 
     def differences(self, record: Record) -> list[str]:
         now, then = self.measure(), record

@@ -1,6 +1,7 @@
 """Proofs on the host: a restore that writes nothing, what it finds wrong, and evidence that lives with its backup."""
 
 import json
+import os
 import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -49,6 +50,17 @@ def test_a_part_that_was_cut_short_is_found(host: Host, backup: str) -> None:
         f"{host.volume} has 1 files, the backup 3",
         f"{host.volume} holds 7 bytes, the backup 17",
     ]
+
+
+def test_what_is_there_already_is_fetched_all_the_same(host: Host) -> None:
+    """Else what is damaged in the repository would hide behind what a fresh server has anyway."""
+    name = host.done("backup")["result"]["newest"]["id"]
+    before = (host.volume / "a/one").stat().st_ino
+    kept = os.open(host.volume / "a/one", os.O_RDONLY)  # so that its number is not given away again
+    host.done("restore", "--backup", name, *REHEARSED)
+    assert (host.volume / "a/one").stat().st_ino != before
+    assert (host.volume / "cache/four").exists()
+    os.close(kept)
 
 
 def test_a_part_that_is_gone_is_found(host: Host, backup: str) -> None:
