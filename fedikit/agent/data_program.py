@@ -36,7 +36,7 @@ BUSY = 3
 def applications_of(ledger: Ledger) -> list[str]:
     """Those whose settings of backups are held here."""
     before, _, after = f"file:{SETTINGS}".partition("{}")
-    held = [id for id, entry in ledger.entries.items() if entry["state"] == "held"]
+    held = [id for id, entry in ledger.entries.items() if entry["state"] != "kept"]
     found = [id.removeprefix(before).removesuffix(after) for id in held if id.startswith(before) and id.endswith(after)]
     return sorted(name for name in found if name and "/" not in name)
 

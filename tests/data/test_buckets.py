@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from fedikit.agent.signature import Access, Headers
+from fedikit.apply import apply_plan
 from fedikit.data.onhost.s3 import Bucket
+from fedikit.plan import make_removal
 from fedikit.secrets import Vault
 from fedikit_lab import Machine
 from tests.data.conftest import Place
@@ -86,6 +88,8 @@ def garage(place: Place) -> Iterator[dict[str, Access]]:
     assert report.succeeded, report
     vault = Vault.of(scene.wants())
     yield {name: _access(place.machine, vault.text(bucket(name).access)) for name in NAMES}
+    gone = apply_plan(make_removal(scene.environment, purge=True))
+    assert gone.succeeded, gone
     place.machine.succeed("systemctl disable --now garage; rm -rf /var/lib/garage /etc/garage*")
 
 

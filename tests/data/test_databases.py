@@ -64,7 +64,7 @@ def test_postgresql_comes_back_as_it_was_though_the_restore_is_killed(place: Pla
     restored = place.done("restore", "elk", "--backup", newest["id"])["restored"]
 
     assert place.machine.succeed(DUMP_POSTGRES) == before
-    assert restored["differences"] == ["postgresql:elk: there are 0 grants to others, in the backup 1"]
+    assert restored["differences"] == ["there are 0 grants to others, in the backup 1"]
 
 
 def test_mariadb_comes_back_as_it_was_though_the_restore_is_killed(place: Place) -> None:
