@@ -143,4 +143,5 @@ class Program:
 
 def _end_of_file(descriptor: int) -> str:
     size = os.fstat(descriptor).st_size
-    return os.pread(descriptor, TAIL_CHARACTERS, max(0, size - TAIL_CHARACTERS)).decode(errors="replace")
+    tail = os.pread(descriptor, TAIL_CHARACTERS, max(0, size - TAIL_CHARACTERS))
+    return tail.decode(errors="replace")

@@ -15,6 +15,8 @@ from fedikit_lab import Machine
 from tests.data.conftest import PACKAGES, Place, files_of_the_program
 from tests.failure.scene import Scene
 
+pytestmark = pytest.mark.lab
+
 REPOSITORY, KEPT = "/srv/by-policy", "/srv/trial-kept"
 USUAL = [*(Package(name=name) for name in PACKAGES), *files_of_the_program()]
 CHECK = BackupIsYoung(application="trial", host="one", max_age_hours=26)

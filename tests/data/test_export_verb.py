@@ -84,7 +84,7 @@ def test_ctrl_c_leaves_nothing_at_work_and_it_goes_on(folder: Path) -> None:
     while not (taking.exists() and taking.stat().st_size) and time.monotonic() < deadline:
         time.sleep(0.02)
     export.send_signal(signal.SIGINT)
-    words = export.communicate(timeout=30)[1]
+    words = export.communicate(timeout=120)[1]
     assert export.returncode == 130, words
     assert "stopped by Ctrl-C" in words
     assert not _at_work(folder)
