@@ -268,10 +268,10 @@ def server() -> Iterator[Server]:
         thread.join()
 
 
-def waiting(server: Server, domain: str, seconds: str) -> subprocess.CompletedProcess[str]:
+def waiting(server: Server, domain: str, seconds: str, **environment: str) -> subprocess.CompletedProcess[str]:
     words = (f"http://127.0.0.1:{server.server_port}/health", domain, seconds)
     command = [sys.executable, "-I", "-c", script("await_http.py"), *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
 
 
 def test_it_waits_until_the_server_answers_to_its_name(server: Server) -> None:
@@ -284,6 +284,16 @@ def test_it_waits_no_longer_than_it_may(server: Server) -> None:
 
     assert done.returncode == 1
     assert "did not answer within 0.3 s: HTTP Error 503" in done.stderr
+
+
+def test_it_does_not_wait_for_a_server_that_has_ended(server: Server) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+
+    done = waiting(server, "-", "20", MAINPID=str(ended.pid))
+
+    assert done.returncode == 1
+    assert "does not answer, for its server has ended: HTTP Error 503" in done.stderr
 
 
 def test_a_container_is_refused_where_it_is_malformed() -> None:
