@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fedikit.apply import apply_plan
-    from fedikit.data import apply_restore, list_backups, make_backup, make_restore
+    from fedikit.data.backups import list_backups, make_backup
+    from fedikit.data.carrying_out import apply_restore
+    from fedikit.data.planning import make_restore
     from fedikit.data.safeguard import apply_safely
     from fedikit.environment.load import load_configuration, load_environment
     from fedikit.errors import ConfigurationError, FedikitError
@@ -43,7 +45,9 @@ __all__ = [
 ]  # fmt: skip
 _ROOMS = {
     "apply": ("apply_plan",),
-    "data": ("apply_restore", "list_backups", "make_backup", "make_restore"),
+    "data.backups": ("list_backups", "make_backup"),
+    "data.carrying_out": ("apply_restore",),
+    "data.planning": ("make_restore",),
     "data.safeguard": ("apply_safely",),
     "errors": ("ConfigurationError", "FedikitError"),
     "environment.load": ("load_configuration", "load_environment"),

@@ -20,7 +20,7 @@ def now(
     as_json: bool,
 ) -> None:  # fmt: skip
     """Have the hosts make a backup now. They go on by themselves if you leave."""
-    from fedikit.data import make_backup
+    from fedikit.data.backups import make_backup
 
     deployment = deployment_of(environment, configuration)
     with listening() as tell:
@@ -35,7 +35,7 @@ def list_(
     configuration: str | None, environment: str, application: tuple[str, ...], limit: tuple[str, ...], as_json: bool
 ) -> None:
     """List the backups that are kept, and what failed last. Changes nothing."""
-    from fedikit.data import list_backups
+    from fedikit.data.backups import list_backups
 
     deployment = deployment_of(environment, configuration)
     with listening() as tell:

@@ -26,7 +26,8 @@ def restore(
     as_json: bool,
 ) -> None:
     """Put the data of applications back from a backup. What is there now is backed up before."""
-    from fedikit.data import apply_restore, make_restore
+    from fedikit.data.carrying_out import apply_restore
+    from fedikit.data.planning import make_restore
 
     deployment = deployment_of(environment, configuration)
     with listening() as tell:

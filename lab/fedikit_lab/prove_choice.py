@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime
 
-from fedikit.data import list_backups
+from fedikit.data.backups import list_backups
 from fedikit.data.kept import Kept, applications_kept
 from fedikit.data.moment import as_asked
 from fedikit.errors import FedikitError, HostError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fedikit.data import list_backups, make_backup
+from fedikit.data.backups import list_backups, make_backup
 from fedikit.display.drawing import lines_of
 from fedikit.errors import ConfigurationError, FedikitError
 from fedikit.events import Event, ItemFinished, ItemStarted

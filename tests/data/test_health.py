@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fedikit.data import make_backup
+from fedikit.data.backups import make_backup
 from fedikit.display.drawing import lines_of
 from fedikit.model.check import BackupIsYoung
 from fedikit.results.backup import BackupHealth

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fedikit.data import list_backups, make_backup
+from fedikit.data.backups import list_backups, make_backup
 from fedikit.data.proofs import load_proof, note_proof, place_of, save_proof
 from fedikit.display.drawing import lines_of
 from fedikit.errors import ConfigurationError, FedikitError

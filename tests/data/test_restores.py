@@ -4,7 +4,10 @@ import threading
 
 import pytest
 
-from fedikit.data import apply_restore, carrying_out, make_backup, make_restore
+from fedikit.data import carrying_out
+from fedikit.data.backups import make_backup
+from fedikit.data.carrying_out import apply_restore
+from fedikit.data.planning import make_restore
 from fedikit.display.drawing import lines_of
 from fedikit.errors import ConfigurationError
 from fedikit.events import Event, ItemFinished

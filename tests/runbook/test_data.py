@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fedikit.data import make_backup, make_restore
+from fedikit.data.backups import make_backup
+from fedikit.data.planning import make_restore
 from fedikit.display.drawing import summary_of
 from fedikit.errors import FedikitError
 from fedikit.runbook import run_runbook
@@ -89,7 +90,7 @@ def test_a_backup_that_fails_fails_the_run_and_says_what_helps(scene: Scene, rec
 
 
 def test_what_was_backed_up_has_to_be_among_what_is_kept(scene: Scene, record: Path) -> None:
-    from fedikit.data import list_backups
+    from fedikit.data.backups import list_backups
 
     run = Run(BackupParameters(dry_run=False), record=record)
     with run.step("plan"):
