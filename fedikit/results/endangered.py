@@ -32,7 +32,8 @@ def endangered_by(plan: Plan) -> list[Endangered]:
     """Those of a plan that puts another version in the place of one that runs; none of what is rolled back."""
     if plan.purpose != "apply":
         return []
-    return [one for host in plan.hosts.values() if host.is_changeable for one in _on_host(plan, host)]
+    upgraded = [host for host in plan.hosts.values() if host.is_changeable and host.upgrades]
+    return [one for host in upgraded for one in _on_host(plan, host)]
 
 
 def _on_host(plan: Plan, host: HostPlan) -> Iterator[Endangered]:
