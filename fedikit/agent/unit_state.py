@@ -45,7 +45,7 @@ def state_of(shown: dict[str, str]) -> State:
         "masked": _unmasking(shown) if load == "masked" else "",
         "broken": _words_of(shown.get("LoadError", ""), load) if load in BROKEN else "",
         "fallen": fallen,
-        "is_unsteady": bool(fallen) and active != "failed" and shown["SubState"] != FALLEN_OVER,
+        "is_unsteady": active != "failed" and shown["SubState"] != FALLEN_OVER and _is_back(shown),
     }
 
 
@@ -82,8 +82,13 @@ def _fallen(shown: dict[str, str]) -> str:
     why = f" ({result})" if result not in ("", "success") else ""
     if shown["ActiveState"] == "failed":
         return f"it failed{why}"
-    is_again = _number(shown, "NRestarts") >= SEVERAL and not _is_steady(shown)
+    is_again = _number(shown, "NRestarts") >= SEVERAL and _is_back(shown)
     return f"it falls over again and again{why}" if shown["SubState"] == FALLEN_OVER or is_again else ""
+
+
+def _is_back(shown: dict[str, str]) -> bool:
+    """Whether systemd had to start it again, once or more often, and it has not shown yet that it stays up."""
+    return _number(shown, "NRestarts") > 0 and not _is_steady(shown)
 
 
 def _is_steady(shown: dict[str, str]) -> bool:

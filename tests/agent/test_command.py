@@ -1,5 +1,6 @@
 """Commands end at their deadlines, and jobs with their agent: asked to first, then made to, with all they started."""
 
+import contextlib
 import json
 import os
 import signal
@@ -23,8 +24,15 @@ def run_quietly(script: str, seconds: float) -> int:
 
 
 def is_at_work(words: str) -> bool:
-    lines = [path.read_bytes().replace(b"\0", b" ") for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    lines = (_line_of(path) for path in Path("/proc").glob("[0-9]*/cmdline"))
     return any(line.strip().endswith(words.encode()) for line in lines)
+
+
+def _line_of(path: Path) -> bytes:
+    """The command line of a process, which may end at any moment."""
+    with contextlib.suppress(OSError):
+        return path.read_bytes().replace(b"\0", b" ")
+    return b""
 
 
 def test_at_its_deadline_a_command_is_asked_to_end_and_can_put_things_in_order(tmp_path: Path) -> None:

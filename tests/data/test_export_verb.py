@@ -43,7 +43,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def start(folder: Path, *words: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "fedikit", "export", "-e", "environment.toml", *words]
+    """As on a terminal: whoever runs the tests in the background has Ctrl-C ignored, which children inherit."""
+    lines = "import signal as s, sys; s.signal(s.SIGINT, s.default_int_handler); from fedikit.cli import main; main()"
+    command = [sys.executable, "-c", lines, "export", "-e", "environment.toml", *words]
     return subprocess.Popen(
         command, cwd=folder, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

@@ -145,3 +145,5 @@ def test_a_unit_that_had_to_be_started_again_is_up_once_it_is_steady(shown: dict
     assert STEADY_SECONDS > 1
     state = state_of(SHOWN | values)
     assert (state["active"], bool(state["fallen"])) == (is_up, not is_up)
+    is_back = values.get("StateChangeTimestampMonotonic", "0") != "0" and "NRestarts" in values
+    assert state["is_unsteady"] == is_back, "an apply waits whether it stays up this time"
