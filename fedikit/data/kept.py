@@ -4,11 +4,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from fedikit.errors import ConfigurationError, FedikitError, Mistake
+from fedikit.model.data import application_of
 from fedikit.model.deployment import Deployment
 from fedikit.model.item import File
 from fedikit.model.mistake import did_you_mean
-
-FOLDER, ENDING = "/etc/fedikit/data/", ".json"
 
 
 class Kept(NamedTuple):
@@ -37,14 +36,8 @@ def applications_kept(deployment: Deployment, names: Sequence[str] = (), limit: 
 def _found(deployment: Deployment) -> Iterator[Kept]:
     for host, state in deployment.hosts.items():
         for item in state.items:
-            if isinstance(item, File) and (name := _name_in(item.path)):
+            if isinstance(item, File) and (name := application_of(item.path)):
                 yield Kept(host, name)
-
-
-def _name_in(path: str) -> str:
-    """The application's name in the path of its settings; empty if it is another file."""
-    name = path.removeprefix(FOLDER).removesuffix(ENDING)
-    return name if path == f"{FOLDER}{name}{ENDING}" and "/" not in name else ""
 
 
 def _require(option: str, given: Sequence[str], known: list[str], deployment: Deployment) -> None:

@@ -23,6 +23,20 @@ from fedikit.model.value import (
     Value,
 )
 
+SETTINGS = "/etc/fedikit/data"
+"""Where hosts have the settings by which applications are backed up."""
+
+
+def settings_file(application: str) -> str:
+    """The path of an application's settings."""
+    return f"{SETTINGS}/{application}.json"
+
+
+def application_of(path: str) -> str:
+    """The application whose settings a file is; empty if it is another file."""
+    name = path.removeprefix(f"{SETTINGS}/").removesuffix(".json")
+    return name if path == settings_file(name) and "/" not in name else ""
+
 
 class _DatabasePart(Value):
     """What parts that are databases have in common."""

@@ -8,7 +8,16 @@ from pydantic import Field
 
 from fedikit.errors import Mistake
 from fedikit.model.check import BackupIsYoung
-from fedikit.model.data import AfterRestore, ApplicationData, BucketPart, MariaPart, Part, PostgresPart
+from fedikit.model.data import (
+    SETTINGS,
+    AfterRestore,
+    ApplicationData,
+    BucketPart,
+    MariaPart,
+    Part,
+    PostgresPart,
+    settings_file,
+)
 from fedikit.model.host_key import HostKey
 from fedikit.model.item import Content, Directory, File, Item, Job, Package, SecretRef, SecretText
 from fedikit.model.policy import Place, Provision
@@ -19,7 +28,6 @@ from fedikit.policies.quadlet import FOLDER
 from fedikit.policies.repository import RepositoryUrl, is_encrypted, kind_of, known_hosts
 from fedikit.policies.scripts import data_program, script
 
-SETTINGS = f"{FOLDER}/data"
 CHECK_PARTS = 8
 """In how many weeks all of a repository has been read."""
 GIVEN = {"sftp": "backup/ssh-key", "s3": "backup/s3-secret", "rest": "backup/rest-password"}
@@ -89,7 +97,7 @@ class BackupPolicy(Written):
             *_program(),
             Directory(path=FOLDER),
             *(Directory(path=path, mode="0700") for path in (SETTINGS, own)),
-            File(path=f"{own}.json", content=settings, mode="0600"),
+            File(path=settings_file(place.application), content=settings, mode="0600"),
             *(
                 File(path=f"{own}/{name}", content=text, mode="0600")
                 for name, text in dict(self._secrets(data, place)).items()

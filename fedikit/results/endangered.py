@@ -3,10 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from fedikit.model.data import settings_file
 from fedikit.results.plan import HostPlan, Plan
-
-SETTINGS = "file:/etc/fedikit/data/{}.json"
-"""The id of the item by which an application is backed up."""
 
 
 class Endangered(NamedTuple):
@@ -42,6 +40,6 @@ def _on_host(plan: Plan, host: HostPlan) -> Iterator[Endangered]:
     coming = {change.id for change in host.changes if change.action == "create"}
     images = (f"image:{upgrade.repository}:{upgrade.becomes}" for upgrade in host.upgrades)
     for name in dict.fromkeys(name for image in images for name in state.belongings.get(image, ())):
-        settings = SETTINGS.format(name)
+        settings = f"file:{settings_file(name)}"
         comes_now = "what makes backups comes with this very plan" if settings in coming else ""
         yield Endangered(host.host, name, comes_now if settings in kept else "policies.backup is missing, or skips it")

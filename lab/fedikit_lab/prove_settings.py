@@ -3,9 +3,9 @@
 import json
 from typing import NamedTuple
 
+from fedikit.model.data import settings_file
 from fedikit.model.deployment import Deployment
 from fedikit.model.item import File
-from fedikit.policies.backup import SETTINGS
 
 
 class Settings(NamedTuple):
@@ -28,7 +28,7 @@ class Settings(NamedTuple):
 
 def settings_of(deployment: Deployment, host: str, application: str) -> Settings | None:
     """None where the application is not backed up."""
-    path = f"{SETTINGS}/{application}.json"
+    path = settings_file(application)
     for item in deployment.hosts[host].items:
         if isinstance(item, File) and item.path == path:
             told = json.loads(str(item.content))

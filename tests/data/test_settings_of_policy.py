@@ -9,7 +9,7 @@ from fedikit.data.onhost.bucket import BucketPart
 from fedikit.data.onhost.part import make_part
 from fedikit.data.onhost.places import Places
 from fedikit.data.onhost.settings import Secrets, Settings, read_settings
-from fedikit.policies.backup import SETTINGS
+from fedikit.model.data import SETTINGS
 from tests.model.example import files
 from tests.model.test_backup import ALL, deployed
 

@@ -27,8 +27,8 @@ from fedikit.model import (
     Unit,
     Volume,
 )
+from fedikit.model.data import SETTINGS
 from fedikit.model.item import content_of
-from fedikit.policies.backup import SETTINGS
 from fedikit.policies.backup_units import PROGRAM
 from fedikit.policies.repository import known_hosts
 from fedikit.policies.scripts import data_program

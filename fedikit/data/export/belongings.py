@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from fedikit.data.export.wanted import Wanted
+from fedikit.model.data import SETTINGS
 from fedikit.model.item import File, Item, SecretRef, secrets_in
 from fedikit.secrets import Vault
 
 ENVIRONMENT = "environment.env"
 FILES, SECRETS = "configuration", "secrets"
-FEDIKITS_OWN = ("/etc/fedikit/data/", "/usr/local/lib/fedikit-data/", "/etc/systemd/system/fedikit-")
+FEDIKITS_OWN = (f"{SETTINGS}/", "/usr/local/lib/fedikit-data/", "/etc/systemd/system/fedikit-")
 
 
 def belongings(wanted: Wanted, vault: Vault) -> Iterator[tuple[str, str]]:

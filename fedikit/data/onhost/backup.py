@@ -24,8 +24,9 @@ def back_up(work: Work, reason: str, *, anew: bool = False) -> dict[str, Any]:
     try:
         _require_no_restore(work)
         work.repository.initialise()
-        require_life(work, anew=anew)
-        manifest = make_backup(work, reason=reason, identity=identity)
+        earlier = list(work.manifests.all().values())
+        require_life(work, earlier, anew=anew)
+        manifest = make_backup(work, reason=reason, identity=identity, last=_counts_of(earlier))
         work.result.backed_up(manifest, time.monotonic() - started)
         with work.telling.step("keep"):
             let_go(work)
@@ -37,13 +38,14 @@ def back_up(work: Work, reason: str, *, anew: bool = False) -> dict[str, Any]:
     return work.result.values
 
 
-def make_backup(work: Work, *, reason: str, identity: str, present: bool = False) -> Manifest:
+def make_backup(
+    work: Work, *, reason: str, identity: str, last: Mapping[str, Mapping[str, int]], present: bool = False
+) -> Manifest:
     """A backup of all parts; or, if `present` is all that is asked for, of those that are there.
 
-    There is none unless every part succeeds.
+    There is none unless every part succeeds. `last`: what each part held in the newest backup, if that counts.
     """
     started = now()
-    last = _last_counts(work) if not present else {}
     records = {}
     for spec in in_order(work.settings.parts):
         record = _part(work, spec["id"], [f"part={spec['id']}", f"run={identity}"], present=present)
@@ -79,9 +81,8 @@ def _part(work: Work, identity: str, tags: list[str], *, present: bool) -> dict[
     return {**record, "seconds": round(time.monotonic() - started, 3)}
 
 
-def _last_counts(work: Work) -> dict[str, Mapping[str, int]]:
+def _counts_of(manifests: list[Manifest]) -> dict[str, Mapping[str, int]]:
     """What each part held in the newest backup."""
-    manifests = list(work.manifests.all().values())
     return {part["id"]: part["counts"] for part in manifests[0].parts} if manifests else {}
 
 

@@ -5,6 +5,7 @@ was lost: so it makes none until somebody restores, or says that what is there n
 """
 
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from .manifest import Manifest
@@ -30,15 +31,15 @@ def begin_life(state: Path) -> str:
     return life
 
 
-def go_on_with(work: Work, restored: Manifest) -> None:
+def go_on_with(work: Work, manifests: Iterable[Manifest], restored: Manifest) -> None:
     """After a restore, this host's data is what the backups are of."""
-    newest = _newest(work)
+    newest = _newest(manifests)
     write_whole(work.state / FILE, newest.life if newest else restored.life)
 
 
-def require_life(work: Work, *, anew: bool) -> None:
+def require_life(work: Work, manifests: Iterable[Manifest], *, anew: bool) -> None:
     """Trouble if the repository has backups of another life; `anew`: from now on, this one is backed up there."""
-    newest, own = _newest(work), life_of(work.state)
+    newest, own = _newest(manifests), life_of(work.state)
     if anew or not (own or newest):
         begin_life(work.state)
     elif newest and newest.life != own:
@@ -48,5 +49,5 @@ def require_life(work: Work, *, anew: bool) -> None:
         raise Trouble(words, hint=hint)
 
 
-def _newest(work: Work) -> Manifest | None:
-    return next((one for one in work.manifests.all().values() if one.is_regular), None)
+def _newest(manifests: Iterable[Manifest]) -> Manifest | None:
+    return next((one for one in manifests if one.is_regular), None)

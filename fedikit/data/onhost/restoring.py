@@ -46,7 +46,7 @@ class Restore:
         identity = new_identity()
         with self.work.telling.step("backup"):
             try:
-                make_backup(self.work, reason="restore", identity=identity, present=True)
+                make_backup(self.work, reason="restore", identity=identity, last={}, present=True)
             except Exception as error:
                 trouble = trouble_from(error)
                 hint = "nothing was changed; to give up what is there: fedikit restore --without-saving"
@@ -128,7 +128,8 @@ def restore(
     """
     started = time.monotonic()
     work.repository.open()
-    manifest = chosen(list(work.manifests.all().values()), backup)
+    manifests = list(work.manifests.all().values())
+    manifest = chosen(manifests, backup)
     journal = _earlier(work, backup, instead)
     acts = Restore(work, manifest, journal)
     require_room(work, manifest)
@@ -140,7 +141,7 @@ def restore(
         acts.replace_parts()
         found = acts.differences()
         acts.write(is_up=True)
-        go_on_with(work, manifest)
+        go_on_with(work, manifests, manifest)
     if leave_down:
         acts.fence.lift()
     else:

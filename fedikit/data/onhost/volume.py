@@ -53,12 +53,13 @@ class VolumePart:
 
     def restore(self, repository: Repository, record: Record) -> None:
         snapshot = record["snapshots"]["data"]
+        path = repository.path_of(snapshot)
         self.path.mkdir(parents=True, exist_ok=True)
         exclude = [f"/{_escaped(name)}/*" for name in self.leave_out]
         if repository.reads_only:
             self._empty()
-        repository.restore(snapshot, repository.path_of(snapshot), str(self.path), exclude=exclude)
-        self._take_permissions(repository, snapshot)
+        repository.restore(snapshot, path, str(self.path), exclude=exclude)
+        self._take_permissions(repository, snapshot, path)
 
     def _empty(self) -> None:
         """Of files: restic leaves in place, unread, what is there already as it should be."""
@@ -106,10 +107,9 @@ class VolumePart:
         repository.entries(snapshot, take)
         return there
 
-    def _take_permissions(self, repository: Repository, snapshot: str) -> None:
+    def _take_permissions(self, repository: Repository, snapshot: str, path: str) -> None:
         """The folder's own owner and permissions: restic gives them to what is in it only."""
         found: dict[str, Any] = {}
-        path = repository.path_of(snapshot)
 
         def take(entry: dict[str, Any]) -> None:
             if entry["path"] == path:
