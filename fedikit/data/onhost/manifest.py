@@ -103,8 +103,11 @@ class Manifests:
         remove_whole(draft)
 
     def all(self) -> dict[str, Manifest]:
-        """All manifests by their snapshots, the newest first; what is none goes to `unreadable`."""
-        snapshots = [snapshot["id"] for snapshot in self._repository.snapshots([TAG])]
+        """All manifests by their snapshots, the newest first; what is none goes to `unreadable`.
+
+        Of those that ended in the same second, the one that restic has as the newer.
+        """
+        snapshots = [snapshot["id"] for snapshot in reversed(self._repository.snapshots([TAG]))]
         if self.may_remember:
             self._clear(snapshots)
         found = {}
@@ -114,7 +117,7 @@ class Manifests:
                 found[snapshot] = self._read(snapshot)
             except Trouble as trouble:
                 self.unreadable[snapshot] = trouble
-        return dict(sorted(found.items(), key=lambda item: (item[1].ended, item[1].id), reverse=True))
+        return dict(sorted(found.items(), key=lambda item: item[1].ended, reverse=True))
 
     def _read(self, snapshot: str) -> Manifest:
         with contextlib.suppress(OSError, ValueError, Trouble):

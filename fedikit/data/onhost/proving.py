@@ -37,7 +37,7 @@ def newest_proofs(repository: Repository) -> dict[str, dict[str, Any]]:
     for snapshot in repository.snapshots([TAG]):
         proof = {"ended": _said(snapshot, "proven"), "failed": _said(snapshot, "failed") != "no"}
         backup = backup_proven(snapshot)
-        if proof["ended"] > found.get(backup, {"ended": ""})["ended"]:
+        if proof["ended"] >= found.get(backup, {"ended": ""})["ended"]:
             found[backup] = proof
     return found
 

@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -194,10 +195,10 @@ class Repository:
         return [snapshot["id"] for group in groups for snapshot in group["keep"] or []]
 
     def snapshots(self, tags: Sequence[str] = ()) -> list[dict[str, Any]]:
-        """All snapshots that have all of these tags, as restic tells them."""
+        """All snapshots that have all of these tags, as restic tells them, the oldest first."""
         finished = self.run("snapshots", "--no-lock", "--json", *([f"--tag={','.join(tags)}"] if tags else []))
         found: list[dict[str, Any]] = json.loads(finished.output.strip() or "null") or []
-        return found
+        return sorted(found, key=lambda snapshot: datetime.fromisoformat(snapshot["time"]))
 
     # Snapshots
 

@@ -128,6 +128,18 @@ def test_a_repository_that_is_locked_says_so(host: Host) -> None:
     assert "is locked by somebody else" in host.trouble("backup")["message"]
 
 
+def test_of_backups_of_one_second_the_one_that_was_written_last_is_the_newest(host: Host) -> None:
+    for _ in range(3):
+        host.done("backup", "--reason", "upgrade")
+    files = sorted((host.repository / "files").glob("*/manifest.json"), key=lambda file: file.stat().st_mtime_ns)
+    names = [f"20261127T023000Z-{digit * 8}" for digit in "213"]
+    for file, name in zip(files, names, strict=True):
+        manifest = json.loads(file.read_text())
+        file.write_text(json.dumps({**manifest, "id": name, "ended": "2026-11-27T02:30:00Z"}))
+    shutil.rmtree(host.places.state / "manifests", ignore_errors=True)
+    assert [one["id"] for one in host.backups()] == names[::-1]
+
+
 def test_nothing_is_listed_where_nothing_was_backed_up(host: Host) -> None:
     assert host.backups() == []
     assert os.listdir(host.repository) == []
