@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from fedikit.model.data import AfterRestore, ApplicationData, BucketPart, MariaPart, Part, PostgresPart, VolumePart
-from fedikit.model.item import Directory, SecretRef, Unit
-from fedikit.model.request import Container, HostItems, OneOffJob, Request, Requests, SystemService, Volume
+from fedikit.model.item import Directory, Job, SecretRef, Unit
+from fedikit.model.request import Container, HostItems, OneOffJob, Request, Requests, SystemService, Task, Volume
 from fedikit.model.resource import MariaDatabase, ObjectBucket, PostgresDatabase, Resource
 from fedikit.model.text import Facts
 
@@ -17,10 +17,12 @@ from fedikit.model.text import Facts
 class Known(NamedTuple):
     """What is known where an application is placed.
 
-    facts    what policies told of its resources
-    volumes  the directory below which its containers keep their data
+    application  what it is called
+    facts        what policies told of its resources
+    volumes      the directory below which its containers keep their data
     """
 
+    application: str
     facts: Facts
     volumes: str
 
@@ -35,6 +37,7 @@ def data_of(requests: Requests, after: Sequence[AfterRestore], known: Known, fol
         parts=tuple({part.id: part for part in found}.values()),
         stop=tuple(reversed(dict.fromkeys(units))),
         after=tuple(after),
+        jobs=tuple(dict.fromkeys(job for request in asked for job in _jobs(request, known.application))),
         images={request.name: request.image for request in asked if isinstance(request, Container)},
     )
 
@@ -61,6 +64,16 @@ def _units(request: Request) -> Iterator[str]:
             yield request.unit
         case HostItems():
             yield from (item.name for item in request.items if isinstance(item, Unit))
+
+
+def _jobs(request: Request, application: str) -> Iterator[str]:
+    match request:
+        case Container() if request.ready:
+            yield f"job:{request.name} ready"
+        case OneOffJob() | Task():
+            yield f"job:{application} {request.name}"
+        case HostItems():
+            yield from (item.id for item in request.items if isinstance(item, Job))
 
 
 def _told_of(resource: Resource, facts: Facts) -> dict[str, str | SecretRef]:

@@ -1,0 +1,90 @@
+"""The journal of a migration: how far it has come, beside the new environment's file. Written before and after a phase.
+
+What matters most is on the hosts themselves: whether an application is closed there, and by which migration.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from fedikit.errors import ConfigurationError, FedikitError, Mistake
+from fedikit.model.value import Value
+from fedikit.results.migration import Direction, Phase
+
+FOLDER = ".fedikit-migrations"
+
+
+class Journal(Value):
+    """How far a migration has come.
+
+    id         what it is called on the hosts
+    direction  whether it goes there, or back
+    done       the phases that have ended
+    copied     by application, the backup that was copied last
+    closed_at  when the door of the side that is left was shut, in seconds since 1970
+    opened_at  when the other side served
+    has_begun  whether the other side may have been written to
+    predicted  for how many seconds nobody could write, as a rehearsal found
+    """
+
+    format: int = 1
+    id: str
+    direction: Direction = "there"
+    done: tuple[Phase, ...] = ()
+    copied: dict[str, str] = {}
+    closed_at: float | None = None
+    opened_at: float | None = None
+    has_begun: bool = False
+    predicted: float | None = None
+
+    @property
+    def read_only(self) -> float | None:
+        """For how many seconds nobody could write."""
+        if self.closed_at is None or self.opened_at is None:
+            return None
+        return round(max(0.0, self.opened_at - self.closed_at), 3)
+
+
+def place_of(folder: Path, source: str, target: str) -> Path:
+    """Where the journal lies of the migration between two environments; `folder`: that of the new one's file."""
+    return folder / FOLDER / f"{source}-to-{target}.json"
+
+
+def read_journal(path: Path) -> Journal | None:
+    """The journal; None if there was no such migration yet. Raises ConfigurationError if it cannot be read."""
+    try:
+        return Journal.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, ValidationError) as error:
+        mistake = Mistake("journal", "cannot be read as a migration's journal of this version of fedikit")
+        hint = "the hosts know which applications are closed: fedikit status; restore the file, or move it away"
+        raise ConfigurationError(str(path), [mistake], hint=hint) from error
+
+
+def write_journal(path: Path, journal: Journal) -> None:
+    """Puts it in the place of the former one, at once and on the disk."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with draft.open("w", encoding="utf-8") as file:
+        file.write(f"{journal.model_dump_json(indent=1)}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Nobody else carries out the same migration from this deployer meanwhile. Raises FedikitError if somebody does."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            hint = "wait until that has ended; what is done is done, and it goes on where it is"
+            raise FedikitError("this migration is being carried out already", hint=hint) from None
+        yield

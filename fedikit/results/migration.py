@@ -1,0 +1,131 @@
+"""Migrations: what leaves one provider for another, phase by phase, and what came of it. Pure values."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from fedikit.model.deployment import Deployment
+from fedikit.model.value import HostName, Value, digest_of
+from fedikit.results.names import NameFound
+from fedikit.results.restoring import Amount
+
+Phase = Literal[
+    "secrets", "stage", "copy", "close", "differences", "open", "start", "afterwards", "names", "verify"
+]  # fmt: skip
+PHASES: tuple[Phase, ...] = (
+    "secrets", "stage", "copy", "close", "differences", "open", "start", "afterwards", "names", "verify",
+)  # fmt: skip
+"""In their order. What is not yet done when a migration is cut off is done when it is run again."""
+REHEARSED: tuple[Phase, ...] = ("secrets", "stage", "copy")
+"""What a rehearsal does; then it copies the differences once more, to see how long that takes."""
+BACKWARDS: tuple[Phase, ...] = ("close", "differences", "open", "names", "verify")
+"""What a way back does, with the roles exchanged."""
+READ_ONLY: tuple[Phase, ...] = ("close", "differences", "open", "start")
+"""The phases in which nobody can write: neither side serves."""
+Direction = Literal["there", "back"]
+
+
+class Moved(Value):
+    """A part of an application that travels."""
+
+    id: str
+    kind: str = ""
+    there: Amount | None = None
+    """How much of it there is on the old side."""
+
+
+class ApplicationMigration(Value):
+    """An application that leaves one host for another."""
+
+    application: str
+    source: HostName
+    target: HostName
+    parts: tuple[Moved, ...] = ()
+    notes: tuple[str, ...] = ()
+    error: str = ""
+    """Why it cannot be migrated."""
+
+    @property
+    def bytes(self) -> int:
+        return sum(part.there.bytes for part in self.parts if part.there)
+
+
+class MigrationPlan(Value):
+    """What a migration would do. A pure value; nothing was changed for it."""
+
+    id: str
+    """What it is called on the hosts."""
+    source: Deployment
+    target: Deployment
+    direction: Direction = "there"
+    is_rehearsal: bool = False
+    applications: tuple[ApplicationMigration, ...]
+    secrets: tuple[str, ...] = ()
+    """The names of the secrets that must stay what they are, and travel."""
+    names: tuple[NameFound, ...] = ()
+    """Where names lead now, and where they shall."""
+    ttl: int = 0
+    """For how many seconds others may remember where they led."""
+    sets_names: bool = False
+    """Whether fedikit changes the names itself, at the new side's DNS server."""
+    done: tuple[Phase, ...] = ()
+    """Phases that an earlier run has ended."""
+    left: tuple[Phase, ...] = PHASES
+    """Those that are still to be done, in their order."""
+    predicted: float | None = None
+    """For how many seconds nobody could write, as a rehearsal found."""
+    seconds: float = 0.0
+
+    @property
+    def has_errors(self) -> bool:
+        return any(one.error for one in self.applications)
+
+    @property
+    def has_changes(self) -> bool:
+        return not self.has_errors and bool(self.left)
+
+    @property
+    def is_noop(self) -> bool:
+        return not self.left
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over what would be done; equal while nothing moves."""
+        decisive = [(one.application, one.source, one.target, one.error) for one in self.applications]
+        sides = [self.source.digest, self.target.digest, self.direction, self.is_rehearsal]
+        return digest_of([self.id, *sides, list(self.left), decisive])
+
+
+class PhaseDone(Value):
+    """A phase that has ended."""
+
+    phase: str
+    seconds: float = 0.0
+    failed: bool = False
+    detail: str = ""
+
+
+class MigrationReport(Value):
+    """What came of a migration, as far as it came."""
+
+    id: str
+    run: str
+    direction: Direction = "there"
+    is_rehearsal: bool = False
+    phases: tuple[PhaseDone, ...] = ()
+    """Those of this run, in their order."""
+    compared: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """By application, in what the new side differs from the old; nothing where both are equal."""
+    read_only: float | None = None
+    """For how many seconds nobody could write, from the moment that the old side's door was shut."""
+    predicted: float | None = None
+    """The same, as a rehearsal predicted it."""
+    error: str = ""
+    """Why it ended before its time."""
+    advice: str = ""
+    """How it stands, and what to do next."""
+    seconds: float = 0.0
+
+    @property
+    def succeeded(self) -> bool:
+        return not self.error
