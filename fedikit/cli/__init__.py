@@ -45,6 +45,7 @@ FOUND_IN = {
     "host": "fedikit.cli.host",
     "init": "fedikit.cli.first",
     "logs": "fedikit.cli.reach",
+    "migrate": "fedikit.cli.migrate",
     "ssh": "fedikit.cli.reach",
     "rename": "fedikit.cli.renaming",
     "restore": "fedikit.cli.restore",

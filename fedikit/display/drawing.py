@@ -20,6 +20,8 @@ DRAWN_BY = {
     "Diagnosis": "findings",
     "DnsPlan": "findings",
     "Export": "export",
+    "MigrationPlan": "migration",
+    "MigrationReport": "migration",
     "NamesFound": "findings",
     "Plan": "plans",
     "Renaming": "renaming",

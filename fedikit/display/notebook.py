@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 DRAWN = {
     "BackupReport": "backup",
     "Backups": "backup",
+    "MigrationPlan": "migration",
+    "MigrationReport": "migration",
     "Plan": "plan",
     "Report": "report",
     "RestorePlan": "restoring",

@@ -20,11 +20,16 @@ OTHERS = "somebody else's: it stays, unless you consent to it"
 EDITED = "somebody edited it since it was written: it stays, and is theirs now"
 
 
-def make_dns_plan(environment: Environment, deployment: Deployment, *, consent: Collection[str] = ()) -> DnsPlan:
-    """Asks the server what is there. Changes nothing. Raises ConfigurationError if none is named, DnsRefused."""
+def make_dns_plan(
+    environment: Environment, deployment: Deployment, *, consent: Collection[str] = (), taking_from: str = ""
+) -> DnsPlan:
+    """Asks the server what is there. Changes nothing. Raises ConfigurationError if none is named, DnsRefused.
+
+    `taking_from`: the environment that the deployment leaves; its names become this one's.
+    """
     described = server_of(environment)
     server, records = Server(described), wanted_records(deployment)
-    planning = _Planning(environment.name, server, described.ttl, consent)
+    planning = _Planning(environment.name, server, described.ttl, consent, taking_from)
     zones = tuple(
         planning.zone(zone, [record for record in records if described.zone_of(record.name) == zone])
         for zone in described.zones
@@ -66,8 +71,11 @@ def _required(zone: ZonePlan) -> list[Edit]:
 class _Planning:
     """One round of asking."""
 
-    def __init__(self, environment: str, server: Server, ttl: int, consent: Collection[str]) -> None:
+    def __init__(
+        self, environment: str, server: Server, ttl: int, consent: Collection[str], taking_from: str
+    ) -> None:
         self._environment = environment
+        self._taking_from = taking_from
         self._server = server
         self._ttl = ttl
         self._consent = consent
@@ -75,14 +83,23 @@ class _Planning:
     def zone(self, zone: str, records: Sequence[DnsRecord]) -> ZonePlan:
         texts = self._server.find(f"{LABEL}.{zone}", "TXT").values
         owned, owners = owned_by(self._environment, texts), owners_of(texts)
+        taken = self._taken(texts, records)
         names = sorted({record.name for record in records} | owned.keys())
         changes: list[DnsChange] = []
         for name in names:
             wanted = [record for record in records if record.name == name]
             changes += self._name(name, wanted, owned, owners.get(name, ""))
-        after = with_owned(self._environment, texts, _owned_after(owned, records, changes))
+        after = with_owned(self._environment, texts, _owned_after(owned | taken, records, changes))
+        if taken:
+            stays = {name: was for name, was in owned_by(self._taking_from, texts).items() if name not in taken}
+            after = with_owned(self._taking_from, after, stays)
         _refuse_what_is_too_long(after)
         return ZonePlan(zone=zone, changes=tuple(changes), owned_before=texts, owned_after=after)
+
+    def _taken(self, texts: Sequence[str], records: Sequence[DnsRecord]) -> Owned:
+        """The names that were another environment's, which leaves."""
+        wanted = {record.name for record in records}
+        return {name: was for name, was in owned_by(self._taking_from, texts).items() if name in wanted}
 
     def _name(self, name: str, wanted: Sequence[DnsRecord], owned: Owned, owner: str) -> list[DnsChange]:
         found = {kind: self._server.find(name, kind) for kind in KINDS}
@@ -90,7 +107,7 @@ class _Planning:
         if not wanted:
             return [_leaving(name, kind, each, owned[name]) for kind, each in found.items() if each.values]
         after = {kind: tuple(sorted(r.address for r in wanted if r.type == kind)) for kind in KINDS}
-        if owner and owner != self._environment:
+        if owner and owner not in (self._environment, self._taking_from):
             return [self._theirs(name, found, after, f"belongs to the environment {owner}")]
         is_as_wanted = all(found[kind].values == after[kind] for kind in KINDS)
         if there and not owner and not is_as_wanted and name not in self._consent:

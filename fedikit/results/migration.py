@@ -10,7 +10,7 @@ from fedikit.results.names import NameFound
 from fedikit.results.restoring import Amount
 
 Phase = Literal[
-    "secrets", "stage", "copy", "close", "differences", "open", "start", "afterwards", "names", "verify"
+    "secrets", "stage", "copy", "close", "differences", "open", "start", "afterwards", "names", "verify", "reopen"
 ]  # fmt: skip
 PHASES: tuple[Phase, ...] = (
     "secrets", "stage", "copy", "close", "differences", "open", "start", "afterwards", "names", "verify",
@@ -20,6 +20,7 @@ REHEARSED: tuple[Phase, ...] = ("secrets", "stage", "copy")
 """What a rehearsal does; then it copies the differences once more, to see how long that takes."""
 BACKWARDS: tuple[Phase, ...] = ("close", "differences", "open", "names", "verify")
 """What a way back does, with the roles exchanged."""
+"""Where the new side never served, all there is to do is to open the old one again: `reopen`."""
 READ_ONLY: tuple[Phase, ...] = ("close", "differences", "open", "start")
 """The phases in which nobody can write: neither side serves."""
 Direction = Literal["there", "back"]

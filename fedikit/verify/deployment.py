@@ -1,6 +1,6 @@
 """Verifying a whole deployment, with what its environment says about names, trust and hosts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from fedikit.events import StepFinished, StepStarted, Tell, tell_nobody
@@ -15,10 +15,16 @@ from fedikit.verify.run import verify
 from fedikit.verify.standpoint import Send, stand_at
 
 
-def verify_deployment(deployment: Deployment, *, limit: Sequence[str] = (), tell: Tell = tell_nobody) -> Verdict:
+def verify_deployment(
+    deployment: Deployment,
+    *,
+    limit: Sequence[str] = (),
+    known: Mapping[str, Sequence[str]] | None = None,
+    tell: Tell = tell_nobody,
+) -> Verdict:
     """Looks at everything that the deployment promises, as its users would; failures are results, not raised.
 
-    `limit`: only what is placed on these hosts.
+    `limit`: only what is placed on these hosts. `known`: addresses of names that lead elsewhere as yet.
     """
 
     def shell(host: str, command: tuple[str, ...], user: str | None) -> str:
@@ -35,6 +41,7 @@ def verify_deployment(deployment: Deployment, *, limit: Sequence[str] = (), tell
         vault=Vault.of(deployment),
         shell=shell,
         stand=stand,
+        known=known,
         tell=tell,
     )
     seconds = max((result.seconds for result in verdict.results), default=0.0)

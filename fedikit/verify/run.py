@@ -1,7 +1,7 @@
 """Carrying out checks: side by side, each again and again until it holds or its deadline ends."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -35,6 +35,7 @@ def verify(
     vault: Vault,
     shell: Shell,
     stand: Stand,
+    known: Mapping[str, Sequence[str]] | None = None,
     workers: int = 8,
     tell: Tell = tell_nobody,
 ) -> Verdict:
@@ -42,10 +43,10 @@ def verify(
 
     `resolver` is the DNS server to ask (None: as this machine would), `trust` are further certificates to trust, a
     PEM file or its text, `shell` runs a command in a login shell on a host and returns what it prints, `stand` is the
-    way to send requests from where a host stands, `workers` attempts run at the same time. A check that cannot be
-    carried out has failed; nothing is raised.
+    way to send requests from where a host stands, `known` are addresses of names that nobody is asked for, `workers`
+    attempts run at the same time. A check that cannot be carried out has failed; nothing is raised.
     """
-    means = Means(Visitor(resolver, Trust(trust)), vault, shell, stand)
+    means = Means(Visitor(resolver, Trust(trust), known=known or {}), vault, shell, stand)
     gate, answers, began = Semaphore(workers), Answers(), time.monotonic()
     trials = tuple(_Trial(check, means, began) for check in checks)
     for number, trial in enumerate(trials):

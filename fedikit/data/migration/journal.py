@@ -77,6 +77,13 @@ def write_journal(path: Path, journal: Journal) -> None:
     draft.replace(path)
 
 
+def end_journal(path: Path) -> None:
+    """Keeps what is over under its own name: the next migration is another."""
+    journal = read_journal(path)
+    if journal:
+        path.replace(path.with_name(f"{path.stem}.{journal.id}.json"))
+
+
 @contextmanager
 def held(path: Path) -> Iterator[None]:
     """Nobody else carries out the same migration from this deployer meanwhile. Raises FedikitError if somebody does."""

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from fedikit.data.kept import Kept, applications_kept
 from fedikit.environment.environment import Environment
-from fedikit.errors import ConfigurationError, FedikitError, Mistake
+from fedikit.environment.load import load_configuration, load_environment
+from fedikit.errors import ConfigurationError, FedikitError, Mistake, SeveralFiles
 from fedikit.model.configuration import Configuration
 from fedikit.model.deployment import Deployment
 
@@ -27,6 +28,24 @@ class Sides:
             words = f'both environments are called "{self.old.name}": hosts could not tell one from the other'
             raise ConfigurationError("the new environment", [Mistake("name", words)], hint="give the new one another")
         return self.old.deployment(self.configuration), self.new.deployment(self.configuration)
+
+
+def load_sides(old: str | Path, new: str | Path, configuration: str | Path) -> Sides:
+    """Reads the three files; the mistakes of all come at once."""
+    found: list[Environment] = []
+    errors: list[ConfigurationError] = []
+    for path in (old, new):
+        try:
+            found.append(load_environment(path))
+        except ConfigurationError as error:
+            errors.append(error)
+    try:
+        wanted = load_configuration(configuration)
+    except ConfigurationError as error:
+        errors.append(error)
+    if errors:
+        raise SeveralFiles(errors) if len(errors) > 1 else errors[0]
+    return Sides(*found, wanted, Path(new).absolute().parent)
 
 
 class Pair(NamedTuple):

@@ -1,0 +1,286 @@
+"""Carrying out a migration: phase after phase, each written down when it has ended. Never do both sides serve.
+
+The side that is left is closed, and tried to be, before the other opens. What fails in between opens it again, as long
+as the other cannot have been written to.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from fedikit.apply import apply_plan
+from fedikit.data.backups import make_backup
+from fedikit.data.certificates import carry_certificates
+from fedikit.data.closing import close_application, finish_application, open_application, restore_from
+from fedikit.data.migration.journal import Journal, end_journal, held, place_of, read_journal, write_journal
+from fedikit.data.migration.names import lead_names
+from fedikit.data.migration.secrets import carry
+from fedikit.data.migration.sides import Pair, Sides, pairs_of
+from fedikit.data.migration.staging import checks_before_names, staged
+from fedikit.data.way import way_to_repository
+from fedikit.errors import FedikitError, StalePlan
+from fedikit.events import Event, StepFinished, StepStarted, Tell, tell_nobody
+from fedikit.model.check import Check
+from fedikit.model.deployment import Deployment
+from fedikit.plan import make_plan
+from fedikit.remote.session import new_run
+from fedikit.remote.sessions import Sessions
+from fedikit.results.migration import PHASES, READ_ONLY, MigrationPlan, MigrationReport, Phase, PhaseDone
+from fedikit.verify import verify_deployment
+
+NAMES_SECONDS = 3600.0
+"""For how long somebody may take who sets names by hand."""
+
+
+def apply_migration(
+    plan: MigrationPlan, sides: Sides, *, names_seconds: float = NAMES_SECONDS, tell: Tell = tell_nobody
+) -> MigrationReport:
+    """Does what is left of a migration. Cut off anywhere, and run again, it goes on where it was.
+
+    `names_seconds`: how long to wait for names that somebody sets by hand. What went wrong is in the report, with how
+    it stands; FedikitError is raised only where nothing was begun.
+    """
+    path = place_of(sides.folder, plan.source.name, plan.target.name)
+    with held(path):
+        journal = read_journal(path) or Journal(id=plan.id)
+        if journal.id != plan.id or journal.done != plan.done:
+            raise StalePlan(plan.target.name, "the migration has gone on since it was planned", hint="plan again")
+        migration = _Migration(plan, sides, journal, names_seconds, tell)
+        migration.note()
+        return migration.run()
+
+
+class _Migration:
+    """One migration at work."""
+
+    def __init__(self, plan: MigrationPlan, sides: Sides, journal: Journal, names_seconds: float, tell: Tell) -> None:
+        self.plan, self.sides, self.journal, self.tell = plan, sides, journal, tell
+        self.names_seconds = names_seconds
+        self.path = place_of(sides.folder, plan.source.name, plan.target.name)
+        self.name = new_run()
+        self.phases: list[PhaseDone] = []
+        self.compared: dict[str, tuple[str, ...]] = {}
+        pairs = pairs_of(plan.source, plan.target)
+        goes_back = plan.direction == "back"
+        self.left, self.taken = (plan.target, plan.source) if goes_back else (plan.source, plan.target)
+        self.hosting = sides.old if goes_back else sides.new
+        self.pairs = [Pair(one.application, one.target, one.source) for one in pairs] if goes_back else pairs
+
+    @property
+    def names(self) -> list[str]:
+        return [pair.application for pair in self.pairs]
+
+    def note(self, **changes: Any) -> None:
+        self.journal = self.journal.model_copy(update=changes)
+        write_journal(self.path, self.journal)
+
+    # The phases, one after the other
+
+    def run(self) -> MigrationReport:
+        start, error = time.monotonic(), ""
+        self._turn_round()
+        try:
+            for phase in self.plan.left:
+                with self._phase(phase):
+                    self._acts[phase]()
+            if self.plan.is_rehearsal:
+                self._predict()
+        except FedikitError as failure:
+            error = failure.text
+        advice = self._after_failure() if error else self._after_success()
+        return MigrationReport(
+            id=self.plan.id,
+            run=self.name,
+            direction=self.plan.direction,
+            is_rehearsal=self.plan.is_rehearsal,
+            phases=tuple(self.phases),
+            compared=self.compared,
+            read_only=self.journal.read_only,
+            predicted=self.journal.predicted,
+            error=error,
+            advice=advice,
+            seconds=round(time.monotonic() - start, 3),
+        )
+
+    def _turn_round(self) -> None:
+        """The way back begins: nobody has written to the old side since it was closed."""
+        if "close" in self.plan.left and self.plan.direction == "back" and self.journal.direction == "there":
+            self.note(direction="back", done=(), closed_at=None, opened_at=None, has_begun=False)
+
+    @property
+    def _acts(self) -> Mapping[Phase, Callable[[], None]]:
+        return {
+            "secrets": self._carry_secrets, "stage": self._stage, "copy": self._copy, "close": self._close,
+            "differences": self._copy_differences, "open": self._open, "start": self._start,
+            "afterwards": self._finish, "names": self._lead_names, "verify": self._verify, "reopen": self._reopen_old,
+        }  # fmt: skip
+
+    @contextmanager
+    def _phase(self, phase: Phase) -> Iterator[None]:
+        self.tell(StepStarted(step=phase))
+        start, failure = time.monotonic(), ""
+        try:
+            yield
+        except FedikitError as error:
+            failure = error.headline
+            raise
+        finally:
+            seconds = round(time.monotonic() - start, 3)
+            self.tell(StepFinished(step=phase, seconds=seconds, failed=bool(failure)))
+            self.phases.append(PhaseDone(phase=phase, seconds=seconds, failed=bool(failure), detail=failure))
+        if phase != "reopen":
+            self.note(done=(*self.journal.done, phase))
+
+    # Before: nobody notices anything
+
+    def _carry_secrets(self) -> None:
+        self.taken = carry(self.left, self.sides, self.names)
+
+    def _stage(self) -> None:
+        """Everything is set up on the new side but the applications themselves, which are closed there at once."""
+        self._apply(staged(self.taken, self.names))
+        for pair in self.pairs:
+            close_application(self.taken, pair.target, pair.application, migration=self.plan.id, tell=self._tell)
+            carry_certificates(self.left, pair.source, self.taken, pair.target, pair.application)
+
+    def _copy(self) -> None:
+        for pair in self.pairs:
+            self._carry(pair)
+
+    # The switch: from here on nobody can write until the new side serves
+
+    def _close(self) -> None:
+        self.note(closed_at=self.journal.closed_at or time.time())
+        for pair in self.pairs:
+            close_application(self.left, pair.source, pair.application, migration=self.plan.id, tell=self._tell)
+
+    def _copy_differences(self) -> None:
+        """The side that is left stands still; what comes out on the other must be equal, row for row."""
+        for pair in self.pairs:
+            self.compared[pair.application] = self._carry(pair)
+        unlike = [f"{name}: {'; '.join(words[:9])}" for name, words in self.compared.items() if words]
+        if unlike:
+            raise FedikitError(f"what was copied is not what was there: {' · '.join(unlike)}", hint="migrate again")
+
+    def _open(self) -> None:
+        """From here on the new side may be written to: it is written down before."""
+        self.note(has_begun=True)
+        goes_back = self.plan.direction == "back"
+        for pair in self.pairs:
+            open_application(self.taken, pair.target, pair.application, start=goes_back, tell=self._tell)
+        if goes_back:
+            self.note(opened_at=time.time())
+
+    def _start(self) -> None:
+        self._apply(self.taken)
+        self.note(opened_at=time.time())
+        addresses: dict[str, tuple[str, ...]] = {}
+        for record in self.taken.dns:
+            addresses[record.name] = (*addresses.get(record.name, ()), record.address)
+        self._require(checks_before_names(self.taken), addresses)
+
+    # After: the new side serves
+
+    def _finish(self) -> None:
+        """What makes anew what no backup holds, such as timelines; people wait for nothing else."""
+        for pair in self.pairs:
+            finish_application(self.taken, pair.target, pair.application, tell=self._tell)
+
+    def _lead_names(self) -> None:
+        lead_names(self.hosting, self.taken, leaving=self.left, seconds=self.names_seconds, tell=self.tell)
+
+    def _verify(self) -> None:
+        self._require(self.taken.checks, {})
+
+    def _reopen_old(self) -> None:
+        """Of a way back before anybody wrote to the new side."""
+        for pair in self.pairs:
+            open_application(self.taken, pair.target, pair.application, start=True, tell=self._tell)
+        self._begin_the_switch_anew()
+
+    # What several phases do
+
+    def _carry(self, pair: Pair) -> tuple[str, ...]:
+        """Backs up where it comes from, and restores that where it goes; in what the two differ."""
+        report = make_backup(self.left, [pair.application], limit=[pair.source], tell=self._tell)
+        (made,) = report.applications
+        if made.error or made.backup is None:
+            raise FedikitError(f"{pair.application} could not be backed up on {pair.source}: {made.error}")
+        connection = self.taken.hosts[pair.target].connection
+        with way_to_repository(self.left, pair.source, pair.application, pair.target, connection) as other:
+            done = restore_from(
+                self.taken, pair.target, pair.application, backup=made.backup.id, other=other, tell=self._tell
+            )
+        self.note(copied={**self.journal.copied, pair.application: made.backup.id})
+        return done.differences
+
+    def _apply(self, deployment: Deployment) -> None:
+        with Sessions(deployment) as sessions:
+            plan = make_plan(deployment, sessions=sessions, tell=self._tell)
+            report = apply_plan(plan, sessions=sessions, tell=self._tell)
+        failed = [f"{name}: {host.error}" for name, host in report.hosts.items() if host.error]
+        failed += [f"{name}: {host.error}" for name, host in plan.hosts.items() if host.error]
+        if failed or not report.succeeded:
+            raise FedikitError(f"{deployment.name} could not be set up: {'; '.join(dict.fromkeys(failed))}")
+
+    def _require(self, checks: tuple[Check, ...], addresses: Mapping[str, tuple[str, ...]]) -> None:
+        looked_at = self.taken.model_copy(update={"checks": checks})
+        verdict = verify_deployment(looked_at, known=addresses, tell=self._tell)
+        if failed := [f"{one.name}: {one.detail}" for one in verdict.results if not one.passed]:
+            raise FedikitError(f"not every check holds: {'; '.join(failed)}")
+
+    def _tell(self, event: Event) -> None:
+        """What phases do is no step of its own."""
+        if not isinstance(event, StepStarted | StepFinished):
+            self.tell(event)
+
+    # How it stands in the end
+
+    def _predict(self) -> None:
+        """Copies the differences once more: that, and what was told before, is what takes time while nobody writes."""
+        start = time.monotonic()
+        for pair in self.pairs:
+            self.compared[pair.application] = self._carry(pair)
+        seconds = round(time.monotonic() - start, 3)
+        self.phases.append(PhaseDone(phase="differences", seconds=seconds, detail="rehearsed, while it serves"))
+        self.note(predicted=seconds)
+
+    def _after_failure(self) -> str:
+        """Lets the side that was left serve again where the other cannot have been written to."""
+        left, taken = self.left.name, self.taken.name
+        if self.journal.has_begun:
+            back = "" if self.plan.direction == "back" else "; or go back with what was written: fedikit migrate --back"
+            return f"{left} is closed, and {taken} may have been written to: mend it, and do the same again{back}"
+        if self.journal.closed_at is None:
+            return f"{left} serves as before; do the same again"
+        try:
+            self._reopen()
+        except FedikitError as failure:
+            return f"{left} is closed, and could not be opened again: {failure.text}; do the same again"
+        return f"{left} serves again, as before; do the same again"
+
+    def _reopen(self) -> None:
+        for pair in self.pairs:
+            open_application(self.left, pair.source, pair.application, start=True, tell=self._tell)
+        if self.plan.direction == "back":
+            self.note(direction="there", done=PHASES, has_begun=True)
+        else:
+            self._begin_the_switch_anew()
+
+    def _begin_the_switch_anew(self) -> None:
+        self.note(closed_at=None, done=tuple(phase for phase in self.journal.done if phase not in READ_ONLY))
+
+    def _after_success(self) -> str:
+        left, taken = self.left.name, self.taken.name
+        if self.plan.is_rehearsal:
+            return f"{left} serves as before, and {taken} is ready: fedikit migrate"
+        if self.plan.left == ("reopen",):
+            return f"{taken} serves as before; {left} stays closed, and ready for another try: fedikit migrate"
+        if self.plan.direction == "back":
+            end_journal(self.path)
+            return f"{taken} serves again; {left} is closed: what is left there is yours to remove: fedikit remove"
+        return (
+            f"{taken} serves; {left} is closed, and keeps its data for a way back (fedikit migrate --back) "
+            "until you remove it there (fedikit remove)"
+        )

@@ -1,0 +1,162 @@
+"""Planning a migration: what fits, what travels, where names lead. Asks both sides, and changes neither."""
+
+import secrets
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from fedikit.data.backups import list_backups
+from fedikit.data.migration.journal import Journal, place_of, read_journal
+from fedikit.data.migration.sides import Pair, Sides, pairs_of
+from fedikit.data.migration.staging import staged
+from fedikit.dns.lookup import look_up_names
+from fedikit.errors import FedikitError
+from fedikit.events import StepFinished, StepStarted, Tell, tell_nobody
+from fedikit.model.deployment import Deployment
+from fedikit.model.dns import USUAL_TTL
+from fedikit.plan import make_plan
+from fedikit.results.backup import Backup
+from fedikit.results.migration import (
+    BACKWARDS,
+    PHASES,
+    REHEARSED,
+    ApplicationMigration,
+    MigrationPlan,
+    Moved,
+    Phase,
+)
+from fedikit.results.plan import Plan
+from fedikit.results.restoring import Amount
+from fedikit.secrets.vault import secrets_of
+
+
+def make_migration(
+    sides: Sides, *, rehearse: bool = False, back: bool = False, tell: Tell = tell_nobody
+) -> MigrationPlan:
+    """What carrying all applications over would take, or what is left of it where an earlier run was cut off.
+
+    `rehearse`: everything but the switch, to learn how long nobody could write. `back`: the way back. Raises
+    FedikitError where it could not be; what stands against one application is in its part.
+    """
+    start = time.monotonic()
+    tell(StepStarted(step="plan"))
+    source, target = sides.deployments()
+    journal = read_journal(place_of(sides.folder, source.name, target.name)) or Journal(id=_new_id())
+    left = _phases_left(journal, rehearse=rehearse, back=back)
+    pairs = pairs_of(source, target)
+    applications = tuple(_Planning(source, target, pairs, journal, tell).applications())
+    hosting = sides.old if back else sides.new
+    plan = MigrationPlan(
+        id=journal.id,
+        source=source,
+        target=target,
+        direction="back" if back else "there",
+        is_rehearsal=rehearse,
+        applications=applications,
+        secrets=tuple(_secrets_that_travel(source, pairs)),
+        names=look_up_names(source if back else target).names,
+        ttl=hosting.dns.ttl if hosting.dns else USUAL_TTL,
+        sets_names=hosting.dns is not None,
+        done=journal.done,
+        left=left,
+        predicted=journal.predicted,
+        seconds=round(time.monotonic() - start, 3),
+    )
+    tell(StepFinished(step="plan", seconds=plan.seconds, failed=plan.has_errors))
+    return plan
+
+
+def _new_id() -> str:
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+def _phases_left(journal: Journal, *, rehearse: bool, back: bool) -> tuple[Phase, ...]:
+    """What is still to be done. Raises FedikitError where that is not what was asked for."""
+    if rehearse:
+        _require_nothing_closed(journal)
+        return tuple(phase for phase in REHEARSED if phase == "copy" or phase not in journal.done)
+    if back and journal.direction == "there" and not journal.has_begun:
+        return ("reopen",)
+    if not back and journal.direction == "back":
+        raise FedikitError("this migration is on its way back", hint="end that first: fedikit migrate --back")
+    is_new_way = back and journal.direction == "there"
+    done = () if is_new_way else journal.done
+    return tuple(phase for phase in (BACKWARDS if back else PHASES) if phase not in done)
+
+
+def _require_nothing_closed(journal: Journal) -> None:
+    if journal.closed_at is not None:
+        words = "it cannot be rehearsed any more: the old side is closed"
+        raise FedikitError(words, hint="go on with it: fedikit migrate; or back: fedikit migrate --back")
+
+
+def _secrets_that_travel(source: Deployment, pairs: list[Pair]) -> Iterator[str]:
+    names = {pair.application for pair in pairs}
+    found = {ref.name for ref in secrets_of(source) if ref.permanent and ref.name.partition("/")[0] in names}
+    yield from sorted(name for name in found if not name.endswith("/backup"))
+
+
+class _Planning:
+    """Both sides, asked what of each application they have."""
+
+    def __init__(
+        self, source: Deployment, target: Deployment, pairs: list[Pair], journal: Journal, tell: Tell
+    ) -> None:
+        self.source, self.target = source, target
+        self.pairs, self.journal, self.tell = pairs, journal, tell
+
+    def applications(self) -> Iterator[ApplicationMigration]:
+        kept = {one.application: one for one in list_backups(self.source, tell=self.tell).applications}
+        there = self._plan_of_new_side()
+        for pair in self.pairs:
+            listed = kept[pair.application]
+            newest = next((one for one in listed.backups if one.is_regular), None)
+            yield ApplicationMigration(
+                application=pair.application,
+                source=pair.source,
+                target=pair.target,
+                parts=tuple(self._parts(pair, newest)),
+                notes=tuple(self._notes(pair, newest)),
+                error=listed.error or "; ".join(self._misfits(pair, there)),
+            )
+
+    def _plan_of_new_side(self) -> Plan:
+        names = [pair.application for pair in self.pairs]
+        return make_plan(staged(self.target, names), tell=self.tell)
+
+    def _parts(self, pair: Pair, newest: Backup | None) -> Iterator[Moved]:
+        amounts = {part.id: Amount(bytes=part.bytes, counts=part.counts) for part in newest.parts} if newest else {}
+        for part in self.source.hosts[pair.source].data[pair.application].parts:
+            yield Moved(id=part.id, kind=part.kind, there=amounts.get(part.id))
+
+    def _notes(self, pair: Pair, newest: Backup | None) -> Iterator[str]:
+        if newest is None:
+            yield "it has no backup yet: the first copy makes one, and takes as long as all of it does"
+
+    def _misfits(self, pair: Pair, there: Plan) -> Iterator[str]:
+        """What stands against it, in words."""
+        old = self.source.hosts[pair.source].data[pair.application]
+        new = self.target.hosts[pair.target].data[pair.application]
+        lacking = {part.id for part in old.parts} ^ {part.id for part in new.parts}
+        if lacking:
+            yield f"{', '.join(sorted(lacking))}: it is on one of the sides only"
+        for name, image in old.images.items():
+            if new.images.get(name, image) != image:
+                yield f"{name} is {image} there and {new.images[name]} here: migrate one version, upgrade afterwards"
+        host = there.hosts[pair.target]
+        if host.error:
+            yield f"{pair.target} cannot be asked: {host.error}"
+        elif "stage" not in self.journal.done and self._is_there(pair, there):
+            yield (
+                f"{pair.target} has it already, and not by this migration: what is there would be replaced; "
+                "remove it there first: fedikit remove --purge"
+            )
+
+    def _is_there(self, pair: Pair, there: Plan) -> bool:
+        """Whether the application runs on the host already, or has data there."""
+        planned, state = there.hosts[pair.target], self.target.hosts[pair.target]
+        units = {f"unit:{unit}" for unit in state.data[pair.application].stop}
+        if any(change.id in units and change.action == "update" for change in planned.changes):
+            return True
+        met = [change.id for change in planned.changes if change.action == "adopt" and change.bears_data]
+        return any(pair.application in state.belongings.get(id, ()) for id in (*met, *planned.kept))

@@ -1,0 +1,121 @@
+"""Drawing migrations: what would travel from where to where, and how far it has come."""
+
+from collections.abc import Iterator
+
+from rich.text import Text
+
+from fedikit.display import markup
+from fedikit.display.backups import counted
+from fedikit.display.words import amount, plural, span
+from fedikit.results.migration import ApplicationMigration, MigrationPlan, MigrationReport, Moved, PhaseDone
+
+WHAT_HAPPENS = {
+    "secrets": "secrets that must stay what they are, sealed to the new side's key",
+    "stage": "the new side is set up; nothing runs there yet",
+    "copy": "a first copy, while the old side serves",
+    "close": "the old side is closed: from here on nobody can write",
+    "differences": "what has changed since is copied, and compared",
+    "open": "the new side may run",
+    "start": "the new side starts, and is looked at: from here on people can write again",
+    "afterwards": "what no copy holds is made anew",
+    "names": "names lead to the new side",
+    "verify": "everything is looked at from outside",
+    "reopen": "the old side is opened again: nobody wrote to the new one",
+}
+
+
+def html_of_migrationplan(plan: MigrationPlan) -> Iterator[str]:
+    return map(markup.lines, draw_migrationplan(plan))
+
+
+def draw_migrationplan(plan: MigrationPlan) -> Iterator[Text]:
+    here, there = _sides(plan)
+    for one in plan.applications:
+        yield Text.assemble((one.application, "bold"), (f"  {one.source} of {plan.source.name}", "dim"), "  → ",
+                            (f"{one.target} of {plan.target.name}", "dim"))  # fmt: skip
+        yield from _lines_of_application(one)
+    if plan.secrets:
+        yield Text.assemble(("secrets that travel  ", "bold"), ", ".join(plan.secrets))
+    for name in plan.names:
+        yield Text.assemble("  ", (name.name, "cyan"), f"  {', '.join(name.found) or 'leads nowhere'} → ",
+                            ", ".join(name.wanted))  # fmt: skip
+    if plan.names:
+        who = "fedikit sets them" if plan.sets_names else "you set them, and it waits"
+        yield Text(f"  names: {who}; others may remember the old ones for {span(plan.ttl)}", style="dim")
+    for number, phase in enumerate(plan.left, 1):
+        words = WHAT_HAPPENS[phase]
+        if plan.direction == "back":
+            words = words.replace("old side", "NEW").replace("new side", "old side").replace("NEW", "new side")
+        yield Text.assemble(f"  {number:>2}. ", (f"{phase:<12}", "cyan"), words)
+    if plan.predicted is not None:
+        yield Text(f"  a rehearsal copied the differences in {plan.predicted:.1f} s", style="dim")
+    yield summary_of_migrationplan(plan)
+
+
+def _sides(plan: MigrationPlan) -> tuple[str, str]:
+    names = (plan.source.name, plan.target.name)
+    return names if plan.direction == "there" else (names[1], names[0])
+
+
+def _lines_of_application(one: ApplicationMigration) -> Iterator[Text]:
+    yield from map(_line_of_part, one.parts)
+    yield from (Text(f"  ! {note}", style="yellow") for note in one.notes)
+    if one.error:
+        yield Text(f"  {one.error}", style="bold red")
+
+
+def _line_of_part(part: Moved) -> Text:
+    if part.there is None:
+        return Text.assemble(("  → ", "green"), part.id)
+    words = ", ".join(filter(None, (counted(part.there.counts), amount(part.there.bytes))))
+    return Text.assemble(("  → ", "green"), f"{part.id}  {words}, as of its last backup")
+
+
+def summary_of_migrationplan(plan: MigrationPlan) -> Text:
+    """What a migration would do, in one line."""
+    here, there = _sides(plan)
+    if plan.has_errors:
+        return Text("Not every application can be carried over: nothing is done.", style="bold red")
+    if plan.is_noop:
+        return Text("Nothing is left to do: it has ended.", style="bold")
+    if plan.left == ("reopen",):
+        return Text(f"{there} opens again; nobody has written to {here}.", style="bold")
+    size = amount(sum(one.bytes for one in plan.applications))
+    what = f"{plural(len(plan.applications), 'application')} from {here} to {there}, {size}"
+    return Text(f"A rehearsal: {what}." if plan.is_rehearsal else f"{what}.", style="bold")
+
+
+def html_of_migrationreport(report: MigrationReport) -> Iterator[str]:
+    return map(markup.lines, draw_migrationreport(report))
+
+
+def draw_migrationreport(report: MigrationReport) -> Iterator[Text]:
+    yield from map(_line_of_phase, report.phases)
+    for name, words in report.compared.items():
+        if not words:
+            yield Text.assemble("  ", ("=", "green"), f" {name} is on both sides the same: rows, objects, files")
+        yield from (Text(f"  ✗ {name}: {difference}", style="bold red") for difference in words)
+    if report.error:
+        yield Text(report.error, style="bold red")
+    yield from _lines_of_window(report)
+    if report.advice:
+        yield Text(f"→ {report.advice}", style="yellow" if report.error else "green")
+    word = "failed" if report.error else "rehearsed" if report.is_rehearsal else "done"
+    yield Text.assemble(
+        (f"migration {report.id}: {word}.", "bold"), (f"  ({report.seconds:.1f} s, run {report.run})", "dim")
+    )
+
+
+def _line_of_phase(done: PhaseDone) -> Text:
+    mark, style = ("✗", "bold red") if done.failed else ("✓", "green")
+    detail = f"  {done.detail}" if done.detail else ""
+    return Text.assemble((f"{mark} ", style), f"{done.phase:<12}{done.seconds:8.1f} s", (detail, "dim"))
+
+
+def _lines_of_window(report: MigrationReport) -> Iterator[Text]:
+    predicted = f"{report.predicted:.1f} s" if report.predicted is not None else ""
+    if report.read_only is not None:
+        before = f"; a rehearsal had predicted {predicted}" if predicted else ""
+        yield Text(f"nobody could write for {report.read_only:.1f} s{before}", style="bold")
+    elif report.is_rehearsal and predicted:
+        yield Text(f"nobody would be able to write for about {predicted}", style="bold")
