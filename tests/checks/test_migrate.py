@@ -1,0 +1,152 @@
+"""snac leaves one provider for another, with all its data, and comes back: two environments, two master keys."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fedikit.data.migration.carrying_out import apply_migration
+from fedikit.data.migration.planning import make_migration
+from fedikit.data.migration.sides import Sides, load_sides
+from fedikit.events import Event, Waiting
+from fedikit.secrets import new_key
+from fedikit_lab import Lab, Machine
+from fedikit_lab.environment import LabHost, environment_text
+from fedikit_lab.keys import write_private
+from tests.checks.test_social import CONFIGURATION, SITE
+
+pytestmark = pytest.mark.lab
+
+OLD, NEW = "social", "haven"
+POLICY = '\n[policies.backup]\nrepository = "/srv/backups"\n'
+LATEST_SECONDS = 60
+
+
+class Providers:
+    """Two providers in one lab: each has a machine, a file and a key of its own."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.configuration = lab.directory / "configuration.json"
+        self.configuration.write_text(json.dumps(CONFIGURATION))
+        self.old, self.new = (self._file(name) for name in (OLD, NEW))
+        for name in (OLD, NEW):
+            lab[name].succeed("mkdir /srv/backups")
+
+    def _file(self, name: str) -> Path:
+        machine = self.lab[name]
+        host = LabHost(name, machine.address, machine.host_key)
+        text = environment_text([host], self.lab.acme.address).replace('name = "lab"', f'name = "{name}"')
+        text = text.replace("file:master.key", f"file:{name}.key")
+        placed = "" if "[placement]" in text else f'\n[placement]\nsnac = "{name}"\n'
+        path = self.lab.directory / f"{name}.toml"
+        path.write_text(f"{text}{placed}{POLICY}")
+        write_private(self.lab.directory / f"{name}.key", f"{new_key()}\n")
+        return path
+
+    def sides(self) -> Sides:
+        return load_sides(self.old, self.new, self.configuration)
+
+    def lead_to(self, name: str) -> None:
+        self.lab.set_dns({SITE: self.lab[name].address})
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "fedikit", *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+    def fedikit(self, verb: str, environment: Path, *words: str) -> str:
+        done = self.run(*verb.split(), str(self.configuration), "-e", str(environment), *words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def providers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Providers]:
+    with Lab(tmp_path_factory.mktemp("migrate"), machines=(OLD, NEW)) as lab:
+        providers = Providers(lab)
+        providers.lead_to(OLD)
+        providers.fedikit("apply", providers.old, "--yes")
+        post(lab[OLD], "The tide was out all day")
+        yield providers
+
+
+def post(machine: Machine, words: str) -> None:
+    machine.succeed(f"echo '{words}' | runuser -u debian-snac -- snac note /var/lib/snac2 test -")
+
+
+def page(providers: Providers, machine: str, path: str = "/test", *options: str) -> tuple[str, str]:
+    """What visitors see at one of the machines: the status, and the text."""
+    address, trust = providers.lab[machine].address, providers.lab.directory / "pebble-root.pem"
+    words = ["curl", "-s", "--max-time", "20", "--cacert", str(trust), "--resolve", f"{SITE}:443:{address}"]
+    done = subprocess.run(
+        [*words, "-w", "\n%{http_code}", *options, f"https://{SITE}{path}"], capture_output=True, text=True, check=False
+    )
+    text, _, status = done.stdout.rpartition("\n")
+    return status, text
+
+
+def migrate(providers: Providers, **how: Any) -> Any:
+    """Carries it over; as soon as names are waited for, somebody sets them."""
+    sides = providers.sides()
+    plan = make_migration(sides, **how)
+    assert plan.has_changes, plan
+    there = OLD if how.get("back") else NEW
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Waiting) and event.what.startswith("names to be set"):
+            providers.lead_to(there)
+
+    return apply_migration(plan, sides, names_seconds=30, tell=tell)
+
+
+def test_a_rehearsal_leaves_everything_as_it_was(providers: Providers) -> None:
+    report = migrate(providers, rehearse=True)
+    assert report.succeeded, report.error
+    assert report.predicted
+    assert report.compared == {"snac": ()}
+    assert page(providers, OLD)[0] == "200"
+    assert page(providers, NEW)[0] == "503", "it is not reachable yet"
+    providers.lab[NEW].fails("systemctl is-active snac2.service")
+
+
+def test_it_leaves_and_takes_all_of_its_data_along(providers: Providers) -> None:
+    post(providers.lab[OLD], "Written at the last minute")
+    report = migrate(providers)
+    assert report.succeeded, report.error
+    assert report.compared == {"snac": ()}
+    assert report.read_only is not None
+    assert 0 < report.read_only < LATEST_SECONDS
+    status, text = page(providers, NEW)
+    assert status == "200"
+    assert "The tide was out all day" in text
+    assert "Written at the last minute" in text
+    assert json.loads(providers.fedikit("verify", providers.new, "--json"))["results"]
+
+
+def test_the_old_side_stays_closed_whatever_happens_to_it(providers: Providers) -> None:
+    old = providers.lab[OLD]
+    for options in ((), ("-X", "POST", "-d", "{}")):
+        status, text = page(providers, OLD, "/test", *options)
+        assert status == "503"
+        assert "moved" in text
+    old.fails("systemctl start snac2.service")
+    providers.run("apply", str(providers.configuration), "-e", str(providers.old), "--yes")
+    old.restart()
+    old.fails("systemctl is-active snac2.service")
+    assert page(providers, OLD)[0] == "503"
+
+
+def test_it_comes_back_with_what_was_written_meanwhile(providers: Providers) -> None:
+    post(providers.lab[NEW], "Greetings from the new place")
+    report = migrate(providers, back=True)
+    assert report.succeeded, report.error
+    status, text = page(providers, OLD)
+    assert status == "200"
+    assert "Greetings from the new place" in text
+    assert page(providers, NEW)[0] == "503"
+    providers.lab[NEW].fails("systemctl is-active snac2.service")
+    assert json.loads(providers.fedikit("plan", providers.old, "--json"))["hosts"][OLD]["changes"] == []
