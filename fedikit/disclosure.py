@@ -1,4 +1,4 @@
-"""Showing a secret to a person: the hosts that hold it write down who saw it, before it is seen."""
+"""Showing secrets, or sealing them to another provider: the hosts that hold them write down who did it, before."""
 
 from collections.abc import Sequence
 
@@ -10,6 +10,8 @@ from fedikit.remote.messages import Noted
 from fedikit.remote.session import Session, deployer_name
 from fedikit.remote.sessions import failing_alone
 from fedikit.secrets import Vault, secrets_of
+from fedikit.secrets.own import own_secrets
+from fedikit.secrets.sealing import seal
 
 
 def disclose(deployment: Deployment, name: str) -> tuple[str, ...]:
@@ -31,6 +33,28 @@ def disclose(deployment: Deployment, name: str) -> tuple[str, ...]:
     except SecretError as silent:
         raise SecretError(f"the secret {name} is not shown, for {silent.message}", hint=silent.hint) from None
     return values
+
+
+def hand_over(deployment: Deployment, application: str, recipient: str) -> str:
+    """An application's own secrets, sealed to another environment, once every host that holds them has noted it.
+
+    Raises SecretError if it has none here, if the recipient is none, or if a host cannot be told.
+    """
+    vault, own = Vault.of(deployment), own_secrets(deployment, application)
+    if not own:
+        names = {name for state in deployment.hosts.values() for name in state.applications}
+        here = ", ".join(sorted(name for name in names if own_secrets(deployment, name)))
+        raise SecretError(f"{application} has no secrets of its own here", hint=f"these have: {here or 'none'}")
+    values = {vault.in_force(secret): vault.value(secret) for secret in own}
+    text = seal(values, application=application, deployment=deployment.name, recipient=recipient)
+    holders = [host for host, state in deployment.hosts.items() if {*own} & {*secrets_in(state.items)}]
+    try:
+        note_on_hosts(deployment, holders, f"sealed the secrets of {application} to another provider")
+    except SecretError as silent:
+        raise SecretError(
+            f"the secrets of {application} are not sealed, for {silent.message}", hint=silent.hint
+        ) from None
+    return text
 
 
 def _one_for_all(family: str, shown: Sequence[SecretRef], values: Sequence[str]) -> tuple[str, ...]:

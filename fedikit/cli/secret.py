@@ -45,6 +45,36 @@ def show(name: str, configuration: str | None, environment: str) -> None:
 
 
 @secret.command()
+@options("environment")
+def recipient(environment: str) -> None:
+    """Print the line to which others seal secrets. It is no secret itself."""
+    from fedikit.secrets import Vault
+
+    click.echo(Vault.of(environment_of(environment).empty()).recipient())
+
+
+@secret.command()
+@click.option(
+    "--to", "recipient", required=True, metavar="RECIPIENT", help="What fedikit secret recipient prints there."
+)
+@click.option("--application", required=True, metavar="NAME", help="Whose secrets.")
+@click.option("--out", required=True, type=click.Path(dir_okay=False), help="The file to write.")
+@options("configuration", "environment")
+def seal(recipient: str, application: str, out: str, configuration: str | None, environment: str) -> None:
+    """Seal an application's secrets for another provider. Its hosts note who did it."""
+    from fedikit.disclosure import hand_over
+    from fedikit.setup.draft import Draft, place_files, refuse_what_is_there
+
+    heed_signals()
+    file = Path(out)
+    refuse_what_is_there(file.parent, [file.name])
+    text = hand_over(deployment_of(environment, configuration), application, recipient)
+    place_files(file.parent, {file.name: Draft(text, 0o600)})
+    click.echo(f"{out} is made. The new provider puts it beside the environment's file, and writes there:")
+    click.echo(f'\n[secrets]\nsealed = ["{file.name}"]')
+
+
+@secret.command()
 @click.option("--out", type=click.Path(dir_okay=False), help="Write it there, for its owner only; printed if absent.")
 @options("configuration", "environment")
 def recovery(out: str | None, configuration: str | None, environment: str) -> None:

@@ -11,7 +11,7 @@ from fedikit.errors import SecretError
 from fedikit.model.deployment import Deployment
 from fedikit.model.host import Ssh
 from fedikit.results.diagnosis import DEPLOYER, Finding
-from fedikit.secrets import secrets_of
+from fedikit.secrets import Vault, secrets_of
 from fedikit.secrets.master import MasterKey
 from fedikit.store import default_directory
 
@@ -89,6 +89,21 @@ def _master_key(deployment: Deployment) -> Iterator[Finding]:
     except SecretError as error:
         problem, remedy = error.message, error.hint
     yield _found("master key", problem, f"can be read ({reference})", remedy)
+    if not problem:
+        yield from _sealed_files(deployment)
+
+
+def _sealed_files(deployment: Deployment) -> Iterator[Finding]:
+    """Those that hold what applications brought along from another provider."""
+    vault = Vault.of(deployment)
+    for file in deployment.secrets.sealed:
+        seen, problem, remedy = "", "", ""
+        try:
+            brought = vault.opened(Path(file))
+            seen = f"{file} can be opened: what {brought.application} brought along from {brought.deployment}"
+        except SecretError as error:
+            problem, remedy = error.message, error.hint
+        yield _found("sealed secrets", problem, seen, remedy)
 
 
 def _identity_files(deployment: Deployment) -> list[str]:

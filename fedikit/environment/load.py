@@ -201,7 +201,8 @@ def _anchored(environment: Environment, directory: Path) -> Environment:
     hosts = {name: _anchored_host(host, directory) for name, host in environment.hosts.items()}
     secrets = environment.secrets
     given = {name: _anchored_reference(reference, directory) for name, reference in secrets.given.items()}
-    anchored = {"master_key": _anchored_reference(secrets.master_key, directory), "given": given}
+    sealed = tuple(_beside(file, directory) for file in secrets.sealed)
+    anchored = {"master_key": _anchored_reference(secrets.master_key, directory), "given": given, "sealed": sealed}
     update: dict[str, Any] = {"hosts": hosts, "secrets": secrets.model_copy(update=anchored)}
     if dns := environment.dns:
         update["dns"] = dns.model_copy(update={"key": _anchored_reference(dns.key, directory)})

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Any
 
-from pydantic import Field, PrivateAttr, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, model_validator
 
 from fedikit.errors import ConfigurationError, Mistake
 from fedikit.model.check import Check
@@ -16,6 +16,7 @@ from fedikit.model.value import (
     Certificates,
     HostName,
     IpAddress,
+    Line,
     SecretReference,
     Value,
     Written,
@@ -36,6 +37,19 @@ class Network(Written):
     )
 
 
+def _several(files: Any) -> Any:
+    """One file is as good as a list of one."""
+    if not isinstance(files, str | list | tuple):
+        raise ValueError("should be a file's name, or a list of them")
+    return (files,) if isinstance(files, str) else tuple(files)
+
+
+_FileName = Annotated[Line, Field(min_length=1)]
+FileNames = Annotated[
+    tuple[_FileName, ...], BeforeValidator(_several, json_schema_input_type=_FileName | list[_FileName])
+]
+
+
 class Secrets(Written):
     """Where secrets come from."""
 
@@ -53,6 +67,11 @@ class Secrets(Written):
         default_factory=dict,
         description="Where secrets are that somebody else made, by their name.",
         examples=[{"mail/password": "file:mail.password"}],
+    )
+    sealed: FileNames = Field(
+        (),
+        description="Files, beside this one, with the secrets that applications had at another provider.",
+        examples=["mastodon.sealed"],
     )
 
 

@@ -7,6 +7,7 @@ import re
 import shlex
 import stat
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from fedikit.errors import SecretError
@@ -36,7 +37,7 @@ def read_text(what: str, reference: str, *, base: Path, hint: str) -> str:
 def read_secret(name: str, reference: str, *, base: Path) -> str:
     """A secret that somebody else made: one line, or the lines of a private key."""
     text = read_text(f"the secret {name}", reference, base=base, hint=f"put it there: {reference}").strip("\r\n")
-    if not text or not (text.isprintable() or _PRIVATE_KEY.fullmatch(text)):
+    if not is_fit(text):
         raise SecretError(
             f"the secret {name} ({reference}) is not one line of text, and no private key of OpenSSH's",
             hint="put it there as one line, or as ssh-keygen wrote it",
@@ -44,10 +45,24 @@ def read_secret(name: str, reference: str, *, base: Path) -> str:
     return text
 
 
+def is_fit(text: str) -> bool:
+    """Whether a text can be a secret: one line, or a private key as ssh-keygen writes it."""
+    return bool(text) and (text.isprintable() or _PRIVATE_KEY.fullmatch(text) is not None)
+
+
+def read_own_file(what: str, path: Path, *, hint: str) -> str:
+    """The text of a file that anybody may read, but nobody else may write or replace. Raises SecretError."""
+    return _read_file(what, path, hint, _refuse_written_by_others)
+
+
 def _read_private_file(what: str, path: Path, hint: str) -> str:
+    return _read_file(what, path, hint, _refuse_open_file)
+
+
+def _read_file(what: str, path: Path, hint: str, refuse: Callable[[str, Path, os.stat_result], None]) -> str:
     try:
         with path.open() as file:
-            _refuse_open_file(what, path, os.fstat(file.fileno()))
+            refuse(what, path, os.fstat(file.fileno()))
             _refuse_open_folders(what, path)
             return file.read()
     except OSError as error:
@@ -59,13 +74,24 @@ def _read_private_file(what: str, path: Path, hint: str) -> str:
 
 def _refuse_open_file(what: str, path: Path, status: os.stat_result) -> None:
     """A file that others may read, or that another user put there, is not a secret of ours."""
-    quoted = shlex.quote(str(path))
-    if status.st_uid not in (os.geteuid(), 0):
-        message = f"{what} {path} belongs to another user (number {status.st_uid})"
-        raise SecretError(message, hint=f"see who put it there; if it is right: chown {os.geteuid()} {quoted}")
+    _refuse_strangers_file(what, path, status)
     if status.st_mode & 0o177:
         message = f"{what} {path} may be read by others (mode {status.st_mode & 0o777:04o})"
-        raise SecretError(message, hint=f"chmod 600 {quoted}")
+        raise SecretError(message, hint=f"chmod 600 {shlex.quote(str(path))}")
+
+
+def _refuse_written_by_others(what: str, path: Path, status: os.stat_result) -> None:
+    _refuse_strangers_file(what, path, status)
+    if _may_others_write(status):
+        message = f"{what} {path} may be written by others (mode {status.st_mode & 0o777:04o})"
+        raise SecretError(message, hint=f"see that it is as it came, then: chmod go-w {shlex.quote(str(path))}")
+
+
+def _refuse_strangers_file(what: str, path: Path, status: os.stat_result) -> None:
+    if status.st_uid not in (os.geteuid(), 0):
+        message = f"{what} {path} belongs to another user (number {status.st_uid})"
+        hint = f"see who put it there; if it is right: chown {os.geteuid()} {shlex.quote(str(path))}"
+        raise SecretError(message, hint=hint)
 
 
 def _refuse_open_folders(what: str, path: Path) -> None:

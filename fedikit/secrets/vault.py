@@ -1,22 +1,31 @@
-"""The vault: hands out the secrets of one environment, and seals contents that hold some."""
+"""The vault: hands out the secrets of one environment, and seals contents that hold some.
+
+A secret is what the operator gave, or what the provider keeps elsewhere, or what the application had at another
+provider, or else it is derived.
+"""
 
 import hashlib
 import hmac
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from fedikit.errors import SecretError
 from fedikit.model.deployment import Deployment
-from fedikit.model.item import Content, SecretRef, secrets_in
+from fedikit.model.item import Content, SecretRef
 from fedikit.secrets.forms import FORMS
 from fedikit.secrets.master import MISSING_HINT, MasterKey
 from fedikit.secrets.reading import read_secret
+from fedikit.secrets.sealed import SealedFiles, open_file
+
+if TYPE_CHECKING:
+    from fedikit.secrets.sealing import Opened
 
 
 class Vault:
-    """Hands out the secrets of one environment: those that the operator gave, and else derived ones."""
+    """Hands out the secrets of one environment."""
 
     def __init__(self, master: MasterKey | None, given: Mapping[str, SecretStr]) -> None:
         self._master = master
@@ -24,6 +33,7 @@ class Vault:
         self._reference = ""
         self._elsewhere: dict[str, str] = {}
         self._read: dict[str, SecretStr] = {}
+        self._sealed = SealedFiles((), self._opening_key)
 
     @classmethod
     def of(cls, deployment: Deployment) -> "Vault":
@@ -31,6 +41,7 @@ class Vault:
         vault = cls(None, deployment.given)
         vault._reference = deployment.secrets.master_key
         vault._elsewhere = dict(deployment.secrets.given)
+        vault._sealed = SealedFiles(deployment.secrets.sealed, vault._opening_key)
         return vault
 
     def __repr__(self) -> str:
@@ -49,6 +60,8 @@ class Vault:
         """The secret itself. Raises SecretError if it was not given and there is no master key."""
         if (given := self._given_value(ref)) is not None:
             return given.get_secret_value()
+        if (brought := self._sealed.find(ref)) is not None:
+            return brought[1].get_secret_value()
         if ref.given:
             hint = f'tell where it is in the environment: [secrets.given] "{ref.name}" = "file:PATH"'
             raise SecretError(f"the secret {ref.name} is not given, and cannot be derived", hint=hint)
@@ -56,6 +69,22 @@ class Vault:
         label = ref.family if ref.family and not (key.is_marked or ref.alone) else ref.name
         form = FORMS[ref.format]
         return form.spelt(key.derive(f"fedikit/{label}/{form.label}/{ref.version}", form.length))
+
+    def in_force(self, ref: SecretRef) -> SecretRef:
+        """The secret in the version of which the value is: a higher one where it came along from another provider."""
+        if self._given_value(ref) is not None or (brought := self._sealed.find(ref)) is None:
+            return ref
+        return ref.model_copy(update={"version": brought[0]})
+
+    def recipient(self) -> str:
+        """The line that another provider seals secrets to, for this environment."""
+        from fedikit.secrets.recipient import recipient_of  # seldom needed
+
+        return recipient_of(self._key_for("the recipient of secrets"))
+
+    def opened(self, path: Path) -> "Opened":
+        """What is in a file that was sealed for this environment. Raises SecretError."""
+        return open_file(path, self._opening_key())
 
     def _given_value(self, ref: SecretRef) -> SecretStr | None:
         """What the operator gave, or else what the provider keeps elsewhere, for the secret itself or its family."""
@@ -104,14 +133,12 @@ class Vault:
         """HMAC-SHA256 (hex) of a text under a host's seal key."""
         return hmac.new(self.seal_key(host), text.encode(), hashlib.sha256).hexdigest()
 
+    def _opening_key(self) -> MasterKey:
+        return self._key_for("opening what was sealed for this environment")
+
     def _key_for(self, purpose: str) -> MasterKey:
         if self._master is None and self._reference:
             self._master = MasterKey.load(self._reference, base=Path.cwd())
         if self._master is None:
             raise SecretError(f"{purpose} needs a master key, the environment names none", hint=MISSING_HINT)
         return self._master
-
-
-def secrets_of(deployment: Deployment) -> tuple[SecretRef, ...]:
-    """The secrets that a deployment uses; a pair of keys is two of the same name."""
-    return secrets_in(item for host in deployment.hosts.values() for item in host.items)

@@ -86,6 +86,9 @@ def _kept(environment: Environment, document: Any, folder: Path) -> Iterator[tup
         file = f"given-{number}.key"
         yield file, read_text(f"the secret {name}", reference, base=folder, hint=f"put it there: {reference}")
         _put(document, ("secrets", "given", name), f"file:{file}")
+    if brought := {f"brought-{number}.sealed": _text(Path(file)) for number, file in enumerate(secrets.sealed, 1)}:
+        yield from brought.items()
+        _put(document, ("secrets", "sealed"), list(brought))
     if environment.dns:
         yield "dns.key", read_text("the key of DNS updates", environment.dns.key, base=folder, hint="put it there")
         _put(document, ("dns", "key"), "file:dns.key")
@@ -136,11 +139,11 @@ def _at(document: Any, path: tuple[str, ...]) -> Any:
     return reduce(lambda outer, step: outer.get(step) if isinstance(outer, Mapping) else None, path, document)
 
 
-def _put(document: Any, path: tuple[str, ...], text: str) -> None:
+def _put(document: Any, path: tuple[str, ...], value: str | list[str]) -> None:
     *groups, key = path
     for group in groups:
         document = document.setdefault(group, {})
-    document[key] = text
+    document[key] = value
 
 
 def _text(path: Path) -> str:

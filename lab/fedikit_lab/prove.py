@@ -17,6 +17,10 @@ from pydantic import ValidationError
 
 import fedikit
 from fedikit.apply import apply_plan
+from fedikit.data.way.gate import Gate
+from fedikit.data.way.opening import opened
+from fedikit.data.way.settings import settings_of
+from fedikit.data.way.source import Source
 from fedikit.environment.environment import Environment
 from fedikit.errors import FedikitError
 from fedikit.events import StepFinished, StepStarted, Tell, Waiting, tell_nobody
@@ -36,10 +40,6 @@ from fedikit_lab.lab import Lab
 from fedikit_lab.lock import held_lock
 from fedikit_lab.prove_choice import backups_to_prove
 from fedikit_lab.prove_environment import Stage, hosts_of, rehearsal
-from fedikit_lab.prove_gate import Gate
-from fedikit_lab.prove_settings import settings_of
-from fedikit_lab.prove_source import Source
-from fedikit_lab.prove_way import opened
 
 RESTORE_SECONDS = 24 * 3600
 BROWSER = ("chromium", "certutil")
@@ -116,17 +116,15 @@ class _Proving:
         environment, configuration, application = (
             self.asked.environment, self.asked.configuration, self.asked.application,
         )  # fmt: skip
-        policy = environment.policies.backup
-        assert policy, "the application is backed up"
         names = hosts_of(environment, configuration, application)
         with contextlib.ExitStack() as stack:
             sources: dict[str, Source] = {}
             with self._noted():
-                sources = stack.enter_context(opened(self.deployment, application, policy, room))
+                sources = stack.enter_context(opened(self.deployment, application, room))
             if not sources:
                 return
             lab = stack.enter_context(Lab(room / "lab", names, images=False, tell=self.tell))
-            gate = stack.enter_context(Gate(lab.deployer_address, sources))
+            gate = stack.enter_context(Gate(lab.deployer_address, sources, password=""))
             wanted = rehearsal(environment, configuration, application, _stage(lab, names, gate.url))
             lab.announce(wanted)
             with self._noted():

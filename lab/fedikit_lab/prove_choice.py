@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from fedikit.data.backups import list_backups
 from fedikit.data.kept import Kept, applications_kept
 from fedikit.data.moment import as_asked
+from fedikit.data.way.settings import settings_of
 from fedikit.errors import FedikitError, HostError
 from fedikit.events import Tell, tell_nobody
 from fedikit.model.deployment import Deployment
 from fedikit.results.backup import AHEAD, Backup
-from fedikit_lab.prove_settings import settings_of
 
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 

@@ -7,14 +7,13 @@ import pytest
 
 from fedikit.data.backups import list_backups, make_backup
 from fedikit.data.proofs import load_proof, note_proof, place_of, save_proof
+from fedikit.data.way.opening import opened
 from fedikit.display.drawing import lines_of
 from fedikit.errors import ConfigurationError, FedikitError
-from fedikit.policies.backup import BackupPolicy
 from fedikit.results.backup import Backup, PartSaved
 from fedikit.results.proof import BackupProven, Proof, doubts_about
 from fedikit.secrets.vault import Vault
 from fedikit_lab.prove_choice import backups_to_prove
-from fedikit_lab.prove_way import opened
 from tests.data.scene import Scene, settings_of
 from tests.remote.conftest import Stage, Staged, stage, staged  # noqa: F401
 
@@ -139,12 +138,11 @@ def test_a_backup_that_another_version_wrote_is_refused(scene: Scene) -> None:
 
 
 def test_a_repository_that_is_not_there_is_told_before_any_machine_boots(scene: Scene, tmp_path: Path) -> None:
-    policy = BackupPolicy(repository="/srv/backups")
     words = "there is no repository at /srv/backups/mastodon"
-    with pytest.raises(FedikitError, match=words), opened(scene.wanted, "mastodon", policy, tmp_path):
+    with pytest.raises(FedikitError, match=words), opened(scene.wanted, "mastodon", tmp_path):
         pass
     key = scene.machine.path("/srv/backups/mastodon/keys") / ("1" * 64)
     key.parent.mkdir(parents=True)
     key.write_text("sealed")
-    with opened(scene.wanted, "mastodon", policy, tmp_path) as sources:
+    with opened(scene.wanted, "mastodon", tmp_path) as sources:
         assert sources["mastodon"].sizes("keys") == {"1" * 64: 6}

@@ -20,6 +20,7 @@ class Server:
 
     shell       the words before a command: those of the user's login shell
     forwards    whether it leads on to other servers
+    lends       whether it lends ports of its own that lead to who logged in
     allowed     the ways to log in that it offers
     banner      what it says before anybody is let in
     further     whether it wants more than the key
@@ -27,15 +28,17 @@ class Server:
     """
 
     def __init__(
-        self, *, shell: tuple[str, ...] = ("sh", "-c"), forwards: bool = True, allowed: str = "publickey",
-        banner: str = "", further: bool = False, takes: bool = True,
+        self, *, shell: tuple[str, ...] = ("sh", "-c"), forwards: bool = True, lends: bool = True,
+        allowed: str = "publickey", banner: str = "", further: bool = False, takes: bool = True,
     ) -> None:  # fmt: skip
-        self.shell, self.forwards, self.allowed, self.banner = shell, forwards, allowed, banner
+        self.shell, self.forwards, self.lends, self.allowed, self.banner = shell, forwards, lends, allowed, banner
         self.further, self.takes = further, takes
         self.key = paramiko.ECDSAKey.generate()
         self.commands: list[str] = []
         self.led_to: list[tuple[str, int]] = []
         self.agents_asked = 0
+        self.lent: list[socket.socket] = []
+        self.transports: list[paramiko.Transport] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
 
@@ -68,6 +71,7 @@ class Server:
 
     def _serve(self, line: socket.socket) -> None:
         transport = self.transport(line)
+        self.transports.append(transport)
         transport.add_server_key(self.key)
         with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
             transport.start_server(server=_Login(self, transport))
@@ -117,6 +121,28 @@ class _Login(paramiko.ServerInterface):
         threading.Thread(target=_join, args=(self._transport, line), daemon=True).start()
         return paramiko.common.OPEN_SUCCEEDED
 
+    def check_port_forward_request(self, address: str, port: int) -> int:
+        if not self._server.lends:
+            return 0
+        listener = socket.create_server((address, port))
+        self._server.lent.append(listener)
+        threading.Thread(target=_lend, args=(self._transport, listener), daemon=True).start()
+        return int(listener.getsockname()[1])
+
+
+def _lend(transport: paramiko.Transport, listener: socket.socket) -> None:
+    """Whatever comes to the port goes to who asked for it, as long as that is there."""
+    listener.settimeout(0.1)
+    with listener:
+        while transport.is_active():
+            try:
+                line, origin = listener.accept()
+            except TimeoutError:
+                continue
+            line.settimeout(None)
+            channel = transport.open_forwarded_tcpip_channel(origin, listener.getsockname())
+            threading.Thread(target=_joined, args=(channel, line), daemon=True).start()
+
 
 def _run(channel: paramiko.Channel, command: list[str]) -> None:
     with subprocess.Popen(
@@ -150,9 +176,14 @@ def _join(transport: paramiko.Transport, line: socket.socket) -> None:
     channel = transport.accept(5)
     assert channel
     line.settimeout(None)
-    threading.Thread(target=_pump, args=(channel.recv, line.sendall, line.close), daemon=True).start()
-    _pump(line.recv, channel.sendall, channel.close)
-    line.close()
+    _joined(channel, line)
+
+
+def _joined(channel: paramiko.Channel, line: socket.socket) -> None:
+    with line:
+        given = (channel.recv, line.sendall, lambda: line.shutdown(socket.SHUT_RDWR))
+        threading.Thread(target=_pump, args=given, daemon=True).start()
+        _pump(line.recv, channel.sendall, channel.close)
 
 
 @contextlib.contextmanager

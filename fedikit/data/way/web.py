@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 import httpx
 
 from fedikit.agent.signature import Access, signed_headers
-from fedikit_lab.prove_gate import LISTED
-from fedikit_lab.prove_source import PIECE, place_of
+from fedikit.data.way.gate import LISTED
+from fedikit.data.way.source import PIECE, place_of
 
 SECONDS = 60
 _NOBODY = httpx.Auth()

@@ -1,8 +1,10 @@
-"""The gate: machines without a way out read a repository through it, and nothing else; nobody writes.
+"""The gate: hosts that do not reach a repository read it through the deployer, and nothing else; nobody writes.
 
-It speaks restic's REST protocol, whatever the repository itself is reached by: so machines get no key to its server.
+It speaks restic's REST protocol, whatever the repository itself is reached by: so hosts get no key to its server.
 """
 
+import base64
+import hmac
 import json
 import re
 import sys
@@ -10,15 +12,23 @@ import threading
 from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import NamedTuple, Self
+from types import MappingProxyType, TracebackType
+from typing import Any, NamedTuple, Self
 
-from fedikit_lab.prove_source import PACKS, Source
+from fedikit.data.way.source import PACKS, Source
 
 LISTED = "application/vnd.x.restic.rest.v2"
 _ASKED = re.compile(rf"/([A-Za-z0-9._-]+)/(config|(keys|locks|snapshots|index|{PACKS})/([0-9a-f]{{64}})?)")
 _RANGE = re.compile(r"bytes=([0-9]+)-([0-9]*)")
 _WORDS = 300
+_LOOK_SECONDS = 0.05
+"""How often it looks whether it shall end."""
+USER = "fedikit"
+"""Who signs in at a gate that has a password."""
+MOST_AT_ONCE = 64
+"""Connections; restic has five."""
+STRANGER_SECONDS, IDLE_SECONDS = 10, 300
+"""For how long a connection may be silent, before it has shown the password and from then on."""
 
 
 class _Part(NamedTuple):
@@ -30,18 +40,30 @@ class _Part(NamedTuple):
 
 
 class Gate:
-    """A server at one address of a lab's bridge, open while it is a context; `sources` by the repository's folder."""
+    """A server at one address of the deployer's, open while it is a context; `sources` by the repository's folder.
 
-    def __init__(self, address: str, sources: Mapping[str, Source]) -> None:
-        self._server = _Server((address, 0), _Asked)
-        self._server.sources = dict(sources)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+    Who asks must know the password. It may be empty where nobody reaches the address but those that shall read.
+    """
+
+    def __init__(self, address: str, sources: Mapping[str, Source], *, password: str) -> None:
+        self._server = _Server(address, sources, password)
+        self._password = password
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_LOOK_SECONDS,), daemon=True)
+
+    @property
+    def port(self) -> int:
+        """The port that it listens at."""
+        return int(self._server.server_address[1])
 
     @property
     def url(self) -> str:
-        """The place below which the repositories are found, as restic calls it."""
-        address, port = self._server.server_address[:2]
-        return f"rest:http://{address!s}:{port}"
+        """The place below which the repositories are found, as restic calls it; with the password, if there is one."""
+        return self.at(str(self._server.server_address[0]), self.port)
+
+    def at(self, address: str, port: int) -> str:
+        """The same, for those who come by another address that leads here."""
+        login = f"{USER}:{self._password}@" if self._password else ""
+        return f"rest:http://{login}{address}:{port}"
 
     @property
     def troubles(self) -> list[str]:
@@ -63,11 +85,32 @@ class Gate:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
-    sources: dict[str, Source]
+    request_queue_size = MOST_AT_ONCE
 
-    def __init__(self, *about: object) -> None:
-        super().__init__(*about)  # type: ignore[arg-type]
+    def __init__(self, address: str, sources: Mapping[str, Source], password: str) -> None:
+        self.sources = dict(sources)
         self.troubles: list[str] = []
+        self._login = f"Basic {base64.b64encode(f'{USER}:{password}'.encode()).decode()}" if password else ""
+        self._room = threading.Semaphore(MOST_AT_ONCE)
+        super().__init__((address, 0), _Asked)
+
+    def lets_in(self, shown: str) -> bool:
+        """Whether who shows this may read; how long it takes to say so tells nothing of the password."""
+        return not self._login or hmac.compare_digest(shown.encode(), self._login.encode())
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """One thread for each connection, up to the most; one more is hung up on, and may come again."""
+        if self._room.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.troubles.append(f"more than {MOST_AT_ONCE} connections at once")
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._room.release()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Is told, like all else that cannot be read."""
@@ -78,7 +121,7 @@ class _Asked(BaseHTTPRequestHandler):
     """One request: for a file, for some bytes of it, or for the names in a folder. All others are refused."""
 
     protocol_version = "HTTP/1.1"
-    timeout = 300
+    timeout = STRANGER_SECONDS
     server: _Server
 
     def do_GET(self) -> None:
@@ -91,6 +134,10 @@ class _Asked(BaseHTTPRequestHandler):
         """Nobody reads it."""
 
     def _answer(self, *, with_body: bool) -> None:
+        if not self.server.lets_in(self.headers.get("Authorization", "")):
+            self._turn_away()
+            return
+        self.connection.settimeout(IDLE_SECONDS)
         asked = _ASKED.fullmatch(self.path.partition("?")[0])
         source = self.server.sources.get(asked[1]) if asked else None
         if asked is None or source is None:
@@ -137,7 +184,13 @@ class _Asked(BaseHTTPRequestHandler):
         end = min(int(found[2]) + 1 if found[2] else size, size)
         return _Part(start, max(0, end - start), size)
 
-    def _refuse(self, status: HTTPStatus) -> None:
+    def _turn_away(self) -> None:
+        self.close_connection = True
+        self._refuse(HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": "Basic", "Connection": "close"})
+
+    def _refuse(self, status: HTTPStatus, headers: Mapping[str, str] = MappingProxyType({})) -> None:
         self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", "0")
         self.end_headers()

@@ -1,4 +1,4 @@
-"""The way to a repository from here, as its policy tells it: on the application's host itself, or on a server."""
+"""Repositories as the deployer reaches them, by what their policy wrote: on the application's host, or on a server."""
 
 import contextlib
 from collections.abc import Iterator
@@ -6,19 +6,17 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from fedikit.agent.signature import Access
+from fedikit.data.export.folder import open_private
+from fedikit.data.way.settings import Settings, settings_of
+from fedikit.data.way.source import FolderSource, SftpSource, Source
+from fedikit.data.way.web import RestSource, S3Source
 from fedikit.errors import FedikitError
 from fedikit.model.deployment import Deployment
 from fedikit.model.host import Connection, DirectoryHost, Local
-from fedikit.model.item import SecretRef
 from fedikit.model.ssh_server import SshServer
-from fedikit.policies.backup import GIVEN, BackupPolicy
-from fedikit.policies.repository import Kind, kind_of
+from fedikit.policies.repository import kind_of
 from fedikit.remote.connection import connect
 from fedikit.secrets.vault import Vault
-from fedikit_lab.keys import write_private
-from fedikit_lab.prove_settings import settings_of
-from fedikit_lab.prove_source import FolderSource, SftpSource, Source
-from fedikit_lab.prove_web import RestSource, S3Source
 
 S3_REGION = "us-east-1"
 """Where a bucket is taken to be until its server says otherwise, as restic does."""
@@ -27,21 +25,29 @@ _SFTP_SERVER = "/usr/lib/openssh/sftp-server -R"
 
 
 @contextlib.contextmanager
-def opened(deployment: Deployment, application: str, policy: BackupPolicy, room: Path) -> Iterator[dict[str, Source]]:
-    """The application's repositories by their folders; `room` is where a key may lie meanwhile."""
+def opened(deployment: Deployment, application: str, room: Path) -> Iterator[dict[str, Source]]:
+    """The application's repositories by their folders; `room` is where a key may lie meanwhile.
+
+    Raises FedikitError for one that cannot be read.
+    """
     sources: dict[str, Source] = {}
     with contextlib.ExitStack() as stack:
         for host in deployment.hosts:
             if settings := settings_of(deployment, host, application):
-                source = _source(deployment, host, settings.url, policy, room)
-                stack.callback(source.close)
-                _require_a_repository(source, settings.url)
-                sources[settings.folder] = source
+                sources[settings.folder] = stack.enter_context(opened_one(deployment, host, settings, room))
         yield sources
 
 
+@contextlib.contextmanager
+def opened_one(deployment: Deployment, host: str, settings: Settings, room: Path) -> Iterator[Source]:
+    """The repository that a host backs up to; raises FedikitError if it cannot be read."""
+    with contextlib.closing(_source(deployment, host, settings, room)) as source:
+        _require_a_repository(source, settings.url)
+        yield source
+
+
 def _require_a_repository(source: Source, url: str) -> None:
-    """Looks once before any machine is booted."""
+    """Looks once before anything else is done."""
     hint = "it is read from this deployer: see that it may, and that the repository is there"
     try:
         is_there = bool(source.sizes("keys"))
@@ -51,23 +57,27 @@ def _require_a_repository(source: Source, url: str) -> None:
         raise FedikitError(f"there is no repository at {url}", hint=hint)
 
 
-def _source(deployment: Deployment, host: str, url: str, policy: BackupPolicy, room: Path) -> Source:
+def _source(deployment: Deployment, host: str, settings: Settings, room: Path) -> Source:
+    def secret(name: str) -> str:
+        return Vault.of(deployment).text(settings.beside[name])
+
+    url = settings.url
     match kind_of(url):
         case "local":
             return _on_the_host(host, deployment.hosts[host].connection, url)
         case "sftp":
-            return _on_a_server(url, policy, _key(deployment, room))
+            return _on_a_server(settings, _key(secret("ssh-key"), room))
         case "rest":
-            password = _secret(deployment, "rest") if policy.user else ""
-            return RestSource(url.removeprefix("rest:"), policy.user, password)
+            password = secret("rest-password") if settings.user else ""
+            return RestSource(url.removeprefix("rest:"), settings.user, password)
         case "s3":
-            return _in_a_bucket(url, policy, _secret(deployment, "s3"))
+            return _in_a_bucket(settings, secret("s3-secret"))
 
 
-def _in_a_bucket(url: str, policy: BackupPolicy, secret: str) -> Source:
-    place = urlsplit(url.removeprefix("s3:"))
+def _in_a_bucket(settings: Settings, secret: str) -> Source:
+    place = urlsplit(settings.url.removeprefix("s3:"))
     bucket, _, folder = place.path.strip("/").partition("/")
-    access = Access(f"{place.scheme}://{place.netloc}", S3_REGION, policy.access_key, secret)
+    access = Access(f"{place.scheme}://{place.netloc}", S3_REGION, settings.access_key, secret)
     return S3Source(access, bucket, folder)
 
 
@@ -81,13 +91,11 @@ def _on_the_host(host: str, connection: Connection, folder: str) -> Source:
     return SftpSource(connect(host, connection), lambda channel: channel.exec_command(command), folder)
 
 
-def _on_a_server(url: str, policy: BackupPolicy, key: Path) -> Source:
+def _on_a_server(settings: Settings, key: Path) -> Source:
     """A folder of a server of its own: read with the key by which hosts write there."""
-    user, address, port, folder = address_of(url)
-    server = SshServer(
-        address=address, port=port, user=user, host_key=policy.known_host or "", identity_file=str(key)
-    )  # fmt: skip
-    connection = connect(f"the repository {url}", server)
+    user, address, port, folder = address_of(settings.url)
+    server = SshServer(address=address, port=port, user=user, host_key=settings.host_key, identity_file=str(key))
+    connection = connect(f"the repository {settings.url}", server)
     return SftpSource(connection, lambda channel: channel.invoke_subsystem("sftp"), folder)
 
 
@@ -101,12 +109,9 @@ def address_of(url: str) -> tuple[str, str, int, str]:
     return user or "root", address.strip("[]"), 22, folder
 
 
-def _key(deployment: Deployment, room: Path) -> Path:
+def _key(private: str, room: Path) -> Path:
+    """The key in a file that only its owner can read."""
     key = room / "repository_key"
-    write_private(key, f"{_secret(deployment, 'sftp').strip()}\n")
+    with open_private(key, 0) as file:
+        file.write(f"{private.strip()}\n".encode())
     return key
-
-
-def _secret(deployment: Deployment, kind: Kind) -> str:
-    """What opens a repository that is reached so."""
-    return Vault.of(deployment).value(SecretRef(name=GIVEN[kind], given=True))

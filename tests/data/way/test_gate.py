@@ -1,17 +1,19 @@
 """The gate through which a repository is read: what is in it comes through, and nothing goes back."""
 
+import hmac
 import http.client
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from fedikit_lab.prove_gate import LISTED, Gate
-from fedikit_lab.prove_source import FolderSource
-from fedikit_lab.prove_way import address_of
-from fedikit_lab.prove_web import RestSource, S3Source
+from fedikit.data.way.gate import LISTED, Gate
+from fedikit.data.way.opening import address_of
+from fedikit.data.way.source import FolderSource
+from fedikit.data.way.web import RestSource, S3Source
 from tests.data.onhost.storage import NAME, Storage
 
 PACK, INDEX = "ab" + "0" * 62, "1" * 64
@@ -30,7 +32,7 @@ def repository(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def gate(repository: Path) -> Iterator[Gate]:
-    with Gate("127.0.0.1", {"mastodon": FolderSource(repository)}) as gate:
+    with Gate("127.0.0.1", {"mastodon": FolderSource(repository)}, password="") as gate:
         yield gate
 
 
@@ -97,7 +99,10 @@ def test_what_cannot_be_read_is_told_to_whoever_proves(tmp_path: Path) -> None:
         def size(self, path: str) -> int | None:
             raise OSError(5, "Input/output error")
 
-    with Gate("127.0.0.1", {"mastodon": Broken(tmp_path)}) as gate, pytest.raises(httpx.RemoteProtocolError):
+    with (
+        Gate("127.0.0.1", {"mastodon": Broken(tmp_path)}, password="") as gate,
+        pytest.raises(httpx.RemoteProtocolError),
+    ):
         httpx.get(f"{gate.url.removeprefix('rest:')}/mastodon/config", trust_env=False, timeout=10)
     assert gate.troubles == ["config: Input/output error"]
 
@@ -148,3 +153,68 @@ def test_a_server_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_server_is_found_by_both_spellings(url: str, expected: tuple[str, str, int, str]) -> None:
     assert address_of(url) == expected
+
+
+# Behind a password
+
+PASSWORD = "6f" * 32
+
+
+@pytest.fixture
+def closed(repository: Path) -> Iterator[Gate]:
+    with Gate("127.0.0.1", {"mastodon": FolderSource(repository)}, password=PASSWORD) as gate:
+        yield gate
+
+
+@pytest.mark.parametrize("shown", [None, ("fedikit", ""), ("fedikit", "6f" * 31), ("root", PASSWORD), ("é", "é")])
+def test_nobody_reads_without_the_password(closed: Gate, shown: tuple[str, str] | None) -> None:
+    with httpx.Client(base_url=f"http://127.0.0.1:{closed.port}", auth=shown, trust_env=False, timeout=10) as client:
+        for path in ("/mastodon/config", "/mastodon/data/", "/pixelfed/config", "/"):
+            answer = client.get(path)
+            assert (answer.status_code, answer.content) == (401, b"")
+            assert answer.headers["Connection"] == "close"
+            assert client.head(path).status_code == 401
+
+
+def test_the_url_opens_the_gate_also_by_an_address_that_leads_there(closed: Gate) -> None:
+    for url in (closed.url, closed.at("localhost", closed.port)):
+        assert PASSWORD in url
+        answer = httpx.get(f"{url.removeprefix('rest:')}/mastodon/config", trust_env=False, timeout=10)
+        assert answer.content == b"sealed"
+
+
+def test_passwords_are_compared_without_telling_by_the_time_it_takes(
+    closed: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one of which the beginning is right goes the whole length."""
+    compared = []
+
+    def compare(one: bytes, other: bytes) -> bool:
+        compared.append(one != other)
+        return False
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    assert httpx.get(f"{closed.url.removeprefix('rest:')}/mastodon/config", trust_env=False).status_code == 401
+    assert compared == [False]
+
+
+def test_who_shows_no_password_keeps_no_line_open(closed: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fedikit.data.way.gate._Asked.timeout", 0.05)
+    with socket.create_connection(("127.0.0.1", closed.port), timeout=5) as line:
+        assert line.recv(1) == b""
+
+
+def test_more_than_the_most_are_hung_up_on_and_the_others_are_served(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fedikit.data.way.gate.MOST_AT_ONCE", 2)
+    with (
+        Gate("127.0.0.1", {"mastodon": FolderSource(repository)}, password="") as gate,
+        httpx.Client(base_url=gate.url.removeprefix("rest:"), trust_env=False, timeout=10) as client,
+    ):
+        assert client.get("/mastodon/config").status_code == 200
+        with socket.create_connection(("127.0.0.1", gate.port), timeout=5):
+            with socket.create_connection(("127.0.0.1", gate.port), timeout=5) as third:
+                assert third.recv(1) == b""
+            assert client.get("/mastodon/config").status_code == 200
+        assert gate.troubles == ["more than 2 connections at once"]
