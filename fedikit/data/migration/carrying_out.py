@@ -11,14 +11,15 @@ from typing import Any
 
 from fedikit.apply import apply_plan
 from fedikit.data.backups import make_backup
+from fedikit.data.carrying_secrets import carry_secrets
 from fedikit.data.certificates import carry_certificates
-from fedikit.data.closing import close_application, finish_application, open_application, restore_from
-from fedikit.data.migration.journal import Journal, end_journal, held, place_of, read_journal, write_journal
+from fedikit.data.closing import close_application, open_application
+from fedikit.data.other import restore_from
+from fedikit.data.migration.journal import Journal, end_journal, held, read_journal, write_journal
 from fedikit.data.migration.names import lead_names
-from fedikit.data.migration.secrets import carry
 from fedikit.data.migration.sides import Pair, Sides, pairs_of
 from fedikit.data.migration.staging import checks_before_names, staged
-from fedikit.data.way import way_to_repository
+from fedikit.data.way.other import way_to_repository
 from fedikit.errors import FedikitError, StalePlan
 from fedikit.events import Event, StepFinished, StepStarted, Tell, tell_nobody
 from fedikit.model.check import Check
@@ -41,9 +42,8 @@ def apply_migration(
     `names_seconds`: how long to wait for names that somebody sets by hand. What went wrong is in the report, with how
     it stands; FedikitError is raised only where nothing was begun.
     """
-    path = place_of(sides.folder, plan.source.name, plan.target.name)
-    with held(path):
-        journal = read_journal(path) or Journal(id=plan.id)
+    with held(sides.journal):
+        journal = read_journal(sides.journal) or Journal(id=plan.id)
         if journal.id != plan.id or journal.done != plan.done:
             raise StalePlan(plan.target.name, "the migration has gone on since it was planned", hint="plan again")
         migration = _Migration(plan, sides, journal, names_seconds, tell)
@@ -57,7 +57,6 @@ class _Migration:
     def __init__(self, plan: MigrationPlan, sides: Sides, journal: Journal, names_seconds: float, tell: Tell) -> None:
         self.plan, self.sides, self.journal, self.tell = plan, sides, journal, tell
         self.names_seconds = names_seconds
-        self.path = place_of(sides.folder, plan.source.name, plan.target.name)
         self.name = new_run()
         self.phases: list[PhaseDone] = []
         self.compared: dict[str, tuple[str, ...]] = {}
@@ -73,7 +72,7 @@ class _Migration:
 
     def note(self, **changes: Any) -> None:
         self.journal = self.journal.model_copy(update=changes)
-        write_journal(self.path, self.journal)
+        write_journal(self.sides.journal, self.journal)
 
     # The phases, one after the other
 
@@ -135,7 +134,11 @@ class _Migration:
     # Before: nobody notices anything
 
     def _carry_secrets(self) -> None:
-        self.taken = carry(self.left, self.sides, self.names)
+        for name in self.names:
+            carry_secrets(self.left, name, to=self.sides.file, configuration=self.sides.configuration)
+        self.sides = self.sides.with_secrets()
+        self.hosting = self.sides.new
+        self.taken = self.hosting.deployment(self.sides.configuration)
 
     def _stage(self) -> None:
         """Everything is set up on the new side but the applications themselves, which are closed there at once."""
@@ -278,7 +281,7 @@ class _Migration:
         if self.plan.left == ("reopen",):
             return f"{taken} serves as before; {left} stays closed, and ready for another try: fedikit migrate"
         if self.plan.direction == "back":
-            end_journal(self.path)
+            end_journal(self.sides.journal)
             return f"{taken} serves again; {left} is closed: what is left there is yours to remove: fedikit remove"
         return (
             f"{taken} serves; {left} is closed, and keeps its data for a way back (fedikit migrate --back) "

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from fedikit.data.backups import list_backups
-from fedikit.data.migration.journal import Journal, place_of, read_journal
+from fedikit.data.carrying_secrets import secrets_to_carry
+from fedikit.data.migration.journal import Journal, read_journal
 from fedikit.data.migration.sides import Pair, Sides, pairs_of
 from fedikit.data.migration.staging import staged
 from fedikit.dns.lookup import look_up_names
@@ -27,7 +28,6 @@ from fedikit.results.migration import (
 )
 from fedikit.results.plan import Plan
 from fedikit.results.restoring import Amount
-from fedikit.secrets.vault import secrets_of
 
 
 def make_migration(
@@ -41,7 +41,7 @@ def make_migration(
     start = time.monotonic()
     tell(StepStarted(step="plan"))
     source, target = sides.deployments()
-    journal = read_journal(place_of(sides.folder, source.name, target.name)) or Journal(id=_new_id())
+    journal = read_journal(sides.journal) or Journal(id=_new_id())
     left = _phases_left(journal, rehearse=rehearse, back=back)
     pairs = pairs_of(source, target)
     applications = tuple(_Planning(source, target, pairs, journal, tell).applications())
@@ -53,7 +53,7 @@ def make_migration(
         direction="back" if back else "there",
         is_rehearsal=rehearse,
         applications=applications,
-        secrets=tuple(_secrets_that_travel(source, pairs)),
+        secrets=() if back else tuple(_secrets_that_travel(source, target, pairs)),
         names=look_up_names(source if back else target).names,
         ttl=hosting.dns.ttl if hosting.dns else USUAL_TTL,
         sets_names=hosting.dns is not None,
@@ -90,10 +90,9 @@ def _require_nothing_closed(journal: Journal) -> None:
         raise FedikitError(words, hint="go on with it: fedikit migrate; or back: fedikit migrate --back")
 
 
-def _secrets_that_travel(source: Deployment, pairs: list[Pair]) -> Iterator[str]:
-    names = {pair.application for pair in pairs}
-    found = {ref.name for ref in secrets_of(source) if ref.permanent and ref.name.partition("/")[0] in names}
-    yield from sorted(name for name in found if not name.endswith("/backup"))
+def _secrets_that_travel(source: Deployment, target: Deployment, pairs: list[Pair]) -> Iterator[str]:
+    for pair in pairs:
+        yield from secrets_to_carry(source, pair.application, target)
 
 
 class _Planning:

@@ -1,11 +1,12 @@
 """Both sides of a migration: two environments, one configuration, and which application goes from where to where."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from fedikit.data.kept import Kept, applications_kept
+from fedikit.data.migration.journal import place_of
 from fedikit.environment.environment import Environment
 from fedikit.environment.load import load_configuration, load_environment
 from fedikit.errors import ConfigurationError, FedikitError, Mistake, SeveralFiles
@@ -15,12 +16,12 @@ from fedikit.model.deployment import Deployment
 
 @dataclass(frozen=True)
 class Sides:
-    """What is to leave, and where to; `folder`: that of the new environment's file, where the journal lies."""
+    """What is to leave, and where to; `file`: the new environment's, beside which the journal and secrets lie."""
 
     old: Environment
     new: Environment
     configuration: Configuration
-    folder: Path
+    file: Path
 
     def deployments(self) -> tuple[Deployment, Deployment]:
         """Of the old and of the new side; the mistakes of either are its own."""
@@ -28,6 +29,15 @@ class Sides:
             words = f'both environments are called "{self.old.name}": hosts could not tell one from the other'
             raise ConfigurationError("the new environment", [Mistake("name", words)], hint="give the new one another")
         return self.old.deployment(self.configuration), self.new.deployment(self.configuration)
+
+    @property
+    def journal(self) -> Path:
+        """Where the journal of the migration between the two lies."""
+        return place_of(self.file.parent, self.old.name, self.new.name)
+
+    def with_secrets(self) -> "Sides":
+        """The same, with the new environment as its file says now that what was carried is named there."""
+        return replace(self, new=load_environment(self.file))
 
 
 def load_sides(old: str | Path, new: str | Path, configuration: str | Path) -> Sides:
@@ -45,7 +55,7 @@ def load_sides(old: str | Path, new: str | Path, configuration: str | Path) -> S
         errors.append(error)
     if errors:
         raise SeveralFiles(errors) if len(errors) > 1 else errors[0]
-    return Sides(*found, wanted, Path(new).absolute().parent)
+    return Sides(*found, wanted, Path(new).absolute())
 
 
 class Pair(NamedTuple):
