@@ -71,9 +71,7 @@ def _required(zone: ZonePlan) -> list[Edit]:
 class _Planning:
     """One round of asking."""
 
-    def __init__(
-        self, environment: str, server: Server, ttl: int, consent: Collection[str], taking_from: str
-    ) -> None:
+    def __init__(self, environment: str, server: Server, ttl: int, consent: Collection[str], taking_from: str) -> None:
         self._environment = environment
         self._taking_from = taking_from
         self._server = server

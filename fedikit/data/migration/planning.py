@@ -98,9 +98,7 @@ def _secrets_that_travel(source: Deployment, target: Deployment, pairs: list[Pai
 class _Planning:
     """Both sides, asked what of each application they have."""
 
-    def __init__(
-        self, source: Deployment, target: Deployment, pairs: list[Pair], journal: Journal, tell: Tell
-    ) -> None:
+    def __init__(self, source: Deployment, target: Deployment, pairs: list[Pair], journal: Journal, tell: Tell) -> None:
         self.source, self.target = source, target
         self.pairs, self.journal, self.tell = pairs, journal, tell
 

@@ -70,7 +70,9 @@ def pairs_of(source: Deployment, target: Deployment) -> list[Pair]:
     """All applications that bear data. Raises FedikitError where one could not be carried over, with every reason."""
     left, taken = _hosts_by_application(source), _hosts_by_application(target)
     troubles = [*_troubles(source, left), *_troubles(target, taken)]
-    troubles += [f"{name}: it is backed up in {source.name}, and not in {target.name}" for name in left.keys() - taken.keys()]
+    troubles += [
+        f"{name}: it is backed up in {source.name}, and not in {target.name}" for name in left.keys() - taken.keys()
+    ]
     if troubles:
         hint = "data travels by backups, and comes back by them: see docs/data.md, Leave for another provider"
         raise FedikitError("\n".join(["not everything could be carried over", *sorted(set(troubles))]), hint=hint)
