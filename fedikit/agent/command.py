@@ -60,11 +60,11 @@ def run(
 
 
 @contextlib.contextmanager
-def speaking(command: list[str], *, errors: int, path: str) -> Iterator["subprocess.Popen[bytes]"]:
+def speaking(command: list[str], *, stdin: int, errors: int, path: str) -> Iterator["subprocess.Popen[bytes]"]:
     """A command at work, whose output is read as it comes; it ends with the block, and with the agent."""
     import subprocess  # slow, and seldom needed to plan
 
-    process = _started(command, subprocess.DEVNULL, subprocess.PIPE, errors, path)
+    process = _started(command, stdin, subprocess.PIPE, errors, path)
     assert process.stdout
     with process.stdout, watched(process.pid):
         try:

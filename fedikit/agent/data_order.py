@@ -3,7 +3,9 @@
 list     only looks, and is answered at once; so is note-proof, which puts a proof beside a backup
 backup   is noted, and begins with the order
 restore  is answered with what it would do, and begins with the order, under the host's lock
+close    is noted, and begins with the order, under the host's lock; so is open
 
+A list and a restore may be asked of another repository than the application's own: the request says of which.
 What was ordered goes on in a session and a unit of its own should the connection end.
 """
 
@@ -23,6 +25,13 @@ LOOKING_SECONDS = 1800
 """How long the program may look: a repository may be far away."""
 WORKING_SECONDS = 86_400
 REASONS = {"now": ("--reason", "now"), "anew": ("--reason", "now", "--anew"), "upgrade": ("--reason", "upgrade")}
+ENDS = {
+    "backup": ("backed_up", "result"),
+    "restore": ("restored", "restored"),
+    "close": ("closed", "closed"),
+    "open": ("opened", "opened"),
+}
+"""By verb, the last word when it succeeded, and what is told with it."""
 AGAIN = "do the same again: that completes what was begun"
 
 
@@ -35,7 +44,9 @@ def serve(contact: "Contact") -> int:
 
 
 def _serve(contact: "Contact") -> int:
-    program = Program(contact.eyes, contact.ledger, contact.request["application"], contact.say_alive)
+    program = Program(
+        contact.eyes, contact.ledger, contact.request["application"], contact.say_alive, contact.request.get("other")
+    )
     match contact.request["verb"]:
         case "list":
             contact.channel.send(_listed(contact, program))
@@ -49,6 +60,8 @@ def _serve(contact: "Contact") -> int:
             return 0
         case "restore":
             return _restore(contact, program)
+        case "close" | "open" as verb:
+            return _close_or_open(contact, program, verb)
         case unknown:
             raise Trouble(f"was asked for what it does not know: {unknown}", code="agent")
 
@@ -83,6 +96,17 @@ def _restore(contact: "Contact", program: Program) -> int:
         return _carry_out(contact, program, "restore", "--backup", backup, *options)
 
 
+def _close_or_open(contact: "Contact", program: Program, verb: str) -> int:
+    contact.channel.send({"event": "noted"})
+    order = receive_order(contact.channel)
+    options = ["--start"] if order.get("start") else []
+    if verb == "close":
+        options = ["--migration", str(order["migration"]), "--why", str(order["why"])]
+    with locked(contact, order) as hands:
+        hands.take_long(f"{verb} of {contact.request['application']}", seconds=WORKING_SECONDS)
+        return _carry_out(contact, program, verb, *options)
+
+
 def _basis(contact: "Contact", backup: str, former: str) -> str:
     """A digest of what a restore rests on: which backup, which was cut off, and what the application is here."""
     settings = settings_of(contact.eyes, contact.request["application"])
@@ -110,12 +134,12 @@ def _tell(contact: "Contact", step: Record) -> None:
 
 
 def _ended(verb: str, told: Record) -> Record:
-    if verb == "backup":
-        return {"event": "backed_up", "result": told.get("result")}
-    return {"event": "restored", "restored": told.get("restored")}
+    event, what = ENDS[verb]
+    return {"event": event, what: told.get(what)}
 
 
 def _harmless(contact: "Contact", trouble: Trouble) -> Record:
     """The trouble without any secret that fedikit brought here."""
     items = [entry["item"] for entry in contact.ledger.entries.values()]
-    return as_event(redacted(trouble, secrets_known(contact.eyes, items, {})))
+    other = contact.request.get("other") or {}
+    return as_event(redacted(trouble, secrets_known(contact.eyes, items, {}) | {*other.values()}))

@@ -10,7 +10,7 @@ import select
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from .eyes import Eyes
 from .ledger import Ledger, Record
@@ -63,10 +63,17 @@ def settings_of(eyes: Eyes, application: str) -> bytes:
 
 
 class Program:
-    """The program, for one application. `idle` is called whenever nothing was heard of it for a while."""
+    """The program, for one application. `idle` is called whenever nothing was heard of it for a while.
 
-    def __init__(self, eyes: Eyes, ledger: Ledger, application: str, idle: Callable[[], None]) -> None:
+    `other`: the repository that is read instead of the application's own, by `url` and `password`. The program reads it
+    from its standard input.
+    """
+
+    def __init__(
+        self, eyes: Eyes, ledger: Ledger, application: str, idle: Callable[[], None], other: Record | None = None
+    ) -> None:
         self._eyes = eyes
+        self._other = other
         self._application = application
         self._idle = idle
         if application not in applications_of(ledger) or not eyes.exists(f"{PLACE}/__main__.py"):
@@ -85,13 +92,23 @@ class Program:
 
         # -B: what was compiled there would stay when the program leaves
         command = [sys.executable, "-I", "-B", self._eyes.real(PLACE), verb, self._application, *options]
-        with open(os.memfd_create("errors"), "r+b") as errors:
-            with speaking(command, errors=errors.fileno(), path=self._eyes.search_path) as process:
+        command += ["--other"] if self._other else []
+        with open(os.memfd_create("errors"), "r+b") as errors, self._input() as stdin:
+            files = {"stdin": stdin.fileno(), "errors": errors.fileno()}
+            with speaking(command, **files, path=self._eyes.search_path) as process:
                 last = self._heard(process, hear, time.monotonic() + seconds)
                 status = self._end_of(process)
             if last.get("event") == "done" and not status:
                 return last
             raise self._trouble(last, status, _end_of_file(errors.fileno()))
+
+    def _input(self) -> BinaryIO:
+        """What the program reads: the other repository, if there is one."""
+        stdin = open(os.memfd_create("input"), "r+b")  # noqa: SIM115 – whoever runs the program closes it
+        if self._other:
+            stdin.write(json.dumps(self._other).encode() + b"\n")
+            stdin.seek(0)
+        return stdin
 
     def _heard(self, process: "subprocess.Popen[bytes]", hear: Callable[[Record], None], deadline: float) -> Record:
         """Hands on what it tells, up to its last word."""

@@ -193,7 +193,40 @@ class Restored(DataMessage):
     restored: RestoreDone
 
 
+class Closed(DataMessage):
+    """What is written down of a closed application: by which migration, since when, and what ran then."""
+
+    migration: ShortLine
+    since: Moment
+    why: ShortLine = ""
+    running: Annotated[tuple[ShortLine, ...], Field(max_length=100)] = ()
+    units: Annotated[tuple[ShortLine, ...], Field(max_length=200)] = ()
+    domains: Annotated[tuple[Line, ...], Field(max_length=200)] = ()
+    restored: bool = False
+
+
+class ApplicationClosed(DataMessage):
+    """An application is closed."""
+
+    event: Literal["closed"]
+    closed: Closed
+
+
+class Opened(DataMessage):
+    """What it came to that an application was opened."""
+
+    was_closed: bool
+
+
+class ApplicationOpened(DataMessage):
+    """An application is closed no more."""
+
+    event: Literal["opened"]
+    opened: Opened
+
+
 DATA_MESSAGES = (
     StepEvent, PartSaved, Proven, Manifest, Newest, LastRun, LastCheck, Result, Journal, BackupsListed,
-    BackedUp, ProofNoted, Amount, PartReplaced, RestoreTold, Restorable, RestoreDone, Restored,
+    BackedUp, ProofNoted, Amount, PartReplaced, RestoreTold, Restorable, RestoreDone, Restored, Closed,
+    ApplicationClosed, Opened, ApplicationOpened,
 )  # fmt: skip

@@ -13,6 +13,8 @@ from fedikit.errors import AgentFailed, visible
 from fedikit.model.value import Architecture, Codename
 from fedikit.remote.data_messages import (
     DATA_MESSAGES,
+    ApplicationClosed,
+    ApplicationOpened,
     BackedUp,
     BackupsListed,
     ProofNoted,
@@ -422,6 +424,8 @@ Said = (
     | ProofNoted
     | Restorable
     | Restored
+    | ApplicationClosed
+    | ApplicationOpened
 )
 _DOOR: TypeAdapter[Said] = TypeAdapter(
     Annotated[Said, Field(discriminator="event")], config=ConfigDict(defer_build=True)
@@ -432,6 +436,7 @@ _BY_EVENT: dict[bytes, type[Message]] = {
     b"unconfirmed": Unconfirmed, b"confirmed": Confirmed, b"renamed": Renamed, b"status": Status, b"facts": Facts,
     b"upgradable": Upgradable, b"step": StepEvent, b"backups": BackupsListed, b"backed_up": BackedUp,
     b"proof_noted": ProofNoted, b"restorable": Restorable, b"restored": Restored,
+    b"closed": ApplicationClosed, b"opened": ApplicationOpened,
 }  # fmt: skip
 """As agents write them, the kind comes first: so only the model that is needed is built. The others do as well."""
 

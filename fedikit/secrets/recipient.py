@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _MARK = "fedikit-recipient-1:"
 _RECIPIENT = re.compile(rf"{_MARK}(?P<code>[A-Za-z0-9_-]{{48}})")
-_NEWER = re.compile(r"fedikit-recipient-[0-9]+:.*")
+_NEWER = re.compile(r"fedikit-recipient-(?!1:)[0-9]+:.*")
 _KEY = 32
 """Bytes of a public key; four more check it."""
 

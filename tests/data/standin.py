@@ -1,7 +1,9 @@
 """Stands in for the program of backups in a directory: it speaks as that does, and keeps backups in folders.
 
 Files in the directory's /run make it fail: data-fails (its words), data-busy, data-dies, data-waits (until it is gone),
-data-lingers (a moment, after each part that it puts back), data-differs, data-speaks (its whole output).
+data-lingers (a moment, after each part that it puts back), data-differs, data-speaks (its whole output). Of another
+repository it reads the folder that the end of its address names, below /srv/gates, if the password is that of the file
+`password` there.
 """
 
 import json
@@ -16,6 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[4]
 Record = dict[str, Any]
+FLAGS = ("--without-saving", "--leave-down", "--start", "--other")
 
 
 def main(verb: str, application: str, *options: str) -> int:
@@ -27,9 +30,16 @@ def main(verb: str, application: str, *options: str) -> int:
         return 0
     if (ROOT / "run/data-busy").exists():
         return fail("a backup of it has been at work since 02:30", status=3)
-    words = [word for word in options if word != "--without-saving"]
-    given = dict(zip(words[::2], words[1::2], strict=True)) | ({"saved": ""} if len(words) == len(options) else {})
-    return VERBS[verb](Application(application, settings, state), given)
+    flags = [word for word in options if word in FLAGS]
+    words = [word for word in options if word not in FLAGS]
+    given = dict(zip(words[::2], words[1::2], strict=True)) | dict.fromkeys(flags, "")
+    kept = ROOT / "srv/backups" / application
+    if "--other" in given:
+        other = json.loads(sys.stdin.readline())
+        kept = ROOT / "srv/gates" / other["url"].rpartition("/")[2]
+        if (kept / "password").read_text() != other["password"]:
+            return fail(f"the password {other['password']} is wrong")
+    return VERBS[verb](Application(application, settings, state, kept), given)
 
 
 def say(event: str, **fields: Any) -> None:
@@ -55,11 +65,11 @@ def now() -> str:
 class Application:
     """One application's parts are folders: of volumes, for want of others."""
 
-    def __init__(self, name: str, settings: Record, state: Path) -> None:
+    def __init__(self, name: str, settings: Record, state: Path, kept: Path) -> None:
         self.name = name
         self.settings = settings
         self.state = state
-        self.kept = ROOT / "srv/backups" / name
+        self.kept = kept
         self.kept.mkdir(parents=True, exist_ok=True)
 
     def manifests(self) -> list[Record]:
@@ -149,7 +159,7 @@ class Application:
     def restore(self, given: Record) -> int:
         manifest = self.chosen(given["--backup"])
         assert manifest
-        if "saved" in given and (ROOT / "run/data-fails").exists():
+        if "--without-saving" not in given and (ROOT / "run/data-fails").exists():
             return fail("what is there cannot be saved")
         former = self.cut_off() or manifest["id"]
         if former not in (manifest["id"], given.get("--instead", "")):
@@ -170,6 +180,24 @@ class Application:
         say("done", restored=done)
         return 0
 
+    def close(self, given: Record) -> int:
+        closed = {"migration": given["--migration"], "since": now(), "why": given["--why"], "running": []}
+        say("step", name="stop", phase="start")
+        if (ROOT / "run/data-fails").exists():
+            return fail("web.service starts although it must not now")
+        units = self.settings.get("stop", [])
+        (self.state / "closed.json").write_text(json.dumps({"format": 1, "units": units, **closed}))
+        say("step", name="stop", phase="end", failed=False, seconds=0.1)
+        say("done", closed={"units": units, **closed})
+        return 0
+
+    def open(self, given: Record) -> int:
+        was_closed = (self.state / "closed.json").exists()
+        (self.state / "closed.json").unlink(missing_ok=True)
+        (self.state / "started").write_text("yes" if "--start" in given else "no")
+        say("done", opened={"was_closed": was_closed})
+        return 0
+
 
 VERBS = {
     "backup": Application.back_up,
@@ -177,6 +205,8 @@ VERBS = {
     "note-proof": Application.note_proof,
     "plan-restore": Application.plan,
     "restore": Application.restore,
+    "close": Application.close,
+    "open": Application.open,
 }
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 
 from .journal import read_journal
 from .keeping import let_go
-from .life import life_of, require_life
+from .life import has_begun, life_of, require_life
 from .manifest import Manifest
 from .moments import new_identity, now
 from .part import Record, in_order
@@ -27,6 +27,7 @@ def back_up(work: Work, reason: str, *, anew: bool = False) -> dict[str, Any]:
         earlier = list(work.manifests.all().values())
         require_life(work, earlier, anew=anew)
         manifest = make_backup(work, reason=reason, identity=identity, last=_counts_of(earlier))
+        has_begun(work)
         work.result.backed_up(manifest, time.monotonic() - started)
         with work.telling.step("keep"):
             let_go(work)

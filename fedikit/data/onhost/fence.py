@@ -12,25 +12,26 @@ from .places import Places, remove_whole, sync_folder, write_whole
 from .trouble import Trouble
 
 DROP_IN = "fedikit-fence.conf"
+RESTORING = "the data of this application is being replaced by a restore\n"
 
 
 class Fence:
     """The fence around some units of one application."""
 
-    def __init__(self, places: Places, names: Sequence[str]) -> None:
+    def __init__(self, places: Places, names: Sequence[str], why: str = RESTORING) -> None:
         self._mark = places.state / "fence"
         self._folder = places.units
         self._names = list(names)
+        self._why = why
         self._text = f"[Unit]\nAssertPathExists=!{self._mark}\n"
 
     def put_up(self) -> None:
         """From now on none of the units starts; those that run go on. It may stand already."""
-        write_whole(self._mark, "the data of this application is being replaced by a restore\n")
+        write_whole(self._mark, self._why)
         for name in self._names:
             folder = self._drop_in(name).parent
             folder.mkdir(mode=0o755, exist_ok=True)
-            write_whole(self._drop_in(name), self._text)
-            self._drop_in(name).chmod(0o644)
+            write_whole(self._drop_in(name), self._text, mode=0o644)
             sync_folder(folder.parent)
         units.reload()
 

@@ -9,11 +9,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .manifest import Manifest
-from .places import write_whole
+from .places import remove_whole, write_whole
 from .trouble import Trouble
 from .work import Work
 
 FILE = "life"
+ANEW = "begins-anew"
 
 
 def life_of(state: Path) -> str:
@@ -32,21 +33,33 @@ def begin_life(state: Path) -> str:
 
 
 def go_on_with(work: Work, manifests: Iterable[Manifest], restored: Manifest) -> None:
-    """After a restore, this host's data is what the backups are of."""
+    """After a restore, this host's data is what the backups are of; those of another repository are not this one's."""
+    if work.is_of_other:
+        write_whole(work.state / ANEW, "")
+        return
     newest = _newest(manifests)
     write_whole(work.state / FILE, newest.life if newest else restored.life)
+    remove_whole(work.state / ANEW)
 
 
 def require_life(work: Work, manifests: Iterable[Manifest], *, anew: bool) -> None:
-    """Trouble if the repository has backups of another life; `anew`: from now on, this one is backed up there."""
+    """Trouble if the repository has backups of another life; `anew`: from now on, this one is backed up there.
+
+    So it is for what came from another repository, until there is a backup of it in this one.
+    """
     newest, own = _newest(manifests), life_of(work.state)
-    if anew or not (own or newest):
+    if anew or (work.state / ANEW).exists() or not (own or newest):
         begin_life(work.state)
     elif newest and newest.life != own:
         name = work.settings.application
         words = f"the repository has backups of another {name} than this host's, the newest of {newest.ended}"
         hint = f"restore one: fedikit restore; if what is here counts: fedikit backup now --application {name} --anew"
         raise Trouble(words, hint=hint)
+
+
+def has_begun(work: Work) -> None:
+    """There is a backup of this life."""
+    remove_whole(work.state / ANEW)
 
 
 def _newest(manifests: Iterable[Manifest]) -> Manifest | None:

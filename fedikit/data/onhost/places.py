@@ -31,6 +31,11 @@ class Places:
     def units(self) -> Path:
         return self.root / "etc/systemd/system"
 
+    @property
+    def pages(self) -> Path:
+        """Where Caddy looks whether a web site is closed."""
+        return self.root / "etc/caddy/closed"
+
     def claim_state(self) -> Path:
         """Makes the state's folder, for nobody else; raises Trouble if others could write there, or it is a link."""
         for folder in (self.state.parent, self.state):
@@ -45,11 +50,12 @@ class Places:
         return self.state
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:
     """Replaces a file at once, so that it is there as it was or as it is now, also after a power cut."""
     beside = path.with_name(f".{path.name}.new")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        os.fchmod(descriptor, mode)
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -11,8 +12,11 @@ from typing import IO, Any
 from . import lock
 from .backup import back_up
 from .checking import check
+from .closing import close, open_again
+from .door import WORDS
 from .listing import backups
 from .moments import IDENTITY
+from .other import read_other
 from .places import Places
 from .planning import plan_restore
 from .proving import note_proof
@@ -29,28 +33,44 @@ def application_name(text: str) -> str:
     return text
 
 
+def migration_name(text: str) -> str:
+    if not MIGRATION.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a migration")
+    return text
+
+
 def backup_name(text: str) -> str:
     if not IDENTITY.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no name of a backup")
     return text
 
 
+OTHER: tuple[str, dict[str, Any]] = ("--other", {"action": "store_true"})
+"""Standard input says which repository is read instead of the application's own."""
 OPTIONS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "backup": [
         ("--reason", {"choices": ("schedule", "now", "upgrade"), "default": "schedule"}),
         ("--anew", {"action": "store_true"}),
     ],
-    "plan-restore": [("--at", {"default": ""})],
+    "list": [OTHER],
+    "plan-restore": [("--at", {"default": ""}), OTHER],
     "restore": [
         ("--backup", {"required": True, "type": backup_name}),
         ("--instead", {"default": ""}),
         ("--without-saving", {"action": "store_true"}),
         ("--read-only", {"action": "store_true"}),
         ("--leave-down", {"action": "store_true"}),
+        OTHER,
     ],
+    "close": [
+        ("--migration", {"required": True, "type": migration_name}),
+        ("--why", {"choices": tuple(WORDS), "default": "moving"}),
+    ],
+    "open": [("--start", {"action": "store_true"})],
     "note-proof": [("--backup", {"required": True, "type": backup_name}), ("--proof", {"required": True})],
 }
 FAILED, BUSY = 1, 3
+MIGRATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def _backup(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
@@ -75,6 +95,14 @@ def _restore(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
     return {"restored": restore(work, asked.backup, **options)}
 
 
+def _close(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
+    return {"closed": close(work, migration=asked.migration, why=asked.why)}
+
+
+def _open(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
+    return {"opened": open_again(work, starts=asked.start)}
+
+
 def _note_proof(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
     return {"noted": note_proof(work, asked.backup, asked.proof)}
 
@@ -86,6 +114,8 @@ VERBS: dict[str, Callable[[Work, argparse.Namespace], dict[str, Any]]] = {
     "plan-restore": _plan_restore,
     "restore": _restore,
     "note-proof": _note_proof,
+    "close": _close,
+    "open": _open,
 }
 READING = ("list", "plan-restore")
 """What changes nothing, and needs no lock."""
@@ -98,13 +128,18 @@ def start() -> int:
     return main(sys.argv[1:])
 
 
-def main(words: Sequence[str], places: Callable[[str], Places] = Places, stream: IO[str] | None = None) -> int:
+def main(
+    words: Sequence[str],
+    places: Callable[[str], Places] = Places,
+    stream: IO[str] | None = None,
+    source: IO[str] | None = None,
+) -> int:
     """Carries out a verb and tells how it went; the exit status: 0, 1 if it failed, 3 if somebody else is at work."""
     asked = _parser().parse_args(words)
     with _own_output(stream) as output:
         telling = Telling(output)
         try:
-            _carry_out(asked, places(asked.application), telling)
+            _carry_out(asked, places(asked.application), telling, source or sys.stdin)
         except Exception as error:
             trouble = trouble_from(error)
             telling.trouble(trouble)
@@ -113,8 +148,9 @@ def main(words: Sequence[str], places: Callable[[str], Places] = Places, stream:
     return 0
 
 
-def _carry_out(asked: argparse.Namespace, places: Places, telling: Telling) -> None:
-    work = open_work(places, telling, reads_only=getattr(asked, "read_only", False))
+def _carry_out(asked: argparse.Namespace, places: Places, telling: Telling, source: IO[str]) -> None:
+    other = read_other(source) if getattr(asked, "other", False) else None
+    work = open_work(places, telling, other=other, reads_all=getattr(asked, "read_only", False))
     with contextlib.nullcontext() if asked.verb in READING else lock.held(work.state, asked.verb):
         work.manifests.may_remember = asked.verb not in READING
         telling.done(**VERBS[asked.verb](work, asked))

@@ -16,6 +16,7 @@ from typing import Any
 
 from . import command
 from .command import Finished, Hear
+from .other import OneSecret
 from .places import write_whole
 from .said import NONE_THERE, SOME_UNREAD, Snapshot, Told, trouble_of
 from .settings import Secrets
@@ -33,14 +34,15 @@ _MANY = 200
 class Repository:
     """One repository, worked upon in the name of one host; `state` keeps restic's cache.
 
-    `reads_only`: nothing is ever written there, not even a lock, and a restore is to show that all can be read.
+    `reads_only`: nothing is ever written there, not even a lock. `reads_all`: a restore shows that all can be read.
     """
 
     settings: Mapping[str, Any]
-    secrets: Secrets
+    secrets: Secrets | OneSecret
     state: Path
     host: str
     reads_only: bool = False
+    reads_all: bool = False
 
     @property
     def url(self) -> str:

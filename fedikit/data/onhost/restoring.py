@@ -1,15 +1,17 @@
 """A restore: what is there is saved, the units are stopped and fenced off, each part is replaced, all runs again.
 
-It is written down before each phase how far it came, so that one that was cut off goes on where it was.
+It is written down before each phase how far it came, so that one that was cut off goes on where it was. The units of
+a closed application stay down afterwards, and fenced off.
 """
 
 import time
 from dataclasses import replace
 from typing import Any
 
-from . import command, units
+from . import units
 from .backup import make_backup
-from .fence import Fence
+from .closing import fence_of, note_restored, read_closed
+from .following import run_what_follows
 from .journal import Journal, end_journal, read_journal, write_journal
 from .life import go_on_with
 from .manifest import Manifest, chosen
@@ -30,7 +32,8 @@ class Restore:
         self.manifest = manifest
         self.journal = journal or Journal(backup=manifest.id, started=now())
         self.is_resumed = journal is not None
-        self.fence = Fence(work.places, work.settings.stop)
+        self.closed = read_closed(work.state)
+        self.fence = fence_of(work, self.closed)
         self.parts = [spec["id"] for spec in in_order(work.settings.parts) if spec["id"] in manifest.expected]
 
     def write(self, **changes: Any) -> None:
@@ -64,7 +67,7 @@ class Restore:
     def close_off(self) -> None:
         """Stops the units and fences them off; if that does not succeed, they run again."""
         if not self.is_resumed:
-            self.write(running=units.running(self.work.settings.stop))
+            self.write(running=[] if self.closed else units.running(self.work.settings.stop))
         with self.work.telling.step("stop"):
             try:
                 self.fence.put_up()
@@ -103,19 +106,21 @@ class Restore:
         return found
 
     def open_up(self) -> None:
-        """Lifts the fence, and starts what ran before."""
-        self.fence.lift()
-        units.start_all(list(reversed(self.journal.running)))
+        """Lifts the fence, and starts what ran before; a closed application stays closed."""
+        if self.closed is None:
+            self.fence.lift()
+            units.start_all(list(reversed(self.journal.running)))
 
-    def finish(self) -> None:
-        """Runs what the application wants run after a restore, with its units up."""
-        for after in self.work.settings.after:
-            with self.work.telling.step(after["name"]):
-                ended = command.run(after["run"], seconds=after["deadline"])
-                if ended.status != 0:
-                    words = f"`{after['name']}`, which follows a restore, failed with status {ended.status}"
-                    hint = "the data is restored; see the last lines, and run the restore again to repeat this"
-                    raise Trouble(words, hint=hint, tail=ended.tail or ended.output)
+    def end(self, *, leave_down: bool) -> None:
+        """All runs again, and then what follows a restore; unless somebody else starts it, or it is closed."""
+        if self.closed is not None:
+            note_restored(self.work)
+        elif leave_down:
+            self.fence.lift()
+        else:
+            with self.work.telling.step("start"):
+                self.open_up()
+            run_what_follows(self.work)
 
 
 def restore(
@@ -133,21 +138,16 @@ def restore(
     journal = _earlier(work, backup, instead)
     acts = Restore(work, manifest, journal)
     require_room(work, manifest)
-    if journal is None and saves:
+    if journal is None and saves and not work.is_of_other:
         acts.save_the_present()
     found: list[str] = []
     if not acts.journal.is_up:
         acts.close_off()
         acts.replace_parts()
         found = acts.differences()
-        acts.write(is_up=True)
         go_on_with(work, manifests, manifest)
-    if leave_down:
-        acts.fence.lift()
-    else:
-        with work.telling.step("start"):
-            acts.open_up()
-        acts.finish()
+        acts.write(is_up=True)
+    acts.end(leave_down=leave_down)
     end_journal(work.state)
     seconds = round(time.monotonic() - started, 3)
     return {

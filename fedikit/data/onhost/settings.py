@@ -5,7 +5,7 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from .trouble import Trouble
 FORMAT = 1
 APPLY = "run an apply of the deployment, which writes it again"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 COMMON = {"id": str, "kind": str}
 DATABASE = {**COMMON, "host": str, "port": int, "user": str, "name": str}
 PARTS: dict[str, dict[str, type]] = {
@@ -31,11 +32,16 @@ WHOLE = {
     "format": int, "deployment": str, "application": str, "host": str, "repository": dict, "keep": dict,
     "check_parts": int, "parts": list, "stop": list, "after": list, "images": dict,
 }  # fmt: skip
+SINCE_THEN = {"domains": list}
+"""What settings that an earlier fedikit wrote have not."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is backed up, where to, and what is done around a restore. Of lists and mappings the docs tell the shape."""
+    """What is backed up, where to, and what is done around a restore. Of lists and mappings the docs tell the shape.
+
+    domains  those of its web sites on this host; an earlier fedikit did not write them
+    """
 
     deployment: str
     application: str
@@ -47,6 +53,7 @@ class Settings:
     stop: list[str]
     after: list[dict[str, Any]]
     images: Mapping[str, str]
+    domains: list[str] = field(default_factory=list)
 
     @property
     def expected(self) -> list[str]:
@@ -105,7 +112,8 @@ def read_settings(places: Places) -> Settings:
 
 
 def _mistakes(raw: Any, application: str) -> list[str]:
-    found = _of_fields(raw, WHOLE, "settings")
+    newer = {name: kind for name, kind in SINCE_THEN.items() if isinstance(raw, dict) and name in raw}
+    found = _of_fields(raw, WHOLE | newer, "settings")
     if found:
         return found
     if raw["format"] != FORMAT:
@@ -121,11 +129,16 @@ def _mistakes(raw: Any, application: str) -> list[str]:
     for number, after in enumerate(raw["after"]):
         found += _of_fields(after, AFTER, f"after.{number}")
     found += [f"stop: {unit!r} is no unit" for unit in raw["stop"] if not _is_unit(unit)]
+    found += [f"domains: {name!r} is no domain" for name in raw.get("domains", ()) if not _is_domain(name)]
     return found + _of_parts(raw["parts"])
 
 
 def _is_unit(name: object) -> bool:
     return isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9:_.@-]*\.[a-z]+", name) is not None
+
+
+def _is_domain(name: object) -> bool:
+    return isinstance(name, str) and DOMAIN.fullmatch(name) is not None
 
 
 def _of_parts(parts: list[Any]) -> list[str]:

@@ -56,7 +56,7 @@ class VolumePart:
         path = repository.path_of(snapshot)
         self.path.mkdir(parents=True, exist_ok=True)
         exclude = [f"/{_escaped(name)}/*" for name in self.leave_out]
-        if repository.reads_only:
+        if repository.reads_all:
             self._empty()
         repository.restore(snapshot, path, str(self.path), exclude=exclude)
         self._take_permissions(repository, snapshot, path)

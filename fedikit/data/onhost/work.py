@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .manifest import Manifests
+from .other import Other, kept_in_memory
 from .part import Part, make_part
 from .places import Places
 from .repository import Repository
@@ -12,10 +13,13 @@ from .settings import Secrets, Settings, read_settings
 from .telling import Telling
 from .trouble import Trouble
 
+OTHER = "other"
+"""Below the state, what is kept of another repository."""
+
 
 @dataclass(frozen=True)
 class Work:
-    """The work on one application's data."""
+    """The work on one application's data; `is_of_other`: the repository is another's, that is read only."""
 
     places: Places
     settings: Settings
@@ -24,6 +28,7 @@ class Work:
     manifests: Manifests
     result: Result
     telling: Telling
+    is_of_other: bool = False
 
     @property
     def state(self) -> Path:
@@ -37,11 +42,25 @@ class Work:
         return make_part(spec, self.secrets)
 
 
-def open_work(places: Places, telling: Telling, *, reads_only: bool = False) -> Work:
-    """Reads what is wanted, and claims the state's folder; nobody is asked yet. `reads_only`: of the repository."""
+def open_work(places: Places, telling: Telling, *, other: Other | None = None, reads_all: bool = False) -> Work:
+    """Reads what is wanted, and claims the state's folder; nobody is asked yet.
+
+    `other`: the repository that is read instead of the application's own. `reads_all`: all of the repository is read,
+    and nothing written there.
+    """
     settings, secrets = read_settings(places), Secrets(places.secrets)
-    telling.secrets = secrets.known()
+    telling.secrets = [*([other.password] if other else []), *secrets.known()]
     state = places.claim_state()
-    repository = Repository(settings.repository, secrets, state, settings.host, reads_only)
-    result = Result(places, settings, repository)
-    return Work(places, settings, secrets, repository, Manifests(repository), result, telling)
+    own = Repository(settings.repository, secrets, state, settings.host, reads_only=reads_all, reads_all=reads_all)
+    repository = _other(own, other) if other else own
+    result = Result(places, settings, own)
+    return Work(places, settings, secrets, repository, Manifests(repository), result, telling, other is not None)
+
+
+def _other(own: Repository, other: Other) -> Repository:
+    """Another repository in the place of the own one; as fast as that may be read."""
+    state = own.state / OTHER
+    state.mkdir(mode=0o700, exist_ok=True)
+    settings = {"url": other.url, "access_key": "", "user": "", "upload_kib": 0}
+    settings["download_kib"] = own.settings["download_kib"]
+    return Repository(settings, kept_in_memory(other.password), state, own.host, reads_only=True)

@@ -82,29 +82,30 @@ class Host:
     def state_of(self, unit: str) -> str:
         return (self.programs / "units" / f"{unit}.service").read_text()
 
-    def run(self, *words: str) -> tuple[int, list[dict[str, Any]]]:
-        """The exit status of the program, and its events."""
+    def run(self, *words: str, said: str = "") -> tuple[int, list[dict[str, Any]]]:
+        """The exit status of the program, and its events; `said` is its standard input."""
         told = io.StringIO()
-        status = main([words[0], "app", *words[1:]], places=lambda name: Places(name, self.root), stream=told)
+        asked = [words[0], "app", *words[1:]]
+        status = main(asked, places=lambda name: Places(name, self.root), stream=told, source=io.StringIO(said))
         return status, [json.loads(line) for line in told.getvalue().splitlines()]
 
-    def done(self, *words: str) -> dict[str, Any]:
-        status, events = self.run(*words)
+    def done(self, *words: str, said: str = "") -> dict[str, Any]:
+        status, events = self.run(*words, said=said)
         assert status == 0, events
         assert events[-1]["event"] == "done"
         return events[-1]
 
-    def trouble(self, *words: str) -> dict[str, Any]:
-        status, events = self.run(*words)
+    def trouble(self, *words: str, said: str = "") -> dict[str, Any]:
+        status, events = self.run(*words, said=said)
         assert status == 1, events
         assert events[-1]["event"] == "trouble"
         return events[-1]
 
-    def killed(self, at: str, *words: str) -> None:
+    def killed(self, at: str, *words: str, said: str = "") -> None:
         """Runs the program in a process of its own, which is killed at that call of restic: killed("forget 1", …)."""
         (self.programs / "trap").write_text(at)
         line = [sys.executable, "-c", KILLED, self.path, str(self.root), words[0], "app", *words[1:]]
-        finished = subprocess.run(line, capture_output=True, timeout=60)
+        finished = subprocess.run(line, capture_output=True, timeout=60, input=said.encode())
         assert finished.returncode == -9, finished
 
     def result(self) -> dict[str, Any]:

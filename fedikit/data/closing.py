@@ -1,0 +1,58 @@
+"""Closing an application on a host, so that it does not run there whatever else happens, and opening it again."""
+
+from typing import Any, Literal, TypeVar
+
+from fedikit.data.telling import told_steps
+from fedikit.events import Tell, tell_nobody
+from fedikit.model.deployment import Deployment
+from fedikit.remote.data_messages import ApplicationClosed, ApplicationOpened, Closed, StepEvent
+from fedikit.remote.messages import Noted
+from fedikit.remote.session import Session, deployer_name, new_run
+from fedikit.remote.sessions import failing_alone
+from fedikit.remote.spoken import Message
+
+M = TypeVar("M", bound=Message)
+Why = Literal["moving", "moved"]
+"""What visitors are told: that it will be back, or that it is elsewhere by now."""
+
+
+def close_application(
+    deployment: Deployment,
+    host: str,
+    application: str,
+    *,
+    migration: str,
+    why: Why = "moving",
+    tell: Tell = tell_nobody,
+) -> Closed:
+    """Shuts its web sites with a page and status 503, stops its units, and keeps them from starting; what was noted.
+
+    A reboot, an apply and a restore leave it closed. What is closed already is closed again, with another page if `why`
+    is another. Raises a HostError; cut short, the same again ends what was begun.
+    """
+    about = {"migration": migration, "why": why}
+    return _ordered(deployment, host, application, ("close", about), ApplicationClosed, tell).closed
+
+
+def open_application(
+    deployment: Deployment, host: str, application: str, *, start: bool, tell: Tell = tell_nobody
+) -> bool:
+    """Lets it run again, and opens its web sites; whether it was closed.
+
+    `start`: starts what ran when it was closed, and runs what follows a restore if there was one meanwhile. Else
+    somebody else starts it, such as an apply. Raises a HostError, also while its data is half of a backup.
+    """
+    return _ordered(
+        deployment, host, application, ("open", {"start": start}), ApplicationOpened, tell
+    ).opened.was_closed
+
+
+def _ordered(
+    deployment: Deployment, host: str, application: str, what: tuple[str, dict[str, Any]], end: type[M], tell: Tell
+) -> M:
+    verb, about = what
+    with failing_alone(host), Session(host, deployment.hosts[host].connection) as session:
+        request = {"op": "data", "deployment": deployment.name, "verb": verb, "application": application}
+        session.ask(request, Noted)
+        session.order({"run": new_run(), "who": deployer_name(), **about}, iter(()))
+        return session.follow_until(end, told_steps(host, application, tell, verb), StepEvent)

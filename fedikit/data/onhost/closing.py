@@ -1,0 +1,140 @@
+"""A closed application: it must not run on this host, whatever else happens, until it is opened again.
+
+It is written down before anything else. Then its door is shut, its units are fenced off and stopped, and the fence is
+tried: cut off anywhere, the same again comes to the same end.
+"""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from . import units
+from .door import Door
+from .fence import Fence
+from .following import run_what_follows
+from .journal import read_journal
+from .moments import now
+from .places import remove_whole, write_whole
+from .trouble import Trouble
+from .work import OTHER, Work
+
+FORMAT = 1
+FILE = "closed.json"
+MARK = "the application was closed by the migration {migration}\n"
+
+
+@dataclass(frozen=True)
+class Closed:
+    """What is written down of a closed application.
+
+    migration  the name of what closed it
+    since      when it was closed first
+    why        what its page says
+    running    the units that ran then, in the order of stopping
+    units      those that are fenced off
+    domains    those whose web sites say why
+    restored   whether data was put back meanwhile: what follows a restore is owed then
+    """
+
+    migration: str
+    since: str
+    why: str
+    running: list[str] = field(default_factory=list)
+    units: list[str] = field(default_factory=list)
+    domains: list[str] = field(default_factory=list)
+    restored: bool = False
+
+
+def read_closed(state: Path) -> Closed | None:
+    """What is written down; None if the application is not closed."""
+    path = state / FILE
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        if raw.pop("format") != FORMAT:
+            raise ValueError("it was written by a newer fedikit")
+        return Closed(**raw)
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Trouble(
+            f"{path} cannot be read: {error}", hint="see who changed it; close the application again"
+        ) from error
+
+
+def close(work: Work, *, migration: str, why: str) -> dict[str, Any]:
+    """Closes the application, or sees that it is shut; what is written down. Data and backups stay as they are."""
+    closed = _noted(work, migration, why)
+    with work.telling.step("door"):
+        door_of(work, closed).shut(why)
+    with work.telling.step("stop"):
+        fence = fence_of(work, closed)
+        fence.put_up()
+        units.stop(closed.units)
+        fence.require()
+    return asdict(closed)
+
+
+def open_again(work: Work, *, starts: bool) -> dict[str, Any]:
+    """Nothing keeps the application from running any more; `starts` what ran when it was closed. What was written down.
+
+    Raises Trouble while its data is half of a backup.
+    """
+    closed = read_closed(work.state)
+    if closed is None:
+        return {"was_closed": False}
+    if journal := read_journal(work.state):
+        hint = "end it first: run the restore of that backup again"
+        raise Trouble(f"a restore of the backup {journal.backup} was cut off: what is there is half of it", hint=hint)
+    fence_of(work, closed).lift()
+    if starts:
+        with work.telling.step("start"):
+            units.start_all(list(reversed(closed.running)))
+        if closed.restored:
+            run_what_follows(work)
+    with work.telling.step("door"):
+        door_of(work, closed).open()
+    shutil.rmtree(work.state / OTHER, ignore_errors=True)
+    remove_whole(work.state / FILE)
+    return {"was_closed": True, **asdict(closed)}
+
+
+def note_restored(work: Work) -> None:
+    """Data was put back while the application is closed."""
+    if closed := read_closed(work.state):
+        _write(work.state, replace(closed, restored=True))
+
+
+def fence_of(work: Work, closed: Closed | None) -> Fence:
+    """The fence around the units, with why it stands."""
+    if closed is None:
+        return Fence(work.places, work.settings.stop)
+    return Fence(work.places, closed.units, MARK.format(migration=closed.migration))
+
+
+def door_of(work: Work, closed: Closed) -> Door:
+    return Door(work.places, closed.domains)
+
+
+def _noted(work: Work, migration: str, why: str) -> Closed:
+    """Written down; who closes it once more takes over what ran before."""
+    former = read_closed(work.state) or Closed(migration, now(), why, running=_running(work))
+    stop, domains = ({*had} | {*has} for had, has in
+                     ((former.units, work.settings.stop), (former.domains, work.settings.domains)))  # fmt: skip
+    closed = replace(
+        former, migration=migration, why=why,
+        units=[*work.settings.stop, *sorted(stop - {*work.settings.stop})], domains=sorted(domains),
+    )  # fmt: skip
+    _write(work.state, closed)
+    return closed
+
+
+def _running(work: Work) -> list[str]:
+    """What runs, or ran until a restore stopped it that has not ended."""
+    journal = read_journal(work.state)
+    return journal.running if journal else units.running(work.settings.stop)
+
+
+def _write(state: Path, closed: Closed) -> None:
+    write_whole(state / FILE, json.dumps({"format": FORMAT, **asdict(closed)}))

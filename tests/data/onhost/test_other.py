@@ -1,0 +1,125 @@
+"""Restoring from another repository: read through a gate, never written, and its password never told."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from fedikit.data.onhost.life import life_of
+from tests.data.onhost.conftest import Host, fill
+
+PASSWORD = "another's 'password'"
+URL = "rest:http://127.0.0.1:4321/theirs"
+OTHER = json.dumps({"url": URL, "password": PASSWORD}) + "\n"
+STOP = ["web.service"]
+
+
+@pytest.fixture
+def theirs(host: Host) -> str:
+    """The name of a backup that another host made of its application; this one's is fresh, and closed."""
+    repository = host.programs / "gate/theirs"
+    repository.parent.mkdir()
+    host.secret("repository-password", PASSWORD)
+    host.settings(repository=_repository(repository))
+    name = str(host.done("backup")["result"]["newest"]["id"])
+    shutil.rmtree(host.places.state)
+    shutil.rmtree(host.volume)
+    fill(host.volume, ["fresh"])
+    host.secret("repository-password", "hunter22")
+    host.units(web="active")
+    host.settings(stop=STOP, domains=[])
+    return name
+
+
+def _repository(folder: Path) -> dict[str, object]:
+    return {"url": str(folder), "access_key": "", "user": "", "upload_kib": 0, "download_kib": 0}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_it_is_listed_and_planned_instead_of_the_own_one(host: Host, theirs: str) -> None:
+    assert host.done("list")["backups"] == []
+    assert [one["id"] for one in host.done("list", "--other", said=OTHER)["backups"]] == [theirs]
+    plan = host.done("plan-restore", "--other", said=OTHER)["plan"]
+    assert plan["backup"]["id"] == theirs
+    assert plan["parts"][0]["becomes"]["counts"] == {"files": 3}
+
+
+def test_it_is_restored_without_being_written(host: Host, theirs: str) -> None:
+    before = contents(host.programs / "gate")
+    restored = host.done("restore", "--other", "--backup", theirs, said=OTHER)["restored"]
+    assert (restored["before"], restored["differences"]) == ("", [])
+    assert sorted(contents(host.volume)) == ["a/one", "a/two", "b/three"]
+    assert contents(host.programs / "gate") == before
+    assert contents(host.repository) == {}
+    assert host.state_of("web") == "active"
+
+
+def test_its_password_is_in_no_file_and_no_word(host: Host, theirs: str) -> None:
+    _, events = host.run("restore", "--other", "--backup", theirs, said=OTHER)
+    assert PASSWORD not in json.dumps(events)
+    gate = host.programs / "gate"
+    found = [file for file in host.root.rglob("*") if file.is_file() and gate not in file.parents]
+    assert [file for file in found if PASSWORD.encode() in file.read_bytes()] == []
+    shutil.rmtree(gate / "theirs")
+    (gate / "theirs").mkdir()
+    assert PASSWORD not in json.dumps(host.trouble("list", "--other", said="\0" + OTHER))
+
+
+def test_a_wrong_password_is_said_without_it(host: Host, theirs: str) -> None:
+    trouble = host.trouble("restore", "--other", "--backup", theirs, said=OTHER.replace("another", "wrong"))
+    assert "password" in trouble["message"]
+    assert "wrong's" not in json.dumps(trouble)
+
+
+def test_what_was_restored_is_backed_up_as_the_hosts_own_from_then_on(host: Host, theirs: str) -> None:
+    host.done("backup")
+    first = life_of(host.places.state)
+    host.done("restore", "--other", "--backup", theirs, said=OTHER)
+    host.killed("backup 2", "backup")
+    host.done("backup")
+    second = life_of(host.places.state)
+    assert first != second
+    host.done("backup")
+    assert life_of(host.places.state) == second
+    assert host.done("plan-restore")["plan"]["backup"]["id"] == host.backups()[0]["id"]
+
+
+@pytest.mark.parametrize("call", ["stop 1", "restore 1", "ls 1", "daemon-reload 2"])
+def test_one_that_was_killed_goes_on(host: Host, theirs: str, call: str) -> None:
+    host.killed(call, "restore", "--other", "--backup", theirs, said=OTHER)
+    host.done("restore", "--other", "--backup", theirs, said=OTHER)
+    assert sorted(contents(host.volume)) == ["a/one", "a/two", "b/three"]
+    assert host.state_of("web") == "active"
+    host.done("backup")
+
+
+def test_into_a_closed_application_it_starts_nothing(host: Host, theirs: str) -> None:
+    host.done("close", "--migration", "m1")
+    host.done("restore", "--other", "--backup", theirs, said=OTHER)
+    host.done("restore", "--other", "--backup", theirs, said=OTHER)
+    assert host.state_of("web") == "inactive"
+    host.done("open")
+    assert not (host.places.state / "other").exists()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "", "\n", "[]\n", "{}\n", '{"url": "rest:http://127.0.0.1:1/a"}\n',
+        json.dumps({"url": URL, "password": ""}), json.dumps({"url": URL, "password": 7}),
+        json.dumps({"url": URL, "password": "two\nlines"}), json.dumps({"url": URL, "password": "x", "more": 1}),
+        json.dumps({"url": "rest:http://example.org:1/a", "password": "secretive"}),
+        json.dumps({"url": "rest:http://127.0.0.1:1/../a", "password": "secretive"}),
+        json.dumps({"url": "/srv/backups", "password": "secretive"}),
+        json.dumps({"url": "sftp:127.0.0.1:/a", "password": "secretive"}),
+        json.dumps({"url": URL, "password": "x" * 9000}),
+    ],
+)  # fmt: skip
+def test_anything_but_the_way_to_a_gate_is_refused(host: Host, theirs: str, said: str) -> None:
+    trouble = host.trouble("list", "--other", said=said)
+    assert "one line with url" in trouble["message"]
+    assert "secretive" not in json.dumps(trouble)

@@ -1,0 +1,1 @@
+"""Secrets that travel to another provider."""
