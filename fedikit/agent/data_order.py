@@ -4,6 +4,7 @@ list     only looks, and is answered at once; so is note-proof, which puts a pro
 backup   is noted, and begins with the order
 restore  is answered with what it would do, and begins with the order, under the host's lock
 close    is noted, and begins with the order, under the host's lock; so is open
+finish   is noted, and begins with the order: what follows a restore that somebody else started the units after
 
 A list and a restore may be asked of another repository than the application's own: the request says of which.
 What was ordered goes on in a session and a unit of its own should the connection end.
@@ -30,6 +31,7 @@ ENDS = {
     "restore": ("restored", "restored"),
     "close": ("closed", "closed"),
     "open": ("opened", "opened"),
+    "finish": ("finished", "finished"),
 }
 """By verb, the last word when it succeeded, and what is told with it."""
 AGAIN = "do the same again: that completes what was begun"
@@ -60,6 +62,10 @@ def _serve(contact: "Contact") -> int:
             return 0
         case "restore":
             return _restore(contact, program)
+        case "finish":
+            contact.channel.send({"event": "noted"})
+            receive_order(contact.channel)
+            return _carry_out(contact, program, "finish")
         case "close" | "open" as verb:
             return _close_or_open(contact, program, verb)
         case unknown:

@@ -5,7 +5,7 @@ from typing import Any, Literal, TypeVar
 from fedikit.data.telling import told_steps
 from fedikit.events import Tell, tell_nobody
 from fedikit.model.deployment import Deployment
-from fedikit.remote.data_messages import ApplicationClosed, ApplicationOpened, Closed, StepEvent
+from fedikit.remote.data_messages import ApplicationClosed, ApplicationFinished, ApplicationOpened, Closed, StepEvent
 from fedikit.remote.messages import Noted
 from fedikit.remote.session import Session, deployer_name, new_run
 from fedikit.remote.sessions import failing_alone
@@ -45,6 +45,14 @@ def open_application(
     return _ordered(
         deployment, host, application, ("open", {"start": start}), ApplicationOpened, tell
     ).opened.was_closed
+
+
+def finish_application(deployment: Deployment, host: str, application: str, *, tell: Tell = tell_nobody) -> None:
+    """Runs what follows a restore of an application, such as making timelines anew; its units must be up.
+
+    Raises a HostError.
+    """
+    _ordered(deployment, host, application, ("finish", {}), ApplicationFinished, tell)
 
 
 def _ordered(

@@ -1,32 +1,13 @@
 """Restoring from another repository, such as another provider's, which the host reads by a way of its deployer's."""
 
-from dataclasses import dataclass
-
-from pydantic import SecretStr
-
 from fedikit.data.planning import ask_to_restore
 from fedikit.data.telling import told_steps
+from fedikit.data.way.other import Other
 from fedikit.events import Tell, tell_nobody
 from fedikit.model.deployment import Deployment
 from fedikit.remote.data_messages import BackupsListed, Manifest, Restored, RestoreDone, RestoreTold, StepEvent
 from fedikit.remote.session import Session, deployer_name, new_run
 from fedikit.remote.sessions import failing_alone
-
-
-@dataclass(frozen=True)
-class Other:
-    """Another repository, as the host reaches it.
-
-    url       rest:http://127.0.0.1:PORT/FOLDER, nothing else is taken
-    password  the repository's; it travels in the session only, and lies nowhere but in the memory of who restores
-    """
-
-    url: str
-    password: SecretStr
-
-    def told(self) -> dict[str, str]:
-        """As the host is told of it."""
-        return {"url": self.url, "password": self.password.get_secret_value()}
 
 
 def list_other(deployment: Deployment, host: str, application: str, *, other: Other) -> tuple[Manifest, ...]:

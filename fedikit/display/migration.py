@@ -29,7 +29,6 @@ def html_of_migrationplan(plan: MigrationPlan) -> Iterator[str]:
 
 
 def draw_migrationplan(plan: MigrationPlan) -> Iterator[Text]:
-    here, there = _sides(plan)
     for one in plan.applications:
         yield Text.assemble((one.application, "bold"), (f"  {one.source} of {plan.source.name}", "dim"), "  → ",
                             (f"{one.target} of {plan.target.name}", "dim"))  # fmt: skip

@@ -225,8 +225,15 @@ class ApplicationOpened(DataMessage):
     opened: Opened
 
 
+class ApplicationFinished(DataMessage):
+    """What follows a restore was run: these commands, by their names."""
+
+    event: Literal["finished"]
+    finished: Annotated[tuple[ShortLine, ...], Field(max_length=100)] = ()
+
+
 DATA_MESSAGES = (
     StepEvent, PartSaved, Proven, Manifest, Newest, LastRun, LastCheck, Result, Journal, BackupsListed,
     BackedUp, ProofNoted, Amount, PartReplaced, RestoreTold, Restorable, RestoreDone, Restored, Closed,
-    ApplicationClosed, Opened, ApplicationOpened,
+    ApplicationClosed, Opened, ApplicationOpened, ApplicationFinished,
 )  # fmt: skip

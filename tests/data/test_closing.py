@@ -8,14 +8,15 @@ from pydantic import SecretStr
 
 from fedikit.data.backups import list_backups, make_backup
 from fedikit.data.closing import close_application, open_application
-from fedikit.data.other import Other, list_other, plan_restore_from, restore_from
+from fedikit.data.other import list_other, plan_restore_from, restore_from
+from fedikit.data.way.other import Other
 from fedikit.errors import FedikitError, HostBusy
 from fedikit.events import Event, ItemFinished
 from tests.data.scene import Scene
 from tests.remote.conftest import Stage, Staged, stage, staged, tree_of  # noqa: F401
 
 PASSWORD = "the other's password"
-OTHER = Other("rest:http://127.0.0.1:4321/theirs", SecretStr(PASSWORD))
+OTHER = Other(SecretStr("rest:http://127.0.0.1:4321/theirs"), SecretStr(PASSWORD))
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from fedikit.apply import apply_plan
 from fedikit.data.backups import make_backup
 from fedikit.data.carrying_secrets import carry_secrets
 from fedikit.data.certificates import carry_certificates
-from fedikit.data.closing import close_application, open_application
-from fedikit.data.other import restore_from
+from fedikit.data.closing import close_application, finish_application, open_application
 from fedikit.data.migration.journal import Journal, end_journal, held, read_journal, write_journal
 from fedikit.data.migration.names import lead_names
 from fedikit.data.migration.sides import Pair, Sides, pairs_of
 from fedikit.data.migration.staging import checks_before_names, staged
+from fedikit.data.other import restore_from
 from fedikit.data.way.other import way_to_repository
 from fedikit.errors import FedikitError, StalePlan
 from fedikit.events import Event, StepFinished, StepStarted, Tell, tell_nobody

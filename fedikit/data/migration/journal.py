@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from fedikit.errors import ConfigurationError, FedikitError, Mistake
 from fedikit.model.value import Value
@@ -35,7 +35,7 @@ class Journal(Value):
     id: str
     direction: Direction = "there"
     done: tuple[Phase, ...] = ()
-    copied: dict[str, str] = {}
+    copied: dict[str, str] = Field(default_factory=dict)
     closed_at: float | None = None
     opened_at: float | None = None
     has_begun: bool = False

@@ -55,7 +55,7 @@ def load_sides(old: str | Path, new: str | Path, configuration: str | Path) -> S
         errors.append(error)
     if errors:
         raise SeveralFiles(errors) if len(errors) > 1 else errors[0]
-    return Sides(*found, wanted, Path(new).absolute())
+    return Sides(found[0], found[1], wanted, Path(new).absolute())
 
 
 class Pair(NamedTuple):

@@ -13,23 +13,28 @@ from typing import IO
 from .trouble import Trouble
 
 LONGEST_LINE = 8192
-ADDRESS = re.compile(r"rest:http://127\.0\.0\.1:[1-9][0-9]{0,4}/[A-Za-z0-9][A-Za-z0-9._-]*/?")
-"""A gate is reached on this host itself, by a way that the deployer made."""
+ADDRESS = re.compile(
+    r"rest:http://(?:(?P<user>[a-z]+):(?P<login>[0-9a-f]+)@)?"
+    r"(?P<place>127\.0\.0\.1:[1-9][0-9]{0,4}/[A-Za-z0-9][A-Za-z0-9._-]*/?)"
+)
+"""A gate is reached on this host itself, by a way that the deployer made; who else is here lacks its login."""
 
 
 @dataclass(frozen=True)
 class Other:
-    """Where another repository is, and its password."""
+    """Where another repository is, who signs in at its gate and by what, and its password."""
 
     url: str
+    user: str
+    login: str = field(repr=False)
     password: str = field(repr=False)
 
 
 @dataclass(frozen=True)
-class OneSecret:
-    """The secrets of a repository of which only the password is known; in a file of memory, which has no name."""
+class GateSecrets:
+    """The secrets of a repository that is read through a gate; its password in a file of memory, without a name."""
 
-    password: str = field(repr=False)
+    other: Other
     descriptor: int
 
     def path(self, name: str) -> Path:
@@ -39,8 +44,11 @@ class OneSecret:
         return Path(f"/proc/{os.getpid()}/fd/{self.descriptor}")
 
     def read(self, name: str) -> str:
+        """The login at the gate, or the repository's password."""
+        if name == "rest-password":
+            return self.other.login
         self.path(name)
-        return self.password
+        return self.other.password
 
 
 def read_other(stream: IO[str]) -> Other:
@@ -51,18 +59,19 @@ def read_other(stream: IO[str]) -> Other:
         if not isinstance(raw, dict) or raw.keys() != {"url", "password"}:
             raise ValueError
         url, password = raw["url"], raw["password"]
-        if not isinstance(url, str) or not ADDRESS.fullmatch(url):
+        address = ADDRESS.fullmatch(url) if isinstance(url, str) else None
+        if address is None:
             raise ValueError
         if not isinstance(password, str) or not password.isprintable() or not password:
             raise ValueError
     except ValueError:
         words = "--other: one line with url (rest:http://127.0.0.1:PORT/FOLDER) and password was expected"
         raise Trouble(words, hint="let the deployer call it: fedikit migrate") from None
-    return Other(url, password)
+    return Other(f"rest:http://{address['place']}", address["user"] or "", address["login"] or "", password)
 
 
-def kept_in_memory(password: str) -> OneSecret:
+def kept_in_memory(other: Other) -> GateSecrets:
     """The password as a file that this process and what it starts can read."""
     descriptor = os.memfd_create("repository-password")
-    os.write(descriptor, password.encode())
-    return OneSecret(password, descriptor)
+    os.write(descriptor, other.password.encode())
+    return GateSecrets(other, descriptor)

@@ -16,7 +16,7 @@ from typing import Any
 
 from . import command
 from .command import Finished, Hear
-from .other import OneSecret
+from .other import GateSecrets
 from .places import write_whole
 from .said import NONE_THERE, SOME_UNREAD, Snapshot, Told, trouble_of
 from .settings import Secrets
@@ -38,7 +38,7 @@ class Repository:
     """
 
     settings: Mapping[str, Any]
-    secrets: Secrets | OneSecret
+    secrets: Secrets | GateSecrets
     state: Path
     host: str
     reads_only: bool = False

@@ -49,7 +49,7 @@ def open_work(places: Places, telling: Telling, *, other: Other | None = None, r
     and nothing written there.
     """
     settings, secrets = read_settings(places), Secrets(places.secrets)
-    telling.secrets = [*([other.password] if other else []), *secrets.known()]
+    telling.secrets = [*(filter(None, (other.login, other.password)) if other else ()), *secrets.known()]
     state = places.claim_state()
     own = Repository(settings.repository, secrets, state, settings.host, reads_only=reads_all, reads_all=reads_all)
     repository = _other(own, other) if other else own
@@ -61,6 +61,6 @@ def _other(own: Repository, other: Other) -> Repository:
     """Another repository in the place of the own one; as fast as that may be read."""
     state = own.state / OTHER
     state.mkdir(mode=0o700, exist_ok=True)
-    settings = {"url": other.url, "access_key": "", "user": "", "upload_kib": 0}
+    settings = {"url": other.url, "access_key": "", "user": other.user, "upload_kib": 0}
     settings["download_kib"] = own.settings["download_kib"]
-    return Repository(settings, kept_in_memory(other.password), state, own.host, reads_only=True)
+    return Repository(settings, kept_in_memory(other), state, own.host, reads_only=True)

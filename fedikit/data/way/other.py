@@ -5,7 +5,6 @@ host lacks the gate's password.
 """
 
 import contextlib
-import json
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
@@ -46,11 +45,9 @@ class Other:
         """What could not be read so far, in words; what was asked for again may have been read since."""
         return self.hear()
 
-    @property
-    def line(self) -> str:
-        """What the program reads from its standard input: one line of JSON, full of secrets."""
-        told = {"url": self.url.get_secret_value(), "password": self.password.get_secret_value()}
-        return json.dumps(told) + "\n"
+    def told(self) -> dict[str, str]:
+        """As the host is told of it: full of secrets."""
+        return {"url": self.url.get_secret_value(), "password": self.password.get_secret_value()}
 
 
 @contextlib.contextmanager

@@ -1,6 +1,5 @@
 """The way to another host's repository: open while it is wanted, told of in secret, and told which end was lost."""
 
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,7 +56,7 @@ def test_the_repository_is_read_as_long_as_the_way_is_open(source: Deployment, r
         read(other, "config")
 
 
-def test_its_address_opens_it_and_shows_nowhere_but_in_the_line_for_the_program(
+def test_its_address_opens_it_and_shows_nowhere_but_in_what_the_program_is_told(
     source: Deployment, repository: Path
 ) -> None:
     with way(source) as other, way(source) as another:
@@ -65,8 +64,7 @@ def test_its_address_opens_it_and_shows_nowhere_but_in_the_line_for_the_program(
         login = url.removeprefix("rest:http://").partition("@")[0]
         assert login not in repr(other)
         assert password not in repr(other)
-        assert json.loads(other.line) == {"url": url, "password": password}
-        assert other.line.count("\n") == 1
+        assert other.told() == {"url": url, "password": password}
         bare = url.removeprefix("rest:").replace(f"{login}@", "")
         assert httpx.get(f"{bare}/config", trust_env=False, timeout=10).status_code == 401
         assert login not in another.url.get_secret_value(), "each way has a password of its own"
