@@ -42,9 +42,9 @@ class Providers:
         host = LabHost(name, machine.address, machine.host_key)
         text = environment_text([host], self.lab.acme.address).replace('name = "lab"', f'name = "{name}"')
         text = text.replace("file:master.key", f"file:{name}.key")
-        placed = "" if "[placement]" in text else f'\n[placement]\nsnac = "{name}"\n'
+        text = text.partition("[placement]")[0]
         path = self.lab.directory / f"{name}.toml"
-        path.write_text(f"{text}{placed}{POLICY}")
+        path.write_text(f'{text}[placement]\nsnac = "{name}"\n{POLICY}')
         write_private(self.lab.directory / f"{name}.key", f"{new_key()}\n")
         return path
 
