@@ -1,5 +1,6 @@
 """Carrying secrets to another provider: sealed beside the new one's file, named there, once."""
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,29 @@ def test_the_providers_file_names_them_whatever_it_said_before(before: str, old:
     new.say(before)
     carry(old, new)
     assert own(new) == own(old)
+
+
+@pytest.mark.parametrize(
+    "line", ['secrets = { master_key = "file:master.key" }', 'secrets.master_key = "file:master.key"']
+)
+def test_a_group_on_one_line_stays_there(line: str, old: Provider, new: Provider) -> None:
+    new.file.write_text(f"{line}\n{new.file.read_text()}")
+    carry(old, new)
+    assert own(new) == own(old)
+    assert new.file.read_text().startswith(line.removesuffix(" }"))
+
+
+def test_a_folder_that_nothing_can_be_written_to_is_told(
+    old: Provider, new: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = everything_in(new.folder)
+    monkeypatch.setattr("fedikit.setup.sealed.os.fsync", full)
+    with pytest.raises(FedikitError, match=r"mastodon.sealed cannot be written: no space left on device"):
+        carry(old, new)
+    assert everything_in(new.folder) == before
 
 
 @pytest.mark.parametrize("cut", ["put_sealed", "name_sealed"])
