@@ -14,6 +14,7 @@ from fedikit.model.value import (
     Argument,
     BucketName,
     DatabaseName,
+    DomainName,
     HttpUrl,
     ImageReference,
     Line,
@@ -129,3 +130,7 @@ class ApplicationData(Value):
     after: tuple[AfterRestore, ...] = ()
     images: dict[UnitName, ImageReference] = Field(default_factory=dict)
     """By container, the image that wrote the data."""
+    domains: tuple[DomainName, ...] = ()
+    """Those of its own web sites there, which say so when it is closed."""
+    jobs: tuple[str, ...] = ()
+    """The names of its jobs, which do not run while it is closed."""

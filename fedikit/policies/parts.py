@@ -8,19 +8,32 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from fedikit.model.data import AfterRestore, ApplicationData, BucketPart, MariaPart, Part, PostgresPart, VolumePart
-from fedikit.model.item import Directory, SecretRef, Unit
-from fedikit.model.request import Container, HostItems, OneOffJob, Request, Requests, SystemService, Volume
+from fedikit.model.item import Directory, Job, SecretRef, Unit
+from fedikit.model.request import (
+    Container,
+    HostItems,
+    OneOffJob,
+    Request,
+    Requests,
+    SystemService,
+    Task,
+    Volume,
+    WebSite,
+)  # fmt: skip
 from fedikit.model.resource import MariaDatabase, ObjectBucket, PostgresDatabase, Resource
 from fedikit.model.text import Facts
+from fedikit.policies.quadlet import job_name, ready_name
 
 
 class Known(NamedTuple):
     """What is known where an application is placed.
 
+    application  its name
     facts    what policies told of its resources
     volumes  the directory below which its containers keep their data
     """
 
+    application: str
     facts: Facts
     volumes: str
 
@@ -36,6 +49,8 @@ def data_of(requests: Requests, after: Sequence[AfterRestore], known: Known, fol
         stop=tuple(reversed(dict.fromkeys(units))),
         after=tuple(after),
         images={request.name: request.image for request in asked if isinstance(request, Container)},
+        domains=tuple(dict.fromkeys(request.domain for request in asked if isinstance(request, WebSite))),
+        jobs=tuple(dict.fromkeys(job for request in asked for job in _jobs(request, known.application))),
     )
 
 
@@ -61,6 +76,17 @@ def _units(request: Request) -> Iterator[str]:
             yield request.unit
         case HostItems():
             yield from (item.name for item in request.items if isinstance(item, Unit))
+
+
+def _jobs(request: Request, application: str) -> Iterator[str]:
+    """The names of what runs for it, as policies call it."""
+    match request:
+        case OneOffJob() | Task():
+            yield job_name(application, request)
+        case Container() if request.ready:
+            yield ready_name(request)
+        case HostItems():
+            yield from (item.name for item in request.items if isinstance(item, Job))
 
 
 def _told_of(resource: Resource, facts: Facts) -> dict[str, str | SecretRef]:

@@ -168,6 +168,8 @@ class Answer(Message):
     last_run: Run | None
     busy: Line = ""
     concerns: Annotated[tuple[Words, ...], Field(max_length=1000)] = ()
+    closed: Annotated[tuple[Words, ...], Field(max_length=1000)] = ()
+    """What is to be said of applications that are closed there."""
     identity: Annotated[dict[Line, Line], Field(max_length=1000)] = Field(default_factory=dict)
     has_data: bool = False
     """Whether people's data is there, which knows the deployment by this identity."""
@@ -370,6 +372,8 @@ class BackupsNoted(Message):
     record: Text
     journal: Text = ""
     """Of a restore that goes on, or was cut off."""
+    closed: Text = ""
+    """If the application is closed, since when and by what."""
     since: Annotated[int, Field(ge=0, lt=1 << 40)]
     """Since when there are to be any, in seconds since 1970."""
 
