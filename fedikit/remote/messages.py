@@ -17,6 +17,8 @@ from fedikit.remote.data_messages import (
     ApplicationOpened,
     BackedUp,
     BackupsListed,
+    CertificatesTaken,
+    CertificatesTold,
     ProofNoted,
     Restorable,
     Restored,
@@ -430,6 +432,8 @@ Said = (
     | Restored
     | ApplicationClosed
     | ApplicationOpened
+    | CertificatesTold
+    | CertificatesTaken
 )
 _DOOR: TypeAdapter[Said] = TypeAdapter(
     Annotated[Said, Field(discriminator="event")], config=ConfigDict(defer_build=True)
@@ -441,6 +445,7 @@ _BY_EVENT: dict[bytes, type[Message]] = {
     b"upgradable": Upgradable, b"step": StepEvent, b"backups": BackupsListed, b"backed_up": BackedUp,
     b"proof_noted": ProofNoted, b"restorable": Restorable, b"restored": Restored,
     b"closed": ApplicationClosed, b"opened": ApplicationOpened,
+    b"certificates": CertificatesTold, b"certificates_taken": CertificatesTaken,
 }  # fmt: skip
 """As agents write them, the kind comes first: so only the model that is needed is built. The others do as well."""
 
