@@ -17,9 +17,9 @@ WHAT_HAPPENS = {
     "differences": "what has changed since is copied, and compared",
     "open": "the new side may run",
     "start": "the new side starts, and is looked at: from here on people can write again",
-    "afterwards": "what no copy holds is made anew",
     "names": "names lead to the new side",
     "verify": "everything is looked at from outside",
+    "afterwards": "what no copy holds is made anew, such as timelines",
     "reopen": "the old side is opened again: nobody wrote to the new one",
 }
 

@@ -14,7 +14,7 @@ from fedikit.model.value import Architecture, Codename
 from fedikit.remote.data_messages import (
     DATA_MESSAGES,
     ApplicationClosed,
-    ApplicationOpened,
+    ApplicationFinished, ApplicationOpened,
     BackedUp,
     BackupsListed,
     CertificatesTaken,
@@ -431,7 +431,7 @@ Said = (
     | Restorable
     | Restored
     | ApplicationClosed
-    | ApplicationOpened
+    | ApplicationFinished, ApplicationOpened
     | CertificatesTold
     | CertificatesTaken
 )
@@ -444,7 +444,7 @@ _BY_EVENT: dict[bytes, type[Message]] = {
     b"unconfirmed": Unconfirmed, b"confirmed": Confirmed, b"renamed": Renamed, b"status": Status, b"facts": Facts,
     b"upgradable": Upgradable, b"step": StepEvent, b"backups": BackupsListed, b"backed_up": BackedUp,
     b"proof_noted": ProofNoted, b"restorable": Restorable, b"restored": Restored,
-    b"closed": ApplicationClosed, b"opened": ApplicationOpened,
+    b"closed": ApplicationClosed, b"opened": ApplicationFinished, ApplicationOpened,
     b"certificates": CertificatesTold, b"certificates_taken": CertificatesTaken,
 }  # fmt: skip
 """As agents write them, the kind comes first: so only the model that is needed is built. The others do as well."""

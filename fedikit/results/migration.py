@@ -10,10 +10,10 @@ from fedikit.results.names import NameFound
 from fedikit.results.restoring import Amount
 
 Phase = Literal[
-    "secrets", "stage", "copy", "close", "differences", "open", "start", "afterwards", "names", "verify", "reopen"
+    "secrets", "stage", "copy", "close", "differences", "open", "start", "names", "verify", "afterwards", "reopen"
 ]  # fmt: skip
 PHASES: tuple[Phase, ...] = (
-    "secrets", "stage", "copy", "close", "differences", "open", "start", "afterwards", "names", "verify",
+    "secrets", "stage", "copy", "close", "differences", "open", "start", "names", "verify", "afterwards",
 )  # fmt: skip
 """In their order. What is not yet done when a migration is cut off is done when it is run again."""
 REHEARSED: tuple[Phase, ...] = ("secrets", "stage", "copy")
