@@ -14,7 +14,8 @@ from fedikit.model.value import Architecture, Codename
 from fedikit.remote.data_messages import (
     DATA_MESSAGES,
     ApplicationClosed,
-    ApplicationFinished, ApplicationOpened,
+    ApplicationFinished,
+    ApplicationOpened,
     BackedUp,
     BackupsListed,
     CertificatesTaken,
@@ -431,7 +432,8 @@ Said = (
     | Restorable
     | Restored
     | ApplicationClosed
-    | ApplicationFinished, ApplicationOpened
+    | ApplicationOpened
+    | ApplicationFinished
     | CertificatesTold
     | CertificatesTaken
 )
@@ -444,7 +446,8 @@ _BY_EVENT: dict[bytes, type[Message]] = {
     b"unconfirmed": Unconfirmed, b"confirmed": Confirmed, b"renamed": Renamed, b"status": Status, b"facts": Facts,
     b"upgradable": Upgradable, b"step": StepEvent, b"backups": BackupsListed, b"backed_up": BackedUp,
     b"proof_noted": ProofNoted, b"restorable": Restorable, b"restored": Restored,
-    b"closed": ApplicationClosed, b"opened": ApplicationFinished, ApplicationOpened,
+    b"closed": ApplicationClosed, b"opened": ApplicationOpened,
+    b"finished": ApplicationFinished,
     b"certificates": CertificatesTold, b"certificates_taken": CertificatesTaken,
 }  # fmt: skip
 """As agents write them, the kind comes first: so only the model that is needed is built. The others do as well."""
