@@ -226,6 +226,13 @@ class ApplicationOpened(DataMessage):
     opened: Opened
 
 
+class Followed(DataMessage):
+    """What follows a restore has run, by its names; none if nothing was owed."""
+
+    event: Literal["followed"]
+    followed: Annotated[tuple[ShortLine, ...], Field(max_length=100)]
+
+
 class Certificate(DataMessage):
     """What Caddy has of a certificate: with its chain, its key unless it was not asked for, and of whom it has it."""
 
@@ -255,5 +262,5 @@ class CertificatesTaken(DataMessage):
 DATA_MESSAGES = (
     StepEvent, PartSaved, Proven, Manifest, Newest, LastRun, LastCheck, Result, Journal, BackupsListed,
     BackedUp, ProofNoted, Amount, PartReplaced, RestoreTold, Restorable, RestoreDone, Restored, Closed,
-    ApplicationClosed, Opened, ApplicationOpened, Certificate, CertificatesTold, CertificatesTaken,
+    ApplicationClosed, Opened, ApplicationOpened, Followed, Certificate, CertificatesTold, CertificatesTaken,
 )  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from fedikit.data.backups import list_backups, make_backup
-from fedikit.data.closing import close_application, open_application
+from fedikit.data.closing import close_application, open_application, run_what_follows
 from fedikit.data.other import Other, list_other, plan_restore_from, restore_from
 from fedikit.errors import FedikitError, HostBusy
 from fedikit.events import Event, ItemFinished
@@ -48,6 +48,10 @@ def test_an_application_is_closed_and_opened(scene: Scene) -> None:
     assert state(scene, "started") == "yes"
     assert open_application(scene.wanted, "one", "mastodon", start=False) is False
     assert state(scene, "started") == "no"
+
+
+def test_what_a_restore_owes_is_run(scene: Scene) -> None:
+    assert run_what_follows(scene.wanted, "one", "mastodon") == ("feeds",)
 
 
 def test_one_that_cannot_be_closed_is_said(scene: Scene) -> None:

@@ -14,6 +14,7 @@ from .backup import back_up
 from .checking import check
 from .closing import close, open_again
 from .door import WORDS
+from .following import run_what_is_owed
 from .listing import backups
 from .moments import IDENTITY
 from .other import read_other
@@ -103,6 +104,10 @@ def _open(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
     return {"opened": open_again(work, starts=asked.start)}
 
 
+def _follow(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
+    return {"followed": run_what_is_owed(work)}
+
+
 def _note_proof(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
     return {"noted": note_proof(work, asked.backup, asked.proof)}
 
@@ -116,6 +121,7 @@ VERBS: dict[str, Callable[[Work, argparse.Namespace], dict[str, Any]]] = {
     "note-proof": _note_proof,
     "close": _close,
     "open": _open,
+    "follow": _follow,
 }
 READING = ("list", "plan-restore")
 """What changes nothing, and needs no lock."""
