@@ -149,5 +149,6 @@ def _ended(verb: str, told: Record) -> Record:
 def _harmless(contact: "Contact", trouble: Trouble) -> Record:
     """The trouble without any secret that fedikit brought here."""
     items = [entry["item"] for entry in contact.ledger.entries.values()]
-    other = contact.request.get("other") or {}
-    return as_event(redacted(trouble, secrets_known(contact.eyes, items, {}) | {*other.values()}))
+    other = contact.request.get("other")
+    further = {str(other["password"])} if other else set()
+    return as_event(redacted(trouble, secrets_known(contact.eyes, items, {}) | further))

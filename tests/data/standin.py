@@ -38,7 +38,7 @@ def main(verb: str, application: str, *options: str) -> int:
         other = json.loads(sys.stdin.readline())
         kept = ROOT / "srv/gates" / other["url"].rpartition("/")[2]
         if (kept / "password").read_text() != other["password"]:
-            return fail(f"the password {other['password']} is wrong")
+            return fail(f"{other['url']} does not open with {other['password']}")
     return VERBS[verb](Application(application, settings, state, kept), given)
 
 
