@@ -13,7 +13,7 @@ from fedikit.apply import apply_plan
 from fedikit.data.backups import make_backup
 from fedikit.data.carrying_secrets import carry_secrets
 from fedikit.data.certificates import carry_certificates
-from fedikit.data.closing import close_application, finish_application, open_application
+from fedikit.data.closing import close_application, open_application, run_what_follows
 from fedikit.data.migration.journal import Journal, end_journal, held, read_journal, write_journal
 from fedikit.data.migration.names import lead_names
 from fedikit.data.migration.sides import Pair, Sides, pairs_of
@@ -199,7 +199,7 @@ class _Migration:
     def _finish(self) -> None:
         """What makes anew what no backup holds, such as timelines; it may take hours, and nobody waits for it."""
         for pair in self.pairs:
-            finish_application(self.taken, pair.target, pair.application, tell=self._tell)
+            run_what_follows(self.taken, pair.target, pair.application, tell=self._tell)
 
     def _reopen_old(self) -> None:
         """Of a way back before anybody wrote to the new side."""
