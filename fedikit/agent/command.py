@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+from .dbus import hang_up
+
 if TYPE_CHECKING:
     import subprocess
 
@@ -77,6 +79,7 @@ def speaking(command: list[str], *, errors: int, path: str) -> Iterator["subproc
 def _started(command: list[str], source: int, output: int, errors: int, path: str) -> "subprocess.Popen[bytes]":
     import subprocess
 
+    hang_up()
     return subprocess.Popen(
         command,
         stdin=source,

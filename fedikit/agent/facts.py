@@ -81,6 +81,8 @@ def _memory(eyes: Eyes) -> dict[str, int]:
 
 def _listening(eyes: Eyes, ports: set[int]) -> list[Facts]:
     """Who listens at these ports; program and unit are empty where they cannot be seen."""
+    if not ports:
+        return []  # for the kernel it is a long list, whoever is looked for
     return [
         {
             "protocol": one.protocol, "port": one.port, "is_local": one.is_local,
