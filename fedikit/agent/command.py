@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from .dbus import hang_up
+from .kernel import has_ended
 
 if TYPE_CHECKING:
     import subprocess
@@ -47,18 +48,50 @@ def run(
 ) -> int:
     """The exit status of a command, whose output goes to a file descriptor; `path` is where programs are looked for.
 
-    Raises Overdue, and FileNotFoundError if there is no such command.
+    Without `subprocess`: to import it takes longer than most commands. Raises Overdue, and FileNotFoundError if there
+    is no such command.
     """
-    import subprocess  # slow, and seldom needed to plan
+    hang_up()
+    process = _spawned(command, stdin, output, path)
+    with around(process) if around else contextlib.nullcontext():
+        if not has_ended(process, seconds):
+            _end(process, lambda: _reap(process))
+            raise Overdue
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
-    process = _started(command, subprocess.PIPE, output, output, path)
-    with around(process.pid) if around else contextlib.nullcontext():
-        try:
-            process.communicate(stdin, timeout=seconds)
-        except subprocess.TimeoutExpired as error:
-            _end(process)
-            raise Overdue from error
-    return process.returncode
+
+def _spawned(command: list[str], stdin: bytes, output: int, path: str) -> int:
+    """The process of a command that was begun, in a session of its own."""
+    environment = {**ENVIRONMENT, "PATH": path} if path else ENVIRONMENT
+    with open(os.memfd_create("input"), "r+b") as source:
+        source.write(stdin)
+        source.seek(0)
+        redirections = [
+            (os.POSIX_SPAWN_DUP2, source.fileno(), 0),
+            *((os.POSIX_SPAWN_DUP2, output, to) for to in (1, 2)),
+        ]
+        return os.posix_spawn(
+            _program(command[0], environment["PATH"]),
+            command,
+            environment,
+            file_actions=redirections,
+            setsid=True,
+            setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),  # Python ignores them, and who is begun so would too
+        )
+
+
+def _program(name: str, path: str) -> str:
+    """Where a program is; raises FileNotFoundError, or PermissionError if there is one that may not be run."""
+    places = [name] if "/" in name else [f"{folder}/{name}" for folder in path.split(":")]
+    found = [place for place in places if os.path.isfile(place)]
+    if not found:
+        raise FileNotFoundError(name)
+    return next((place for place in found if os.access(place, os.X_OK)), found[0])
+
+
+def _reap(process: int) -> None:
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(process, os.WNOHANG)
 
 
 @contextlib.contextmanager
@@ -66,44 +99,38 @@ def speaking(command: list[str], *, errors: int, path: str) -> Iterator["subproc
     """A command at work, whose output is read as it comes; it ends with the block, and with the agent."""
     import subprocess  # slow, and seldom needed to plan
 
-    process = _started(command, subprocess.DEVNULL, subprocess.PIPE, errors, path)
+    hang_up()
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        env={**ENVIRONMENT, "PATH": path} if path else ENVIRONMENT,
+        start_new_session=True,
+        cwd="/",
+    )
     assert process.stdout
     with process.stdout, watched(process.pid):
         try:
             yield process
         finally:
             if process.poll() is None:
-                _end(process)
+                _end(process.pid, process.poll)
 
 
-def _started(command: list[str], source: int, output: int, errors: int, path: str) -> "subprocess.Popen[bytes]":
-    import subprocess
-
-    hang_up()
-    return subprocess.Popen(
-        command,
-        stdin=source,
-        stdout=output,
-        stderr=errors,
-        env={**ENVIRONMENT, "PATH": path} if path else ENVIRONMENT,
-        start_new_session=True,
-        cwd="/",
-    )
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
+def _end(group: int, reap: Callable[[], object]) -> None:
     """Asks the command and all that it started to end, and ends what has not ended in time."""
-    if not _is_gone_after(process, signal.SIGTERM):
-        _is_gone_after(process, signal.SIGKILL)
+    if not _is_gone_after(group, signal.SIGTERM, reap):
+        _is_gone_after(group, signal.SIGKILL, reap)
 
 
-def _is_gone_after(process: "subprocess.Popen[bytes]", sign: signal.Signals) -> bool:
+def _is_gone_after(group: int, sign: signal.Signals, reap: Callable[[], object]) -> bool:
     deadline = time.monotonic() + ENDING_SECONDS
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, sign)
+        os.killpg(group, sign)
         while time.monotonic() < deadline:
-            process.poll()
-            os.killpg(process.pid, 0)
+            reap()
+            os.killpg(group, 0)
             time.sleep(LOOK_SECONDS)
         return False
     return True

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from fedikit.agent import facts as agent_facts
 from fedikit.agent import listeners
 from fedikit.agent.eyes import Eyes
 from fedikit.agent.facts import facts_of
@@ -88,6 +89,15 @@ def test_where_no_port_matters_the_kernel_is_not_asked_for_its_long_lists(
     assert not any(path.startswith("/proc/net/") for path in asked)
     facts_of(eyes, {**request, "ports": [80]})
     assert "/proc/net/tcp" in asked
+
+
+@pytest.mark.parametrize(("is_brief", "told"), [(False, True), (True, None)])
+def test_a_brief_answer_leaves_out_what_takes_long(
+    monkeypatch: pytest.MonkeyPatch, machine: DirectoryMachine, is_brief: bool, told: bool | None
+) -> None:
+    monkeypatch.setattr(agent_facts, "_synchronized", lambda eyes: True)
+    said = facts_of(Eyes(str(machine.path("/"))), {"paths": [], "ports": [], "brief": is_brief})
+    assert said["is_clock_synchronized"] is told
 
 
 def test_packages_that_dpkg_has_not_ended_with_are_named(machine: DirectoryMachine) -> None:
