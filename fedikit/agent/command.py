@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+from .child import has_ended
 from .dbus import hang_up
-from .kernel import has_ended
 
 if TYPE_CHECKING:
     import subprocess
@@ -139,18 +139,22 @@ def _is_gone_after(group: int, sign: signal.Signals, reap: Callable[[], object])
 @contextlib.contextmanager
 def watched(group: int) -> Iterator[None]:
     """Meanwhile a shell waits beside: should the agent be killed, it ends the command and all that this started."""
-    import subprocess  # slow, and seldom needed to plan
-
-    watchman = subprocess.Popen(
+    reading, writing = os.pipe()
+    watchman = os.posix_spawn(
+        "/bin/sh",
         ["/bin/sh", "-c", WATCH, "fedikit-watch", str(group)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=ENVIRONMENT,
-        start_new_session=True,
-        cwd="/",
+        ENVIRONMENT,
+        file_actions=[
+            (os.POSIX_SPAWN_DUP2, reading, 0),
+            *((os.POSIX_SPAWN_OPEN, to, "/dev/null", os.O_WRONLY, 0) for to in (1, 2)),
+        ],
+        setsid=True,
     )
+    os.close(reading)
     try:
         yield
     finally:
-        watchman.communicate(b"ended\n")
+        with contextlib.suppress(BrokenPipeError):
+            os.write(writing, b"ended\n")
+        os.close(writing)
+        os.waitpid(watchman, 0)

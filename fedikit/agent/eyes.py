@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from . import manager
+from .child import has_ended
 from .dpkg_status import GONE, paragraph, with_update
-from .kernel import has_ended
 from .sight import ABSENT, BARRED, NUMBER, Sight, State, barred, row_of
 from .trouble import Trouble
 from .unit_state import PROPERTIES, condition_of, state_of

@@ -4,7 +4,6 @@
 """
 
 import os
-import select
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -57,12 +56,3 @@ def sockets_of(process: str, root: str = "") -> Iterator[str]:
                 target = os.readlink(f"{folder}/{name}")
                 if target.startswith(SOCKET):
                     yield target[len(SOCKET) : -1]
-
-
-def has_ended(process: int, seconds: float) -> bool:
-    """Waits for a child process, so long at most; it is still to be asked how it ended."""
-    end = os.pidfd_open(process)
-    try:
-        return bool(select.select([end], [], [], seconds)[0])
-    finally:
-        os.close(end)
