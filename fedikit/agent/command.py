@@ -70,23 +70,27 @@ def _spawned(command: list[str], stdin: bytes, output: int, path: str) -> int:
             (os.POSIX_SPAWN_DUP2, source.fileno(), 0),
             *((os.POSIX_SPAWN_DUP2, output, to) for to in (1, 2)),
         ]
-        return os.posix_spawn(
-            _program(command[0], environment["PATH"]),
-            command,
-            environment,
-            file_actions=redirections,
-            setsid=True,
-            setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),  # Python ignores them, and who is begun so would too
-        )
+        refused: OSError = FileNotFoundError(command[0])
+        for program in _places(command[0], environment["PATH"]):
+            try:
+                return os.posix_spawn(
+                    program,
+                    command,
+                    environment,
+                    file_actions=redirections,
+                    setsid=True,
+                    setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),  # Python ignores them, and who is begun so would too
+                )
+            except PermissionError as error:
+                refused = error
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+        raise refused
 
 
-def _program(name: str, path: str) -> str:
-    """Where a program is; raises FileNotFoundError, or PermissionError if there is one that may not be run."""
-    places = [name] if "/" in name else [f"{folder}/{name}" for folder in path.split(":")]
-    found = [place for place in places if os.path.isfile(place)]
-    if not found:
-        raise FileNotFoundError(name)
-    return next((place for place in found if os.access(place, os.X_OK)), found[0])
+def _places(name: str, path: str) -> list[str]:
+    """Where a program may be."""
+    return [name] if "/" in name else [f"{folder}/{name}" for folder in path.split(":")]
 
 
 def _reap(process: int) -> None:
