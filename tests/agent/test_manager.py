@@ -222,6 +222,9 @@ def test_all_is_said_over_one_line_until_something_may_take_long(systemd: Begin)
     hands.run(["true"])
     reread(hands)
     assert begun.lines == 2
+    hands.take_long("to wait for somebody", seconds=1)
+    reread(hands)
+    assert begun.lines == 3
     assert "UnitNew" not in {call.member for call in begun.heard}
 
 
