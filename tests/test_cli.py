@@ -12,7 +12,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from fedikit.apply import apply_plan
+from fedikit.cli import verbs
 from fedikit.environment.load import load_environment
+from fedikit.events import Event, HostPlanned
 from fedikit.model.host import HostState
 from fedikit.model.item import File
 from fedikit.plan import make_plan
@@ -290,3 +292,19 @@ def test_a_renaming_is_planned_asked_for_and_done(folder: Path) -> None:
     done = fedikit(folder, "rename", "old", "-e", "new.toml", "--yes", "--json")
     assert (done.returncode, json.loads(done.stdout)["hosts"]["one"]["state"]) == (0, "done")
     assert not kept.exists()
+
+
+def test_what_a_change_takes_is_imported_once_and_only_where_something_would_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    imported: list[tuple[str, ...]] = []
+    told: list[Event] = []
+    monkeypatch.setattr(verbs, "import_meanwhile", lambda *modules: imported.append(modules))
+    tell = verbs._getting_ready_to_change(told.append)
+    tell(HostPlanned(host="one", changes=0, seconds=0.1))
+    assert imported == []
+    events = [HostPlanned(host=host, changes=1, seconds=0.1) for host in ("two", "three")]
+    for event in events:
+        tell(event)
+    assert imported == [("fedikit.doctor.examine", "fedikit.data.safeguard")]
+    assert told[1:] == events, "they are told as before"

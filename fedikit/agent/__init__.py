@@ -14,7 +14,7 @@ changed before keeps it, by its hash.
     sight      what lies on the disk, and whose it is
     eyes       looks at the host, by way of these; has no way to change it
     hands      eyes that can also change the host
-    command    commands of the host, to their end or their deadline
+    command    commands of the host, to their end or their deadline; child waits for one
     systemd    units started and stopped, each in its own time; settling waits until they run, or have failed
     manager    systemd by its own socket, where it has one; dbus is the way there, and wire what goes over it
     change     what is asked for, and what would change: plain values

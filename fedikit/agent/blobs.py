@@ -93,11 +93,15 @@ class Blobs:
 
     def keep_only(self, wanted: set[str]) -> None:
         """Removes all else: contents, and the drafts and folders of killed agents."""
-        import shutil  # slow, and needed for changes only
-
         for name in self.names() - wanted:
             path = self.path(name)
-            shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+            _remove_folder(path) if os.path.isdir(path) else os.unlink(path)
+
+
+def _remove_folder(path: str) -> None:
+    import shutil  # slow, and seldom needed
+
+    shutil.rmtree(path)
 
 
 def remove_if_there(path: str) -> None:

@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+from .child import has_ended
+from .dbus import hang_up
+
 if TYPE_CHECKING:
     import subprocess
 
@@ -45,18 +48,54 @@ def run(
 ) -> int:
     """The exit status of a command, whose output goes to a file descriptor; `path` is where programs are looked for.
 
-    Raises Overdue, and FileNotFoundError if there is no such command.
+    Without `subprocess`: to import it takes longer than most commands. Raises Overdue, and FileNotFoundError if there
+    is no such command.
     """
-    import subprocess  # slow, and seldom needed to plan
+    hang_up()
+    process = _spawned(command, stdin, output, path)
+    with around(process) if around else contextlib.nullcontext():
+        if not has_ended(process, seconds):
+            _end(process, lambda: _reap(process))
+            raise Overdue
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
-    process = _started(command, subprocess.PIPE, output, output, path)
-    with around(process.pid) if around else contextlib.nullcontext():
-        try:
-            process.communicate(stdin, timeout=seconds)
-        except subprocess.TimeoutExpired as error:
-            _end(process)
-            raise Overdue from error
-    return process.returncode
+
+def _spawned(command: list[str], stdin: bytes, output: int, path: str) -> int:
+    """The process of a command that was begun, in a session of its own."""
+    environment = {**ENVIRONMENT, "PATH": path} if path else ENVIRONMENT
+    with open(os.memfd_create("input"), "r+b") as source:
+        source.write(stdin)
+        source.seek(0)
+        redirections = [
+            (os.POSIX_SPAWN_DUP2, source.fileno(), 0),
+            *((os.POSIX_SPAWN_DUP2, output, to) for to in (1, 2)),
+        ]
+        refused: OSError = FileNotFoundError(command[0])
+        for program in _places(command[0], environment["PATH"]):
+            try:
+                return os.posix_spawn(
+                    program,
+                    command,
+                    environment,
+                    file_actions=redirections,
+                    setsid=True,
+                    setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),  # Python ignores them, and who is begun so would too
+                )
+            except PermissionError as error:
+                refused = error
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+        raise refused
+
+
+def _places(name: str, path: str) -> list[str]:
+    """Where a program may be."""
+    return [name] if "/" in name else [f"{folder}/{name}" for folder in path.split(":")]
+
+
+def _reap(process: int) -> None:
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(process, os.WNOHANG)
 
 
 @contextlib.contextmanager
@@ -64,43 +103,38 @@ def speaking(command: list[str], *, stdin: int, errors: int, path: str) -> Itera
     """A command at work, whose output is read as it comes; it ends with the block, and with the agent."""
     import subprocess  # slow, and seldom needed to plan
 
-    process = _started(command, stdin, subprocess.PIPE, errors, path)
+    hang_up()
+    process = subprocess.Popen(
+        command,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        env={**ENVIRONMENT, "PATH": path} if path else ENVIRONMENT,
+        start_new_session=True,
+        cwd="/",
+    )
     assert process.stdout
     with process.stdout, watched(process.pid):
         try:
             yield process
         finally:
             if process.poll() is None:
-                _end(process)
+                _end(process.pid, process.poll)
 
 
-def _started(command: list[str], source: int, output: int, errors: int, path: str) -> "subprocess.Popen[bytes]":
-    import subprocess
-
-    return subprocess.Popen(
-        command,
-        stdin=source,
-        stdout=output,
-        stderr=errors,
-        env={**ENVIRONMENT, "PATH": path} if path else ENVIRONMENT,
-        start_new_session=True,
-        cwd="/",
-    )
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
+def _end(group: int, reap: Callable[[], object]) -> None:
     """Asks the command and all that it started to end, and ends what has not ended in time."""
-    if not _is_gone_after(process, signal.SIGTERM):
-        _is_gone_after(process, signal.SIGKILL)
+    if not _is_gone_after(group, signal.SIGTERM, reap):
+        _is_gone_after(group, signal.SIGKILL, reap)
 
 
-def _is_gone_after(process: "subprocess.Popen[bytes]", sign: signal.Signals) -> bool:
+def _is_gone_after(group: int, sign: signal.Signals, reap: Callable[[], object]) -> bool:
     deadline = time.monotonic() + ENDING_SECONDS
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, sign)
+        os.killpg(group, sign)
         while time.monotonic() < deadline:
-            process.poll()
-            os.killpg(process.pid, 0)
+            reap()
+            os.killpg(group, 0)
             time.sleep(LOOK_SECONDS)
         return False
     return True
@@ -109,18 +143,22 @@ def _is_gone_after(process: "subprocess.Popen[bytes]", sign: signal.Signals) -> 
 @contextlib.contextmanager
 def watched(group: int) -> Iterator[None]:
     """Meanwhile a shell waits beside: should the agent be killed, it ends the command and all that this started."""
-    import subprocess  # slow, and seldom needed to plan
-
-    watchman = subprocess.Popen(
+    reading, writing = os.pipe()
+    watchman = os.posix_spawn(
+        "/bin/sh",
         ["/bin/sh", "-c", WATCH, "fedikit-watch", str(group)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=ENVIRONMENT,
-        start_new_session=True,
-        cwd="/",
+        ENVIRONMENT,
+        file_actions=[
+            (os.POSIX_SPAWN_DUP2, reading, 0),
+            *((os.POSIX_SPAWN_OPEN, to, "/dev/null", os.O_WRONLY, 0) for to in (1, 2)),
+        ],
+        setsid=True,
     )
+    os.close(reading)
     try:
         yield
     finally:
-        watchman.communicate(b"ended\n")
+        with contextlib.suppress(BrokenPipeError):
+            os.write(writing, b"ended\n")
+        os.close(writing)
+        os.waitpid(watchman, 0)

@@ -7,6 +7,8 @@ import _socket  # without `socket`: what it has besides takes time to import
 import os
 import struct
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from .wire import Reader, Strange, Writer
@@ -36,26 +38,28 @@ class Message(NamedTuple):
 
 
 class Line:
-    """A connection to systemd, for so many seconds in all: a context manager. Raises OSError if there is no answer."""
+    """A connection to systemd, which is there when something is asked. Raises OSError if there is no answer."""
 
-    def __init__(self, seconds: float = ANSWERING_SECONDS) -> None:
-        self._deadline = time.monotonic() + seconds
+    def __init__(self) -> None:
         self._socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         self._received = bytearray()
         self._serial = 0
         self._outgoing = b""
+        self._is_connected = False
+        self.give(0)
 
-    def __enter__(self) -> "Line":
-        try:
+    def give(self, seconds: float) -> None:
+        """From now on systemd may take so long, in all."""
+        self._deadline = time.monotonic() + seconds
+
+    def connect(self) -> None:
+        if not self._is_connected:
             self._wait_no_longer()
             self._socket.connect(PRIVATE)
             self._introduce_us()
-        except BaseException:
-            self._socket.close()
-            raise
-        return self
+            self._is_connected = True
 
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         self._socket.close()
 
     def call(self, member: str, signature: str, body: bytes, *, interface: str = INTERFACE, path: str = PATH) -> int:
@@ -118,6 +122,33 @@ class Line:
 
     def _wait_no_longer(self) -> None:
         self._socket.settimeout(max(self._deadline - time.monotonic(), LAST_MOMENT))
+
+
+_kept: list[Line] = []
+"""The line that was used last: to be let in takes systemd as long as an answer."""
+
+
+@contextmanager
+def line_to_systemd(seconds: float = 0) -> Iterator[Line]:
+    """The line to systemd, for so many seconds, or as many as answers take: that which was used before, or a new one.
+
+    It is kept until `hang_up`. Raises OSError if there is none.
+    """
+    one = _kept.pop() if _kept else Line()
+    one.give(seconds or ANSWERING_SECONDS)
+    try:
+        one.connect()
+        yield one
+    except BaseException:
+        one.close()
+        raise
+    _kept.append(one)
+
+
+def hang_up() -> None:
+    """Before anything that may take long: what systemd tells meanwhile, it would have to keep for us."""
+    while _kept:
+        _kept.pop().close()
 
 
 def _head(serial: int, size: int, words: tuple[str, str, str, str]) -> bytes:

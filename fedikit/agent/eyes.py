@@ -1,11 +1,11 @@
 """Looking at the host. Nothing here can change it: planning gets eyes, and only eyes."""
 
 import os
-import select
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from . import manager
+from .child import has_ended
 from .dpkg_status import GONE, paragraph, with_update
 from .sight import ABSENT, BARRED, NUMBER, Sight, State, barred, row_of
 from .trouble import Trouble
@@ -138,7 +138,11 @@ class Eyes(Sight):
                 process = os.posix_spawnp(command[0], command, os.environ, file_actions=redirections)
             except FileNotFoundError as error:
                 raise Trouble(f"there is no command `{command[0]}` on this host") from error
-            if not _has_ended(process, ASK_SECONDS):
+            in_time = has_ended(process, ASK_SECONDS)
+            if not in_time:
+                os.kill(process, 9)
+            os.waitpid(process, 0)
+            if not in_time:
                 raise Trouble(f"`{command[0]}` did not answer within {ASK_SECONDS} s and was ended")
             answer.seek(0)
             return answer.read().decode(errors="replace")
@@ -163,17 +167,6 @@ class Eyes(Sight):
     def search_path(self) -> str:
         """Where programs are looked for, if elsewhere than usual: in a directory, where its deployer says."""
         return os.environ["PATH"] if self.root else ""
-
-
-def _has_ended(process: int, seconds: int) -> bool:
-    """Waits for a child process; one that takes too long is killed."""
-    end = os.pidfd_open(process)
-    in_time = bool(select.select([end], [], [], seconds)[0])
-    if not in_time:
-        os.kill(process, 9)
-    os.waitpid(process, 0)
-    os.close(end)
-    return in_time
 
 
 def as_user(command: list[str], user: str) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from . import edits
+from .dbus import hang_up
 from .eyes import Eyes, as_user
 from .files import Folder
 from .refusal import explained
@@ -46,6 +47,7 @@ class Hands(Eyes):
 
     def take_long(self, what: str, *, seconds: float) -> None:
         """Tells that what is done now, without a command, may take so long."""
+        hang_up()
         self._note_command(os.getpid(), what, seconds)
 
     def _output_of(self, command: list[str], stdin: bytes, user: str, seconds: float, watch: "Around") -> str:

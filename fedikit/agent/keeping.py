@@ -6,9 +6,8 @@ HASH/MAGIC.bytecode   what is run, in the form in which it is sent (`fedikit.rem
 
 import marshal
 import os
-import shutil
 import zlib
-from importlib.util import MAGIC_NUMBER
+from _frozen_importlib_external import MAGIC_NUMBER  # without `importlib.util`: it takes time to import
 from types import CodeType
 from typing import Any
 
@@ -22,8 +21,10 @@ def keep(place: str) -> None:
     with open(os.path.join(place, "new"), "wb") as draft:
         draft.write(packed(__spec__.loader))
     os.rename(os.path.join(place, "new"), os.path.join(place, NAME))
-    for other in os.listdir(agents):
-        if other != own:
+    if others := [name for name in os.listdir(agents) if name != own]:
+        import shutil  # slow to import
+
+        for other in others:
             shutil.rmtree(os.path.join(agents, other))
 
 

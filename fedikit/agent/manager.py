@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from .dbus import ANSWER, INTERFACE, PATH, SIGNAL, Line, Message
+from .dbus import ANSWER, INTERFACE, PATH, SIGNAL, Line, Message, line_to_systemd
 from .wire import Reader, Writer
 
 UNIT = "org.freedesktop.systemd1.Unit"
@@ -30,15 +30,15 @@ def shown(names: Sequence[str], properties: Sequence[str]) -> list[dict[str, str
     """These properties of each unit, as far as it has them, in systemd's own words; None if it cannot be asked."""
     if not all(NAME.fullmatch(name) for name in names):
         return None
-    with suppress(OSError), Line() as line:
-        return [_shown_of(line, name, properties) for name in names]
+    with suppress(OSError), line_to_systemd() as systemd:
+        return [_shown_of(systemd, name, properties) for name in names]
     return None
 
 
 def state() -> str:
     """The word for how the whole system is; empty if it cannot be asked."""
-    with suppress(OSError), Line() as line:
-        return _value_in(line.answer_to(_call(line, PATH, "Get", INTERFACE, "SystemState"))) or ""
+    with suppress(OSError), line_to_systemd() as systemd:
+        return _value_in(systemd.answer_to(_call(systemd, PATH, "Get", INTERFACE, "SystemState"))) or ""
     return ""
 
 
@@ -46,11 +46,11 @@ def start(name: str) -> str:
     """How systemd's job to start a unit ended, such as `done`; empty if it has not ended yet, or not begun."""
     if not NAME.fullmatch(name):
         return ""
-    with suppress(OSError), Line(STARTING_SECONDS) as line:
+    with suppress(OSError), line_to_systemd(STARTING_SECONDS) as systemd:
         _tell_audit("start", name)
-        line.call("ResetFailedUnit", "s", _texts(name))  # whatever it says: only one that failed can forget it
-        answer = line.ask("StartUnit", "ss", _texts(name, "replace"))
-        return _end_of(line, Reader(answer.body).text()) if answer.form == ANSWER else ""
+        systemd.call("ResetFailedUnit", "s", _texts(name))  # whatever it says: only one that failed can forget it
+        answer = systemd.ask("StartUnit", "ss", _texts(name, "replace"))
+        return _end_of(systemd, Reader(answer.body).text()) if answer.form == ANSWER else ""
     return ""
 
 
@@ -63,17 +63,17 @@ def enable(names: Sequence[str]) -> bool:
     body.number(0)  # not until the next boot only
     body.number(0)  # nor in the place of others
     is_done = False
-    with suppress(OSError), Line() as line:
+    with suppress(OSError), line_to_systemd() as systemd:
         _tell_audit("enable", *names)
-        is_done = line.ask("EnableUnitFiles", "asbb", bytes(body.data)).form == ANSWER
+        is_done = systemd.ask("EnableUnitFiles", "asbb", bytes(body.data)).form == ANSWER
     return is_done and reread()
 
 
 def reread() -> bool:
     """Whether systemd has read all units anew."""
-    with suppress(OSError), Line(READING_SECONDS) as line:
+    with suppress(OSError), line_to_systemd(READING_SECONDS) as systemd:
         _tell_audit("daemon-reload")
-        return line.ask("Reload", "", b"").form == ANSWER
+        return systemd.ask("Reload", "", b"").form == ANSWER
     return False
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from .blobs import Blobs
 from .channel import Channel
+from .dbus import hang_up
 from .disk_space import require_disk_space
 from .hands import Hands
 from .kinds import kind_of
@@ -36,6 +37,7 @@ def now() -> str:
 def receive_order(channel: Channel) -> Record:
     """What the deployer orders; an agent that waits in vain is ended by its alarm."""
     wait_on()
+    hang_up()
     return channel.receive()
 
 
@@ -68,6 +70,7 @@ def take_in(contact: "Contact", announced: list[Record], making: list[Record]) -
     os.makedirs(blobs.directory, mode=0o700, exist_ok=True)
     layers = [layer for item in making for layer in kind_of(item).unpacked(contact.eyes, item)]
     require_disk_space(contact.root, sum(blob["size"] for blob in announced), layers)
+    hang_up()
     for blob in announced:
         blobs.add(blob["sha256"], _patiently(contact.channel.blob(blob["size"])))
     return blobs
@@ -86,6 +89,7 @@ def in_a_session_of_its_own(contact: "Contact", work: Callable[[str], int], *, k
     `work` is told the unit that it is done in, and returns the exit status; `killed`: what to do should it be killed.
     """
     signal.alarm(0)
+    hang_up()  # two cannot speak over one line
     child = os.fork()
     if child:
         return _end_of(child, killed)

@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 
 from . import kernel
-from .dbus import ANSWER, Line
+from .dbus import ANSWER, line_to_systemd
 from .wire import Writer
 
 BOOTED = "/run/systemd/system"
@@ -37,8 +37,8 @@ def _start(name: str, description: str) -> bool:
     body.text("fail")
     body.array(8, lambda: _write_properties(body, description))
     body.array(8, lambda: None)  # other units that it would bring along
-    with suppress(OSError), Line() as line:
-        return line.ask("StartTransientUnit", "ssa(sv)a(sa(sv))", bytes(body.data)).form == ANSWER
+    with suppress(OSError), line_to_systemd() as systemd:
+        return systemd.ask("StartTransientUnit", "ssa(sv)a(sa(sv))", bytes(body.data)).form == ANSWER
     return False
 
 

@@ -47,7 +47,12 @@ def drawing() -> Iterator["Tell"]:
 
 def get_ready_to_present() -> None:
     """Imports what draws, slow as it is, while the hosts are asked."""
-    threading.Thread(target=import_module, args=("fedikit.display.plans",)).start()
+    import_meanwhile("fedikit.display.plans")
+
+
+def import_meanwhile(*modules: str) -> None:
+    """Imports what is slow to import and needed a moment later, while there is something else to wait for."""
+    threading.Thread(target=lambda: [import_module(module) for module in modules]).start()
 
 
 def present(value: BaseModel, *, as_json: bool, whole: bool = False) -> None:

@@ -8,14 +8,14 @@ import click
 
 from fedikit.cli.doctor import say_what_stands_in_the_way
 from fedikit.cli.options import deployment_of, environment_of, options
-from fedikit.cli.output import finish, get_ready_to_present, listening, present, require_consent, say
+from fedikit.cli.output import finish, get_ready_to_present, import_meanwhile, listening, present, require_consent, say
 from fedikit.cli.stopping import heed_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from fedikit.environment.schema import Document
-    from fedikit.events import Tell
+    from fedikit.events import Event, Tell
     from fedikit.model.deployment import Deployment
     from fedikit.remote.sessions import Sessions
     from fedikit.results.plan import Plan
@@ -136,7 +136,7 @@ def act(deployment: "Deployment", make: "Callable[[Sessions, Tell], Plan]", mann
 
     with Sessions(deployment, foreseeing=True) as sessions:
         with listening() as tell:
-            plan = make(sessions, tell)
+            plan = make(sessions, _getting_ready_to_change(tell))
         if not manner.as_json:
             present(plan, as_json=False, whole=manner.diff)
         if not plan.has_changes:
@@ -157,6 +157,22 @@ def act(deployment: "Deployment", make: "Callable[[Sessions, Tell], Plan]", mann
     if not manner.as_json and plan.purpose == "apply" and report.succeeded:
         show_services(deployment, limit=tuple(plan.hosts))
     finish(report.succeeded)
+
+
+def _getting_ready_to_change(tell: "Tell") -> "Tell":
+    """Imports what a change takes as soon as one host would be changed: others may still be looking."""
+    from fedikit.events import HostPlanned
+
+    is_ready = False
+
+    def hear(event: "Event") -> None:
+        nonlocal is_ready
+        if isinstance(event, HostPlanned) and event.changes and not is_ready:
+            is_ready = True
+            import_meanwhile("fedikit.doctor.examine", "fedikit.data.safeguard")
+        tell(event)
+
+    return hear
 
 
 def finish_rollback(plan: "Plan", report: "Report", manner: Manner) -> None:

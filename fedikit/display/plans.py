@@ -129,6 +129,8 @@ def _upgrade_line(upgrade: Upgrade) -> Text:
 
 def _hang(left: Text, right: Text) -> Text:
     """Text beside a name; its further lines stand under its first one."""
+    if "\n" not in right.plain:
+        return Text().append_text(left).append_text(right)
     lines = right.split("\n")
     indent = Text("\n" + " " * len(left))
     return Text.assemble(left, indent.join(lines))

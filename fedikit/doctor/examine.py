@@ -32,9 +32,10 @@ def diagnose(environment: Environment, deployment: Deployment, *, limit: Sequenc
     names_of_hosts(deployment, limit)
     web = environment.policies.web
     authority = urlsplit((web.acme_directory if web else None) or AUTHORITY).hostname or ""
+    examination = _Examination(deployment, authority)
     with ThreadPoolExecutor(max_workers=1) as aside:
         names = aside.submit(lambda: list(_names(deployment, limit)))
-        asked = on_hosts(deployment, limit, lambda host: _examine(deployment, host, authority))
+        asked = on_hosts(deployment, limit, examination.of)
         hosts = [finding for findings in asked.values() for finding in findings]
         return Diagnosis(findings=(*examine_deployer(deployment), *hosts, *names.result()))
 
@@ -49,38 +50,44 @@ def foresee(plan: Plan, *, sessions: Sessions | None = None) -> Diagnosis:
     if not hosts:
         return Diagnosis(findings=())
     told = sessions.told if sessions else {}
+    examination = _Examination(deployment)
     with ThreadPoolExecutor(max_workers=1) as aside:
         names = aside.submit(lambda: list(_names(deployment, hosts)))
-        asked = on_hosts(deployment, hosts, lambda host: _examine(deployment, host, "", told.get(host)))
+        asked = on_hosts(deployment, hosts, lambda host: examination.of(host, told.get(host)))
         findings = [*(finding for findings in asked.values() for finding in findings), *names.result()]
         return Diagnosis(findings=tuple(finding for finding in findings if finding.state == "obstacle"))
 
 
-def _examine(deployment: Deployment, host: str, authority: str, told: Told | None = None) -> list[Finding]:
-    """All that is to be said of one host; if it has told nothing yet and cannot be asked, why."""
-    try:
-        return _judged(deployment, host, told or _ask(deployment, host, authority))
-    except FedikitError as error:
-        matter = "SSH" if isinstance(error, ConnectionFailed) else "agent"
-        words = error.message if isinstance(error, HostError) else str(error)
-        return [Finding(host=host, matter=matter, state="obstacle", seen=words, remedy=error.hint)]
+class _Examination:
+    """What is to be said of hosts; what is the same for all of them is looked up once."""
 
+    def __init__(self, deployment: Deployment, authority: str = "") -> None:
+        self._deployment = deployment
+        self._authority = authority
+        self._memory = {name: application.memory_megabytes for name, application in load_catalogue().items()}
 
-def _judged(deployment: Deployment, host: str, told: Told) -> list[Finding]:
-    state, ports = deployment.hosts[host], ports_of(deployment, host)
-    memory = {name: application.memory_megabytes for name, application in load_catalogue().items()}
-    findings = HostFindings(host, state, told.facts, now=told.time).all(memory)
-    return [*findings, *judge_ports(host, state, ports, told.facts)]
+    def of(self, host: str, told: Told | None = None) -> list[Finding]:
+        """All that is to be said of one host; if it has told nothing yet and cannot be asked, why."""
+        try:
+            return self._judged(host, told or self._ask(host))
+        except FedikitError as error:
+            matter = "SSH" if isinstance(error, ConnectionFailed) else "agent"
+            words = error.message if isinstance(error, HostError) else str(error)
+            return [Finding(host=host, matter=matter, state="obstacle", seen=words, remedy=error.hint)]
 
+    def _judged(self, host: str, told: Told) -> list[Finding]:
+        state, ports = self._deployment.hosts[host], ports_of(self._deployment, host)
+        findings = HostFindings(host, state, told.facts, now=told.time).all(self._memory)
+        return [*findings, *judge_ports(host, state, ports, told.facts)]
 
-def _ask(deployment: Deployment, host: str, authority: str) -> Told:
-    """What the host says; of the authority only where there will be web sites."""
-    wanted = wanted_facts(deployment, host)
-    resolve = authority if {80, 443} & set(wanted["ports"]) else ""
-    request = {"op": "facts", "deployment": deployment.name, **wanted, "resolve": resolve}
-    with failing_alone(host), Session(host, deployment.hosts[host].connection) as session:
-        facts = session.ask(request, Facts)
-        return Told(facts, time.time())
+    def _ask(self, host: str) -> Told:
+        """What the host says; of the authority only where there will be web sites."""
+        deployment, wanted = self._deployment, wanted_facts(self._deployment, host)
+        resolve = self._authority if {80, 443} & set(wanted["ports"]) else ""
+        request = {"op": "facts", "deployment": deployment.name, **wanted, "resolve": resolve}
+        with failing_alone(host), Session(host, deployment.hosts[host].connection) as session:
+            facts = session.ask(request, Facts)
+            return Told(facts, time.time())
 
 
 def _names(deployment: Deployment, limit: Sequence[str]) -> Iterator[Finding]:

@@ -38,11 +38,12 @@ def _model_title(model: type) -> str:
 
 
 class Written(Value):
-    """A value that people write. The docstrings of its fields are their descriptions in JSON Schemas."""
+    """A value that people write. The docstrings of its fields are their descriptions in JSON Schemas.
 
-    model_config = ConfigDict(
-        use_attribute_docstrings=True, field_title_generator=_field_title, model_title_generator=_model_title
-    )
+    They are looked up when a schema is made: to read its source takes longer than to make the class.
+    """
+
+    model_config = ConfigDict(field_title_generator=_field_title, model_title_generator=_model_title)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:

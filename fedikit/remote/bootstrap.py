@@ -27,6 +27,7 @@ LOAD = 'import os;r=os.fdopen(os.dup(0),"rb");exec(r.read({size}))'
 # remembered, to be kept. Whatever Python there is must understand it, to say that it is too old.
 BOOT = """\
 import os,sys
+os.chdir("/")
 os.dup2(os.open("/dev/null",0),0)
 os.write(1,b"\\nfedikit agent\\n")
 def unfit(w):

@@ -155,7 +155,7 @@ class Sessions:
         if question.drift == "keep":
             request["keep_drift"] = True
         if self._foreseeing and question.purpose == "apply":
-            request["facts"] = wanted_facts(self.deployment, payload.host)
+            request["facts"] = {**wanted_facts(self.deployment, payload.host), "brief": True}
         if question.to is not None:
             request["to"] = question.to
         return request

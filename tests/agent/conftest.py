@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -131,9 +132,11 @@ class Host:
 
 
 @pytest.fixture(autouse=True)
-def no_systemd(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def no_systemd(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """What plays a host in this very process reaches no systemd of this machine."""
     monkeypatch.setattr(dbus, "PRIVATE", str(tmp_path / "no-systemd"))
+    yield
+    dbus.hang_up()
 
 
 class QuietHands(Hands):

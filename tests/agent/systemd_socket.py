@@ -71,10 +71,11 @@ def job_removed(job: str, result: str) -> bytes:
 
 
 class SystemdSocket:
-    """Answers each call by its method's name; refuses all others. `heard` is what was asked."""
+    """Answers each call by its method's name; refuses all others. `heard` is what was asked, over how many `lines`."""
 
     def __init__(self, path: Path, says: Mapping[str, Says]) -> None:
         self.heard: list[Call] = []
+        self.lines = 0
         self._says = says
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(str(path))
@@ -90,6 +91,7 @@ class SystemdSocket:
                 line, _ = self._listener.accept()
             except OSError:
                 return
+            self.lines += 1
             threading.Thread(target=self._speak, args=(line,), daemon=True).start()
 
     def _speak(self, line: socket.socket) -> None:

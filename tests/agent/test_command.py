@@ -60,6 +60,54 @@ def test_what_a_command_leaves_behind_at_its_deadline_is_ended_though_it_has_end
     assert not is_at_work("sleep 7333")
 
 
+def said_by(*words: str, stdin: bytes = b"", path: str = "") -> tuple[int, str]:
+    """The exit status of a command, and all that it prints."""
+    with open(os.memfd_create("output"), "r+b") as output:
+        status = run([*words], stdin=stdin, output=output.fileno(), path=path, seconds=20)
+        output.seek(0)
+        return status, output.read().decode()
+
+
+def test_a_command_reads_what_it_is_given_and_all_that_it_prints_is_kept() -> None:
+    assert said_by("cat", stdin=b"x" * 1_000_000) == (0, "x" * 1_000_000)
+    assert said_by("sh", "-c", "echo one; echo two >&2; exit 3") == (3, "one\ntwo\n")
+    assert said_by("cat") == (0, "")
+
+
+def test_a_command_killed_by_a_signal_has_its_number() -> None:
+    assert said_by("sh", "-c", "kill -9 $$")[0] == -9
+
+
+def test_a_command_begins_with_no_more_than_it_should_have(tmp_path: Path) -> None:
+    script = "read -r _ _ _ parent group session _ </proc/$$/stat; echo $$ $group $session; env; ls -l /proc/$$/fd"
+    with open(tmp_path / "open in the agent", "w"):
+        status, said = said_by("sh", "-c", script, path="/usr/bin:/bin")
+    head, *rest = said.splitlines()
+    process, group, session = head.split()
+    assert (status, process == group == session) == (0, True), "a session of its own"
+    assert {line.partition("=")[0] for line in rest if "=" in line} <= {*command.ENVIRONMENT, "PWD", "SHLVL", "_"}
+    assert "PATH=/usr/bin:/bin" in rest
+    assert "open in the agent" not in said
+
+
+def test_who_writes_to_one_that_is_gone_ends_as_programs_do() -> None:
+    mask = int(said_by("grep", "SigIgn", "/proc/self/status")[1].split()[-1], 16)
+    assert not mask & (1 << (signal.SIGPIPE - 1)), "Python ignores it, and would hand that on"
+
+
+def test_a_program_is_looked_for_where_it_is_said_to_be(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    (tmp_path / "a/tool").write_text("no program")
+    with pytest.raises(PermissionError):
+        said_by("tool", path=f"{tmp_path}/a:{tmp_path}/b")
+    (tmp_path / "b/tool").write_text("#!/bin/sh\necho b\n")
+    (tmp_path / "b/tool").chmod(0o755)
+    assert said_by("tool", path=f"{tmp_path}/a:{tmp_path}/b") == (0, "b\n")
+    with pytest.raises(FileNotFoundError):
+        said_by("tool", path=f"{tmp_path}")
+
+
 def begin(host: Host, script: str) -> subprocess.Popen[bytes]:
     process = host.start(items=[host.job("slow", script)])
     host.order(process, read_answer(process))
@@ -93,3 +141,8 @@ def test_a_job_that_does_not_listen_keeps_the_host_busy_until_it_has_ended(host:
 def test_who_watches_a_job_leaves_with_it(host: Host) -> None:
     assert host.apply(host.job("quick", f"echo $$ >{host.root}/pid"))[-1]["event"] == "done"
     assert not is_at_work(f"fedikit-watch {host.text('/pid').strip()}")
+
+
+def test_commands_begin_at_the_top_wherever_the_agent_was_begun(host: Host) -> None:
+    assert host.apply(host.job("where", f"pwd >{host.root}/where"))[-1]["event"] == "done"
+    assert host.text("/where") == "/\n"

@@ -391,13 +391,14 @@ def calls_by_path(file: Path) -> set[str]:
 
 
 HARMLESS = {
-    "os.posix_spawnp", "os.pidfd_open", "os.kill", "os.killpg", "os.waitpid", "os.close", "os.memfd_create", "os.write",
-    "os.dup", "os.dup2", "os.fork", "os.setsid", "os._exit", "os.waitstatus_to_exitcode", "os.uname", "os.geteuid",
-    "os.getpid", "os.urandom", "os.strerror", "os.fsencode", "os.fstatvfs", "os.path.join", "os.path.dirname",
-    "os.path.basename", "io.BytesIO", "os.read", "os.pread", "os.fstat",
+    "os.posix_spawn", "os.posix_spawnp", "os.pidfd_open", "os.pipe", "os.kill", "os.killpg", "os.waitpid", "os.close",
+    "os.memfd_create", "os.write", "os.dup", "os.dup2", "os.fork", "os.setsid", "os._exit", "os.waitstatus_to_exitcode",
+    "os.uname", "os.geteuid", "os.getpid", "os.urandom", "os.strerror", "os.fsencode", "os.fstatvfs", "os.path.join",
+    "os.path.dirname", "os.path.basename", "io.BytesIO", "os.read", "os.pread", "os.fstat",
 }  # fmt: skip
 EXPECTED = {
     "eyes.py": {"open"},  # of a file in memory
+    "command.py": {"open"},  # of a file in memory
     "data_program.py": {"open"},  # of a file in memory
     "hands.py": {"open"},  # the same; and a copy in fedikit's own directory
     "converge.py": {"os.listdir", "os.makedirs"},

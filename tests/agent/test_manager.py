@@ -203,6 +203,51 @@ def test_units_are_enabled_and_read_anew_once(systemd: Begin) -> None:
     )
 
 
+# One line
+
+
+def test_all_is_said_over_one_line_until_something_may_take_long(
+    systemd: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manager, "STARTING_SECONDS", 30)  # on a machine that is busy
+    monkeypatch.setattr(dbus, "ANSWERING_SECONDS", 30)
+    stale = message(SIGNAL, member="JobRemoved", body=b"strange") + message(SIGNAL, member="UnitNew")
+    begun = systemd(
+        Get=of_type,
+        StartUnit=lambda call: answer(texts(JOB))(call) + job_removed(JOB, "done") + stale,
+        Reload=answer(),
+    )
+    hands = Hands()
+    for _ in range(2):
+        tell(hands, "start", "app.service")
+        assert hands.shown(["app.service"], ("TimeoutStopUSec",)) == [{"TimeoutStopUSec": "infinity"}]
+        reread(hands)
+    assert begun.lines == 1
+    hands.run(["true"])
+    reread(hands)
+    assert begun.lines == 2
+    hands.take_long("to wait for somebody", seconds=1)
+    reread(hands)
+    assert begun.lines == 3
+    assert "UnitNew" not in {call.member for call in begun.heard}
+
+
+def test_a_line_that_broke_is_not_used_again(systemd: Begin) -> None:
+    begun = systemd(Reload=lambda call: b"" if begun.lines == 1 else answer()(call))
+    assert (manager.reread(), manager.reread()) == (False, True)
+    assert begun.lines == 2
+
+
+def test_what_was_not_answered_in_time_is_not_taken_for_a_later_answer(
+    systemd: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manager, "STARTING_SECONDS", 0.05)
+    begun = systemd(StartUnit=answer(texts(JOB)), Get=of_type)
+    assert manager.start("app.service") == ""
+    assert manager.shown(["app.service"], ("TimeoutStopUSec",)) == [{"TimeoutStopUSec": "infinity"}]
+    assert begun.lines == 2
+
+
 # What the program does instead
 
 
@@ -233,7 +278,7 @@ BAD: list[dict[str, Says]] = [
 def test_whatever_the_socket_lacks_the_program_does(
     systemd: Begin, says: dict[str, Says], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dbus.Line.__init__, "__defaults__", (0.1,))
+    monkeypatch.setattr(dbus, "ANSWERING_SECONDS", 0.1)
     monkeypatch.setattr(manager, "STARTING_SECONDS", 0.1)
     monkeypatch.setattr(manager, "READING_SECONDS", 0.1)
     systemd(**says)

@@ -249,6 +249,17 @@ def test_what_hosts_told_with_their_plan_is_not_asked_again(
         assert examine.foresee(plan, sessions=sessions).findings == asked.findings
 
 
+def test_which_applications_there_are_is_looked_up_once_however_many_hosts_there_are(
+    staged: Staged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = staged("one", "two", "three").environment
+    asked: list[None] = []
+    monkeypatch.setattr(examine, "load_catalogue", lambda: asked.append(None) or {})
+    diagnosis = examine.diagnose(environment, environment.empty())
+    assert {finding.host for finding in diagnosis.findings} >= {"one", "two", "three"}
+    assert len(asked) == 1
+
+
 def test_a_host_that_cannot_tell_with_its_plan_is_asked_by_itself(
     environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,10 @@ from typing import Any
 
 import pytest
 
+from fedikit.agent import facts as agent_facts
+from fedikit.agent import listeners
+from fedikit.agent.eyes import Eyes
+from fedikit.agent.facts import facts_of
 from fedikit.remote.directory import DirectoryMachine
 from fedikit.remote.messages import Facts
 from fedikit.remote.session import Session
@@ -72,6 +76,28 @@ def test_who_listens_is_told_with_program_and_unit_and_who_only_speaks_is_not(ma
         ("tcp", 443, True): ("", ""),
         ("udp", 443, False): ("", ""),
     }
+
+
+def test_where_no_port_matters_the_kernel_is_not_asked_for_its_long_lists(
+    machine: DirectoryMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(listeners.kernel, "text", lambda path, root="": asked.append(path) or "")
+    request: dict[str, Any] = {"paths": [], "ports": []}
+    eyes = Eyes(str(machine.path("/")))
+    assert facts_of(eyes, request)["listeners"] == []
+    assert not any(path.startswith("/proc/net/") for path in asked)
+    facts_of(eyes, {**request, "ports": [80]})
+    assert "/proc/net/tcp" in asked
+
+
+@pytest.mark.parametrize(("is_brief", "told"), [(False, True), (True, None)])
+def test_a_brief_answer_leaves_out_what_takes_long(
+    monkeypatch: pytest.MonkeyPatch, machine: DirectoryMachine, is_brief: bool, told: bool | None
+) -> None:
+    monkeypatch.setattr(agent_facts, "_synchronized", lambda eyes: True)
+    said = facts_of(Eyes(str(machine.path("/"))), {"paths": [], "ports": [], "brief": is_brief})
+    assert said["is_clock_synchronized"] is told
 
 
 def test_packages_that_dpkg_has_not_ended_with_are_named(machine: DirectoryMachine) -> None:
