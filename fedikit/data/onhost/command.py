@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
+from .shield import shielded
 from .trouble import TAIL_CHARACTERS, Trouble
 
 ENVIRONMENT = {
@@ -78,11 +79,16 @@ def start(
     stdin: Pipe = subprocess.DEVNULL,
     stdout: Pipe = None,
     stderr: Pipe = None,
+    folder: str = "",
 ) -> "subprocess.Popen[bytes]":
-    """A command that has been started; one that is not there ends with status 127."""
+    """A command that has been started; one that is not there ends with status 127.
+
+    `folder`: where it follows no link, as somebody else may change what is there.
+    """
     everything = {**ENVIRONMENT, **(environment or {})}
+    line = shielded(folder, words) if folder else words
     return subprocess.Popen(
-        [*WITH_US, *words], env=everything, cwd="/", start_new_session=True, stdin=stdin, stdout=stdout, stderr=stderr
+        [*WITH_US, *line], env=everything, cwd="/", start_new_session=True, stdin=stdin, stdout=stdout, stderr=stderr
     )
 
 
@@ -93,14 +99,15 @@ def run(
     environment: Mapping[str, str] | None = None,
     hear: Hear | None = None,
     silence: float = 0,
+    folder: str = "",
 ) -> Finished:
-    """How a command ended.
+    """How a command ended, which follows no link in `folder`, if given.
 
     `hear` is given the lines of both its outputs as they come. `seconds` is its deadline; `silence`, if given, for how
     long it may say nothing that gets on. Raises Trouble when one of them is over, having ended the command and all
     that it started.
     """
-    process = start(words, environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = start(words, environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, folder=folder)
     work = _Work(process, silence)
 
     def listen(line: str) -> None:

@@ -100,12 +100,16 @@ class Repository:
         silence: float = 0,
         environment: Mapping[str, str] | None = None,
         may_end_with: tuple[int, ...] = (0,),
+        folder: str = "",
     ) -> Finished:
-        """Runs restic; raises Trouble in words unless it ends with one of these statuses."""
+        """Runs restic; raises Trouble in words unless it ends with one of these statuses.
+
+        `folder`: what it reads or writes, where others may be at work; it follows no link there.
+        """
         self._require_folder()
         everything = {**self.environment(), **(environment or {})}
         finished = command.run(
-            self.words(*words), seconds=seconds, environment=everything, hear=hear, silence=silence
+            self.words(*words), seconds=seconds, environment=everything, hear=hear, silence=silence, folder=folder
         )  # fmt: skip
         if finished.status not in may_end_with:
             raise trouble_of(finished, words[0], self.url)
@@ -179,9 +183,9 @@ class Repository:
         self.run(*words, seconds=2 * LONG_SECONDS)
 
     def forget(self, ids: Sequence[str]) -> None:
-        """Forgets snapshots; their contents stay until a prune."""
+        """Forgets snapshots; their contents stay until a prune. Where nothing may be deleted, they stay too."""
         for start in range(0, len(ids), _MANY):
-            self.run("forget", *ids[start : start + _MANY], seconds=LONG_SECONDS)
+            self.run("forget", *ids[start : start + _MANY], seconds=LONG_SECONDS, may_end_with=(0, SOME_UNREAD))
 
     def prune(self) -> None:
         """Removes what no snapshot needs."""
@@ -240,18 +244,19 @@ class Repository:
         Nor is anything else that could not be read, if the caller `looks_itself` at what came in.
         """
         excludes = [f"--exclude={pattern}" for pattern in exclude]
-        return self._snapshot([*options, *excludes, "--", path], tags, None, looks_itself=looks_itself)
+        words = [*options, *excludes, "--", path]
+        return self._snapshot(words, tags, None, looks_itself=looks_itself, folder=path)
 
     def _snapshot(
         self, words: Sequence[str], tags: Sequence[str], environment: Mapping[str, str] | None,
-        *, looks_itself: bool = False,
+        *, looks_itself: bool = False, folder: str = "",
     ) -> Snapshot:  # fmt: skip
         told = Told()
         marks = [f"--tag={tag}" for tag in tags]
         finished = self.run(
             "backup", "--json", f"--host={self.host}", *marks, *words,
             seconds=2 * LONG_SECONDS, hear=told.hear, silence=SILENCE_SECONDS, environment=environment,
-            may_end_with=(0, SOME_UNREAD),
+            may_end_with=(0, SOME_UNREAD), folder=folder,
         )  # fmt: skip
         if finished.status == SOME_UNREAD and not looks_itself:
             told.require_that_all_vanished(finished.tail)
@@ -291,7 +296,7 @@ class Repository:
         words = ["--verify", *(["--delete"] if delete else []), *(f"--exclude={pattern}" for pattern in exclude)]
         self.run(
             "restore", "--json", f"{snapshot}:{path}", f"--target={target}", *words,
-            seconds=2 * LONG_SECONDS, hear=Told().hear, silence=SILENCE_SECONDS,
+            seconds=2 * LONG_SECONDS, hear=Told().hear, silence=SILENCE_SECONDS, folder=target,
         )  # fmt: skip
 
     @contextlib.contextmanager

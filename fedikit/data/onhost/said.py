@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .command import Finished
-from .trouble import Trouble
+from .shield import REFUSED
+from .trouble import Trouble, hint_of_room
 
 NONE_THERE, LOCKED, WRONG_PASSWORD, SOME_UNREAD = 10, 11, 12, 3
 _STILL = ("seconds_elapsed", "seconds_remaining")
@@ -57,6 +58,9 @@ def trouble_of(finished: Finished, verb: str, url: str) -> Trouble:
     at = f"the repository {url}"
     if finished.status == 127 and "setpriv" in finished.tail:
         return Trouble("restic is not there", hint="run an apply of the deployment", tail=finished.tail)
+    if finished.status == REFUSED:
+        hint = "it takes Linux 5.12 or newer, and a machine in which root may mount"
+        return Trouble("this host cannot keep restic from following links", hint=hint, tail=finished.tail)
     if finished.status == WRONG_PASSWORD:
         hint = "it belongs to somebody else, or to this application under another master key: put the key back"
         return Trouble(f"{at} does not open with this application's password", hint=hint, tail=finished.tail)
@@ -72,7 +76,7 @@ def trouble_of(finished: Finished, verb: str, url: str) -> Trouble:
 def _hint_of(tail: str, url: str) -> str:
     """What to do about what restic said; a hint only, nothing is decided by it."""
     if "no space left" in tail.lower():
-        return "there is no room left: free some, and run it again"
+        return hint_of_room()
     if "host key verification failed" in tail.lower():
         return "the server has another key than the one that is known: see known_host in policies.backup"
     if "permission denied" in tail.lower():
