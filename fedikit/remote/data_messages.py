@@ -108,6 +108,7 @@ class Result(DataMessage):
     newest: Newest | None = None
     last: LastRun | None = None
     check: LastCheck | None = None
+    note: Words = ""
 
 
 class Journal(DataMessage):

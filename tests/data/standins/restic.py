@@ -123,7 +123,8 @@ class Store:
         identity = os.urandom(32).hex()
         draft.rename(self.files(identity))
         tags = [tag for given in asked.tag for tag in given.split(",")]
-        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + f".{time.time_ns() % 10**9:09d}Z"
+        seconds, nanoseconds = divmod(time.time_ns(), 10**9)
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{nanoseconds:09d}Z"
         description = {"time": moment, "paths": paths, "hostname": asked.host, "tags": tags, "id": identity}
         (self.folder / "snapshots" / identity).write_text(json.dumps(description))
         summary = {"message_type": "summary", "total_files_processed": len(files), "total_bytes_processed": size}
@@ -242,6 +243,9 @@ def restore(store, asked):
 def forget(store, asked):
     store.lock()
     if asked.words:
+        if (store.folder / "append-only").exists():
+            print("unable to remove: 403 Forbidden", file=sys.stderr)
+            return  # as restic 0.18 ends then
         for identity in asked.words:
             (store.folder / "snapshots" / identity).unlink()
         return
