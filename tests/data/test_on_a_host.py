@@ -4,14 +4,14 @@ import random
 
 import pytest
 
-from tests.data.conftest import Place
+from tests.data.conftest import PROGRAM, Place
 
 pytestmark = pytest.mark.lab
 
 VOLUME = "/srv/app"
 UNIT = "keeper.service"
 STATE = "/var/lib/fedikit-data/app"
-SERVICE = "[Service]\nExecStart=/bin/sleep infinity\n"
+SERVICE = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n"
 PART = {"id": f"volume:{VOLUME}", "kind": "volume", "path": VOLUME, "leave_out": ["cache"]}
 FILL = """\
 import os
@@ -74,6 +74,31 @@ def test_a_volume_comes_back_as_it_was_however_often_the_restore_is_killed(place
     assert len(there) == 2 * len(backups)
     assert there >= {part["snapshots"]["data"] for backup in backups for part in backup["parts"]}
     assert machine.succeed("ls /srv/backups/app/locks") == ""
+
+
+def test_a_restore_that_a_power_cut_ended_lets_nothing_start_when_the_machine_is_back(place: Place) -> None:
+    machine = place.machine
+    machine.succeed("mkdir -p /srv/cut; cd /srv/cut; for n in $(seq 200); do head -c 100000 /dev/urandom >$n; done")
+    place.write("/etc/systemd/system/cut.service", SERVICE)
+    machine.succeed("systemctl enable --now cut.service")
+    place.set_up(
+        "cut", [{"id": "volume:cut", "kind": "volume", "path": "/srv/cut", "leave_out": []}], stop=["cut.service"]
+    )
+    backup = place.done("backup", "cut")["result"]["newest"]["id"]
+    machine.succeed(
+        f"rm /srv/cut/*; systemd-run --unit=victim --collect python3 -I {PROGRAM} restore cut --backup {backup}"
+    )
+    machine.wait_until_succeeds("test -e /var/lib/fedikit-data/cut/fence && ! systemctl is-active cut")
+
+    machine.crash()
+    machine.start()
+
+    machine.fails("systemctl is-active cut.service")
+    machine.fails("systemctl start cut.service")
+    assert f"a restore of the backup {backup} was cut off" in place.trouble("backup", "cut")["message"]
+    assert place.done("restore", "cut", "--backup", backup)["restored"]["differences"] == []
+    machine.succeed("systemctl is-active cut.service && test $(ls /srv/cut | wc -l) = 200")
+    machine.succeed("systemctl disable --now cut.service")
 
 
 def test_a_repository_over_ssh_is_known_by_its_key_and_a_flipped_byte_in_it_is_found(place: Place) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from .shield import shielded
-from .trouble import TAIL_CHARACTERS, Trouble
+from .trouble import TAIL_CHARACTERS, Overdue, Trouble
 
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -26,6 +26,8 @@ WITH_US = ("setpriv", "--pdeathsig=TERM", "--")
 """What a command is started by, so that it is ended when this program is killed."""
 ENDING_SECONDS = 30
 _LOOK_SECONDS = 1.0
+_FIRST_LINES, _LAST_LINES = 5, 25
+"""What is kept of what a command said: how its trouble began, and how it ended."""
 _LONGEST_LINE = 1 << 20
 Pipe = int | IO[bytes] | None
 Hear = Callable[[str], bool]
@@ -69,7 +71,8 @@ class _Work:
         self.moved = time.monotonic()
 
     def say(self, line: str) -> None:
-        self.said = [*self.said, line][-60:]
+        said = [*self.said, line]
+        self.said = [*said[:_FIRST_LINES], *said[_FIRST_LINES:][-_LAST_LINES:]]
 
 
 def start(
@@ -155,7 +158,7 @@ def _follow(work: _Work, takers: Sequence[Callable[[str], None]], words: Sequenc
 def _lose_patience(work: _Work, words: Sequence[str], deadline: float) -> None:
     now, tail = time.monotonic(), "\n".join(work.said)
     if now > deadline:
-        raise Trouble(f"`{named(words)}` did not end in its time, and was ended", tail=tail)
+        raise Overdue(f"`{named(words)}` did not end in its time, and was ended", tail=tail)
     if work.silence and now - work.moved > work.silence:
         minutes = max(1, round(work.silence / 60))
         raise Trouble(f"`{named(words)}` did not get on for {minutes} minutes, and was ended", tail=tail)

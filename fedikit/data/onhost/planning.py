@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from .disks import free_at
 from .journal import read_journal
 from .manifest import Manifest, chosen
 from .moments import is_future
 from .part import in_order, summary
-from .room import free_at
 from .trouble import Absent, trouble_from
 from .work import Work
 

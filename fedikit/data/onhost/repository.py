@@ -16,17 +16,21 @@ from typing import Any
 
 from . import command
 from .command import Finished, Hear
+from .disks import NO_ROOM, free_at
 from .places import write_whole
-from .said import NONE_THERE, SOME_UNREAD, Snapshot, Told, trouble_of
+from .said import AWAY, NONE_THERE, SOME_UNREAD, Snapshot, Told, trouble_of
 from .settings import Secrets
-from .trouble import Trouble
+from .trouble import Overdue, Trouble, hint_of_room
 
 SILENCE_SECONDS = 1800
 """For how long restic may not get on: one that cannot upload may wait for ever."""
 ANSWER_SECONDS = 600
+REACH_SECONDS = 60
+"""For how long a repository may not answer its first question; restic asks again for a quarter of an hour."""
 LONG_SECONDS = 12 * 3600
 MOUNT_SECONDS = 60
 _MANY = 200
+_WRITING = ("init", "backup")
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,8 @@ class Repository:
         `folder`: what it reads or writes, where others may be at work; it follows no link there.
         """
         self._require_folder()
+        if words[0] in _WRITING:
+            self._require_room()
         everything = {**self.environment(), **(environment or {})}
         finished = command.run(
             self.words(*words), seconds=seconds, environment=everything, hear=hear, silence=silence, folder=folder
@@ -121,6 +127,11 @@ class Repository:
                 f"the repository's folder {self.url} is not there", hint=f"mount its disk: {Path(self.url).parent}"
             )
 
+    def _require_room(self) -> None:
+        """On a disk of this host: restic tries again for a quarter of an hour before it says that there is none."""
+        if self.url.startswith("/") and free_at(Path(self.url)) < NO_ROOM:
+            raise Trouble(f"the repository's disk is full: {self.url}", hint=hint_of_room())
+
     def _make_folder(self) -> None:
         """The first time, an application's own folder on a disk of this host; the one above it must be there."""
         folder = Path(self.url)
@@ -132,7 +143,10 @@ class Repository:
     def exists(self) -> bool:
         """Whether it is there; raises Trouble if one was there and is gone, or is another one than it was."""
         was = self._known()
-        finished = self.run("cat", "--no-lock", "config", may_end_with=(0, NONE_THERE))
+        try:
+            finished = self.run("cat", "--no-lock", "config", seconds=REACH_SECONDS, may_end_with=(0, NONE_THERE))
+        except Overdue as late:
+            raise Trouble(f"the repository {self.url} does not answer", hint=AWAY, tail=late.tail) from late
         if finished.status == NONE_THERE:
             if was:
                 hint = f"mount its disk, or bring it back; to begin anew without earlier backups, remove {self._record}"
@@ -252,10 +266,16 @@ class Repository:
         *, looks_itself: bool = False, folder: str = "",
     ) -> Snapshot:  # fmt: skip
         told = Told()
+
+        def hear(line: str) -> bool:
+            if not line.startswith("{"):  # it says that something does not go well
+                self._require_room()
+            return told.hear(line)
+
         marks = [f"--tag={tag}" for tag in tags]
         finished = self.run(
             "backup", "--json", f"--host={self.host}", *marks, *words,
-            seconds=2 * LONG_SECONDS, hear=told.hear, silence=SILENCE_SECONDS, environment=environment,
+            seconds=2 * LONG_SECONDS, hear=hear, silence=SILENCE_SECONDS, environment=environment,
             may_end_with=(0, SOME_UNREAD), folder=folder,
         )  # fmt: skip
         if finished.status == SOME_UNREAD and not looks_itself:
@@ -291,9 +311,15 @@ class Repository:
     ) -> None:
         """Makes the folder `target` as `path` was in a snapshot, and reads it again; all else goes, if `delete`.
 
+        Nothing is written in the repository, whose disk may be full.
         `exclude` are patterns of restic's, below `path`: what they name stays as it is.
         """
-        words = ["--verify", *(["--delete"] if delete else []), *(f"--exclude={pattern}" for pattern in exclude)]
+        words = [
+            "--no-lock",
+            "--verify",
+            *(["--delete"] if delete else []),
+            *(f"--exclude={pattern}" for pattern in exclude),
+        ]
         self.run(
             "restore", "--json", f"{snapshot}:{path}", f"--target={target}", *words,
             seconds=2 * LONG_SECONDS, hear=Told().hear, silence=SILENCE_SECONDS, folder=target,

@@ -1,11 +1,11 @@
 """Room on the disks, looked at before anything of a restore is done."""
 
-import os
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .disks import existing, free_at
 from .manifest import Manifest
 from .part import Part
 from .trouble import Trouble
@@ -15,12 +15,6 @@ _SPARE = 64 << 20
 """What must stay free on a disk, in bytes."""
 _POSTGRESQL = Path("/var/lib/postgresql")
 _OWN_ADDRESSES = ("127.0.0.1", "::1", "localhost")
-
-
-def free_at(path: Path) -> int:
-    """The bytes that are free where something lies, or would."""
-    disk = os.statvfs(_existing(path))
-    return disk.f_bavail * disk.f_frsize
 
 
 def require_room(work: Work, manifest: Manifest) -> None:
@@ -33,7 +27,7 @@ def require_room(work: Work, manifest: Manifest) -> None:
         record = manifest.of_part(spec["id"])
         place = _place_of(spec)
         if place and record:
-            disk = _existing(place).stat().st_dev
+            disk = existing(place).stat().st_dev
             places[disk] = place
             wanted[disk] += record["bytes"] - (_present(work.part(spec["id"])) if spec["kind"] == "volume" else 0)
     for disk, path in places.items():
@@ -55,7 +49,3 @@ def _present(part: Part) -> int:
         return part.measure()["bytes"]
     except (OSError, Trouble):
         return 0
-
-
-def _existing(path: Path) -> Path:
-    return next(one for one in (path, *path.parents) if one.exists())

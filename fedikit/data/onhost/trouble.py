@@ -53,5 +53,9 @@ class Absent(Trouble):
     """A part is not there: its database, its bucket or its folder does not exist."""
 
 
+class Overdue(Trouble):
+    """A command did not end in its time."""
+
+
 class Busy(Trouble):
     """Somebody else is at work on the same application."""

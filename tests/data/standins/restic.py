@@ -97,6 +97,7 @@ class Store:
     def lock(self):
         if (self.folder / "foreign-lock").exists():
             fail("unable to create lock in backend: repository is already locked exclusively", LOCKED)
+        (self.folder / "locked").touch()
 
     def all(self):
         found = [json.loads(file.read_text()) for file in (self.folder / "snapshots").iterdir()]
@@ -225,7 +226,8 @@ def ls(store, asked):
 
 
 def restore(store, asked):
-    store.lock()
+    if not asked.no_lock:
+        store.lock()
     name, _, path = asked.words[0].partition(":")
     source, target = store.files(store.find(name)) / path.lstrip("/"), Path(asked.target)
     if not source.is_dir():
