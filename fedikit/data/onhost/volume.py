@@ -67,9 +67,20 @@ class VolumePart:
         self._take_permissions(repository, snapshot, path)
 
     def _close(self) -> None:
-        """Until it is whole, nobody but root finds a way into it, who was not inside already."""
-        os.chown(self.path, os.geteuid(), os.getegid(), follow_symlinks=False)
-        self.path.chmod(0o700)
+        """Until restic gives each folder back, nobody but root changes what is in it, not even who is inside already.
+
+        Else its user could have files change places between two steps, and be given what is root's.
+        """
+        with _opened(str(self.path)) as folder:
+            self._take(folder, self.path)
+
+    def _take(self, folder: int, path: Path) -> None:
+        """From the top: what is found in a folder that has been taken stays there."""
+        os.fchown(folder, os.geteuid(), os.getegid())
+        os.fchmod(folder, 0o700)
+        for name, inner in self._folders(folder, path):
+            with _opened(name, folder) as one:
+                self._take(one, inner)
 
     def _empty(self) -> None:
         """Of files: restic leaves in place, unread, what is there already as it should be."""
@@ -97,13 +108,16 @@ class VolumePart:
     def _below(self, folder: int, path: Path) -> Iterator[tuple[int, "os.DirEntry[str]"]]:
         """By descriptors: a folder that becomes a link meanwhile leads nowhere, and one that vanishes was not there."""
         with os.scandir(folder) as entries:
-            for entry in entries:
-                inner = path / entry.name
-                if not entry.is_dir(follow_symlinks=False):
-                    yield folder, entry
-                elif inner not in self._left_out:
-                    with contextlib.suppress(FileNotFoundError, NotADirectoryError), _opened(entry.name, folder) as one:
-                        yield from self._below(one, inner)
+            yield from ((folder, entry) for entry in entries if not entry.is_dir(follow_symlinks=False))
+        for name, inner in self._folders(folder, path):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError), _opened(name, folder) as one:
+                yield from self._below(one, inner)
+
+    def _folders(self, folder: int, path: Path) -> list[tuple[str, Path]]:
+        """The folders in a folder that are not left out."""
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        return [(name, path / name) for name in names if path / name not in self._left_out]
 
     def _within(self, repository: Repository, snapshot: str) -> _Sum:
         """What a snapshot of it holds."""

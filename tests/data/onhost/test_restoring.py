@@ -189,7 +189,9 @@ def test_a_backup_of_the_future_is_said_and_taken_by_its_name_only(
 ) -> None:
     monkeypatch.setattr("fedikit.data.onhost.backup.now", lambda: "2999-01-01T00:00:00Z")
     future = host.done("backup")["result"]["newest"]["id"]
-    assert "there is no backup of before now" in host.trouble("plan-restore")["message"]
+    trouble = host.trouble("plan-restore")
+    assert trouble["message"].startswith("all backups are of the future, the oldest of 2999-01-01T00:00:00Z: it is 20")
+    assert "put the clock right" in trouble["hint"]
     plan = host.done("plan-restore", "--at", future)["plan"]
     assert plan["notes"] == [f"the backup {future} is of the future: a clock is wrong; it is taken only by its name"]
 
