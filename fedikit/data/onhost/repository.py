@@ -314,12 +314,8 @@ class Repository:
         Nothing is written in the repository, whose disk may be full.
         `exclude` are patterns of restic's, below `path`: what they name stays as it is.
         """
-        words = [
-            "--no-lock",
-            "--verify",
-            *(["--delete"] if delete else []),
-            *(f"--exclude={pattern}" for pattern in exclude),
-        ]
+        words = ["--no-lock", "--verify", *(["--delete"] if delete else [])]
+        words += [f"--exclude={pattern}" for pattern in exclude]
         self.run(
             "restore", "--json", f"{snapshot}:{path}", f"--target={target}", *words,
             seconds=2 * LONG_SECONDS, hear=Told().hear, silence=SILENCE_SECONDS, folder=target,

@@ -1,11 +1,16 @@
 """Full disks are found and named: what failed for want of room seldom says where."""
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from fedikit.data.onhost.disks import full_disks
+from fedikit.data.onhost.room import require_room
+from fedikit.data.onhost.trouble import Trouble
 
 MOUNTS = """\
 proc /proc proc rw 0 0
@@ -30,3 +35,16 @@ def test_the_fullest_are_named_first_and_no_server_is_asked(tmp_path: Path, monk
     monkeypatch.setattr("os.statvfs", statvfs)
     (tmp_path / "mounts").write_text(MOUNTS)
     assert full_disks(tmp_path / "mounts") == ["/tmp", "/srv/back ups", "/many"]
+
+
+@pytest.mark.parametrize(("host", "is_refused"), [("127.0.0.1", True), ("192.0.2.9", False)])
+def test_postgresql_needs_room_for_the_old_data_and_the_new(
+    monkeypatch: pytest.MonkeyPatch, host: str, is_refused: bool
+) -> None:
+    """That of another host's server cannot be known here."""
+    monkeypatch.setattr("fedikit.data.onhost.room.free_at", lambda path: 1 << 30)
+    parts = [{"id": "postgresql:elk", "kind": "postgresql", "host": host}]
+    work: Any = SimpleNamespace(settings=SimpleNamespace(parts=parts))
+    manifest: Any = SimpleNamespace(of_part=lambda identity: {"bytes": 1 << 30})
+    with pytest.raises(Trouble, match="where /var/lib/postgresql lies") if is_refused else nullcontext():
+        require_room(work, manifest)
