@@ -11,7 +11,7 @@ pytestmark = pytest.mark.lab
 VOLUME = "/srv/app"
 UNIT = "keeper.service"
 STATE = "/var/lib/fedikit-data/app"
-SERVICE = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n"
+SERVICE = "[Service]\nExecStart=/bin/sleep infinity\n"
 PART = {"id": f"volume:{VOLUME}", "kind": "volume", "path": VOLUME, "leave_out": ["cache"]}
 FILL = """\
 import os
@@ -77,28 +77,27 @@ def test_a_volume_comes_back_as_it_was_however_often_the_restore_is_killed(place
 
 
 def test_a_restore_that_a_power_cut_ended_lets_nothing_start_when_the_machine_is_back(place: Place) -> None:
-    machine = place.machine
-    machine.succeed("mkdir -p /srv/cut; cd /srv/cut; for n in $(seq 200); do head -c 100000 /dev/urandom >$n; done")
-    place.write("/etc/systemd/system/cut.service", SERVICE)
-    machine.succeed("systemctl enable --now cut.service")
-    place.set_up(
-        "cut", [{"id": "volume:cut", "kind": "volume", "path": "/srv/cut", "leave_out": []}], stop=["cut.service"]
-    )
+    machine, unit, slow = place.machine, "cut.service", "/usr/local/sbin/restic"
+    machine.succeed("mkdir -p /srv/cut; echo precious >/srv/cut/file")
+    place.write(f"/etc/systemd/system/{unit}", f"{SERVICE}[Install]\nWantedBy=multi-user.target\n")
+    machine.succeed(f"systemctl enable --now {unit}")
+    place.set_up("cut", [{"id": "volume:cut", "kind": "volume", "path": "/srv/cut", "leave_out": []}], stop=[unit])
     backup = place.done("backup", "cut")["result"]["newest"]["id"]
-    machine.succeed(
-        f"rm /srv/cut/*; systemd-run --unit=victim --collect python3 -I {PROGRAM} restore cut --backup {backup}"
-    )
-    machine.wait_until_succeeds("test -e /var/lib/fedikit-data/cut/fence && ! systemctl is-active cut")
+    place.write(slow, '#!/bin/sh\n[ "$1" != restore ] || sleep 60\nexec /usr/bin/restic "$@"\n')
+    restore = f"restore cut --backup {backup} --without-saving"
+    machine.succeed(f"chmod +x {slow}; rm /srv/cut/file; systemd-run --collect python3 -I {PROGRAM} {restore}")
+    machine.wait_until_succeeds(f"test -e /var/lib/fedikit-data/cut/fence && ! systemctl is-active {unit}")
 
     machine.crash()
     machine.start()
 
-    machine.fails("systemctl is-active cut.service")
-    machine.fails("systemctl start cut.service")
+    machine.fails(f"systemctl is-active {unit}")
+    machine.fails(f"systemctl start {unit}")
     assert f"a restore of the backup {backup} was cut off" in place.trouble("backup", "cut")["message"]
-    assert place.done("restore", "cut", "--backup", backup)["restored"]["differences"] == []
-    machine.succeed("systemctl is-active cut.service && test $(ls /srv/cut | wc -l) = 200")
-    machine.succeed("systemctl disable --now cut.service")
+    machine.succeed(f"rm {slow}")
+    assert place.done(*restore.split())["restored"]["differences"] == []
+    assert machine.succeed(f"systemctl is-active {unit}; cat /srv/cut/file") == "active\nprecious\n"
+    machine.succeed(f"systemctl disable --now {unit}; rm /etc/systemd/system/{unit}")
 
 
 def test_a_repository_over_ssh_is_known_by_its_key_and_a_flipped_byte_in_it_is_found(place: Place) -> None:

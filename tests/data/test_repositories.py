@@ -15,6 +15,7 @@ KEY = (
     "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=far "
     "-addext subjectAltName=IP:127.0.0.1 -keyout /root/far.key -out /usr/local/share/ca-certificates/far.crt"
 )
+NOTED = "/var/lib/fedikit-data/far /etc/fedikit/data/far*"
 SERVE = (
     "systemd-run --unit=far --collect rclone serve restic /srv/far-repository --append-only --addr=127.0.0.1:8444 "
     "--cert=/usr/local/share/ca-certificates/far.crt --key=/root/far.key --user=far --pass=open-sesame"
@@ -31,7 +32,7 @@ def far(place: Place) -> Iterator[Place]:
     place.set_up("far", [PART], keep=keep, repository=WAYS | {"url": "rest:https://127.0.0.1:8444/far", "user": "far"})
     place.secret("far", "rest-password", "open-sesame")
     yield place
-    machine.succeed("systemctl stop far; rm -rf /srv/far* /usr/local/share/ca-certificates/far.crt")
+    machine.succeed(f"systemctl stop far; rm -rf /srv/far* {NOTED} /usr/local/share/ca-certificates/far.crt")
     machine.succeed("update-ca-certificates --fresh")
 
 

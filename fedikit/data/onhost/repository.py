@@ -149,7 +149,8 @@ class Repository:
             raise Trouble(f"the repository {self.url} does not answer", hint=AWAY, tail=late.tail) from late
         if finished.status == NONE_THERE:
             if was:
-                hint = f"mount its disk, or bring it back; to begin anew without earlier backups, remove {self._record}"
+                back = "mount its disk" if self.url.startswith("/") else "see its address in policies.backup"
+                hint = f"{back}, or bring it back; to begin anew without earlier backups, remove {self._record}"
                 raise Trouble(f"the repository {self.url} is gone: there were backups in it", hint=hint)
             return False
         found = str(json.loads(finished.output)["id"])
