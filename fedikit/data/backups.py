@@ -92,6 +92,7 @@ def _as_value(kept: Kept, result: Result | None, error: str, seconds: float) -> 
         outcome="failed" if error else "changed",
         backup=backup_of(result.newest) if result and result.newest and not error else None,
         repository=result.repository if result else "",
+        note=result.note if result and not error else "",
         error=error,
         seconds=seconds,
     )
@@ -109,7 +110,7 @@ def _listed(deployment: Deployment, kept: Kept) -> ApplicationBackups:
         application=kept.application,
         repository=result.repository,
         backups=tuple(sorted(map(backup_of, told.backups), key=lambda backup: backup.ended, reverse=True)),
-        notes=told.notes,
+        notes=(*told.notes, *filter(None, [result.note])),
         last=last_run_of(result),
         check=last_check_of(result),
     )

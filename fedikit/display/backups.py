@@ -70,6 +70,8 @@ def draw_backupreport(report: BackupReport) -> Iterator[Text]:
         )
         if one.error:
             yield Text(f"  {one.error}", style="red")
+        if one.note:
+            yield Text(f"  ! {one.note}", style="yellow")
         yield from map(_line_of_part, one.backup.parts if one.backup else ())
     done = [one.backup for one in report.applications if one.backup]
     size, added = sum(backup.bytes for backup in done), sum(backup.added for backup in done)

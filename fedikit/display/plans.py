@@ -9,6 +9,7 @@ from rich.text import Text
 from fedikit.display import markup
 from fedikit.display.words import megabytes, plural
 from fedikit.model.item import class_of
+from fedikit.results.backups_left import backups_left_by
 from fedikit.results.endangered import endangered_by
 from fedikit.results.plan import HostPlan, Plan, PlannedChange
 from fedikit.results.upgrade import Upgrade
@@ -81,6 +82,7 @@ def _lines_of_moves(plan: Plan) -> Iterator[Text]:
     refused = "\n".join(words for host in plan.hosts.values() for words in host.refused)
     yield from (Text(f"! {words}.", style="yellow") for words in plan.moves if words not in refused)
     yield from (Text(f"{one.words}.", style="yellow" if one.lack else "") for one in endangered_by(plan))
+    yield from (Text(f"{words}.") for words in backups_left_by(plan))
 
 
 def _host_plan(host: HostPlan, width: int, *, whole: bool) -> Iterator[Text]:

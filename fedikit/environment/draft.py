@@ -1,5 +1,6 @@
 """A deployment in the making: gathers what policies provide, and everything that speaks against it."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from fedikit.errors import Mistake
@@ -102,7 +103,10 @@ class Draft:
         for (host, what), takers in self._shares.items():
             wanted, share = sum(one.amount for _, one in takers), takers[0][1]
             if wanted > share.of:
-                by = ", ".join(f"{application} {one.amount}" for application, one in takers)
+                taken = Counter[str]()
+                for application, one in takers:
+                    taken[application] += one.amount
+                by = ", ".join(f"{application} {amount}" for application, amount in taken.items())
                 self.note(share.path, f"is {share.of}, but {wanted} {what} may be needed on {host} ({by})")
 
     def note_who_would_wait_in_vain(self, after: Mapping[str, Sequence[str]], at_a_time: int) -> None:

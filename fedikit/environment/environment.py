@@ -12,7 +12,7 @@ from fedikit.environment.rotation import misplaced_versions, rotated, rotated_ch
 from fedikit.environment.watch import Watch
 from fedikit.errors import ConfigurationError, Mistake
 from fedikit.model.configuration import Configuration
-from fedikit.model.data import AfterRestore
+from fedikit.model.data import AfterRestore, PostgresPart
 from fedikit.model.deployment import Deployment, FirstUser, Network, PackageSources, Parallel, Secrets, cycle_of
 from fedikit.model.dns import DnsServer
 from fedikit.model.function import TypedFunction
@@ -227,7 +227,10 @@ class Environment(Written):
         data = data_of(requests, after, known, name if is_alone else f"{name}-{place.host}")
         draft.data[place.host][name] = data
         if policy := self.policies.backup:
-            draft.add(place, policy.provide(data, place, self.name))
+            provision = policy.provide(data, place, self.name)
+            draft.add(place, provision)
+            if provision.items and any(isinstance(part, PostgresPart) for part in data.parts):
+                draft.add(place, self.policies.postgresql.provide_for_backup(place))
 
     def _fulfil_all(self, requests: Requests, place: Place, draft: Draft) -> dict[tuple[str, str], Fact]:
         """In their order; what one policy tells of a resource, the requests after it may use, and who asked."""

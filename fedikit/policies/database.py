@@ -16,6 +16,8 @@ _SHARED = Field(
 )
 USUAL_CONNECTIONS, RESERVED_CONNECTIONS = 100, 5
 """What PostgreSQL takes if nothing is said, and what of it stays for administrators."""
+BACKUP_CONNECTIONS = 2
+"""What a backup takes besides: one holds the moment that the other one dumps."""
 POSTGRES = "/etc/postgresql/17/main/conf.d"
 CLIENTS = "/etc/postgresql/clients"
 MARIADB = "/etc/mysql/mariadb.conf.d/90-fedikit.cnf"
@@ -40,7 +42,7 @@ class PostgresPolicy(Written, Policy[PostgresDatabase]):
     fulfils: ClassVar = PostgresDatabase
     host: HostName | None = _SHARED
     max_connections: Annotated[int, Field(ge=20, le=10_000)] = USUAL_CONNECTIONS
-    """How many connections a server takes at the same time, of all applications together; each takes some memory."""
+    """How many connections a server takes at once, of all applications and their backups; each takes some memory."""
 
     def provide(self, request: PostgresDatabase, place: Place) -> Provision:
         server = self.host or place.host
@@ -63,19 +65,23 @@ class PostgresPolicy(Written, Policy[PostgresDatabase]):
         items = (Package(name="postgresql"), *opening, *tuning, units, database)
         facts = {"port": "5432", "user": request.name, "password": password, "encrypted": "yes" if opening else "no"}
         provision = _provision(server, place, items, facts)
-        return provision.model_copy(update={"shares": (self._share(request, server),)})
+        return provision.model_copy(update={"shares": (self._share(server, request.connections),)})
+
+    def provide_for_backup(self, place: Place) -> Provision:
+        """What an application's backup takes of the server, one database after the other."""
+        return Provision(items=(), shares=(self._share(self.host or place.host, BACKUP_CONNECTIONS),))
 
     def _tuning(self) -> tuple[File, ...]:
         if self.max_connections == USUAL_CONNECTIONS:
             return ()
         return (File(path=f"{POSTGRES}/fedikit-size.conf", content=f"max_connections = {self.max_connections}\n"),)
 
-    def _share(self, request: PostgresDatabase, server: str) -> Share:
+    def _share(self, server: str, connections: int) -> Share:
         return Share(
             host=server,
             what="connections to PostgreSQL",
             path="policies.postgresql.max_connections",
-            amount=request.connections,
+            amount=connections,
             of=self.max_connections - RESERVED_CONNECTIONS,
         )
 

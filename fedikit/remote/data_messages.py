@@ -109,6 +109,7 @@ class Result(DataMessage):
     newest: Newest | None = None
     last: LastRun | None = None
     check: LastCheck | None = None
+    note: Words = ""
 
 
 class Journal(DataMessage):

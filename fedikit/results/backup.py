@@ -118,6 +118,8 @@ class ApplicationBackedUp(Value):
     outcome: Outcome
     backup: Backup | None = None
     repository: str = ""
+    note: str = ""
+    """What else is to be known of the repository, though all went well."""
     error: str = ""
     seconds: float = 0.0
 

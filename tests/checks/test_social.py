@@ -3,17 +3,14 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import httpx
 import pytest
+import tomlkit
 
-from fedikit import load_configuration, load_environment
-from fedikit.data.closing import close_application, open_application
-from fedikit.model.deployment import Deployment
 from fedikit_lab import Lab, Machine
 from tests.checks.picture import changes, picture_of
 
@@ -24,43 +21,37 @@ CONFIGURATION: dict[str, Any] = {
     "initialUser": {"displayName": "Testy McTestface", "username": "test", "email": "test@fediversity.test"},
 }
 SITE = "snac.fediversity.test"
+KEPT = "/srv/backups"
+FEDIKIT = [sys.executable, "-m", "fedikit"]
 INSTANCE = f"""python3 -c "
 import urllib.request as web
 request = web.Request('http://127.0.0.1:8001/api/v1/instance', headers={{'Host': '{SITE}'}})
 print(web.urlopen(request).read().decode())" """
+POSTS = INSTANCE.replace("/api/v1/instance", "/test")
 
 pytestmark = pytest.mark.lab
 
 
 class Deployer:
-    """The command line, with a configuration of its own."""
+    """The command line, with the two files of a folder."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, folder: Path) -> None:
         self.lab = lab
-        self.configuration = lab.directory / "configuration.json"
-        self.wants()
+        self.configuration = folder / "configuration.json"
+        self.environment = folder / "environment.toml"
 
     def wants(self, **settings: Any) -> None:
         snac = CONFIGURATION["snac"] | settings
         self.configuration.write_text(json.dumps(CONFIGURATION | {"snac": snac}))
 
-    def deployment(self) -> Deployment:
-        """What the two files come to."""
-        environment = load_environment(self.lab.environment_file)
-        return environment.deployment(load_configuration(self.configuration))
+    def change_environment(self, change: Callable[[Any], None]) -> None:
+        environment = tomlkit.parse(self.environment.read_text())
+        change(environment)
+        self.environment.write_text(tomlkit.dumps(environment))
 
     def run(self, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        files = [] if verb in ("remove", "status") else [str(self.configuration)]
-        command = [
-            sys.executable,
-            "-m",
-            "fedikit",
-            *verb.split(),
-            *files,
-            "-e",
-            str(self.lab.environment_file),
-            *arguments,
-        ]
+        files = [] if verb in ("remove", "status", "host key") else [str(self.configuration)]
+        command = [*FEDIKIT, *verb.split(), *files, "-e", str(self.environment), *arguments]
         return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
     def succeed(self, verb: str, *arguments: str) -> str:
@@ -75,9 +66,12 @@ class Deployer:
 
 @pytest.fixture(scope="module")
 def deployer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployer]:
-    with Lab(tmp_path_factory.mktemp("social"), machines=("social",)) as lab:
+    with Lab(tmp_path_factory.mktemp("social"), machines=("social", "spare")) as lab:
         lab.set_dns({SITE: lab["social"].address})
-        yield Deployer(lab)
+        deployer = Deployer(lab, lab.directory)
+        deployer.change_environment(lambda environment: environment["hosts"].remove("spare"))
+        deployer.wants()
+        yield deployer
 
 
 def test_the_whole_life_of_a_server(deployer: Deployer, tmp_path: Path) -> None:
@@ -113,76 +107,55 @@ def test_the_whole_life_of_a_server(deployer: Deployer, tmp_path: Path) -> None:
     assert changes(before, picture_of(deployer.lab, "social")) == []
 
 
-def test_a_host_that_is_gone_comes_back_from_a_backup(deployer: Deployer) -> None:
-    """As docs/host-is-gone.md has it; the disk of the backups is another than the machine's."""
-    machine, environment = deployer.lab["social"], deployer.lab.environment_file
-    plain = environment.read_text()
-    environment.write_text(f'{plain}\n[policies.backup]\nrepository = "/srv/backups"\n')
-    machine.succeed("mkdir /srv/backups")
+def test_from_paper_and_the_repository_alone_a_server_comes_back_on_another_machine(
+    deployer: Deployer, tmp_path: Path
+) -> None:
+    """As docs/host-is-gone.md has it: the host and the deployer are gone; the backups lay on another disk."""
+    lost, new = deployer.lab["social"], deployer.lab["spare"]
+    deployer.change_environment(lambda environment: environment["policies"].update(backup={"repository": KEPT}))
+    lost.succeed(f"mkdir {KEPT}")
     deployer.succeed("apply", "--yes")
-    machine.succeed("cd /var/lib/snac2/user/test; echo precious >mine; chown --reference=. mine")
-    people = people_on(deployer.lab)
-
+    lost.succeed("runuser -u debian-snac -- snac note /var/lib/snac2 test 'a precious word'")
+    assert "a precious word" in lost.succeed(POSTS)
+    people = people_on(lost)
     deployer.succeed("backup now")
     (kept,) = json.loads(deployer.succeed("backup list", "--json"))["applications"]
     assert [(one["reason"], one["parts"][0]["id"]) for one in kept["backups"]] == [("now", "volume:/var/lib/snac2")]
     assert json.loads(deployer.run("status", "--health", "--json").stdout)["hosts"]["social"]["backups"][0]["newest"]
+    sheet, disk = tmp_path / "sheet.txt", lost.succeed(f"tar -C {KEPT} -c . | base64")
+    deployer.succeed("secret recovery", "--out", str(sheet))
+    lost.crash()
+    for file in deployer.lab.directory.glob("*.toml"):
+        file.unlink()
 
-    disk = machine.succeed("tar -C /srv -c backups | base64")
-    deployer.lab.reset("social")
-    before = picture_of(deployer.lab, "social")
-    machine.run("base64 -d | tar -C /srv -x", stdin=disk)
-    deployer.succeed("apply", "--yes")
-    assert "the repository has backups of another snac than this host's" in deployer.run("backup now").stdout
-    report = json.loads(deployer.succeed("restore", "--yes", "--json"))
+    recovered = Deployer(deployer.lab, tmp_path / "lab")
+    subprocess.run([*FEDIKIT, "secret", "recover", str(sheet), "--out", str(tmp_path / "lab")], check=True)
+    before = picture_of(deployer.lab, "spare")
+    new.run(f"mkdir {KEPT}; base64 -d | tar -C {KEPT} -x", stdin=disk)
+    recovered.change_environment(lambda environment: environment["hosts"]["social"].update(address=new.address))
+    fingerprint = new.succeed("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub").split()[1]
+    recovered.succeed("host key", "social", "--fingerprint", fingerprint)
+    deployer.lab.set_dns({SITE: new.address})
+    recovered.succeed("apply", "--yes")
+    assert "the repository has backups of another snac than this host's" in recovered.run("backup now").stdout
+    report = json.loads(recovered.succeed("restore", "--yes", "--json"))
     (restored,) = report["applications"]
     assert (restored["outcome"], restored["differences"], restored["checks"]) == ("changed", [], 8)
     assert restored["before"]
-    assert people <= people_on(deployer.lab)
-    assert deployer.planned() == {}
-    deployer.succeed("backup now")
+    recovered.succeed("verify")
+    assert "a precious word" in new.succeed(POSTS)
+    assert people <= people_on(new)
+    assert recovered.planned() == {}
+    recovered.succeed("backup now")
 
-    stays_closed_until_it_is_opened(deployer)
-    close_application(deployer.deployment(), "social", "snac", migration="m2")
-    deployer.succeed("remove", "--yes", "--purge", "--confirm", "lab")
-    environment.write_text(plain)
-    machine.succeed("rm -r /srv/backups")
-    assert changes(before, picture_of(deployer.lab, "social")) == []
-
-
-def stays_closed_until_it_is_opened(deployer: Deployer) -> None:
-    """Through a boot and an apply; whoever asks is told, and other servers that they shall come again."""
-    machine = deployer.lab["social"]
-    closed = close_application(deployer.deployment(), "social", "snac", migration="m1")
-    assert (closed.running, closed.domains) == (("snac2.service",), (SITE,))
-    machine.restart()
-    plan = json.loads(deployer.succeed("plan", "--json"))["hosts"]["social"]
-    assert (plan["changes"], "snac is closed since" in plan["note"]) == ([], True)
-    deployer.succeed("apply", "--yes")
-    machine.fails("systemctl start snac2.service")
-    machine.wait_for_port(443)
-    for method, path in (("GET", "/"), ("HEAD", "/test"), ("POST", "/test/inbox"), ("OPTIONS", "/api/v1/instance")):
-        answer = asked(machine, method, path)
-        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "600")
-        assert ("is being moved to another server" in answer.text) == (method != "HEAD")
-    failed = [one for one in json.loads(deployer.run("verify", "--json").stdout)["results"] if not one["passed"]]
-    assert failed
-    assert {(one["is_closed"], one["attempts"]) for one in failed} == {(True, 1)}
-    assert open_application(deployer.deployment(), "social", "snac", start=True)
-    assert asked(machine, "GET", "/").status_code != 503
-    assert deployer.planned() == {}
+    recovered.succeed("remove", "--yes", "--purge", "--confirm", "lab")
+    new.succeed(f"rm -r {KEPT}")
+    assert changes(before, picture_of(deployer.lab, "spare")) == []
 
 
-def asked(machine: Machine, method: str, path: str) -> httpx.Response:
-    """What the site answers on that machine, whatever its certificate is."""
-    with httpx.Client(verify=False) as client:
-        about: dict[str, Any] = {"headers": {"Host": SITE}, "extensions": {"sni_hostname": SITE}}
-        return client.request(method, f"https://{machine.address}{path}", **about)
-
-
-def people_on(lab: Lab) -> set[str]:
+def people_on(machine: Machine) -> set[str]:
     """What is kept of people, and whose it is; the server itself makes more when it starts."""
-    return set(lab["social"].succeed("find /var/lib/snac2/user -printf '%p %u %m %s\\n'").splitlines())
+    return set(machine.succeed("find /var/lib/snac2/user -printf '%p %u %m %s\\n'").splitlines())
 
 
 def started(lab: Lab, unit: str) -> str:

@@ -1,9 +1,9 @@
 """Stands in for the program of backups in a directory: it speaks as that does, and keeps backups in folders.
 
 Files in the directory's /run make it fail: data-fails (its words), data-busy, data-dies, data-waits (until it is gone),
-data-lingers (a moment, after each part that it puts back), data-differs, data-speaks (its whole output). Of another
-repository it reads the folder that the end of its address names, below /srv/gates, if the password is that of the file
-`password` there.
+data-lingers (a moment, after each part that it puts back), data-differs, data-speaks (its whole output), data-notes
+(what is to be known of the repository). Of another repository it reads the folder that the end of its address names,
+below /srv/gates, if the password is that of the file `password` there.
 """
 
 import json
@@ -112,7 +112,9 @@ class Application:
         }  # fmt: skip
         (place / "manifest.json").write_text(json.dumps(manifest))
         last = {"id": identity, "ended": now(), "failed": False, "error": "", "part": ""}
-        say("done", result=self.note(newest=in_short(manifest), last=last))
+        notes = ROOT / "run/data-notes"
+        note = notes.read_text() if notes.exists() else ""
+        say("done", result=self.note(newest=in_short(manifest), last=last, note=note))
         return 0
 
     def tell(self, given: Record) -> int:

@@ -11,7 +11,8 @@ from fedikit.data.backups import list_backups, make_backup
 from fedikit.display.drawing import lines_of
 from fedikit.errors import ConfigurationError, FedikitError
 from fedikit.events import Event, ItemFinished, ItemStarted
-from fedikit.plan import make_plan
+from fedikit.plan import make_plan, make_removal
+from fedikit.results.backups_left import backups_left_by
 from tests.data.scene import Scene, settings_of
 from tests.remote.conftest import Stage, Staged, stage, staged  # noqa: F401
 
@@ -158,3 +159,21 @@ def test_a_record_that_is_a_link_or_nonsense_harms_nothing(scene: Scene, tmp_pat
     kept = list_backups(scene.wanted)
     assert not kept.has_errors
     assert [one.last for one in kept.applications] == [None, None]
+
+
+@pytest.mark.parametrize("purge", [False, True])
+def test_a_removal_says_that_backups_stay_and_how_they_go(scene: Scene, purge: bool) -> None:
+    plan = make_removal(scene.stage.environment, purge=purge)
+    assert backups_left_by(plan)[0] in drawn(plan)
+    assert [words.partition(" stay in the repository")[0] for words in backups_left_by(plan)] == [
+        "the backups of pixelfed on one",
+        "the backups of mastodon on one",
+    ]
+    assert "until its folder is deleted there" in drawn(plan)
+    assert backups_left_by(make_plan(scene.wanted)) == []
+
+
+def test_what_is_to_be_known_of_the_repository_is_shown(scene: Scene) -> None:
+    scene.sign("notes", "it lets nothing be deleted")
+    assert "! it lets nothing be deleted" in drawn(make_backup(scene.wanted, ["mastodon"]))
+    assert "! it lets nothing be deleted" in drawn(list_backups(scene.wanted, ["mastodon"]))

@@ -24,7 +24,7 @@ from tests.lab.test_buckets import bucket, garage_items, put_garage_on
 pytestmark = pytest.mark.lab
 
 MEDIA = {"content-type": "image/jpeg", "cache-control": "public, max-age=315576000, immutable"}
-NAMES = ("first", "second", "third")
+NAMES = ("first", "second", "third", "kept")
 LEFT_OUT = "cache/"
 Contents = dict[str, tuple[str, Headers]]
 
@@ -191,3 +191,19 @@ def test_what_garage_refuses_is_told_with_what_to_do(store: Store) -> None:
     told = store.place.trouble("backup", store.name)
     assert "HTTP status 404" in told["message"]
     assert "an apply makes the bucket" in told["hint"]
+
+
+def test_a_bucket_may_be_the_repository_and_one_that_refuses_says_so(place: Place, garage: dict[str, Access]) -> None:
+    access = garage["kept"]
+    url = f"s3:{access.address}/kept/thing"
+    repository = {"url": url, "access_key": access.id, "user": "", "upload_kib": 0, "download_kib": 0}
+    place.machine.succeed("mkdir -p /srv/thing; echo precious >/srv/thing/file")
+    part = {"id": "volume:thing", "kind": "volume", "path": "/srv/thing", "leave_out": []}
+    place.set_up("thing", [part], repository=repository)
+    place.secret("thing", "s3-secret", access.secret)
+    backup = place.done("backup", "thing")["result"]["newest"]["id"]
+    place.machine.succeed("rm /srv/thing/file")
+    place.done("restore", "thing", "--backup", backup, "--without-saving")
+    assert place.machine.succeed("cat /srv/thing/file") == "precious\n"
+    place.secret("thing", "s3-secret", "0" * 64)
+    assert "lets this host not in" in place.trouble("backup", "thing")["hint"]

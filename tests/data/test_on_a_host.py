@@ -1,15 +1,10 @@
 """The program on a real machine: restic itself, systemd's units, a server over SSH."""
 
-import json
 import random
 
 import pytest
-from fedikit_lab.prove_gate import Gate
-from fedikit_lab.prove_source import SftpSource
 
-from fedikit.remote.connection import connect
-from tests.data.conftest import PASSWORD, PROGRAM, Place, last_event
-from tests.failure.scene import ssh_to
+from tests.data.conftest import PROGRAM, Place
 
 pytestmark = pytest.mark.lab
 
@@ -81,31 +76,28 @@ def test_a_volume_comes_back_as_it_was_however_often_the_restore_is_killed(place
     assert machine.succeed("ls /srv/backups/app/locks") == ""
 
 
-def test_another_repository_is_restored_from_through_a_gate(place: Place) -> None:
-    """By a way that the deployer makes: the machine reaches neither the repository nor the deployer."""
-    machine, volume = place.machine, "/srv/moved"
-    machine.succeed(
-        f"mkdir -p {volume}/deep; head -c 2000000 /dev/urandom >{volume}/deep/file; echo mine >{volume}/own"
-    )
-    part = {"id": f"volume:{volume}", "kind": "volume", "path": volume, "leave_out": []}
-    place.set_up("moved", [part])
-    backup = place.done("backup", "moved")["result"]["newest"]["id"]
-    before = machine.succeed(f"cd {volume}; sha256sum own deep/file")
-    machine.succeed(f"mv /srv/backups/moved /srv/theirs; rm -r {volume}/* /var/lib/fedikit-data/moved")
-    place.set_up("moved", [part])
-    place.secret("moved", "repository-password", "a password of its own")
-    contents = machine.succeed("find /srv/theirs -type f | sort")
-    connection = connect("one", ssh_to(machine))
-    source = SftpSource(connection, lambda channel: channel.invoke_subsystem("sftp"), "/srv/theirs")
-    with Gate("127.0.0.1", {"theirs": source}) as gate, connection.forward_remote(3999, int(gate.url.split(":")[-1])):
-        other = json.dumps({"url": "rest:http://127.0.0.1:3999/theirs", "password": PASSWORD}) + "\n"
-        done = machine.run(f"python3 -I {PROGRAM} restore moved --other --backup {backup}", stdin=other, seconds=60)
-    source.close()
-    assert last_event(done)["restored"]["differences"] == [], done
-    assert machine.succeed(f"cd {volume}; sha256sum own deep/file") == before
-    assert machine.succeed("find /srv/theirs -type f | sort") == contents
-    machine.fails(f"grep -rqF {PASSWORD} /run /var/lib/fedikit-data/moved /root /tmp")
-    assert place.done("backup", "moved")["result"]["newest"]["id"] != backup
+def test_a_restore_that_a_power_cut_ended_lets_nothing_start_when_the_machine_is_back(place: Place) -> None:
+    machine, unit, slow = place.machine, "cut.service", "/usr/local/sbin/restic"
+    machine.succeed("mkdir -p /srv/cut; echo precious >/srv/cut/file")
+    place.write(f"/etc/systemd/system/{unit}", f"{SERVICE}[Install]\nWantedBy=multi-user.target\n")
+    machine.succeed(f"systemctl enable --now {unit}")
+    place.set_up("cut", [{"id": "volume:cut", "kind": "volume", "path": "/srv/cut", "leave_out": []}], stop=[unit])
+    backup = place.done("backup", "cut")["result"]["newest"]["id"]
+    place.write(slow, '#!/bin/sh\n[ "$1" != restore ] || sleep 60\nexec /usr/bin/restic "$@"\n')
+    restore = f"restore cut --backup {backup} --without-saving"
+    machine.succeed(f"chmod +x {slow}; rm /srv/cut/file; systemd-run --collect python3 -I {PROGRAM} {restore}")
+    machine.wait_until_succeeds(f"test -e /var/lib/fedikit-data/cut/fence && ! systemctl is-active {unit}")
+
+    machine.crash()
+    machine.start()
+
+    machine.fails(f"systemctl is-active {unit}")
+    machine.fails(f"systemctl start {unit}")
+    assert f"a restore of the backup {backup} was cut off" in place.trouble("backup", "cut")["message"]
+    machine.succeed(f"rm {slow}")
+    assert place.done(*restore.split())["restored"]["differences"] == []
+    assert machine.succeed(f"systemctl is-active {unit}; cat /srv/cut/file") == "active\nprecious\n"
+    machine.succeed(f"systemctl disable --now {unit}; rm /etc/systemd/system/{unit}")
 
 
 def test_a_repository_over_ssh_is_known_by_its_key_and_a_flipped_byte_in_it_is_found(place: Place) -> None:

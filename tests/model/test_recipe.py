@@ -270,3 +270,10 @@ def test_a_server_that_takes_too_few_connections_is_refused() -> None:
 
     assert [mistake.path for mistake in refused.value.mistakes] == ["policies.postgresql.max_connections"]
     assert deployment({"postgresql": {"max_connections": 95}})
+
+
+def test_a_backup_takes_connections_too() -> None:
+    backup = {"backup": {"repository": "/srv/backups"}}
+    with pytest.raises(ConfigurationError, match=r"may be needed on one \(blog 92\)"):
+        deployment(backup | {"postgresql": {"max_connections": 96}})
+    assert deployment(backup | {"postgresql": {"max_connections": 97}})

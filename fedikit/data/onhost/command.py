@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
-from .trouble import TAIL_CHARACTERS, Trouble
+from .shield import shielded
+from .trouble import TAIL_CHARACTERS, Overdue, Trouble
 
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -25,6 +26,8 @@ WITH_US = ("setpriv", "--pdeathsig=TERM", "--")
 """What a command is started by, so that it is ended when this program is killed."""
 ENDING_SECONDS = 30
 _LOOK_SECONDS = 1.0
+_FIRST_LINES, _LAST_LINES = 5, 25
+"""What is kept of what a command said: how its trouble began, and how it ended."""
 _LONGEST_LINE = 1 << 20
 Pipe = int | IO[bytes] | None
 Hear = Callable[[str], bool]
@@ -68,7 +71,8 @@ class _Work:
         self.moved = time.monotonic()
 
     def say(self, line: str) -> None:
-        self.said = [*self.said, line][-60:]
+        said = [*self.said, line]
+        self.said = [*said[:_FIRST_LINES], *said[_FIRST_LINES:][-_LAST_LINES:]]
 
 
 def start(
@@ -78,11 +82,16 @@ def start(
     stdin: Pipe = subprocess.DEVNULL,
     stdout: Pipe = None,
     stderr: Pipe = None,
+    folder: str = "",
 ) -> "subprocess.Popen[bytes]":
-    """A command that has been started; one that is not there ends with status 127."""
+    """A command that has been started; one that is not there ends with status 127.
+
+    `folder`: where it follows no link, as somebody else may change what is there.
+    """
     everything = {**ENVIRONMENT, **(environment or {})}
+    line = shielded(folder, words) if folder else words
     return subprocess.Popen(
-        [*WITH_US, *words], env=everything, cwd="/", start_new_session=True, stdin=stdin, stdout=stdout, stderr=stderr
+        [*WITH_US, *line], env=everything, cwd="/", start_new_session=True, stdin=stdin, stdout=stdout, stderr=stderr
     )
 
 
@@ -93,14 +102,15 @@ def run(
     environment: Mapping[str, str] | None = None,
     hear: Hear | None = None,
     silence: float = 0,
+    folder: str = "",
 ) -> Finished:
-    """How a command ended.
+    """How a command ended, which follows no link in `folder`, if given.
 
     `hear` is given the lines of both its outputs as they come. `seconds` is its deadline; `silence`, if given, for how
     long it may say nothing that gets on. Raises Trouble when one of them is over, having ended the command and all
     that it started.
     """
-    process = start(words, environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = start(words, environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, folder=folder)
     work = _Work(process, silence)
 
     def listen(line: str) -> None:
@@ -148,7 +158,7 @@ def _follow(work: _Work, takers: Sequence[Callable[[str], None]], words: Sequenc
 def _lose_patience(work: _Work, words: Sequence[str], deadline: float) -> None:
     now, tail = time.monotonic(), "\n".join(work.said)
     if now > deadline:
-        raise Trouble(f"`{named(words)}` did not end in its time, and was ended", tail=tail)
+        raise Overdue(f"`{named(words)}` did not end in its time, and was ended", tail=tail)
     if work.silence and now - work.moved > work.silence:
         minutes = max(1, round(work.silence / 60))
         raise Trouble(f"`{named(words)}` did not get on for {minutes} minutes, and was ended", tail=tail)

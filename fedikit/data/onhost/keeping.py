@@ -15,23 +15,33 @@ YOUNG = timedelta(days=1)
 """What another host put there may be part of a backup that is still being made, for so long."""
 
 
-def let_go(work: Work) -> None:
-    """Forgets backups that the rules do not keep, and what failed ones left; then removes what nobody needs."""
+def let_go(work: Work) -> str:
+    """Forgets backups that the rules do not keep, and what failed ones left; then removes what nobody needs.
+
+    In words, what is to be known of it: some repositories let nobody delete, so that nothing is lost there by whoever
+    breaks into this host.
+    """
     manifests = work.manifests.all()
     for trouble in work.manifests.unreadable.values():
         raise trouble  # what it names would be forgotten
     kept_ids = set(work.repository.kept_by(work.settings.keep, [f"{TAG},reason={reason}" for reason in REGULAR]))
     kept = {snapshot for snapshot, one in manifests.items() if snapshot in kept_ids or _is_a_way_back(one)}
     if not kept:
-        return
+        return ""
     needed = kept | {snapshot for one in kept for snapshot in manifests[one].snapshots}
     names = {manifests[one].id for one in kept}
     snapshots = work.repository.snapshots()
     needed |= {one["id"] for one in snapshots if PROOF in (one.get("tags") or ()) and backup_proven(one) in names}
     gone = [one["id"] for one in snapshots if one["id"] not in needed and _may_go(one, work)]
-    if gone:
-        work.repository.forget(gone)
-        work.repository.prune()
+    if not gone:
+        return ""
+    work.repository.forget(gone)
+    stayed = {one["id"] for one in work.repository.snapshots()} & set(gone)
+    if stayed:
+        words = f"the repository lets nothing be deleted: it has {len(stayed)} snapshots more than are to be kept"
+        return f"{words}. Whoever may delete there should: restic forget, with the rules of policies.backup"
+    work.repository.prune()
+    return ""
 
 
 def _is_a_way_back(manifest: Manifest) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from .moments import IDENTITY, asked_moment, is_future, moment_of
+from .moments import IDENTITY, asked_moment, is_future, moment_of, now
 from .part import Record, summary
 from .places import remove_whole, write_whole
 from .repository import Repository
@@ -150,7 +150,18 @@ def chosen(manifests: list[Manifest], at: str) -> Manifest:
         passed = [manifest for manifest in manifests if manifest.is_regular and not is_future(manifest.ended)]
         found = [one for one in passed if not at or moment_of(one.ended) <= asked_moment(at)]
     if not found:
-        oldest = f"the oldest ended {manifests[-1].ended}" if manifests else "there is none at all"
-        words = f"there is no backup {'named' if IDENTITY.fullmatch(at) else 'of before'} {at or 'now'}: {oldest}"
-        raise Trouble(words, hint="see which there are: fedikit backup list")
+        raise _no_backup(manifests, at)
     return found[0]
+
+
+def _no_backup(manifests: list[Manifest], at: str) -> Trouble:
+    see = "see which there are: fedikit backup list"
+    if not manifests:
+        return Trouble("there is no backup at all", hint=see)
+    if all(is_future(one.ended) for one in manifests):
+        words = (
+            f"all backups are of the future, the oldest of {manifests[-1].ended}: it is {now()} by this host's clock"
+        )
+        return Trouble(words, hint=f"put the clock right; or else name a backup. {see.capitalize()}")
+    wanted = f"named {at}" if IDENTITY.fullmatch(at) else f"of before {at or 'now'}"
+    return Trouble(f"there is no backup {wanted}: the oldest ended {manifests[-1].ended}", hint=see)

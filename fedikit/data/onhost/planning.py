@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from .disks import free_at
 from .journal import read_journal
 from .manifest import Manifest, chosen
 from .moments import is_future
 from .part import in_order, summary
-from .room import free_at
-from .trouble import Absent, of_part
+from .trouble import Absent, trouble_from
 from .work import Work
 
 
@@ -16,15 +16,17 @@ def plan_restore(work: Work, at: str) -> dict[str, Any]:
     """What would become of each part, what would be stopped, and what would run afterwards."""
     manifests = list(work.manifests.all().values())
     manifest, journal = chosen(manifests, at), read_journal(work.state)
+    notes: list[str] = []
     return {
         "backup": manifest.told(),
-        "parts": [_part(work, spec["id"], spec["kind"], manifest) for spec in in_order(work.settings.parts)],
+        "parts": [_part(work, spec["id"], spec["kind"], manifest, notes) for spec in in_order(work.settings.parts)],
         "stop": work.settings.stop,
         "after": [after["name"] for after in work.settings.after],
         "bytes": manifest.bytes,
         "free": _free(work),
         "interrupted": journal.backup if journal else "",
         "notes": [
+            *notes,
             *_of_others(work, manifest),
             *_of_the_future(manifests),
             *_of_damage(work),
@@ -33,17 +35,21 @@ def plan_restore(work: Work, at: str) -> dict[str, Any]:
     }
 
 
-def _part(work: Work, identity: str, kind: str, manifest: Manifest) -> dict[str, Any]:
+def _part(work: Work, identity: str, kind: str, manifest: Manifest, notes: list[str]) -> dict[str, Any]:
+    """What becomes of a part; what is there now and cannot be measured, such as what is damaged, gets a note."""
     record = manifest.of_part(identity)
     becomes = _in_short(record["bytes"], record["counts"]) if record else None
+    was, absent = None, False
     try:
         now = work.part(identity).measure()
+        was = _in_short(now["bytes"], now["counts"])
     except Absent:
-        return {"id": identity, "kind": kind, "was": None, "becomes": becomes, "absent": True}
+        absent = True
     except Exception as error:
-        raise of_part(error, identity) from error
-    was = _in_short(now["bytes"], now["counts"])
-    return {"id": identity, "kind": kind, "was": was, "becomes": becomes, "absent": False}
+        trouble = trouble_from(error)
+        words = ", ".join(filter(None, (trouble.message, *trouble.tail.strip().splitlines()[-1:])))
+        notes.append(f"what is there now of {identity} cannot be measured: {words}")
+    return {"id": identity, "kind": kind, "was": was, "becomes": becomes, "absent": absent}
 
 
 def _in_short(size: int, counts: dict[str, int]) -> dict[str, Any]:

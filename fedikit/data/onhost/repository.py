@@ -16,18 +16,22 @@ from typing import Any
 
 from . import command
 from .command import Finished, Hear
+from .disks import NO_ROOM, free_at
 from .other import GateSecrets
 from .places import write_whole
-from .said import NONE_THERE, SOME_UNREAD, Snapshot, Told, trouble_of
+from .said import AWAY, NONE_THERE, SOME_UNREAD, Snapshot, Told, trouble_of
 from .settings import Secrets
-from .trouble import Trouble
+from .trouble import Overdue, Trouble, hint_of_room
 
 SILENCE_SECONDS = 1800
 """For how long restic may not get on: one that cannot upload may wait for ever."""
 ANSWER_SECONDS = 600
+REACH_SECONDS = 60
+"""For how long a repository may not answer its first question; restic asks again for a quarter of an hour."""
 LONG_SECONDS = 12 * 3600
 MOUNT_SECONDS = 60
 _MANY = 200
+_WRITING = ("init", "backup")
 
 
 @dataclass(frozen=True)
@@ -102,12 +106,18 @@ class Repository:
         silence: float = 0,
         environment: Mapping[str, str] | None = None,
         may_end_with: tuple[int, ...] = (0,),
+        folder: str = "",
     ) -> Finished:
-        """Runs restic; raises Trouble in words unless it ends with one of these statuses."""
+        """Runs restic; raises Trouble in words unless it ends with one of these statuses.
+
+        `folder`: what it reads or writes, where others may be at work; it follows no link there.
+        """
         self._require_folder()
+        if words[0] in _WRITING:
+            self._require_room()
         everything = {**self.environment(), **(environment or {})}
         finished = command.run(
-            self.words(*words), seconds=seconds, environment=everything, hear=hear, silence=silence
+            self.words(*words), seconds=seconds, environment=everything, hear=hear, silence=silence, folder=folder
         )  # fmt: skip
         if finished.status not in may_end_with:
             raise trouble_of(finished, words[0], self.url)
@@ -118,6 +128,11 @@ class Repository:
             raise Trouble(
                 f"the repository's folder {self.url} is not there", hint=f"mount its disk: {Path(self.url).parent}"
             )
+
+    def _require_room(self) -> None:
+        """On a disk of this host: restic tries again for a quarter of an hour before it says that there is none."""
+        if self.url.startswith("/") and free_at(Path(self.url)) < NO_ROOM:
+            raise Trouble(f"the repository's disk is full: {self.url}", hint=hint_of_room())
 
     def _make_folder(self) -> None:
         """The first time, an application's own folder on a disk of this host; the one above it must be there."""
@@ -130,10 +145,14 @@ class Repository:
     def exists(self) -> bool:
         """Whether it is there; raises Trouble if one was there and is gone, or is another one than it was."""
         was = self._known()
-        finished = self.run("cat", "--no-lock", "config", may_end_with=(0, NONE_THERE))
+        try:
+            finished = self.run("cat", "--no-lock", "config", seconds=REACH_SECONDS, may_end_with=(0, NONE_THERE))
+        except Overdue as late:
+            raise Trouble(f"the repository {self.url} does not answer", hint=AWAY, tail=late.tail) from late
         if finished.status == NONE_THERE:
             if was:
-                hint = f"mount its disk, or bring it back; to begin anew without earlier backups, remove {self._record}"
+                back = "mount its disk" if self.url.startswith("/") else "see its address in policies.backup"
+                hint = f"{back}, or bring it back; to begin anew without earlier backups, remove {self._record}"
                 raise Trouble(f"the repository {self.url} is gone: there were backups in it", hint=hint)
             return False
         found = str(json.loads(finished.output)["id"])
@@ -181,9 +200,9 @@ class Repository:
         self.run(*words, seconds=2 * LONG_SECONDS)
 
     def forget(self, ids: Sequence[str]) -> None:
-        """Forgets snapshots; their contents stay until a prune."""
+        """Forgets snapshots; their contents stay until a prune. Where nothing may be deleted, they stay too."""
         for start in range(0, len(ids), _MANY):
-            self.run("forget", *ids[start : start + _MANY], seconds=LONG_SECONDS)
+            self.run("forget", *ids[start : start + _MANY], seconds=LONG_SECONDS, may_end_with=(0, SOME_UNREAD))
 
     def prune(self) -> None:
         """Removes what no snapshot needs."""
@@ -242,18 +261,25 @@ class Repository:
         Nor is anything else that could not be read, if the caller `looks_itself` at what came in.
         """
         excludes = [f"--exclude={pattern}" for pattern in exclude]
-        return self._snapshot([*options, *excludes, "--", path], tags, None, looks_itself=looks_itself)
+        words = [*options, *excludes, "--", path]
+        return self._snapshot(words, tags, None, looks_itself=looks_itself, folder=path)
 
     def _snapshot(
         self, words: Sequence[str], tags: Sequence[str], environment: Mapping[str, str] | None,
-        *, looks_itself: bool = False,
+        *, looks_itself: bool = False, folder: str = "",
     ) -> Snapshot:  # fmt: skip
         told = Told()
+
+        def hear(line: str) -> bool:
+            if not line.startswith("{"):  # it says that something does not go well
+                self._require_room()
+            return told.hear(line)
+
         marks = [f"--tag={tag}" for tag in tags]
         finished = self.run(
             "backup", "--json", f"--host={self.host}", *marks, *words,
-            seconds=2 * LONG_SECONDS, hear=told.hear, silence=SILENCE_SECONDS, environment=environment,
-            may_end_with=(0, SOME_UNREAD),
+            seconds=2 * LONG_SECONDS, hear=hear, silence=SILENCE_SECONDS, environment=environment,
+            may_end_with=(0, SOME_UNREAD), folder=folder,
         )  # fmt: skip
         if finished.status == SOME_UNREAD and not looks_itself:
             told.require_that_all_vanished(finished.tail)
@@ -288,12 +314,14 @@ class Repository:
     ) -> None:
         """Makes the folder `target` as `path` was in a snapshot, and reads it again; all else goes, if `delete`.
 
+        Nothing is written in the repository, whose disk may be full.
         `exclude` are patterns of restic's, below `path`: what they name stays as it is.
         """
-        words = ["--verify", *(["--delete"] if delete else []), *(f"--exclude={pattern}" for pattern in exclude)]
+        words = ["--no-lock", "--verify", *(["--delete"] if delete else [])]
+        words += [f"--exclude={pattern}" for pattern in exclude]
         self.run(
             "restore", "--json", f"{snapshot}:{path}", f"--target={target}", *words,
-            seconds=2 * LONG_SECONDS, hear=Told().hear, silence=SILENCE_SECONDS,
+            seconds=2 * LONG_SECONDS, hear=Told().hear, silence=SILENCE_SECONDS, folder=target,
         )  # fmt: skip
 
     @contextlib.contextmanager

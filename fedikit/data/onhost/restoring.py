@@ -58,10 +58,13 @@ class Restore:
         self.journal = replace(self.journal, before=identity)
 
     def _is_there(self, identity: str) -> bool:
+        """Also what cannot be measured is there, in some way."""
         try:
             self.work.part(identity).measure()
         except Absent:
             return False
+        except (OSError, Trouble):
+            return True
         return True
 
     def close_off(self) -> None:
@@ -73,7 +76,7 @@ class Restore:
                 self.fence.put_up()
                 units.stop(self.work.settings.stop)
                 self.fence.require()
-            except Trouble:
+            except (OSError, Trouble):
                 if not self.is_resumed:
                     self.open_up()
                     end_journal(self.work.state)
@@ -89,12 +92,12 @@ class Restore:
                 with self.work.telling.step(identity) as told:
                     self.work.part(identity).restore(self.work.repository, record)
                     told["bytes"] = record["bytes"]
+                self.write(done=[*self.journal.done, identity])
             except Exception as error:
                 trouble = of_part(error, identity)
                 again = "the units stay down until the restore has ended: run it again"
                 trouble.hint = f"{trouble.hint}; {again}" if trouble.hint else again
                 raise trouble from error
-            self.write(done=[*self.journal.done, identity])
 
     def differences(self) -> list[str]:
         """What differs from the backup, looked at before anything runs that could change it."""

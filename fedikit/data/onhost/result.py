@@ -24,11 +24,13 @@ class Result:
         self.values: dict[str, Any] = {
             "format": FORMAT, "deployment": settings.deployment, "application": settings.application,
             "repository": repository.url, "expected": settings.expected, "newest": None, "last": None, "check": None,
+            "note": "",
         }  # fmt: skip
         with contextlib.suppress(OSError, ValueError, AttributeError):
             was = json.loads(self._path.read_text(encoding="utf-8"))
             if was.get("repository") == repository.url:
                 self.values |= {name: was.get(name) for name in ("newest", "last", "check")}
+                self.values["note"] = was.get("note", "")
 
     def backed_up(self, manifest: Manifest, seconds: float) -> None:
         parts = [{"id": part["id"], "bytes": part["bytes"], "counts": summary(part["counts"])}
@@ -42,6 +44,11 @@ class Result:
 
     def failed(self, identity: str, trouble: Trouble, words: str) -> None:
         self._write(last={"id": identity, "ended": now(), "failed": True, "error": words, "part": trouble.part})
+
+    def noted(self, words: str) -> None:
+        """What is to be known of the repository though all went well; nothing if the words are empty."""
+        if words != self.values["note"]:
+            self._write(note=words)
 
     def checked(self, words: str) -> None:
         """A check ended; with words if it found something."""

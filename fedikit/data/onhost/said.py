@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from .command import Finished
-from .trouble import Trouble
+from .shield import REFUSED
+from .trouble import Trouble, hint_of_room
 
 NONE_THERE, LOCKED, WRONG_PASSWORD, SOME_UNREAD = 10, 11, 12, 3
 _STILL = ("seconds_elapsed", "seconds_remaining")
+_REFUSED = "it lets this host not in: see the key or password in policies.backup"
+AWAY = "see that its server is up, that its address is right, and that this host's way there is open"
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,9 @@ def trouble_of(finished: Finished, verb: str, url: str) -> Trouble:
     at = f"the repository {url}"
     if finished.status == 127 and "setpriv" in finished.tail:
         return Trouble("restic is not there", hint="run an apply of the deployment", tail=finished.tail)
+    if finished.status == REFUSED:
+        hint = "it takes Linux 5.12 or newer, and a machine in which root may mount"
+        return Trouble("this host cannot keep restic from following links", hint=hint, tail=finished.tail)
     if finished.status == WRONG_PASSWORD:
         hint = "it belongs to somebody else, or to this application under another master key: put the key back"
         return Trouble(f"{at} does not open with this application's password", hint=hint, tail=finished.tail)
@@ -69,14 +75,29 @@ def trouble_of(finished: Finished, verb: str, url: str) -> Trouble:
     return Trouble(words, hint=_hint_of(finished.tail, url), tail=finished.tail)
 
 
+_HINTS = {
+    "host key verification failed": "the server has another key than the one that is known: see known_host in "
+    "policies.backup; if nobody changed it on purpose, somebody may stand between",
+    "permission denied": _REFUSED,
+    "unauthorized": _REFUSED,
+    "access denied": _REFUSED,
+    "x509": "the server's certificate is none that this host trusts: see its name, its date and who signed it",
+    "request time": "this host's clock or the server's is wrong: see timedatectl",
+    "connection refused": AWAY,
+    "could not resolve": AWAY,
+    "no such host": AWAY,
+    "timed out": AWAY,
+}
+
+
 def _hint_of(tail: str, url: str) -> str:
     """What to do about what restic said; a hint only, nothing is decided by it."""
-    if "no space left" in tail.lower():
-        return "there is no room left: free some, and run it again"
-    if "host key verification failed" in tail.lower():
-        return "the server has another key than the one that is known: see known_host in policies.backup"
-    if "permission denied" in tail.lower():
-        return "it lets this host not in: see the key or password in policies.backup"
+    said = tail.lower()
+    if "no space left" in said:
+        return hint_of_room()
+    found = next((hint for words, hint in _HINTS.items() if words in said), "")
+    if found:
+        return found
     if url.startswith("sftp:"):
         return "see that the server is up, and that known_host and the key in policies.backup are right"
     return "see the last lines of restic"

@@ -1,6 +1,9 @@
 """What goes wrong, in words for people."""
 
+import errno
 from traceback import format_exception
+
+from .disks import full_disks
 
 TAIL_CHARACTERS = 4000
 
@@ -26,9 +29,17 @@ def trouble_from(error: Exception) -> Trouble:
     if isinstance(error, Trouble):
         return error
     if isinstance(error, OSError):
-        hint = "see the host's disks, and run it again"
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        hint = hint_of_room() if is_full else "see the host's disks, and run it again"
         return Trouble(": ".join(filter(None, (error.filename, error.strerror or str(error)))), hint=hint)
     return Trouble(f"the program failed: {type(error).__name__}: {error}", tail="".join(format_exception(error)))
+
+
+def hint_of_room() -> str:
+    """What to do where something had no room."""
+    full = full_disks()
+    where = f" at {' and '.join(full[:3])}" if full else ""
+    return f"there is no room left{where}: free some, and run it again"
 
 
 def of_part(error: Exception, identity: str) -> Trouble:
@@ -40,6 +51,10 @@ def of_part(error: Exception, identity: str) -> Trouble:
 
 class Absent(Trouble):
     """A part is not there: its database, its bucket or its folder does not exist."""
+
+
+class Overdue(Trouble):
+    """A command did not end in its time."""
 
 
 class Busy(Trouble):

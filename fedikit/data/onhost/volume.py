@@ -1,5 +1,6 @@
 """A volume: a folder of the host, with its files' owners, permissions, links and extended attributes."""
 
+import contextlib
 import os
 import re
 import stat
@@ -32,6 +33,7 @@ class VolumePart:
     def __init__(self, spec: dict[str, Any], secrets: Secrets) -> None:
         self.path = _followed(Path(spec["path"]))
         self.leave_out = [str(name).strip("/") for name in spec["leave_out"]]
+        self._left_out = {self.path / name for name in self.leave_out}
 
     def back_up(self, repository: Repository, tags: list[str]) -> Record:
         self._require()
@@ -46,25 +48,44 @@ class VolumePart:
     def measure(self) -> Record:
         self._require()
         there = _Sum()
-        for entry in self._files():
-            there.files += 1
-            there.bytes += entry.stat(follow_symlinks=False).st_size if entry.is_file(follow_symlinks=False) else 0
+        for _, entry in self._files():
+            with contextlib.suppress(FileNotFoundError):  # what vanishes meanwhile was not there
+                found = entry.stat(follow_symlinks=False)
+                there.files += 1
+                there.bytes += found.st_size if stat.S_ISREG(found.st_mode) else 0
         return {"bytes": there.bytes, "counts": {"files": there.files}}
 
     def restore(self, repository: Repository, record: Record) -> None:
         snapshot = record["snapshots"]["data"]
         path = repository.path_of(snapshot)
         self.path.mkdir(parents=True, exist_ok=True)
+        self._close()
         exclude = [f"/{_escaped(name)}/*" for name in self.leave_out]
         if repository.reads_all:
             self._empty()
         repository.restore(snapshot, path, str(self.path), exclude=exclude)
         self._take_permissions(repository, snapshot, path)
 
+    def _close(self) -> None:
+        """Until restic gives each folder back, nobody but root changes what is in it, not even who is inside already.
+
+        Else its user could have files change places between two steps, and be given what is root's.
+        """
+        with _opened(str(self.path)) as folder:
+            self._take(folder, self.path)
+
+    def _take(self, folder: int, path: Path) -> None:
+        """From the top: what is found in a folder that has been taken stays there."""
+        os.fchown(folder, os.geteuid(), os.getegid())
+        os.fchmod(folder, 0o700)
+        for name, inner in self._folders(folder, path):
+            with _opened(name, folder) as one:
+                self._take(one, inner)
+
     def _empty(self) -> None:
         """Of files: restic leaves in place, unread, what is there already as it should be."""
-        for entry in list(self._files()):
-            Path(entry.path).unlink(missing_ok=True)
+        for folder, entry in self._files():
+            os.unlink(entry.name, dir_fd=folder)
 
     def differences(self, record: Record) -> list[str]:
         now, then = self.measure(), record
@@ -79,21 +100,24 @@ class VolumePart:
         if not self.path.is_dir() or self.path.is_symlink():
             raise Absent(f"the folder {self.path} is not there", hint="is its disk mounted?")
 
-    def _files(self) -> Iterator["os.DirEntry[str]"]:
-        """All that lies in it but folders; what vanishes meanwhile was not there."""
-        left_out = {str(self.path / name) for name in self.leave_out}
-        folders = [str(self.path)]
-        while folders:
-            folder = folders.pop()
-            try:
-                with os.scandir(folder) as entries:
-                    for entry in entries:
-                        if not entry.is_dir(follow_symlinks=False):
-                            yield entry
-                        elif entry.path not in left_out:
-                            folders.append(entry.path)
-            except FileNotFoundError:
-                continue
+    def _files(self) -> Iterator[tuple[int, "os.DirEntry[str]"]]:
+        """All that lies in it but folders, each with the descriptor of its folder."""
+        with _opened(str(self.path)) as folder:
+            yield from self._below(folder, self.path)
+
+    def _below(self, folder: int, path: Path) -> Iterator[tuple[int, "os.DirEntry[str]"]]:
+        """By descriptors: a folder that becomes a link meanwhile leads nowhere, and one that vanishes was not there."""
+        with os.scandir(folder) as entries:
+            yield from ((folder, entry) for entry in entries if not entry.is_dir(follow_symlinks=False))
+        for name, inner in self._folders(folder, path):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError), _opened(name, folder) as one:
+                yield from self._below(one, inner)
+
+    def _folders(self, folder: int, path: Path) -> list[tuple[str, Path]]:
+        """The folders in a folder that are not left out."""
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        return [(name, path / name) for name in names if path / name not in self._left_out]
 
     def _within(self, repository: Repository, snapshot: str) -> _Sum:
         """What a snapshot of it holds."""
@@ -120,6 +144,16 @@ class VolumePart:
             raise Trouble(f"the snapshot {snapshot} does not hold {path}")
         os.chown(self.path, found["uid"], found["gid"], follow_symlinks=False)
         self.path.chmod(_permissions(found["mode"]))
+
+
+@contextlib.contextmanager
+def _opened(name: str, beside: int | None = None) -> Iterator[int]:
+    """A folder, which is no link."""
+    descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=beside)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _followed(path: Path) -> Path:

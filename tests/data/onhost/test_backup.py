@@ -207,3 +207,17 @@ def test_what_the_state_remembers_wrongly_is_read_again(host: Host) -> None:
     (remembered,) = (host.places.state / "manifests").iterdir()
     remembered.write_text("{}")
     assert len(host.backups()) == 1
+
+
+def test_a_repository_that_lets_nothing_go_has_good_backups_and_a_note(host: Host) -> None:
+    """So that whoever breaks into this host cannot delete them; it must not fail every night."""
+    host.settings(keep={"daily": 1, "weekly": 0, "monthly": 0})
+    host.done("backup")
+    (host.repository / "append-only").touch()
+    result = host.done("backup")["result"]
+    assert "lets nothing be deleted: it has 2 snapshots more than are to be kept" in result["note"]
+    assert (result["last"]["failed"], len(host.backups())) == (False, 2)
+    host.done("check")
+    (host.repository / "append-only").unlink()
+    assert host.done("backup")["result"]["note"] == ""
+    assert len(host.backups()) == 1

@@ -124,3 +124,31 @@ def test_a_state_that_somebody_else_could_write_to_is_refused(host: Host) -> Non
     state.symlink_to(host.root / "elsewhere")
     assert f"{state} is no folder, but a link or a file" in host.trouble("backup")["message"]
     assert Path(host.root / "elsewhere").is_dir()
+
+
+def test_a_server_that_does_not_answer_is_not_waited_for_long(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Restic itself would ask again and again for a quarter of an hour."""
+    said = "returned error, retrying: dial tcp: connection refused"
+    (host.programs / "restic").write_text(f"#!/bin/sh\necho '{said}' >&2\nsleep 30\n")
+    monkeypatch.setattr("fedikit.data.onhost.repository.REACH_SECONDS", 0.2)
+    trouble = host.trouble("backup")
+    assert trouble["message"] == f"the repository {host.repository} does not answer"
+    assert "see that its server is up" in trouble["hint"]
+    assert said in trouble["tail"]
+
+
+def test_a_restore_writes_nothing_in_the_repository(host: Host) -> None:
+    """Its disk may be full, or mounted read-only."""
+    backup = host.done("backup")["result"]["newest"]["id"]
+    (host.volume / "a/one").unlink()
+    before = {path: path.stat().st_mtime_ns for path in host.repository.rglob("*")}
+    host.done("restore", "--backup", backup, "--without-saving")
+    assert {path: path.stat().st_mtime_ns for path in host.repository.rglob("*")} == before
+
+
+def test_a_repository_whose_disk_is_full_is_not_tried_for_long(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.done("backup")
+    monkeypatch.setattr("fedikit.data.onhost.repository.free_at", lambda path: 1000)
+    assert host.trouble("backup")["message"] == f"the repository's disk is full: {host.repository}"
+    assert host.result()["last"]["failed"] is True
+    assert len(host.backups()) == 1

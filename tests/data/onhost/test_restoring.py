@@ -1,5 +1,6 @@
 """A restore: planned, begun, cut off anywhere, gone on with, and the fence around it."""
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -7,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from fedikit.data.onhost.fence import DROP_IN
+from fedikit.data.onhost.journal import Journal, write_journal
+from fedikit.data.onhost.part import Record
+from fedikit.data.onhost.volume import VolumePart
 from tests.data.onhost.conftest import Host, fill
 
 STOP = ["sidekiq.service", "web.service"]
@@ -185,7 +189,9 @@ def test_a_backup_of_the_future_is_said_and_taken_by_its_name_only(
 ) -> None:
     monkeypatch.setattr("fedikit.data.onhost.backup.now", lambda: "2999-01-01T00:00:00Z")
     future = host.done("backup")["result"]["newest"]["id"]
-    assert "there is no backup of before now" in host.trouble("plan-restore")["message"]
+    trouble = host.trouble("plan-restore")
+    assert trouble["message"].startswith("all backups are of the future, the oldest of 2999-01-01T00:00:00Z: it is 20")
+    assert "put the clock right" in trouble["hint"]
     plan = host.done("plan-restore", "--at", future)["plan"]
     assert plan["notes"] == [f"the backup {future} is of the future: a clock is wrong; it is taken only by its name"]
 
@@ -289,3 +295,60 @@ def test_a_unit_that_is_no_longer_the_applications_loses_its_fence_too(host: Hos
     host.settings(stop=["web.service"])
     host.done("restore", "--backup", backup)
     assert fences(host) == []
+
+
+def test_what_cannot_be_measured_is_planned_and_said_and_given_up_on_demand(
+    host: Host, backup: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a disk that is broken."""
+
+    def broken(self: VolumePart) -> Record:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(host.volume))
+
+    monkeypatch.setattr(VolumePart, "measure", broken)
+    plan = host.done("plan-restore")["plan"]
+    (part,) = plan["parts"]
+    assert (part["was"], part["absent"], part["becomes"]["counts"]) == (None, False, {"files": 3})
+    note = f"what is there now of volume:app cannot be measured: {host.volume}: Input/output error"
+    assert plan["notes"] == [note]
+    monkeypatch.setattr(VolumePart, "back_up", lambda *_: broken(_[0]))
+    trouble = host.trouble("restore", "--backup", backup)
+    assert "to give up what is there: fedikit restore --without-saving" in trouble["hint"]
+    monkeypatch.setattr(VolumePart, "differences", lambda *_: [])
+    host.done("restore", "--backup", backup, "--without-saving")
+    assert is_whole(host)
+
+
+def test_a_disk_that_is_full_before_the_units_are_stopped_changes_nothing(
+    host: Host, backup: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, text: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr("fedikit.data.onhost.fence.write_whole", full)
+    damaged = files(host)
+    trouble = host.trouble("restore", "--backup", backup)
+    assert trouble["message"].endswith("fence: No space left on device")
+    assert "there is no room left" in trouble["hint"]
+    assert (files(host), host.state_of("web")) == (damaged, "active")
+    assert not (host.places.state / "journal.json").exists()
+    monkeypatch.undo()
+
+
+def test_a_disk_that_is_full_between_two_parts_leaves_the_units_down_and_says_so(
+    host: Host, backup: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = write_journal
+
+    def full(state: Path, journal: Journal) -> None:
+        if journal.done:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(state / "journal.json"))
+        write(state, journal)
+
+    monkeypatch.setattr("fedikit.data.onhost.restoring.write_journal", full)
+    assert "the units stay down until the restore has ended" in host.trouble("restore", "--backup", backup)["hint"]
+    assert host.state_of("web") == "inactive"
+    monkeypatch.setattr("fedikit.data.onhost.restoring.write_journal", write)
+    host.done("restore", "--backup", backup)
+    assert is_whole(host)
+    assert host.state_of("web") == "active"

@@ -8,8 +8,9 @@ import pytest
 
 from fedikit.data.onhost.repository import Repository
 from fedikit.data.onhost.settings import Secrets
+from fedikit.data.onhost.trouble import Trouble
 from fedikit.data.onhost.volume import VolumePart
-from tests.data.onhost.conftest import Host
+from tests.data.onhost.conftest import Host, fill
 
 
 @pytest.fixture
@@ -58,3 +59,73 @@ def test_names_that_are_patterns_elsewhere_are_names(host: Host, repository: Rep
     part.restore(repository, record)
     assert (folder / f"keep {name}").read_text() == "1"
     assert (folder / "cache").is_dir()
+
+
+SWAPS = """\
+#!/bin/sh
+# In the place of restic: at every step of its work the application's user makes a folder a link to another place.
+set -e
+cd {volume}
+[ "$1" = "{verb}" ] || exec {restic} "$@"
+stat -c '%a %u' . a >{root}/stat
+mv a kept
+ln -s {root}/outside a
+{act} || echo refused >{root}/refused
+rm a
+mv kept a
+exec {restic} "$@"
+"""
+
+
+@pytest.mark.parametrize(
+    ("verb", "act"),
+    [
+        ("backup", "cat a/secret >{root}/read"),
+        ("restore", "echo theirs >a/secret"),
+        ("restore", "chmod 0666 a/secret"),
+        ("restore", "rm a/secret"),
+    ],
+)
+def test_a_folder_that_becomes_a_link_meanwhile_leads_nowhere(
+    host: Host, repository: Repository, verb: str, act: str
+) -> None:
+    record = volume(host).back_up(repository, ["run=1"])
+    fill(host.root / "outside", ["secret"])
+    (host.root / "outside/secret").chmod(0o600)
+    real = host.programs / "restic"
+    real.rename(host.programs / "true-restic")
+    words = {"root": host.root, "volume": host.volume, "verb": verb, "restic": host.programs / "true-restic"}
+    real.write_text(SWAPS.format(act=act.format(root=host.root), **words))
+    real.chmod(0o755)
+    if verb == "backup":
+        volume(host).back_up(repository, ["run=2"])
+    else:
+        volume(host).restore(repository, record)
+    assert (host.root / "refused").exists()
+    secret = host.root / "outside/secret"
+    assert (secret.read_text(), secret.stat().st_mode & 0o777) == ("secret", 0o600)
+    assert verb == "backup" or (host.root / "stat").read_text() == f"700 {os.geteuid()}\n" * 2
+    assert volume(host).differences(record) == []
+
+
+def test_what_is_counted_is_no_other_places(host: Host) -> None:
+    fill(host.volume, ["c/five", "d/six"])
+    fill(host.root / "outside", ["secret"])
+    found: list[str] = []
+    for _, entry in volume(host)._files():
+        for folder in () if found else "abcd":  # all that it has not come to yet
+            if not (host.volume / folder / entry.name).exists():
+                (host.volume / folder).rename(host.root / f"kept-{folder}")
+                (host.volume / folder).symlink_to(host.root / "outside")
+        found.append(entry.name)
+    assert "secret" not in found
+
+
+def test_a_host_that_cannot_close_links_says_so(
+    host: Host, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fedikit.data.onhost.shield.__file__", str(host.root / "shield.py"))
+    (host.root / "shield.py").write_text("import sys; print('not permitted', file=sys.stderr); sys.exit(121)")
+    with pytest.raises(Trouble, match="cannot keep restic from following links") as caught:
+        volume(host).back_up(repository, ["run=1"])
+    assert "Linux 5.12" in caught.value.hint

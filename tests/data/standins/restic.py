@@ -106,6 +106,7 @@ class Store:
     def lock(self):
         if (self.folder / "foreign-lock").exists():
             fail("unable to create lock in backend: repository is already locked exclusively", LOCKED)
+        (self.folder / "locked").touch()
 
     def all(self):
         found = [json.loads(file.read_text()) for file in (self.folder / "snapshots").iterdir()]
@@ -132,7 +133,8 @@ class Store:
         identity = os.urandom(32).hex()
         draft.rename(self.files(identity))
         tags = [tag for given in asked.tag for tag in given.split(",")]
-        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + f".{time.time_ns() % 10**9:09d}Z"
+        seconds, nanoseconds = divmod(time.time_ns(), 10**9)
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{nanoseconds:09d}Z"
         description = {"time": moment, "paths": paths, "hostname": asked.host, "tags": tags, "id": identity}
         (self.folder / "snapshots" / identity).write_text(json.dumps(description))
         summary = {"message_type": "summary", "total_files_processed": len(files), "total_bytes_processed": size}
@@ -233,7 +235,8 @@ def ls(store, asked):
 
 
 def restore(store, asked):
-    store.lock()
+    if not asked.no_lock:
+        store.lock()
     name, _, path = asked.words[0].partition(":")
     source, target = store.files(store.find(name)) / path.lstrip("/"), Path(asked.target)
     if not source.is_dir():
@@ -251,6 +254,9 @@ def restore(store, asked):
 def forget(store, asked):
     store.lock()
     if asked.words:
+        if (store.folder / "append-only").exists():
+            print("unable to remove: 403 Forbidden", file=sys.stderr)
+            return  # as restic 0.18 ends then
         for identity in asked.words:
             (store.folder / "snapshots" / identity).unlink()
         return
