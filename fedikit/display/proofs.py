@@ -22,8 +22,10 @@ def draw_proof(proof: Proof) -> Iterator[Text]:
         for part in one.backup.parts:
             yield Text.assemble(f"  {part.id}  {counted(part.counts)}", (f"  {amount(part.bytes)}", "dim"))
     yield from (Text(f"  ✗ {words}", style="red") for words in proof.findings)
+    if proof.post or proof.no_post:
+        yield Text(f"  the newest post: {proof.post or proof.no_post}", style="" if proof.post else "yellow")
     if proof.picture:
-        yield Text(f"  a page of it: {proof.picture}", style="dim")
+        yield Text(f"  its picture: {proof.picture}", style="dim")
     yield _summary(proof)
 
 

@@ -108,6 +108,7 @@ class Result(DataMessage):
     newest: Newest | None = None
     last: LastRun | None = None
     check: LastCheck | None = None
+    proof: Proven | None = None
 
 
 class Journal(DataMessage):
