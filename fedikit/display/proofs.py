@@ -7,7 +7,17 @@ from rich.text import Text
 from fedikit.display import markup
 from fedikit.display.backups import counted
 from fedikit.display.words import amount, plural
-from fedikit.results.proof import Proof
+from fedikit.results.proof import Proof, Proofs
+
+
+def html_of_proofs(proofs: Proofs) -> Iterator[str]:
+    return map(markup.lines, draw_proofs(proofs))
+
+
+def draw_proofs(proofs: Proofs) -> Iterator[Text]:
+    for proof in proofs.proofs:
+        yield from draw_proof(proof)
+    yield from (Text(f"! {note}", style="yellow") for note in proofs.notes)
 
 
 def html_of_proof(proof: Proof) -> Iterator[str]:

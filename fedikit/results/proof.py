@@ -55,6 +55,18 @@ class Proof(Value):
         return not self.findings
 
 
+class Proofs(Value):
+    """The proofs of several applications."""
+
+    proofs: tuple[Proof, ...]
+    notes: tuple[str, ...] = ()
+    """Where they could not be written down."""
+
+    @property
+    def succeeded(self) -> bool:
+        return all(proof.succeeded for proof in self.proofs)
+
+
 def doubts_about(backup: Backup, expected: Collection[str]) -> Iterator[str]:
     """What is wrong with a backup by its manifest alone, where these parts are expected in it."""
     there = [part.id for part in backup.parts]
