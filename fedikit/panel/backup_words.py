@@ -27,9 +27,15 @@ class RestoreInWords:
     """What else happens."""
 
 
+def moment_of(backup: Backup, *, text: Texts) -> str:
+    """When it ended, on the clocks here; with its year if that is another."""
+    when = backup.ended.astimezone()
+    return moment(when, text=text) if when.year == datetime.now(UTC).year else f"{when:%Y-%m-%d %H:%M}"
+
+
 def backup_in_words(backup: Backup, *, text: Texts) -> str:
     """When it was made, how large it is, and what for, if not one of those that are made one after the other."""
-    when, old = _when(backup, text), age(backup.ended, datetime.now(UTC), text=text)
+    when, old = moment_of(backup, text=text), age(backup.ended, datetime.now(UTC), text=text)
     words = text("{when}, {age}: {size}", when=when, age=old, size=size(backup.bytes, text=text))
     reasons = {"restore": "made before a restore", "upgrade": "made before an upgrade"}
     return f"{words}, {text(reasons[backup.reason])}" if backup.reason in reasons else words
@@ -66,7 +72,7 @@ def _replaced(one: ApplicationRestore, text: Texts) -> Iterator[str]:
     old = age(one.backup.ended, datetime.now(UTC), text=text)
     message = "{application} on {host} goes back to the backup of {when} ({age}); what was written since is replaced."
     name = spelt(one.application)
-    yield text(message, application=name, host=one.host, when=_when(one.backup, text), age=old)
+    yield text(message, application=name, host=one.host, when=moment_of(one.backup, text=text), age=old)
     yield from (_part(part, text) for part in one.parts)
 
 
@@ -117,8 +123,3 @@ def _meanwhile(plan: RestorePlan, able: list[ApplicationRestore], seconds: float
     effort = [text("{size} to fetch", size=size(sum(one.bytes for one in able), text=text))]
     effort += [about(seconds, text=text)] if seconds is not None else []
     yield text("It takes: {effort}.", effort=listed(effort, text=text))
-
-
-def _when(backup: Backup, text: Texts) -> str:
-    when = backup.ended.astimezone()
-    return moment(when, text=text) if when.year == datetime.now(UTC).year else f"{when:%Y-%m-%d %H:%M}"

@@ -2,6 +2,8 @@
 
 import json
 import shlex
+from pathlib import Path
+from typing import Any
 
 from fedikit.events import Event, StepStarted
 from fedikit_lab import Lab, Machine
@@ -29,6 +31,14 @@ for kind, name in {LACKING!r}.items():
 """
 """Writes manifests that tell of a table and of an object which are not in the backup: so it looks if one was lost."""
 
+POSTING = """
+import sys, urllib.request, urllib.error
+try:
+    urllib.request.urlopen(sys.argv[1], b"x")
+except urllib.error.HTTPError as error:
+    print(error.code)
+"""
+
 
 def write_lacking_manifests(machine: Machine, application: str) -> None:
     """Puts them into the application's repository."""
@@ -38,18 +48,35 @@ def write_lacking_manifests(machine: Machine, application: str) -> None:
 class Rehearsed:
     """Looks into the lab of a proof before it is verified: restores what lacks something, and what lacks nothing last.
 
-    found  by the kind of part, what the host said
+    found    by the kind of part, what the host said
+    refused  what the machines could not reach
+    timers   what would back up from there
+    writing  what the repository answers to who would write
     """
 
-    def __init__(self, lab: Lab, machine: str, application: str, backup: str) -> None:
-        self._lab, self._machine, self._application, self._backup = lab, machine, application, backup
+    def __init__(self, lab: Path, origin: Machine, application: str, backup: str) -> None:
+        """`lab`: the folder of the proof's. `origin`: the machine that made the backup."""
+        self._lab, self._origin, self._application, self._backup = lab, origin, application, backup
         self.found: dict[str, str] = {}
+        self.refused: list[str] = []
+        self.timers = self.writing = ""
 
     def __call__(self, event: Event) -> None:
         if event == StepStarted(step="verify"):
-            self._look(self._lab[self._machine])
+            machine = Lab(self._lab)[self._origin.name]
+            self._look(machine)
+            self._restore_all(machine)
 
     def _look(self, machine: Machine) -> None:
+        self.timers = machine.run("systemctl list-timers --all --no-legend 'fedikit-*'").stdout
+        for address in (self._origin.address, "9.9.9.9"):
+            reach = f"import socket; socket.create_connection(('{address}', 22), 3)"
+            self.refused += [address] if machine.run(f'python3 -c "{reach}"').exit_status else []
+        settings: dict[str, Any] = json.loads(machine.succeed(f"cat /etc/fedikit/data/{self._application}.json"))
+        url = settings["repository"]["url"].removeprefix("rest:")
+        self.writing = machine.run(f"python3 -c {shlex.quote(POSTING)} {url}/locks/{'0' * 64}").stdout.strip()
+
+    def _restore_all(self, machine: Machine) -> None:
         former = ""
         for kind, name in LACKING.items():
             self.found[kind] = self._restore(machine, name, former)

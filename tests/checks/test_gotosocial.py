@@ -24,6 +24,7 @@ CONFIGURATION = {
     "gotosocial": {"enable": True, "exposes": ["public_timeline"]},
 }
 REPOSITORY = "/srv/backups"
+FILES = f"cd {REPOSITORY} && find . -type f -exec sha256sum {{}} + | sort"
 POLICY = f"""
 [policies.backup]
 repository = "{REPOSITORY}"
@@ -123,7 +124,8 @@ def assert_its_backup_is_proven(deployer: Deployer) -> None:
         environment=load_environment(lab.environment_file), configuration=load_configuration(deployer.configuration),
         application="gotosocial", room=room, picture=room.with_suffix(".png"),
     )  # fmt: skip
-    rehearsed = Rehearsed(Lab(room / "lab"), "gotosocial", "gotosocial", made["id"])
+    rehearsed = Rehearsed(room / "lab", lab["gotosocial"], "gotosocial", made["id"])
+    before = lab["gotosocial"].succeed(FILES)
 
     proof = prove_backup(asked, tell=rehearsed)
 
@@ -137,6 +139,10 @@ def assert_its_backup_is_proven(deployer: Deployer) -> None:
     assert proof.post.startswith(f"https://{SITE}/@test/statuses/")
     assert asked.picture
     assert asked.picture.read_bytes().startswith(b"\x89PNG")
+    assert rehearsed.refused == [lab["gotosocial"].address, "9.9.9.9"], "the machines reach nobody"
+    assert rehearsed.timers == "", "nothing backs up from there"
+    assert rehearsed.writing == "501", "the repository takes nothing from there"
+    assert lab["gotosocial"].succeed(FILES) == before
     lab["gotosocial"].succeed(f"rm --recursive {REPOSITORY}")
 
 

@@ -8,7 +8,7 @@ import ipywidgets as w
 from fedikit.data.kept import Kept, applications_kept
 from fedikit.errors import ConfigurationError, FedikitError
 from fedikit.panel.amounts import age
-from fedikit.panel.backup_words import backup_in_words, proof_in_words
+from fedikit.panel.backup_words import backup_in_words, moment_of, proof_in_words
 from fedikit.panel.order import Order
 from fedikit.panel.owners import spelt
 from fedikit.panel.pages.page import Page
@@ -37,6 +37,9 @@ class BackupsPage(Page):
         self.show(heading(self.text(self.title)), *self._parts())
 
     def _parts(self) -> Iterator[w.Widget]:
+        if not self.desk.saved():
+            yield paragraph(self.text("Nothing is chosen yet."))
+            return
         try:
             kept = applications_kept(self.desk.deployment(self.desk.saved()))
         except ConfigurationError as error:
@@ -86,12 +89,14 @@ class BackupsPage(Page):
             yield Fold(older, lambda: column(*(self._backup(kept, one) for one in rest)), "fk-older").widget
 
     def _backup(self, kept: Kept, backup: Backup) -> w.Widget:
-        words = backup_in_words(backup, text=self.text)
         tone: Tone = "plain" if backup.proof is None else "bad" if backup.proof.failed else "good"
-        parts = [paragraph(words), notice(proof_in_words(backup.proof, text=self.text), tone, "fk-proof")]
+        parts = [
+            paragraph(backup_in_words(backup, text=self.text)),
+            notice(proof_in_words(backup.proof, text=self.text), tone, "fk-proof"),
+        ]
         if self.desk.may_change(f"{kept.application}.enable"):
-            label = self.text("Go back to this one: {backup}", backup=words)
-            parts.append(self.button(label, lambda: self._restore(kept, backup), "fk-restore", f"fk-to-{backup.id}"))
+            label = self.text("Go back to {when}", when=moment_of(backup, text=self.text))
+            parts.append(self.button(label, lambda: self._restore(kept, backup), "fk-restore"))
         return column(*parts, classes=("fk-backup",))
 
     def _order(self, *, dry_run: bool) -> None:
