@@ -45,7 +45,10 @@ def read_status(environment: Environment | Deployment, *, limit: Sequence[str] =
                     host=host,
                     **said.model_dump(exclude={"event", "health", "upgrades", "backups"}),
                     health=_health(host, said),
-                    backups=tuple(backups_of(name, there, max_age_hours) for name, there in said.backups.items()),
+                    backups=tuple(
+                        backups_of(name, there, max_age_hours, deployment.proof_days)
+                        for name, there in said.backups.items()
+                    ),
                     closed=tuple(words for name, there in said.backups.items() if (words := closed_of(name, there))),
                 )
         except FedikitError as error:

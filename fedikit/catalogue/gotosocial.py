@@ -62,3 +62,7 @@ class Gotosocial(WebApplication[GotosocialSettings]):
         r.answers("/api/v1/instance", contains=r.domain)
         r.nodeinfo()
         r.webfinger(domain=handles)
+        if "public_timeline" in s.exposes:
+            r.newest_post("/api/v1/timelines/public?local=true&limit=1")
+        else:
+            r.newest_post(f"/@{r.person.username}", form="page")

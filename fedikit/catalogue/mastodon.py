@@ -75,6 +75,7 @@ class Mastodon(WebApplication[MastodonSettings]):
         r.answers("/api/v1/streaming/health", contains="OK")
         r.nodeinfo()
         r.webfinger(domain=handles)
+        r.newest_post("/api/v1/timelines/public?local=true&limit=1")
 
 
 def _refuse_contradictions(r: Recipe, s: MastodonSettings) -> None:

@@ -81,6 +81,7 @@ class Peertube(WebApplication[PeertubeSettings]):
         r.answers("/api/v1/ping", contains="pong")
         r.answers("/api/v1/config", contains="serverVersion")
         r.nodeinfo()
+        r.newest_post("/api/v1/videos?sort=-publishedAt&isLocal=true&count=1", within="data")
 
 
 def _shown(r: Recipe) -> tuple[Shown, ...]:

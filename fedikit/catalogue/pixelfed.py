@@ -49,6 +49,7 @@ class Pixelfed(WebApplication[PixelfedSettings]):
         r.answers("/api/v1/instance", contains=r.domain)
         r.nodeinfo()
         r.webfinger()
+        r.newest_post(f"/users/{r.person.username}.atom", form="feed")
 
 
 def _name(r: Recipe, s: PixelfedSettings) -> None:

@@ -70,6 +70,7 @@ class Snac(WebApplication[SnacSettings]):
         r.nodeinfo()
         r.webfinger()
         r.check(PageShows(application=self.name, url=home, text=person.display_name))
+        r.newest_post(f"/{person.username}.rss", form="feed")
         r.check(SignsIn(application=self.name, url=f"{home}/admin", username=person.username, secret=r.password))
 
 

@@ -7,7 +7,17 @@ from rich.text import Text
 from fedikit.display import markup
 from fedikit.display.backups import counted
 from fedikit.display.words import amount, plural
-from fedikit.results.proof import Proof
+from fedikit.results.proof import Proof, Proofs
+
+
+def html_of_proofs(proofs: Proofs) -> Iterator[str]:
+    return map(markup.lines, draw_proofs(proofs))
+
+
+def draw_proofs(proofs: Proofs) -> Iterator[Text]:
+    for proof in proofs.proofs:
+        yield from draw_proof(proof)
+    yield from (Text(f"! {note}", style="yellow") for note in proofs.notes)
 
 
 def html_of_proof(proof: Proof) -> Iterator[str]:
@@ -22,8 +32,10 @@ def draw_proof(proof: Proof) -> Iterator[Text]:
         for part in one.backup.parts:
             yield Text.assemble(f"  {part.id}  {counted(part.counts)}", (f"  {amount(part.bytes)}", "dim"))
     yield from (Text(f"  ✗ {words}", style="red") for words in proof.findings)
+    if proof.post or proof.no_post:
+        yield Text(f"  the newest post: {proof.post or proof.no_post}", style="" if proof.post else "yellow")
     if proof.picture:
-        yield Text(f"  a page of it: {proof.picture}", style="dim")
+        yield Text(f"  its picture: {proof.picture}", style="dim")
     yield _summary(proof)
 
 

@@ -115,7 +115,7 @@ def _health_lines(host: HostStatus, health: Health) -> Iterator[Text]:
 def _words_of(part: UnitHealth | DiskHealth | CertificateHealth | BackupHealth) -> str:
     match part:
         case BackupHealth():
-            return f"backups of {part.application}: {part.words}"
+            return f"backups of {part.application}: {'; '.join(filter(None, (part.words, part.doubt)))}"
         case UnitHealth():
             return _words_of_unit(part)
         case DiskHealth():
@@ -149,4 +149,5 @@ def _counts(host: HostStatus, health: Health) -> Iterator[str]:
         yield f"certificate of {certificate.site} for {certificate.left.days} days"
     for backup in host.backups:
         age = f"{span(backup.newest.age.total_seconds())} old" if backup.newest else "due"
-        yield f"backup of {backup.application} {age}"
+        proven = f", proven {backup.proof.ended:%Y-%m-%d}" if backup.proof else ""
+        yield f"backup of {backup.application} {age}{proven}"

@@ -278,6 +278,7 @@ class Environment(Written):
             secrets=self.secrets,
             packages=self.packages,
             parallel=self.parallel,
+            proof_days=self.policies.backup.proof_days if self.policies.backup else 0,
         )
 
     def _state(self, host: str, draft: Draft, at_rest: Draft, served_by: Sequence[str]) -> HostState:

@@ -49,6 +49,7 @@ from fedikit.model.policy import (
     Policy,
     Provision,
 )
+from fedikit.model.posts import NewestPost
 from fedikit.model.recipe import Recipe, WebApplication, WebSettings
 from fedikit.model.request import (
     CommandHealth,
@@ -130,6 +131,7 @@ __all__ = [
     "Member",
     "MountedFile",
     "Network",
+    "NewestPost",
     "NodeInfo",
     "ObjectBucket",
     "OneOffJob",

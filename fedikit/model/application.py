@@ -12,6 +12,7 @@ from fedikit.model.data import AfterRestore
 from fedikit.model.function import TypedFunction
 from fedikit.model.limits import Limits
 from fedikit.model.person import Chosen, Person
+from fedikit.model.posts import NewestPost
 from fedikit.model.request import Requests
 from fedikit.model.value import DomainName, Value
 
@@ -74,6 +75,10 @@ class Application(ABC, Generic[SettingsT]):
     def after_restore(self, settings: SettingsT, context: Context) -> Sequence[AfterRestore]:
         """What makes anew what backups leave out, in the order in which it runs."""
         return ()
+
+    def newest_post(self, settings: SettingsT, context: Context) -> NewestPost | None:
+        """Where visitors find the newest public post; nothing if it has no posts."""
+        return None
 
     def accounts(self, context: Context) -> dict[str, Account]:
         """The initial user's account, by its name; none where there are no accounts."""

@@ -121,6 +121,8 @@ class Deployment(Value):
     """Nobody where nothing is wanted."""
     lock: Lock | None = None
     """Exactly what it is made of, if that was locked."""
+    proof_days: int = 0
+    """How old the newest proof of backups may be; nobody asks if 0."""
     _given: dict[str, SecretStr] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
@@ -148,6 +150,7 @@ class Deployment(Value):
                 "packages": True,
                 "parallel": True,
                 "person": True,
+                "proof_days": True,
                 "hosts": {"__all__": {"connection": DEPLOYERS_OWN, "belongings": True, "data": True}},
             },
         )

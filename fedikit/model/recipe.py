@@ -28,6 +28,7 @@ from fedikit.model.data import AfterRestore
 from fedikit.model.item import SecretFormat, SecretRef
 from fedikit.model.permission import Permission
 from fedikit.model.person import Person
+from fedikit.model.posts import NewestPost
 from fedikit.model.request import (
     CommandHealth,
     Container,
@@ -66,7 +67,7 @@ RequestT = TypeVar("RequestT", bound=Request)
 
 
 class Recipe:
-    """Writes down what an application needs; `requests`, `checks`, `restored` and `mistakes` are what comes of it."""
+    """Writes down what an application needs; `requests`, `checks`, `posts`, `restored` and `mistakes` come of it."""
 
     def __init__(self, application: "WebApplication[Any]", settings: "WebSettings", context: Context) -> None:
         self.context = context
@@ -78,6 +79,7 @@ class Recipe:
         self.mistakes: list[Mistake] = []
         self.known_by: dict[str, str] = {}
         self.restored: list[AfterRestore] = []
+        self.posts: NewestPost | None = None
         self._application = application
         self._values: dict[str, Text] = dict(upstream_values(settings))
 
@@ -266,6 +268,13 @@ class Recipe:
         handle = f"{self.person.username}@{domain or self.domain}"
         self.check(WebFinger(application=self._application.name, domain=domain or self.domain, account=handle))
 
+    def newest_post(self, path: str, **how: Any) -> None:
+        """Where visitors find the newest public post, by which people see that a backup was restored.
+
+        Further options are those of `NewestPost`: in which form it is listed there.
+        """
+        self.posts = NewestPost(domain=self.domain, url=f"https://{self.domain}{path}", **how)
+
     def handles(self, domain: str) -> None:
         """Notes the domain by which people are known, which can never change: a plan refuses another where data is.
 
@@ -350,6 +359,9 @@ class WebApplication(Application[SettingsT]):
 
     def after_restore(self, settings: SettingsT, context: Context) -> Sequence[AfterRestore]:
         return self._recorded(settings, context).restored
+
+    def newest_post(self, settings: SettingsT, context: Context) -> NewestPost | None:
+        return self._recorded(settings, context).posts
 
     def mistakes(self, settings: SettingsT, context: Context) -> Sequence[Mistake]:
         return self._recorded(settings, context).mistakes

@@ -194,14 +194,17 @@ class Desk:
             yield from self._not_theirs_to_remove()
         if order.runbook == "rollback" and self.operator and self.operator.is_restricted:
             yield "a generation may hold what others changed: choose the settings of that time instead"
+        if order.runbook == "restore":
+            yield from self._not_theirs_to_restore(order)
         if order.changes_hosts:
             yield from self._reasons_against_changing(order)
 
     def _reasons_against_changing(self, order: Order) -> Iterator[str]:
         if not order.agreed:
             yield "a plan must be looked at first"
-        if (order.purge or order.consent) and order.confirmed != self.saved().get("domain"):
-            yield "to destroy data takes the domain, typed"
+        destroys = order.purge or order.consent or order.runbook == "restore"
+        if destroys and order.confirmed != self.saved().get("domain"):
+            yield "to destroy or replace data takes the domain, typed"
         if self.approvers and not self._is_agreed(order):
             yield f"one of these must agree: {', '.join(self.approvers)}"
 
@@ -215,6 +218,13 @@ class Desk:
         for name, settings in self.saved().items():
             if isinstance(settings, dict) and settings.get("enable") and not self.may_change(f"{name}.enable"):
                 yield f"{name} is not theirs to remove"
+
+    def _not_theirs_to_restore(self, order: Order) -> Iterator[str]:
+        """One backup of one application is restored, and only by who may switch the application off, too."""
+        if not order.application or not order.backup:
+            yield "a restore names one application and its backup"
+        elif not self.may_change(f"{order.application}.enable"):
+            yield f"{order.application} is not theirs to restore"
 
     # What another must agree to
 

@@ -6,6 +6,9 @@ from pydantic import Field
 
 from fedikit.model.value import Value
 
+LOOKS = ("verify", "backup")
+"""Runbooks that change nothing of what is there: no plan of theirs has to be agreed to."""
+
 
 class Place(Value):
     """Whose work it is, and on which files."""
@@ -22,7 +25,7 @@ class Order(Value):
     """One run of a runbook."""
 
     place: Place
-    runbook: Literal["deploy", "verify", "remove", "rollback"]
+    runbook: Literal["deploy", "verify", "remove", "rollback", "backup", "restore"]
     dry_run: bool = True
     document: dict[str, Any] | None = None
     """What the configuration shall be; as it is if absent."""
@@ -30,6 +33,10 @@ class Order(Value):
     consent: tuple[str, ...] = ()
     to: int | None = None
     """The generation to go back to."""
+    application: Annotated[str, Field(pattern=r"^[a-z0-9-]{0,63}$")] = ""
+    """The one whose data is put back."""
+    backup: Annotated[str, Field(pattern=r"^([0-9]{8}T[0-9]{6}Z-[0-9a-f]{8})?$")] = ""
+    """The name of the backup that it is put back from."""
     agreed: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     """The digest of the plan that was looked at."""
     confirmed: str = ""
@@ -39,4 +46,4 @@ class Order(Value):
 
     @property
     def changes_hosts(self) -> bool:
-        return self.runbook != "verify" and not self.dry_run
+        return self.runbook not in LOOKS and not self.dry_run

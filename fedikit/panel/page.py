@@ -13,6 +13,7 @@ import ipywidgets as w
 from fedikit.errors import FedikitError
 from fedikit.panel.desk import Desk
 from fedikit.panel.order import Order, Place
+from fedikit.panel.pages.backups import BackupsPage
 from fedikit.panel.pages.checks import Checks
 from fedikit.panel.pages.choose import Choose
 from fedikit.panel.pages.history import History
@@ -28,7 +29,7 @@ from fedikit.panel.widgets import button, classed, column, markup, plain
 from fedikit.remote.session import OPERATOR
 from fedikit.runbook.record import RunStatus
 
-PAGES: tuple[type[Page], ...] = (Services, Choose, Look, Progress, Checks, History, Leave, Requests)
+PAGES: tuple[type[Page], ...] = (Services, Choose, Look, Progress, Checks, BackupsPage, History, Leave, Requests)
 GLANCE_SECONDS = 1.0
 
 
@@ -128,7 +129,7 @@ class Panel:
             self.go("requests")
             self.say(self.text("It has begun; {who} sees how it goes on.", who=order.place.operator))
         else:
-            self.go("look" if order.dry_run and order.runbook != "verify" else "progress")
+            self.go(_page_of(order))
 
     async def _watch(self) -> None:
         """Has the page look around. It sends nothing as long as nothing has moved, so that a kernel may rest."""
@@ -144,3 +145,10 @@ class Panel:
 
     def _tab(self, page: Page) -> w.Button:
         return button(self.text(page.title), lambda: self.go(page.name), "fk-tab", f"fk-tab-{page.name}")
+
+
+def _page_of(order: Order) -> str:
+    """Where it is seen how an order goes on."""
+    if order.runbook == "verify" or not order.dry_run:
+        return "progress"
+    return "backups" if order.runbook == "backup" else "look"

@@ -57,7 +57,11 @@ def _what(record: Record, who: str, when: str, text: Texts) -> str:
         "remove": "{who} removed the services on {when}",
         "rollback": "{who} took the last change back on {when}",
         "verify": "{who} checked the services on {when}",
+        "backup": "{who} had backups made on {when}",
+        "restore": "{who} put data back from a backup on {when}",
     }
+    if is_trial and record.runbook == "backup":
+        return text("{who} looked at the backups on {when}", who=who or text("Somebody"), when=when)
     if is_trial:
         return text("{who} looked at what would change on {when}", who=who or text("Somebody"), when=when)
     sentence = sentences.get(record.runbook)

@@ -93,6 +93,10 @@ def _parameters(order: Order, desk: Desk) -> dict[str, Any]:
             return {**common, **_acting(order), "purge": order.purge, "consent": list(order.consent)}
         case "rollback":
             return {**common, **_acting(order), "to": order.to}
+        case "backup":
+            return {**common, "dry_run": order.dry_run}
+        case "restore":
+            return {**common, **_acting(order), "application": order.application, "at": order.backup}
     return common
 
 

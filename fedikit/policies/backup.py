@@ -76,6 +76,9 @@ class BackupPolicy(Written):
     max_age_hours: Annotated[int, Field(ge=1, le=8760)] = Field(
         26, description="How old the newest backup may be until checks fail and watching tells of it."
     )
+    proof_days: Annotated[int, Field(ge=0, le=3650)] = Field(
+        0, description="How old the newest proof may be until watching tells of it; nobody asks for proofs if 0."
+    )
     skip: tuple[Line, ...] = Field((), description="Applications that are not backed up.", examples=[["peertube"]])
 
     def mistakes(self, given: Collection[str]) -> list[Mistake]:

@@ -8,16 +8,21 @@ from pydantic import ValidationError
 from fedikit.remote.data_messages import Closed, Journal, Manifest, Newest, Result
 from fedikit.remote.messages import BackupsNoted
 from fedikit.remote.spoken import Message
-from fedikit.results.backup import Backup, BackupHealth, LastCheck, LastRun
+from fedikit.results.backup import Backup, BackupHealth, LastCheck, LastRun, Proven
 
 M = TypeVar("M", bound=Message)
 UNREADABLE = "what the host noted of them cannot be read"
 
 
-def backups_of(application: str, there: BackupsNoted, max_age_hours: int) -> BackupHealth:
-    """How it is about the backups of an application, the newest of which may be so old."""
+def backups_of(application: str, there: BackupsNoted, max_age_hours: int, proof_days: int = 0) -> BackupHealth:
+    """How it is about the backups of an application: so old the newest may be, and so old the newest proof."""
     since = datetime.fromtimestamp(there.since, UTC) if there.since else None
-    about: dict[str, Any] = {"application": application, "max_age_hours": max_age_hours, "since": since}
+    about: dict[str, Any] = {
+        "application": application,
+        "max_age_hours": max_age_hours,
+        "proof_days": proof_days,
+        "since": since,
+    }
     if there.journal:
         journal = _read(Journal, there.journal)
         about["restoring"] = journal.backup if journal else "a backup"
@@ -27,7 +32,8 @@ def backups_of(application: str, there: BackupsNoted, max_age_hours: int) -> Bac
     if result is None:
         return BackupHealth(**about, error=UNREADABLE)
     newest = backup_of(result.newest) if result.newest else None
-    return BackupHealth(**about, newest=newest, last=last_run_of(result), check=last_check_of(result))
+    proof = Proven(**result.proof.model_dump()) if result.proof else None
+    return BackupHealth(**about, newest=newest, last=last_run_of(result), check=last_check_of(result), proof=proof)
 
 
 def closed_of(application: str, there: BackupsNoted) -> str:

@@ -110,6 +110,7 @@ class Result(DataMessage):
     last: LastRun | None = None
     check: LastCheck | None = None
     note: Words = ""
+    proof: Proven | None = None
 
 
 class Journal(DataMessage):

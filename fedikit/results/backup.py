@@ -146,6 +146,10 @@ class BackupHealth(Value):
     max_age_hours: int
     since: datetime | None = None
     """Since when they are asked for."""
+    proof: Proven | None = None
+    """The last one, of whichever backup."""
+    proof_days: int = 0
+    """How old it may be; nobody asks if 0."""
     restoring: str = ""
     """The backup whose restore goes on, or was cut off."""
     error: str = ""
@@ -153,7 +157,7 @@ class BackupHealth(Value):
 
     @property
     def is_well(self) -> bool:
-        return not self.words
+        return not (self.words or self.doubt)
 
     @property
     def words(self) -> str:
@@ -167,6 +171,24 @@ class BackupHealth(Value):
         if self.check and self.check.failed:
             return f"cannot all be read: {self.check.error}"
         return self._words_of_age(datetime.now(UTC))
+
+    @property
+    def doubt(self) -> str:
+        """Why nobody should rely on restoring them, by their last proof; empty if there is no reason."""
+        if self.proof and self.proof.failed:
+            return f"the proof of {self.proof.ended:%d %b %Y} failed"
+        return self._doubt_of_age(datetime.now(UTC)) if self.proof_days else ""
+
+    def _doubt_of_age(self, now: datetime) -> str:
+        limit = timedelta(days=self.proof_days)
+        wanted = f"should be within {self.proof_days} days"
+        if self.proof is None:
+            is_due = self.since is None or now - self.since > limit
+            return f"never proven, which {wanted}" if is_due else ""
+        age = now - self.proof.ended
+        if age < -AHEAD:
+            return f"the proof is from the future, {self.proof.ended:%d %b %Y}: were all clocks right?"
+        return f"proven {age.days} days ago, which {wanted}" if age > limit else ""
 
     def _words_of_age(self, now: datetime) -> str:
         limit = timedelta(hours=self.max_age_hours)

@@ -37,8 +37,12 @@ class Proof(Value):
     """How many checks held on what was restored."""
     failures: tuple[str, ...] = ()
     """What was wrong besides, in words."""
+    post: str = ""
+    """The address of the newest public post, which was opened."""
+    no_post: str = ""
+    """Why there was none to open."""
     picture: str = ""
-    """The file, beside this record, that shows a page of it."""
+    """The file, beside this record, that shows the newest post, or a page where there is none."""
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -49,6 +53,18 @@ class Proof(Value):
     @property
     def succeeded(self) -> bool:
         return not self.findings
+
+
+class Proofs(Value):
+    """The proofs of several applications."""
+
+    proofs: tuple[Proof, ...]
+    notes: tuple[str, ...] = ()
+    """Where they could not be written down."""
+
+    @property
+    def succeeded(self) -> bool:
+        return all(proof.succeeded for proof in self.proofs)
 
 
 def doubts_about(backup: Backup, expected: Collection[str]) -> Iterator[str]:

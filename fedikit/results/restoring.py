@@ -71,6 +71,11 @@ class RestorePlan(Value):
         return not self.has_errors and bool(self.applications)
 
     @property
+    def is_refused(self) -> bool:
+        """Whether it cannot be carried out: not every application can be restored."""
+        return self.has_errors
+
+    @property
     def is_noop(self) -> bool:
         return not self.applications
 

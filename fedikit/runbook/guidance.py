@@ -41,6 +41,10 @@ ADVICE = {
     ("restore", "pre-checks"): _MEND,
     ("restore", "plan"): "nothing was changed; mend what is named above, then run restore.ipynb again",
     ("restore", "apply"): _AGAIN,
+    ("prove", "pre-checks"): _MEND,
+    ("prove", "plan"): "mend what is named above, then run prove.ipynb again",
+    ("prove", "apply"): "mend what is named above, run backup.ipynb for a newer one, then prove.ipynb again",
+    ("prove", "verify"): "the proof lies beside the environment's file; run prove.ipynb again once the hosts answer",
     ("restore", "verify"): "run verify.ipynb again in a minute; restore.ipynb brings back what was there before, too",
 }
 

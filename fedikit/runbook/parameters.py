@@ -182,6 +182,21 @@ class RestoreParameters(RunbookParameters):
     dry_run: DryRun = True
 
 
+class ProveParameters(RunbookParameters):
+    """Restores backups into a lab, to prove that it can be done."""
+
+    runbook = "prove"
+    files = ("configuration", "environment")
+
+    configuration: ConfigurationPath = SAMPLE_CONFIGURATION
+    environment: EnvironmentPath = LAB_ENVIRONMENT
+    at: Annotated[
+        str, Field(description="The newest backup of that time or day (UTC), or the one of this name; else the newest.")
+    ] = ""
+    applications: Annotated[tuple[str, ...], Field(description="Only these applications; all if empty.")] = ()
+    dry_run: Annotated[bool, Field(description="Stop after the list of backups, and boot nothing.")] = True
+
+
 RUNBOOKS: dict[str, type[RunbookParameters]] = {
     model.runbook: model
     for model in (
@@ -192,6 +207,7 @@ RUNBOOKS: dict[str, type[RunbookParameters]] = {
         UpgradeParameters,
         BackupParameters,
         RestoreParameters,
+        ProveParameters,
     )
 }
 

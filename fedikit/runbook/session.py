@@ -16,6 +16,7 @@ import fedikit
 from fedikit.errors import ConfigurationError, FedikitError, Mistake
 from fedikit.events import Event, StepFinished, StepStarted, Tell
 from fedikit.model.deployment import Deployment
+from fedikit.results.proof import Proofs
 from fedikit.results.services import services_of
 from fedikit.runbook.arguments import check_files, check_parameters, find_file
 from fedikit.runbook.front_end import is_attended
@@ -35,6 +36,7 @@ from fedikit.runbook.own_record import OwnRecord
 from fedikit.runbook.parameters import RunbookParameters, parameters_model
 from fedikit.runbook.past import last_of
 from fedikit.runbook.progress import ProgressLine
+from fedikit.runbook.proving import find_prover, show_picture
 from fedikit.runbook.record import RECORD, RUNBOOK, EventLog, as_line, write_whole
 from fedikit.runbook.summary import Heading, NothingDone, StepTaken, Summary, show_timeline
 from fedikit.secrets import Vault, secrets_of
@@ -204,6 +206,37 @@ class Run:
             self._keep("backup.json", report.model_dump_json(indent=1))
             self._require(report.succeeded, report, "not every application was backed up")
         return report
+
+    def require_lab(self) -> None:
+        """Makes sure that backups can be proven here."""
+        find_prover()
+
+    def prove(self, deployment: Deployment) -> "Proofs | NothingDone":
+        """Has backups restored elsewhere, once; in a dry run they are not. Pictures are shown, and kept beside it."""
+        if self.is_dry_run:
+            return self._pass_over("apply")
+        self._refuse_an_old_plan()
+        environment = self.path_of("environment")
+        with self.step("apply"):
+            self._hide_secrets_of(deployment)
+            names, at = (getattr(self.parameters, name) for name in ("applications", "at"))
+            files = (self.path_of("configuration"), environment)
+            proofs = find_prover()(*files, names, at=at, tell=self.tell)
+            self._keep("proofs.json", proofs.model_dump_json(indent=1))
+            for proof in proofs.proofs:
+                self._keep_picture(proof.picture, show_picture(proof, environment))
+            self._require(proofs.succeeded, proofs, "not every backup could be proven")
+        return proofs
+
+    def require_proven(self, kept: "fedikit.Backups", proofs: "Proofs | NothingDone") -> None:
+        """Makes sure that what was proven is told with the backups themselves."""
+        self.require_answers(kept)
+        if isinstance(proofs, NothingDone):
+            return
+        told = {backup.id: backup.proof for one in kept.applications for backup in one.backups}
+        proven = ((proof, one.backup.id) for proof in proofs.proofs for one in proof.backups)
+        lost = [name for proof, name in proven if (there := told.get(name)) is None or there.ended != proof.ended]
+        self._require(not lost, kept, f"the proof does not lie beside its backup: {', '.join(lost)}")
 
     def require_kept(self, kept: "fedikit.Backups", report: "fedikit.BackupReport | NothingDone") -> None:
         """Makes sure that what was backed up is among what is kept."""
@@ -401,6 +434,13 @@ class Run:
         if not holds:
             _show(seen)
             raise FedikitError(message, hint=hint)
+
+    def _keep_picture(self, name: str, content: bytes | None) -> None:
+        if self.record and content:
+            try:
+                (self.record / name).write_bytes(content)
+            except OSError as error:
+                show_note(f"the picture is not kept in the record: {error}; the run goes on")
 
     def _keep(self, name: str, text: str) -> None:
         """Into the record; a full disk costs that, but not the run."""

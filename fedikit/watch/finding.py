@@ -119,7 +119,8 @@ def _of_host(status: HostStatus, rules: Watch, now: datetime) -> Iterator[Findin
     for certificate in status.health.certificates:
         if _ends_soon(certificate, rules, now):
             yield _of_certificate(name, certificate, now)
-    yield from (_of_backups(name, backups) for backups in status.backups if not backups.is_well)
+    yield from (_of_backups(name, backups) for backups in status.backups if backups.words)
+    yield from (_of_proof(name, backups) for backups in status.backups if backups.doubt)
     if urgent := sorted(package.name for package in status.health.pending.ours if package.security):
         yield _of_security(name, urgent)
     yield from (_of_drift(name, drift) for drift in status.health.drift)
@@ -196,6 +197,17 @@ def _of_backups(host: str, backups: BackupHealth) -> Finding:
         what=line(f"{backups.application} has no good backup"),
         seen=line(backups.words),
         todo=line(f"on {host}: journalctl --unit fedikit-backup-{backups.application}; then fedikit backup now"),
+        host=host,
+    )
+
+
+def _of_proof(host: str, backups: BackupHealth) -> Finding:
+    return Finding(
+        key=line(f"proof:{host}:{backups.application}"),
+        kind=Kind.BACKUP,
+        what=line(f"nobody knows whether {backups.application} can be restored"),
+        seen=line(backups.doubt),
+        todo=line(f"where the lab is installed: fedikit prove --application {backups.application}"),
         host=host,
     )
 

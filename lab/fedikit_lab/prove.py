@@ -35,13 +35,17 @@ from fedikit.remote.sessions import Sessions
 from fedikit.results.backup import Backup
 from fedikit.results.proof import BackupProven, Proof, doubts_about
 from fedikit.verify import verify_deployment
+from fedikit.verify.certificate import Trust
+from fedikit.verify.visitor import Visitor
 from fedikit_lab.browser import take_screenshot
 from fedikit_lab.lab import Lab
 from fedikit_lab.lock import held_lock
 from fedikit_lab.prove_choice import backups_to_prove
 from fedikit_lab.prove_environment import Stage, hosts_of, rehearsal
+from fedikit_lab.prove_post import Seen, look_at_newest_post
 
 RESTORE_SECONDS = 24 * 3600
+PATIENCE_SECONDS = 30
 BROWSER = ("chromium", "certutil")
 """The programs that it takes to look at a page."""
 
@@ -84,6 +88,7 @@ class _Proving:
     proven: dict[str, BackupProven] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     checks: int = 0
+    post: Seen = field(default_factory=Seen)
     picture: str = ""
 
     def run(self) -> Proof:
@@ -104,6 +109,8 @@ class _Proving:
             backups=tuple(self._came_of(host) for host in self.backups),
             checks=self.checks,
             failures=tuple(self.failures),
+            post=self.post.address,
+            no_post=self.post.none,
             picture=self.picture,
         )
 
@@ -135,6 +142,7 @@ class _Proving:
         for host in self.backups:
             self._restore(lab, host, gate)
         self._verify(wanted)
+        self._open_the_newest_post(wanted)
         self._take_picture(lab, wanted)
 
     @contextlib.contextmanager
@@ -183,9 +191,18 @@ class _Proving:
         self.checks = sum(result.passed for result in verdict.results)
         self.failures += [f"{one.name}: {one.detail}" for one in verdict.results if not one.passed]
 
+    def _open_the_newest_post(self, wanted: Deployment) -> None:
+        chosen, name = self.asked.configuration, self.asked.application
+        where = chosen.catalogue[name].newest_post(chosen.settings(name), chosen.context)
+        if where:
+            visitor = Visitor(wanted.network.dns, Trust(wanted.network.trust), PATIENCE_SECONDS)
+            self.post = look_at_newest_post(where, visitor)
+            self.failures += filter(None, [self.post.wrong])
+
     def _take_picture(self, lab: Lab, wanted: Deployment) -> None:
-        """Of a page that shows something of the application's, if it has one, and there is a browser here."""
+        """Of the newest post, or of a page that shows something of the application's, if there is a browser here."""
         pages = [check.url for check in wanted.checks if isinstance(check, PageShows)]
+        pages = [self.post.address, *pages] if self.post.address else pages
         if not pages or self.asked.picture is None or not all(map(shutil.which, BROWSER)):
             return
         self.asked.picture.parent.mkdir(mode=0o700, exist_ok=True)

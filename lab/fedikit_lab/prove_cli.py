@@ -3,21 +3,18 @@
 import json
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
 import click
 
-from fedikit.data.kept import applications_kept
-from fedikit.data.proofs import FOLDER, note_proof, place_of, save_proof
 from fedikit.display.progress import StandardError, TerminalProgress
 from fedikit.display.terminal import printed
-from fedikit.environment.load import load_both
-from fedikit.errors import FedikitError
-from fedikit.model.deployment import Deployment
+from fedikit.events import Tell
 from fedikit.results.proof import Proof
-from fedikit.secrets.vault import Vault
-from fedikit_lab.prove import Asked, prove_backup
+from fedikit_lab.prove_run import Proven, prove_each
 
 
 @click.command()
@@ -34,41 +31,30 @@ from fedikit_lab.prove import Asked, prove_backup
 def prove(configuration: Path, environment: Path, application: tuple[str, ...], at: str, as_json: bool) -> None:
     """Restore backups into a lab, to prove that it can be done."""
     _end_in_order()
-    hosting, wanted = load_both(environment.absolute(), configuration)
-    deployment = hosting.deployment(wanted)
     proofs = []
-    for name in dict.fromkeys(kept.application for kept in applications_kept(deployment, application)):
-        stem = f"{environment.absolute().parent / FOLDER / deployment.name}-{name}"
-        asked = Asked(
-            environment=hosting, configuration=wanted, application=name, at=at, room=Path(f"{stem}.room"),
-            picture=Path(f"{stem}.png"),
-        )  # fmt: skip
-        proofs.append(_proven(asked))
-        _write_down(proofs[-1], environment.absolute(), deployment)
-        for line in printed(proofs[-1]) if not as_json else ():
-            click.echo(line)
+    with _progress() as tell:
+        for proven in prove_each(configuration, environment, application, at=at, tell=tell):
+            _print(proven, lines=not as_json)
+            proofs.append(proven.proof)
     if as_json:
         click.echo(json.dumps([_told(proof) for proof in proofs], indent=1))
     sys.exit(int(not all(proof.succeeded for proof in proofs)))
 
 
-def _proven(asked: Asked) -> Proof:
+@contextmanager
+def _progress() -> Iterator[Tell]:
     progress = TerminalProgress(StandardError())
     try:
-        return prove_backup(asked, tell=progress)
+        yield progress
     finally:
         progress.close()
 
 
-def _write_down(proof: Proof, environment: Path, deployment: Deployment) -> None:
-    """Here first, so that it stays whatever becomes of the way to the host."""
-    path = place_of(environment, proof)
-    if not save_proof(proof, path, Vault.of(deployment)):
-        click.echo(f"note: {path} bears no seal, for there is no master key", err=True)
-    try:
-        note_proof(proof, deployment)
-    except FedikitError as error:
-        click.echo(f"note: the proof of {proof.application} could not be put beside its backup: {error}", err=True)
+def _print(proven: Proven, *, lines: bool) -> None:
+    for note in proven.notes:
+        click.echo(f"note: {note}", err=True)
+    for line in printed(proven.proof) if lines else ():
+        click.echo(line)
 
 
 def _told(proof: Proof) -> dict[str, object]:

@@ -11,16 +11,24 @@ import pytest
 
 from fedikit.environment import load_configuration, load_environment
 from fedikit_lab import Lab
+from fedikit_lab.prove import Asked, prove_backup
 from tests.checks.gotosocial import DOMAIN, EMAIL, SITE, App
 from tests.checks.picture import changes, picture_of
 from tests.checks.pictures import picture
+from tests.checks.proving import Rehearsed, write_lacking_manifests
 
 TARGETS = ("garage", "gotosocial")
 CONFIGURATION = {
     "domain": DOMAIN,
     "initialUser": {"displayName": "Testy McTestface", "username": "test", "email": EMAIL},
-    "gotosocial": {"enable": True},
+    "gotosocial": {"enable": True, "exposes": ["public_timeline"]},
 }
+REPOSITORY = "/srv/backups"
+FILES = f"cd {REPOSITORY} && find . -type f -exec sha256sum {{}} + | sort"
+POLICY = f"""
+[policies.backup]
+repository = "{REPOSITORY}"
+"""
 
 SLOW = {"migration_seconds": 5, "write_seconds": 2}
 """How the stand-in behaves from its next start on: ready late, and with little time for a request."""
@@ -35,6 +43,7 @@ class Deployer:
         self.lab = lab
         self.configuration = lab.directory / "configuration.json"
         self.configuration.write_text(json.dumps(CONFIGURATION))
+        lab.environment_file.write_text(lab.environment_file.read_text() + POLICY)
         lab.announce(load_environment(lab.environment_file).deployment(load_configuration(self.configuration)))
 
     def succeed(self, verb: str, *arguments: str) -> str:
@@ -74,6 +83,7 @@ def test_the_whole_life_of_a_server(deployer: Deployer) -> None:
         assert app.told("GET", "/api/v1/user")["admin"] is True
         assert app.told("GET", "/api/v1/accounts/verify_credentials")["display_name"] == "Testy McTestface"
         assert_a_picture_comes_out_of_the_bucket(app)
+        assert_its_backup_is_proven(deployer)
         by_hand = {"old_password": password, "new_password": "the user's own idea of it"}
         app.told("POST", "/api/v1/user/password_change", data=by_hand)
     found = lab["gotosocial"].run(f"grep -r -l -F '{password}' /etc /var/log; journalctl --grep '{password}' --quiet")
@@ -101,6 +111,39 @@ def assert_a_picture_comes_out_of_the_bucket(app: App) -> None:
     media = app.told("POST", "/api/v1/media", files={"file": ("a.png", picture(), "image/png")})
     app.told("POST", "/api/v1/statuses", data={"status": "A day at the sea", "media_ids[]": media["id"]})
     assert app.ask("GET", httpx.URL(media["url"]).path).content == picture()
+
+
+def assert_its_backup_is_proven(deployer: Deployer) -> None:
+    """Rows and objects are as they were, what lacks is found, and a browser shows the newest post."""
+    lab = deployer.lab
+    lab["gotosocial"].succeed(f"mkdir {REPOSITORY}")
+    made = json.loads(deployer.succeed("backup now", "--json"))["applications"][0]["backup"]
+    write_lacking_manifests(lab["gotosocial"], "gotosocial")
+    room = lab.directory / "proofs" / "tried"
+    asked = Asked(
+        environment=load_environment(lab.environment_file), configuration=load_configuration(deployer.configuration),
+        application="gotosocial", room=room, picture=room.with_suffix(".png"),
+    )  # fmt: skip
+    rehearsed = Rehearsed(room / "lab", lab["gotosocial"], "gotosocial", made["id"])
+    before = lab["gotosocial"].succeed(FILES)
+
+    proof = prove_backup(asked, tell=rehearsed)
+
+    assert proof.succeeded, proof.findings
+    assert {part.kind: part.counts for part in proof.backups[0].backup.parts} == {
+        "postgresql": made["parts"][0]["counts"],
+        "bucket": {"objects": 2},
+    }
+    assert "there is no table lost; the backup has it, with 3 rows" in rehearsed.found["postgresql"]
+    assert rehearsed.found["bucket"] == "the listing of the backup has 2 objects, and was to have 3"
+    assert proof.post.startswith(f"https://{SITE}/@test/statuses/")
+    assert asked.picture
+    assert asked.picture.read_bytes().startswith(b"\x89PNG")
+    assert rehearsed.refused == [lab["gotosocial"].address, "9.9.9.9"], "the machines reach nobody"
+    assert rehearsed.timers == "", "nothing backs up from there"
+    assert rehearsed.writing == "501", "the repository takes nothing from there"
+    assert lab["gotosocial"].succeed(FILES) == before
+    lab["gotosocial"].succeed(f"rm --recursive {REPOSITORY}")
 
 
 def assert_a_slow_upload_arrives(app: App) -> None:

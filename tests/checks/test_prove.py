@@ -7,19 +7,18 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from fedikit.data.proofs import load_proof, note_proof
+from fedikit.data.proofs import load_proof
 from fedikit.data.way.other import way_to_repository
 from fedikit.environment import load_configuration, load_environment
 from fedikit.errors import ConnectionFailed
-from fedikit.events import Event, StepStarted
 from fedikit.model.deployment import Deployment
+from fedikit.results.proof import Proofs
+from fedikit.runbook import run_runbook
 from fedikit.secrets.vault import Vault
 from fedikit_lab import Lab, Machine
-from fedikit_lab.prove import Asked, prove_backup
 from fedikit_lab.teardown import cgroup_of
 from tests.checks.test_social import CONFIGURATION, SITE
 
@@ -98,28 +97,25 @@ def deployer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployer]:
         yield deployer
 
 
-def test_a_backup_is_proven_where_nothing_leads_out(deployer: Deployer) -> None:
-    seen = Seen(deployer)
-    room = deployer.proofs / "tried"
-    asked = Asked(
-        environment=load_environment(deployer.environment), configuration=load_configuration(deployer.configuration),
-        application="snac", room=room, picture=room.with_suffix(".png"),
-    )  # fmt: skip
-    before = files_of(deployer.lab["store"])
+def test_the_runbook_proves_a_backup_and_shows_the_newest_post(
+    deployer: Deployer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = {"configuration": str(deployer.configuration), "environment": str(deployer.environment)}
 
-    proof = prove_backup(asked, tell=seen)
+    result = run_runbook("prove", {**files, "dry_run": False}, timeout=300)
 
-    assert proof.succeeded, proof.findings
+    assert result.has_succeeded, result.reason
+    (proof,) = Proofs.model_validate_json((result.record / "proofs.json").read_bytes()).proofs
     assert proof.checks == 7
-    assert asked.picture
-    assert asked.picture.read_bytes().startswith(b"\x89PNG"), "a page of it is shown"
-    assert seen.post, "what was written there is restored"
-    assert seen.refused == ["social", "store", "9.9.9.9"], "the machines reach nobody"
-    assert seen.timers == "", "nothing backs up from there"
-    assert seen.writing == "501", "the repository takes nothing from there"
-    assert files_of(deployer.lab["store"]) == before
-    note_proof(proof, asked.environment.deployment(asked.configuration))
+    assert proof.post.startswith(f"https://{SITE}/test/p/"), "what was written there is restored"
+    assert (result.record / proof.picture).read_bytes().startswith(b"\x89PNG")
+    shown = result.notebook.read_text()
+    assert "Proven: restored as its manifest says, 7 checks held." in shown
+    assert f"the newest post: {proof.post}" in shown
+    assert '"image/png"' in shown
     assert f"✓ proven on {proof.ended:%Y-%m-%d}" in deployer.succeed("backup", "list")
+    room = deployer.proofs / "lab-snac.room"
     assert not room.exists()
     assert not cgroup_of(Lab(room / "lab").name).exists(), "all is taken down"
 
@@ -182,41 +178,6 @@ def test_whoever_is_ended_midway_takes_everything_down(deployer: Deployer) -> No
     assert process.wait(60) == 130
     assert not cgroup_of(lab.name).exists()
     assert not lab.directory.exists()
-
-
-class Seen:
-    """Looks into the lab of a proof when all is restored there."""
-
-    def __init__(self, deployer: Deployer) -> None:
-        self.deployer = deployer
-        self.post = self.timers = self.writing = ""
-        self.refused: list[str] = []
-
-    def __call__(self, event: Event) -> None:
-        if event == StepStarted(step="verify"):
-            self.look(Lab(self.deployer.proofs / "tried" / "lab")["social"])
-
-    def look(self, machine: Machine) -> None:
-        self.post = machine.run(f"grep -rl '{POST}' /var/lib/snac2").stdout
-        self.timers = machine.run("systemctl list-timers --all --no-legend 'fedikit-*'").stdout
-        addresses = {name: self.deployer.lab[name].address for name in ("social", "store")} | {"9.9.9.9": "9.9.9.9"}
-        for name, address in addresses.items():
-            reach = f"import socket; socket.create_connection(('{address}', 22), 3)"
-            self.refused += [name] if machine.run(f'python3 -c "{reach}"').exit_status else []
-        settings: dict[str, Any] = json.loads(machine.succeed("cat /etc/fedikit/data/snac.json"))
-        url = settings["repository"]["url"].removeprefix("rest:")
-        write = f"curl --silent --output /dev/null --write-out '%{{http_code}}' --data x {url}/locks/{'0' * 64}"
-        post = write if machine.run("command -v curl").exit_status == 0 else _posting(url)
-        self.writing = machine.run(post).stdout.strip()
-
-
-def _posting(url: str) -> str:
-    return f"""python3 -c "
-import urllib.request, urllib.error
-try:
-    urllib.request.urlopen('{url}/locks/{"0" * 64}', b'x')
-except urllib.error.HTTPError as error:
-    print(error.code)" """
 
 
 def files_of(store: Machine) -> str:

@@ -128,6 +128,7 @@ class Application:
 
     def note_proof(self, given: Record) -> int:
         (self.kept / given["--backup"] / "proof.json").write_text(given["--proof"])
+        self.note(proof=self.proof(given["--backup"]))
         say("done", noted={"backup": given["--backup"]})
         return 0
 

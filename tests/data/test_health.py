@@ -121,6 +121,51 @@ def test_a_restore_that_was_cut_off_is_seen(scene: Scene, journal: str, named: s
     assert not status_of(scene).is_well
 
 
+def test_a_proof_that_failed_is_seen_whoever_asks_for_proofs(scene: Scene) -> None:
+    assert make_backup(scene.wanted).succeeded
+    note(scene, proof={"ended": ago(days=1), "failed": True})
+    assert not status_of(scene).is_well
+    assert f"✗ backups of mastodon: the proof of {day(1)} failed" in told(scene)
+
+
+@pytest.mark.parametrize(
+    ("proof_days", "ended", "words"),
+    [
+        (0, 400, ""),
+        (30, 29, ""),
+        (30, 31, "proven 31 days ago, which should be within 30 days"),
+        (30, -2, "the proof is from the future"),
+    ],
+)
+def test_a_proof_may_be_as_old_as_the_environment_says(scene: Scene, proof_days: int, ended: float, words: str) -> None:
+    assert make_backup(scene.wanted).succeeded
+    note(scene, proof={"ended": ago(days=ended), "failed": False})
+    wanted = scene.wanted.model_copy(update={"proof_days": proof_days})
+    (backups,) = read_status(wanted, health=True).hosts["one"].backups
+    assert backups.doubt.startswith(words)
+    assert backups.is_well is not bool(words)
+
+
+@pytest.mark.parametrize(("days", "is_well"), [(29, True), (31, False)])
+def test_the_first_proof_is_due_once_backups_have_been_made_for_so_long(
+    scene: Scene, days: float, is_well: bool
+) -> None:
+    assert make_backup(scene.wanted).succeeded
+    set_up(scene, days=days)
+    (backups,) = read_status(scene.wanted.model_copy(update={"proof_days": 30}), health=True).hosts["one"].backups
+    assert backups.doubt == ("" if is_well else "never proven, which should be within 30 days")
+
+
+def test_when_it_was_proven_is_told_where_all_is_well(scene: Scene) -> None:
+    assert make_backup(scene.wanted).succeeded
+    note(scene, proof={"ended": ago(days=3), "failed": False})
+    assert f", proven {datetime.now(UTC) - timedelta(days=3):%Y-%m-%d}" in told(scene)
+
+
+def day(ago: float) -> str:
+    return f"{datetime.now(UTC) - timedelta(days=ago):%d %b %Y}"
+
+
 def test_no_link_is_followed_to_a_record(scene: Scene) -> None:
     set_up(scene, hours=1)
     scene.record("mastodon").symlink_to(scene.machine.path("/etc/passwd"))

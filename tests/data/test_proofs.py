@@ -13,6 +13,7 @@ from fedikit.errors import ConfigurationError, FedikitError
 from fedikit.results.backup import Backup, PartSaved
 from fedikit.results.proof import BackupProven, Proof, doubts_about
 from fedikit.secrets.vault import Vault
+from fedikit.status import read_status
 from fedikit_lab.prove_choice import backups_to_prove
 from tests.data.scene import Scene, settings_of
 from tests.remote.conftest import Stage, Staged, stage, staged  # noqa: F401
@@ -75,6 +76,8 @@ def test_a_proof_is_told_with_its_backup_from_then_on(scene: Scene, failures: tu
     assert kept.proof
     assert (kept.proof.ended, kept.proof.failed) == (NOW, bool(failures))
     assert words in drawn(list_backups(scene.wanted))
+    (health,) = read_status(scene.wanted, health=True).hosts["one"].backups
+    assert health.proof == kept.proof, "the host tells it by itself from then on"
 
 
 def test_a_proof_is_drawn_with_what_it_found() -> None:

@@ -357,6 +357,15 @@ def test_the_check_is_as_patient_as_the_policy() -> None:
     assert check.name == "the newest backup of snac on six is at most 50 hours old"
 
 
+@pytest.mark.parametrize(("asked", "days"), [({}, 0), ({"proof_days": 30}, 30)])
+def test_how_old_proofs_may_be_is_known_of_the_deployment_and_changes_nothing_on_hosts(
+    asked: dict[str, Any], days: int
+) -> None:
+    made = deployed("snac", policy={**LOCAL, **asked})
+    assert made.proof_days == days
+    assert made.digest == deployed("snac", policy=LOCAL).digest
+
+
 # Repositories
 
 

@@ -1,7 +1,8 @@
 """A provider with two operators and their machines, which are directories: everything but the machines is real.
 
 The applications come from a distribution of their own, as anybody's would: `notes` writes a page and keeps a directory
-of data, `album` is not done while the file `Provider.waiting` is there.
+of data, `album` is not done while the file `Provider.waiting` is there, `diary` is backed up by a stand-in for the
+program, where `Provider.keeps_diary` is said.
 """
 
 import json
@@ -15,9 +16,12 @@ from fedikit.panel.desk import Desk
 from fedikit.panel.order import Order, Place
 from fedikit.panel.owners import catalogue
 from fedikit.remote.directory import DirectoryMachine
+from tests.data.scene import PLACE, bring_program
 
 HASH = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$q1J5dHJpbmcK"
 APPLICATIONS = '''
+import json
+
 from fedikit.model import Application, Context, Directory, File, HostItems, Job, Requests, Settings
 
 
@@ -36,6 +40,22 @@ class Notes(Application[NotesSettings]):
     def requests(self, settings: NotesSettings, context: Context) -> Requests:
         page = File(path="/etc/notes.txt", content=f"{settings.title} of {context.domain}\\n")
         return {"items": HostItems(items=(page, Directory(path="/srv/notes", data=True)))}
+
+
+class DiarySettings(Settings):
+    """The diary."""
+
+
+class Diary(Application[DiarySettings]):
+    """Keeps a diary, which its host backs up."""
+
+    name = "diary"
+
+    def requests(self, settings: DiarySettings, context: Context) -> Requests:
+        part = {"id": "volume:/srv/diary", "kind": "volume", "path": "/srv/diary"}
+        told = {"application": "diary", "parts": [part], "repository": {"url": "/srv/backups/diary"}}
+        kept = File(path="/etc/fedikit/data/diary.json", content=json.dumps(told), mode="0600")
+        return {"items": HostItems(items=(kept, Directory(path="/srv/diary", data=True)))}
 
 
 class AlbumSettings(Settings):
@@ -100,6 +120,15 @@ class Provider:
         self.panel.write_text("".join(map(_table, self.operators, self.operators.values())))
         return self
 
+    def keeps_diary(self, name: str) -> "Provider":
+        """The operator's machine may keep a diary, and backs it up."""
+        machine = DirectoryMachine.at(self.folder / "machines" / name)
+        if not machine.path(PLACE).exists():
+            bring_program(machine)
+        file = self.folder / f"{name}.toml"
+        file.write_text(file.read_text().replace("[placement]\n", f'[placement]\ndiary = "{name}"\n'))
+        return self
+
     def place(self, name: str) -> Place:
         return Place(configuration="", environment="", panel=str(self.panel), operator=name)
 
@@ -127,7 +156,13 @@ def _install(site: Path) -> None:
     info = site / "panel_scene-1.dist-info"
     info.mkdir(parents=True)
     (site / "panel_scene.py").write_text(APPLICATIONS)
-    points = ["[fedikit.applications]", "notes = panel_scene:Notes", "album = panel_scene:Album", ""]
+    points = [
+        "[fedikit.applications]",
+        "notes = panel_scene:Notes",
+        "album = panel_scene:Album",
+        "diary = panel_scene:Diary",
+        "",
+    ]
     (info / "entry_points.txt").write_text("\n".join(points))
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: panel-scene\nVersion: 1\n")
 

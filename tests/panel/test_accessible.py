@@ -13,7 +13,7 @@ from tests.pages import PROJECT
 from tests.panel.browser import Seat, chromium, served, until
 
 AXE = next((PROJECT / ".venv").glob("axe-*.min.js"), None)
-PAGES = ("services", "choose", "look", "progress", "checks", "history", "leave")
+PAGES = ("services", "choose", "look", "progress", "checks", "backups", "history", "leave")
 SEVERE = ("serious", "critical")
 pytestmark = [
     pytest.mark.skipif(not shutil.which("chromedriver"), reason="needs chromium-driver: scripts/prepare browser"),

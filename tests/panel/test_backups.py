@@ -9,11 +9,12 @@ import pytest
 
 from fedikit.panel.pages.services import Services
 from fedikit.panel.texts import Texts
-from fedikit.results.backup import Backup, BackupHealth
+from fedikit.results.backup import Backup, BackupHealth, Proven
 from fedikit.results.status import HostStatus, Status
 
 ENDED = datetime.now(UTC) - timedelta(hours=5)
-NEWEST = Backup(id="20261127T023000Z-1a2b3c4d", started=ENDED, ended=ENDED)
+NEWEST = Backup(id="20261127T023000Z-1a2b3c4d", started=ENDED, ended=ENDED, bytes=7_000_000)
+FAILED = Proven(ended=ENDED, failed=True)
 
 
 def card_of(folder: Path, language: str, *backups: BackupHealth) -> list[str]:
@@ -27,12 +28,22 @@ def card_of(folder: Path, language: str, *backups: BackupHealth) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("language", "words"), [("en", "Newest backup: 5 hours ago."), ("de", "Neueste Sicherung: vor 5 Stunden.")]
+    ("language", "words"),
+    [
+        ("en", ["Newest backup: 5 hours ago, 7 MB.", "Its last proof, 5 hours ago, failed: do not rely on it."]),
+        (
+            "de",
+            [
+                "Neueste Sicherung: vor 5 Stunden, 7 MB.",
+                "Die letzte Probe, vor 5 Stunden, ist misslungen: Verlassen Sie sich nicht darauf.",
+            ],
+        ),
+    ],
 )
-def test_the_age_of_the_newest_backup_stands_on_the_card(tmp_path: Path, language: str, words: str) -> None:
+def test_the_age_of_the_newest_backup_stands_on_the_card(tmp_path: Path, language: str, words: list[str]) -> None:
     other = BackupHealth(application="pixelfed", max_age_hours=26)
-    kept = BackupHealth(application="mastodon", newest=NEWEST, max_age_hours=26)
-    assert card_of(tmp_path, language, other, kept) == [words]
+    kept = BackupHealth(application="mastodon", newest=NEWEST, max_age_hours=26, proof=FAILED)
+    assert card_of(tmp_path, language, other, kept) == words
 
 
 def test_that_there_is_none_yet_is_said(tmp_path: Path) -> None:

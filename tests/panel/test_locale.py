@@ -10,7 +10,7 @@ from fedikit.panel.texts import LANGUAGES
 from tests.pages import PROJECT
 from tests.panel.texts import Message, as_po, messages
 
-UNUSED = {"Your services", ("{n} host", "{n} hosts")}
+UNUSED = {("{n} host", "{n} hosts")}
 """Which tests of the texts themselves need."""
 
 

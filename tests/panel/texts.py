@@ -9,6 +9,7 @@ from typing import Any
 from fedikit.display import timeline
 from fedikit.environment import load_catalogue
 from fedikit.model import configuration_model
+from fedikit.panel.page import PAGES
 from fedikit.panel.said import FORMS
 from tests.pages import PROJECT
 
@@ -21,7 +22,8 @@ Message = str | tuple[str, str]
 def messages() -> set[Message]:
     """All that the panel may say."""
     said = {words or form for form, words in FORMS.items()}
-    return {*of_the_code(), *of_the_templates(), *of_the_schema(), *said, *timeline.WORDS, *timeline.HEADS}
+    titles = {page.title for page in PAGES}
+    return {*of_the_code(), *titles, *of_the_templates(), *of_the_schema(), *said, *timeline.WORDS, *timeline.HEADS}
 
 
 def of_the_code() -> set[Message]:

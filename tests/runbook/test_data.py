@@ -101,7 +101,7 @@ def test_what_was_backed_up_has_to_be_among_what_is_kept(scene: Scene, record: P
         run.require_kept(before, report)
 
 
-@pytest.mark.parametrize("name", ["backup", "restore"])
+@pytest.mark.parametrize("name", ["backup", "restore", "prove"])
 def test_the_notebooks_say_what_is_missing_where_there_are_no_backups(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

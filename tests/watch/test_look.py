@@ -12,7 +12,7 @@ from fedikit.environment.watch import Watch
 from fedikit.errors import FedikitError
 from fedikit.model.check import BackupIsYoung, HttpAnswers
 from fedikit.model.deployment import Deployment
-from fedikit.results.backup import BackupHealth
+from fedikit.results.backup import BackupHealth, Proven
 from fedikit.results.check import CheckResult
 from fedikit.results.disk import Disk
 from fedikit.results.health import CertificateHealth, DiskHealth, Drift, Health, UnitHealth
@@ -244,6 +244,18 @@ def test_backups_that_are_not_well_are_told_of_once() -> None:
         verdict = Verdict(results=(failed,))
         look = look_of(deployment, verdict, status_of_all, busy=set(), rules=Watch(), now=NOW)
         assert [finding.what for finding in look.findings] == expected
+
+
+def test_a_proof_that_lacks_is_told_of_beside_what_else_is_wrong_with_backups() -> None:
+    failed = Proven(ended=NOW, failed=True)
+    one = BackupHealth(application="app", max_age_hours=26, error="cannot be read", proof=failed)
+    host = HostStatus(host="one", health=Health(), backups=(one,))
+    found = {finding.key: (finding.what, finding.seen) for finding in of_host(host, Watch(), NOW)}
+    assert found["proof:one:app"] == (
+        "nobody knows whether app can be restored",
+        f"the proof of {NOW:%d %b %Y} failed",
+    )
+    assert found["backup:one:app"] == ("app has no good backup", "cannot be read")
 
 
 def test_a_certificate_that_is_none_is_told_of() -> None:

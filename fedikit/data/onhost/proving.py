@@ -28,6 +28,7 @@ def note_proof(work: Work, backup: str, text: str) -> dict[str, Any]:
         work.repository.snapshot_command(["cat", str(draft)], FILE, tags, len(text.encode()))
     finally:
         remove_whole(draft)
+    work.result.proven(told)
     return {"backup": manifest.id, **told}
 
 

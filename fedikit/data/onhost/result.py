@@ -25,11 +25,12 @@ class Result:
             "format": FORMAT, "deployment": settings.deployment, "application": settings.application,
             "repository": repository.url, "expected": settings.expected, "newest": None, "last": None, "check": None,
             "note": "",
+            "proof": None,
         }  # fmt: skip
         with contextlib.suppress(OSError, ValueError, AttributeError):
             was = json.loads(self._path.read_text(encoding="utf-8"))
             if was.get("repository") == repository.url:
-                self.values |= {name: was.get(name) for name in ("newest", "last", "check")}
+                self.values |= {name: was.get(name) for name in ("newest", "last", "check", "proof")}
                 self.values["note"] = was.get("note", "")
 
     def backed_up(self, manifest: Manifest, seconds: float) -> None:
@@ -53,6 +54,10 @@ class Result:
     def checked(self, words: str) -> None:
         """A check ended; with words if it found something."""
         self._write(check={"ended": now(), "failed": bool(words), "error": words})
+
+    def proven(self, proof: dict[str, Any]) -> None:
+        """A proof was noted, of whichever backup."""
+        self._write(proof={name: proof[name] for name in ("ended", "failed")})
 
     def _write(self, **values: Any) -> None:
         self.values |= values

@@ -7,13 +7,15 @@ import ipywidgets as w
 from pydantic import ValidationError
 
 from fedikit.display.drawing import mimebundle
-from fedikit.panel.order import Order
+from fedikit.panel.backup_words import RestoreInWords, restore_in_words
+from fedikit.panel.order import LOOKS, Order
 from fedikit.panel.pages.page import Page, told
 from fedikit.panel.runner import order_of
 from fedikit.panel.settings_changed import settings_chosen
 from fedikit.panel.widgets import Fold, bullets, column, heading, markup, notice, paragraph, row
 from fedikit.panel.words import PlanInWords, plan_in_words
 from fedikit.results.plan import Plan
+from fedikit.results.restoring import RestorePlan
 from fedikit.runbook.history import expected_seconds
 from fedikit.runbook.record import Record, RunStatus
 
@@ -36,7 +38,7 @@ class Look(Page):
 
     def _newest(self) -> Record | None:
         """The newest run, if it only looked: a plan that something was done after is past."""
-        runs = [record for record in self.desk.runs() if record.runbook != "verify"]
+        runs = [record for record in self.desk.runs() if record.runbook not in LOOKS]
         order = order_of(runs[-1].folder) if runs else None
         return runs[-1] if order and order.dry_run else None
 
@@ -53,7 +55,7 @@ class Look(Page):
         if record.status is RunStatus.RUNNING:
             yield paragraph(self.text("The machines are being asked …"))
             return
-        plan = plan_of(record.folder)
+        plan = restore_of(record.folder) if record.runbook == "restore" else plan_of(record.folder)
         if plan is None:
             has_none = record.status is not RunStatus.SUCCEEDED
             yield notice(told(record, self.text) if has_none else self.text(UNREADABLE_PLAN), "bad")
@@ -61,6 +63,9 @@ class Look(Page):
             return
         parameters = record.parameters
         seconds = expected_seconds(self.desk.runs(), record.runbook, {**parameters, "dry_run": False})
+        if isinstance(plan, RestorePlan):
+            yield from self._restore(record, plan, restore_in_words(plan, text=self.text, seconds=seconds))
+            return
         order = order_of(record.folder)
         changed = settings_chosen(self.desk.saved(), order.document) if order and order.document else None
         yield from self._plan(record, plan, plan_in_words(plan, text=self.text, seconds=seconds, changed=changed))
@@ -74,24 +79,43 @@ class Look(Page):
             yield bullets(words.refused, "fk-refused")
         yield bullets([*words.changes, *words.kept], "fk-changes")
         yield paragraph(" ".join(f"{part[:1].upper()}{part[1:]}." for part in (words.rest, words.effort) if part))
-        yield from self._deed(record, plan, bool(words.lost))
+        typed = _typed(self.text("Type {domain} to destroy it", domain=self._domain)) if words.lost else None
+        yield from self._deed(record, plan, typed)
+        yield from self._exactly(record, plan)
+
+    def _restore(self, record: Record, plan: RestorePlan, words: RestoreInWords) -> Iterator[w.Widget]:
+        if words.refused:
+            yield notice(self.text("This cannot be done:"), "bad", "fk-refused")
+            yield bullets(words.refused, "fk-refused")
+        if words.replaced:
+            yield notice(self.text("This data will be replaced:"), "bad", "fk-lost")
+            yield bullets(words.replaced, "fk-lost")
+        yield bullets(words.meanwhile, "fk-changes")
+        yield from self._deed(record, plan, _typed(self.text("Type {domain} to put it back", domain=self._domain)))
+        yield from self._exactly(record, plan)
+
+    def _exactly(self, record: Record, plan: Plan | RestorePlan) -> Iterator[w.Widget]:
         yield Fold(
             self.text("The exact plan"), lambda: markup(mimebundle(plan)["text/html"], "fk-printed"), "fk-exact"
         ).widget
         yield Fold(self.text("The command that does the same"), lambda: self._command(record, plan), "fk-same").widget
 
-    def _deed(self, record: Record, plan: Plan, is_loss: bool) -> Iterator[w.Widget]:
+    @property
+    def _domain(self) -> str:
+        return str(self.desk.saved().get("domain", self.desk.hosting.name))
+
+    def _deed(self, record: Record, plan: Plan | RestorePlan, typed: w.Text | None) -> Iterator[w.Widget]:
+        """The button that has it done; where something is `typed`, it waits for that."""
         order = order_of(record.folder)
         if order is None or not plan.has_changes or plan.is_refused:
             yield from self._again(order)
             return
-        domain = str(self.desk.saved().get("domain", plan.deployment.name))
-        typed = w.Text(description=self.text("Type {domain} to destroy it", domain=domain), continuous_update=True)
-        typed.add_class("fk-typed")
         label = self.text("Ask {who} to agree", who=", ".join(self.desk.approvers)) if self.desk.approvers else ""
 
         def do() -> None:
-            wanted = order.model_copy(update={"dry_run": False, "agreed": plan.digest, "confirmed": typed.value})
+            wanted = order.model_copy(
+                update={"dry_run": False, "agreed": plan.digest, "confirmed": typed.value if typed else ""}
+            )
             if self.desk.approvers:
                 self.desk.ask(wanted, record.folder)
                 self.ways.say(self.text("{who} can agree to it now.", who=", ".join(self.desk.approvers)))
@@ -99,14 +123,16 @@ class Look(Page):
                 self.ways.order(wanted)
 
         deed = self.button(
-            label or self.text("Do it"), do, "fk-do", kind="danger" if is_loss or order.runbook == "remove" else "main"
+            label or self.text("Do it"), do, "fk-do", kind="danger" if typed or order.runbook == "remove" else "main"
         )
-        if is_loss:
+        if typed:
+            domain = self._domain
             deed.disabled = True
             typed.observe(lambda change: setattr(deed, "disabled", change["new"] != domain), "value")
             yield column(typed)
-        yield row(deed, self.button(self.text("Not now"), lambda: self.ways.go("choose"), "fk-not-now"))
-        yield from self._destroying(order, plan)
+        yield row(deed, self.button(self.text("Not now"), lambda: self.ways.go(_before(order)), "fk-not-now"))
+        if isinstance(plan, Plan):
+            yield from self._destroying(order, plan)
 
     def _destroying(self, order: Order, plan: Plan) -> Iterator[w.Widget]:
         """For those who may: the same, with the data of what leaves."""
@@ -116,10 +142,17 @@ class Look(Page):
             label = self.text("See what it would be to destroy that data, too")
             yield self.button(label, lambda: self.ways.order(purging), "fk-purge")
 
-    def _command(self, record: Record, plan: Plan) -> w.Widget:
+    def _command(self, record: Record, plan: Plan | RestorePlan) -> w.Widget:
         parameters = {**record.parameters, "dry_run": False, "agreed": plan.digest}
         words = " ".join(f"{name}={_word(value)}" for name, value in parameters.items() if value not in ([], "", None))
         return paragraph(f"fedikit run {record.runbook} {words}", "fk-command")
+
+
+def _typed(words: str) -> w.Text:
+    """Where a word is typed by who means it."""
+    typed = w.Text(description=words, continuous_update=True)
+    typed.add_class("fk-typed")
+    return typed
 
 
 def plan_of(record: Path) -> Plan | None:
@@ -128,6 +161,19 @@ def plan_of(record: Path) -> Plan | None:
         return Plan.model_validate_json((record / "plan.json").read_bytes())
     except (OSError, ValidationError):
         return None
+
+
+def restore_of(record: Path) -> RestorePlan | None:
+    """The restore that a run planned; None if there is none, or it cannot be read."""
+    try:
+        return RestorePlan.model_validate_json((record / "restore.json").read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def _before(order: Order) -> str:
+    """The page that the plan was asked for on."""
+    return "backups" if order.runbook == "restore" else "choose"
 
 
 def _word(value: object) -> str:

@@ -9,6 +9,7 @@ import ipywidgets as w
 from fedikit.display.timeline import timeline_svg
 from fedikit.panel.amounts import duration
 from fedikit.panel.log import Log
+from fedikit.panel.order import LOOKS
 from fedikit.panel.pages.page import Page, told
 from fedikit.panel.runner import Runner, cancel, runner_of
 from fedikit.panel.widgets import Fold, heading, markup, paragraph, plain, row
@@ -120,4 +121,4 @@ class Progress(Page):
 
 
 def _is_look(runner: Runner | None) -> bool:
-    return bool(runner and runner.dry_run and runner.runbook != "verify")
+    return bool(runner and runner.dry_run and runner.runbook not in LOOKS)

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import ipywidgets as w
 
+from fedikit.panel.backup_words import restore_in_words
 from fedikit.panel.desk import Desk, Request
-from fedikit.panel.pages.look import UNREADABLE_PLAN, plan_of
+from fedikit.panel.pages.look import UNREADABLE_PLAN, plan_of, restore_of
 from fedikit.panel.pages.page import Page
 from fedikit.panel.widgets import bullets, column, heading, notice, paragraph, row
 from fedikit.panel.words import plan_in_words
 from fedikit.results.plan import Plan
+from fedikit.results.restoring import RestorePlan
 
 
 class Requests(Page):
@@ -35,19 +37,38 @@ class Requests(Page):
         when = f"{request.asked.astimezone():%Y-%m-%d %H:%M}"
         title = heading(self.text("{who} asks, since {when}", who=request.who, when=when), 3)
         decline = self.button(self.text("Decline"), lambda: self._decline(desk), "fk-decline")
-        plan = plan_of(Path(request.record))
-        parts = self._asked(request, plan, decline) if plan else [notice(self.text(UNREADABLE_PLAN), "bad"), decline]
+        told = self._told(request)
+        parts = (
+            [*told, self._answer(request, decline)] if told else [notice(self.text(UNREADABLE_PLAN), "bad"), decline]
+        )
         return column(title, *parts, classes=("fk-card", f"fk-request-{request.who}"))
 
-    def _asked(self, request: Request, plan: Plan, decline: w.Widget) -> Iterator[w.Widget]:
+    def _told(self, request: Request) -> list[w.Widget]:
+        """What is asked for, in words; nothing if that cannot be read."""
+        record = Path(request.record)
+        if request.order.runbook == "restore":
+            restore = restore_of(record)
+            return list(self._restore(restore)) if restore else []
+        plan = plan_of(record)
+        return list(self._plan(plan)) if plan else []
+
+    def _plan(self, plan: Plan) -> Iterator[w.Widget]:
         words = plan_in_words(plan, text=self.text)
-        agreed = request.order.model_copy(update={"approver": self.desk.who})
         if words.lost:
             yield notice(self.text("This will be lost, and cannot be had back:"), "bad")
             yield bullets(words.lost, "fk-lost")
         yield bullets([*words.changes, *words.kept, words.rest])
+
+    def _restore(self, plan: RestorePlan) -> Iterator[w.Widget]:
+        words = restore_in_words(plan, text=self.text)
+        yield notice(self.text("This data will be replaced:"), "bad")
+        yield bullets(words.replaced, "fk-lost")
+        yield bullets(words.meanwhile)
+
+    def _answer(self, request: Request, decline: w.Widget) -> w.Widget:
+        agreed = request.order.model_copy(update={"approver": self.desk.who})
         label = self.text("Agree, and have it done")
-        yield row(self.button(label, lambda: self.ways.order(agreed), "fk-agree", kind="main"), decline)
+        return row(self.button(label, lambda: self.ways.order(agreed), "fk-agree", kind="main"), decline)
 
     def _decline(self, desk: Desk) -> None:
         desk.forget_request()

@@ -13,7 +13,9 @@ from fedikit.model.configuration import Configuration
 from fedikit.model.deployment import Deployment
 from fedikit.model.value import Value
 from fedikit.panel.amounts import age, size
+from fedikit.panel.backup_words import proof_in_words
 from fedikit.panel.desk import Desk
+from fedikit.panel.order import LOOKS
 from fedikit.panel.owners import spelt
 from fedikit.panel.pages.page import Page
 from fedikit.panel.widgets import bullets, column, heading, link, notice, paragraph, row
@@ -103,7 +105,10 @@ class Services(Page):
             for backups in host.backups:
                 if backups.application == name and backups.newest:
                     when = age(backups.newest.ended, now, text=self.text)
-                    yield self.text("Newest backup: {when}.", when=when)
+                    yield self.text(
+                        "Newest backup: {when}, {size}.", when=when, size=size(backups.newest.bytes, text=self.text)
+                    )
+                    yield proof_in_words(backups.proof, text=self.text)
                 elif backups.application == name:
                     yield self.text("There is no backup yet.")
 
@@ -135,22 +140,23 @@ def is_taken_away(desk: Desk) -> bool:
         records = desk.runs()
     except FedikitError:
         return False
-    changing = [record for record in records if (result := record.result) and result.dry_run is False]
+    others = [record for record in records if record.runbook not in LOOKS]
+    changing = [record for record in others if (result := record.result) and result.dry_run is False]
     return bool(changing) and changing[-1].runbook == "remove" and changing[-1].status is RunStatus.SUCCEEDED
 
 
 def latest_verdict(desk: Desk) -> tuple[datetime, Verdict] | None:
     """What the last checks saw whose verdict can be read, and when they ended."""
-    return _latest(desk, "verdict.json", Verdict)
+    return latest(desk, "verdict.json", Verdict)
 
 
 def latest_status(desk: Desk) -> Status | None:
     """What hosts said of themselves last, as far as it can be read."""
-    found = _latest(desk, "status.json", Status)
+    found = latest(desk, "status.json", Status)
     return found[1] if found else None
 
 
-def _latest(desk: Desk, name: str, kind: type[ValueT]) -> tuple[datetime, ValueT] | None:
+def latest(desk: Desk, name: str, kind: type[ValueT]) -> tuple[datetime, ValueT] | None:
     """The newest file of that name that can be read, and when it was written."""
     for file in newest(desk, name):
         try:

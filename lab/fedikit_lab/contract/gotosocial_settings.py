@@ -45,6 +45,8 @@ class Settings:
     """Where media go; below a directory of the image if there is none."""
     allowed_networks: tuple[str, ...] = ()
     """Private networks whose servers it speaks with."""
+    exposes_timeline: bool = False
+    """Everybody may see its public timeline, not only who has an account."""
     signs_in_elsewhere: bool = False
     """By OpenID Connect; then the API changes no password."""
     migration_seconds: float = 0
@@ -84,6 +86,7 @@ def read_settings(given: Environment) -> Settings:
         database=_database(given),
         bucket=_bucket(given),
         allowed_networks=tuple(filter(None, given.optional("GTS_HTTP_CLIENT_ALLOW_IPS").split(","))),
+        exposes_timeline=_flag(given, "GTS_INSTANCE_EXPOSE_PUBLIC_TIMELINE", False),
         signs_in_elsewhere=_flag(given, "GTS_OIDC_ENABLED", False),
         **_awkwardness(given.optional("GTS_WAZERO_COMPILATION_CACHE")),
     )

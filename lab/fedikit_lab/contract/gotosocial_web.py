@@ -86,6 +86,7 @@ class Site:
             ("POST", "/api/v1/media"): self._for_user(self._upload),
             ("POST", "/api/v1/statuses"): self._for_user(self._publish),
             ("POST", "/api/v1/user/2fa/enable"): self._for_user(self._add_second_factor),
+            ("GET", "/api/v1/timelines/public"): self._public,
             ("GET", "/fileserver/{path...}"): self._file,
             ("GET", "/@{name}"): self._profile,
             ("GET", "/@{name}/statuses/{id}"): self._status,
@@ -217,6 +218,18 @@ class Site:
         )
         self._federation.publish(user, number, form.get("status", ""))
         return json_answer({"id": number, "url": f"{self._settings.url}/@{user['username']}/statuses/{number}"})
+
+    def _public(self, request: Request) -> Answer:
+        """For everybody only where the provider exposes it; the newest first, and of this server."""
+        if not (self._settings.exposes_timeline or self._oauth.user(request)):
+            return json_answer({"error": "Unauthorized: token not supplied"}, 401)
+        found = self._store.ask(
+            "select statuses.id, content, username from statuses join accounts on accounts.id = account_id "
+            "order by statuses.id desc limit %s",
+            int(request.query.get("limit", "20")),
+        )
+        address = f"{self._settings.url}/@{{username}}/statuses/{{id}}"
+        return json_answer([{**one, "url": address.format(**one)} for one in found])
 
     def _status(self, request: Request, name: str, number: str) -> Answer:
         found = self._store.ask(

@@ -22,6 +22,7 @@ class Api:
             ("GET", "/api/v1/accounts/verify_credentials"): self._verified(self._who),
             ("GET", "/api/v1/accounts/{number}/statuses"): self._public,
             ("GET", "/api/v1/timelines/home"): self._verified(self._home),
+            ("GET", "/api/v1/timelines/public"): self._newest,
             ("POST", "/api/v2/media"): self._verified(self._upload),
             ("GET", "/api/v1/media/{number}"): self._verified(self._media),
             ("POST", "/api/v1/statuses"): self._verified(self._publish),
@@ -65,9 +66,19 @@ class Api:
         numbers = [int(number) for number in order.get("media_ids") or [] if str(number).isdecimal()]
         return json_answer(self._posts.publish(user["account_id"], str(order.get("status") or ""), numbers))
 
-    def _public(self, request: Request, number: str) -> Answer:
+    def _newest(self, request: Request) -> Answer:
+        limit = request.query.get("limit", "20")
+        return self._to_members(request) or json_answer(self._posts.newest(min(40, int(limit))))
+
+    def _to_members(self, request: Request) -> Answer | None:
+        """What is said to others, where only members see posts."""
         if self._is_closed and not self._sessions.bearer(request):
             return _error("This method requires an authenticated user", 401)
+        return None
+
+    def _public(self, request: Request, number: str) -> Answer:
+        if refusal := self._to_members(request):
+            return refusal
         return json_answer(self._posts.of(int(number))) if number.isdecimal() else _error("Record not found", 404)
 
 

@@ -90,6 +90,18 @@ class Posts:
         rows = self._database.rows("SELECT id FROM statuses WHERE account_id = %s ORDER BY id DESC LIMIT 20", account)
         return self._shown([row["id"] for row in rows])
 
+    def newest(self, limit: int) -> list[Row]:
+        """What was posted last, by whomever."""
+        rows = self._database.rows("SELECT id FROM statuses ORDER BY id DESC LIMIT %s", limit)
+        return self._shown([row["id"] for row in rows])
+
+    def is_there(self, name: str, number: int) -> bool:
+        """Whether that account posted it."""
+        known = (
+            "SELECT 1 FROM statuses JOIN accounts ON accounts.id = account_id WHERE statuses.id = %s AND username = %s"
+        )
+        return self._database.row(known, number, name) is not None
+
     def _check(self, account: int, attachments: list[int]) -> None:
         rows = self._database.rows(
             "SELECT processing FROM media_attachments WHERE id = ANY(%s) AND account_id = %s AND status_id IS NULL",

@@ -41,6 +41,7 @@ def make_application(settings: Settings, client: Any) -> Application:
         ("POST", "/auth"): newcomers.sign_up,
         ("GET", "/auth/confirmation"): newcomers.confirm,
         ("GET", "/@{name}"): site.profile,
+        ("GET", "/@{name}/{number}"): lambda request, name, number: _post(site, posts, request, name, number),
         ("GET", "/packs/{path...}"): lambda request, path: _static(_PACKS, path),
         ("GET", "/system/{path...}"): lambda request, path: _static(LOCAL, path),
         **Api(settings, sessions, posts).routes(),
@@ -52,6 +53,12 @@ def make_application(settings: Settings, client: Any) -> Application:
         ready=lambda request, answer: answer.having(*_headers(settings)),
         missing=lambda request: html("<h1>The page you are looking for isn't here.</h1>", 404),
     )
+
+
+def _post(site: "Site", posts: Posts, request: Request, name: str, number: str) -> Answer:
+    """A post stands on its account's page."""
+    is_there = number.isdecimal() and posts.is_there(name, int(number))
+    return site.profile(request, name) if is_there else html("<h1>Not found</h1>", 404)
 
 
 class Site:

@@ -141,6 +141,7 @@ class Site:
         return {
             **{("GET", path): self._page(which) for path, which in pages.items()},
             ("GET", "/videos/upload"): lambda _: redirect("/videos/publish"),
+            ("GET", "/videos/watch/{id}"): lambda _, number: redirect(f"/w/{number}"),
             ("GET", "/static/web-videos/{name}"): self._file,
             ("GET", "/static/streaming-playlists/hls/{video}/{name}"): self._playlist_file,
             ("GET", "/.well-known/nodeinfo"): self._nodeinfo_link,

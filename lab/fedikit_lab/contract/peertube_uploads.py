@@ -124,6 +124,9 @@ class Uploads:
 
     def _told(self, video: Row) -> Row:
         """Files of private videos are asked of PeerTube itself, if it reads the bucket for its visitors."""
+        return {**self._with_files(video), "url": f"{self._settings.url}/videos/watch/{video['uuid']}"}
+
+    def _with_files(self, video: Row) -> Row:
         if not (is_private(video) and self._settings.places and self._settings.proxifies):
             return told_video(video)
         folder, playlist = f"{self._settings.url}/object-storage-proxy", Path(video["playlistUrl"] or "").name

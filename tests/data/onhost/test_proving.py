@@ -75,7 +75,10 @@ def test_a_proof_is_listed_with_its_backup_and_the_last_one_counts(host: Host, b
     assert host.backups()[0]["proof"] == {"ended": "2026-11-27T05:00:00Z", "failed": False}
     later = PROOF.replace("T05", "T06").replace("false", "true")
     host.done("note-proof", "--backup", backup, "--proof", later)
-    assert host.backups()[0]["proof"] == {"ended": "2026-11-27T06:00:00Z", "failed": True}
+    proof = {"ended": "2026-11-27T06:00:00Z", "failed": True}
+    assert host.backups()[0]["proof"] == proof
+    fill(host.volume, ["a/one"])
+    assert host.done("backup")["result"]["proof"] == proof, "it is told after the next backup, too"
 
 
 def test_a_proof_lives_as_long_as_its_backup(host: Host, backup: str) -> None:

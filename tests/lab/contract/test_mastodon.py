@@ -5,6 +5,7 @@ import re
 import shutil
 import socket
 import threading
+import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 
 import dns.flags
@@ -478,6 +479,9 @@ def test_a_picture_is_in_the_bucket_when_it_was_sent(program: Program, storage: 
     )
     assert (posted["content"], posted["media_attachments"]) == ("<p>&lt;b&gt;Hello&lt;/b&gt;</p>", [media])
     assert json.loads(browser.ask("GET", "/api/v1/timelines/home", headers=bearer)[1]) == [posted]
+    assert json.loads(browser.ask("GET", "/api/v1/timelines/public?local=true&limit=1")[1]) == [posted]
+    assert browser.ask("GET", urllib.parse.urlsplit(posted["url"]).path)[0] == 200
+    assert browser.ask("GET", f"/@{posted['account']['acct']}/1")[0] == 404
     assert f"img-src 'self' data: blob: {MEDIA};" in browser.ask("GET", "/")[2]["content-security-policy"]
 
 

@@ -533,6 +533,8 @@ def test_a_video_becomes_a_playlist_in_the_bucket(root: Client, storage: Stored,
     root.told("PUT", f"/api/v1/videos/{video['uuid']}", {"name": "Published", "privacy": 1})
     told = published(root, video["shortUUID"])
     assert (told["name"], told["files"]) == ("Published", [])
+    watched = urllib.parse.urlsplit(told["url"]).path
+    assert (watched, Client(root.port).ask("GET", watched)[0]) == (f"/videos/watch/{video['uuid']}", 302)
     place = f"streaming-playlists/hls/{video['uuid']}/"
     (playlist,) = told["streamingPlaylists"]
     assert playlist["playlistUrl"].startswith(f"{MEDIA}/{place}")
