@@ -77,6 +77,7 @@ def seat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seat]:
         seat.sign_in()
         seat.page("choose")
         seat.click(".fk-field-notes-enable input")
+        seat.find(".fk-field-notes-title input")  # which moves what is below
         seat.click(".fk-look")
         seat.click(".fk-do")
         seat.sees("done in")
