@@ -16,6 +16,7 @@ from fedikit.panel.desk import Desk
 from fedikit.panel.order import Order, Place
 from fedikit.panel.owners import catalogue
 from fedikit.remote.directory import DirectoryMachine
+from fedikit.results.backup import Backups
 from tests.data.scene import PLACE, bring_program
 
 HASH = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$q1J5dHJpbmcK"
@@ -126,8 +127,19 @@ class Provider:
         if not machine.path(PLACE).exists():
             bring_program(machine)
         file = self.folder / f"{name}.toml"
-        file.write_text(file.read_text().replace("[placement]\n", f'[placement]\ndiary = "{name}"\n'))
+        if "diary" not in file.read_text():
+            file.write_text(file.read_text().replace("[placement]\n", f'[placement]\ndiary = "{name}"\n'))
         return self
+
+    def knows_of_backups(self, name: str, backups: Backups) -> None:
+        """The operator keeps a diary, and a run has listed its backups."""
+        chosen = json.loads((self.folder / f"{name}.json").read_text())
+        self.keeps_diary(name)
+        (self.folder / f"{name}.json").write_text(json.dumps({**chosen, "diary": {"enable": True}}))
+        record = self.desk(name).records / "20260101T080000Z-backup-abc123"
+        record.mkdir(parents=True, exist_ok=True)
+        (record / "parameters.json").write_text("{}")
+        (record / "backups.json").write_text(backups.model_dump_json())
 
     def place(self, name: str) -> Place:
         return Place(configuration="", environment="", panel=str(self.panel), operator=name)

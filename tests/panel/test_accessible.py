@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,11 +10,28 @@ from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
+from fedikit.results.backup import ApplicationBackups, Backup, Backups, LastRun, Proven
 from tests.pages import PROJECT
 from tests.panel.browser import Seat, chromium, served, until
 
 AXE = next((PROJECT / ".venv").glob("axe-*.min.js"), None)
 PAGES = ("services", "choose", "look", "progress", "checks", "backups", "history", "leave")
+ENDED = datetime.now(UTC) - timedelta(days=3)
+KEPT = [
+    Backup(id=f"20261127T02300{number}Z-1a2b3c4d", started=ENDED, ended=ENDED, bytes=7_000_000, proof=proof)
+    for number, proof in enumerate([None, Proven(ended=ENDED, failed=False), Proven(ended=ENDED, failed=True)])
+]
+BACKUPS = Backups(
+    deployment="alice",
+    applications=(
+        ApplicationBackups(
+            host="alice",
+            application="diary",
+            backups=KEPT,
+            last=LastRun(ended=ENDED, failed=True, error="the disk is full"),
+        ),
+    ),
+)
 SEVERE = ("serious", "critical")
 pytestmark = [
     pytest.mark.skipif(not shutil.which("chromedriver"), reason="needs chromium-driver: scripts/prepare browser"),
@@ -52,12 +70,14 @@ return [at.className || at.tagName, style.outlineStyle !== "none" && parseFloat(
 
 @pytest.fixture(scope="module")
 def seat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seat]:
-    """Alice, who has deployed one service and looks at the plan of another."""
+    """Alice, who has deployed two services, knows of backups of one, and looks at the plan of another."""
     with served(tmp_path_factory.mktemp("panel"), may_purge=True) as server, chromium() as browser:
+        server.provider.knows_of_backups("alice", BACKUPS)
         seat = Seat(browser, server)
         seat.sign_in()
         seat.page("choose")
         seat.click(".fk-field-notes-enable input")
+        seat.find(".fk-field-notes-title input")  # which moves what is below
         seat.click(".fk-look")
         seat.click(".fk-do")
         seat.sees("done in")
