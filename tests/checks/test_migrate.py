@@ -129,16 +129,18 @@ def test_it_leaves_and_takes_all_of_its_data_along(providers: Providers) -> None
 
 
 def test_the_old_side_stays_closed_whatever_happens_to_it(providers: Providers) -> None:
+    """Through an apply and a boot; whoever comes is told, and other servers that they shall come again."""
     old = providers.lab[OLD]
-    for options in ((), ("-X", "POST", "-d", "{}")):
-        status, text = page(providers, OLD, "/test", *options)
-        assert status == "503"
-        assert "moved" in text
-    old.fails("systemctl start snac2.service")
-    providers.run("apply", str(providers.configuration), "-e", str(providers.old), "--yes")
+    plan = json.loads(providers.fedikit("plan", providers.old, "--json"))["hosts"][OLD]
+    assert (plan["changes"], "snac is closed since" in plan["note"]) == ([], True)
+    providers.fedikit("apply", providers.old, "--yes")
     old.restart()
-    old.fails("systemctl is-active snac2.service")
-    assert page(providers, OLD)[0] == "503"
+    old.fails("systemctl start snac2.service")
+    old.wait_for_port(443)
+    for options in ((), ("-X", "POST", "-d", "{}"), ("-X", "OPTIONS")):
+        status, text = page(providers, OLD, "/test/inbox", "-i", *options)
+        assert (status, "retry-after: " in text.lower()) == ("503", True)
+        assert "has moved to another server" in text
 
 
 def test_it_comes_back_with_what_was_written_meanwhile(providers: Providers) -> None:
