@@ -26,6 +26,13 @@ NEXT = {
     "apply": "`fedikit status` tells how each host ended; the same command again completes what is missing",
     "backup": "`fedikit backup list` tells what became of it",
     "restore": "the same command again completes what is missing; until then the application may stand still",
+    **dict.fromkeys(
+        ("secrets", "stage", "copy"), "the old side serves as before; the same command again goes on where it was"
+    ),
+    **dict.fromkeys(
+        ("close", "differences", "open", "start"),
+        "neither side may serve now: the same command again goes on where it was; --back has the old side serve again",
+    ),
 }
 """By the steps in which something is done on hosts: what to do after one that was left."""
 

@@ -90,6 +90,16 @@ class MigrationPlan(Value):
         return not self.left
 
     @property
+    def deployment(self) -> Deployment:
+        """The side that applications come to."""
+        return self.source if self.direction == "back" else self.target
+
+    @property
+    def may_lose_data(self) -> bool:
+        """Never: the side that is left keeps what it has, and what the other one had is in that already."""
+        return False
+
+    @property
     def digest(self) -> str:
         """SHA-256 over what would be done; equal while nothing moves."""
         decisive = [(one.application, one.source, one.target, one.error) for one in self.applications]
