@@ -6,15 +6,19 @@ from types import TracebackType
 from typing import Any
 
 import pytest
+from pydantic import SecretBytes
 
 from fedikit import disclosure
-from fedikit.disclosure import disclose
+from fedikit.disclosure import disclose, hand_over
 from fedikit.errors import ConnectionFailed, SecretError
 from fedikit.model import initial_password
 from fedikit.model.deployment import Deployment, Secrets
 from fedikit.model.host import HostState, Ssh
 from fedikit.model.item import File, Item, Job, SecretRef, SecretText
 from fedikit.remote.messages import Noted
+from fedikit.secrets import MasterKey
+from fedikit.secrets.recipient import recipient_of
+from fedikit.secrets.sealing import opened
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBxmvDXEmd4pbRRnqlLS0D5oB9c7PSaZ4hUJ4mSH4hYT"
 PASSWORD, TOKEN = SecretRef(name="app/password"), SecretRef(name="app/token", format="hex64")
@@ -158,3 +162,43 @@ def test_where_each_has_its_own_the_name_of_all_leads_to_them(
     assert hosts.told == {}
     assert len(disclose(wanted, "snac/initial-user")) == 1
     assert hosts.told.keys() == {"two"}
+
+
+# Handing them over to another provider
+
+
+OPENS = SecretRef(name="app/database")
+OTHER = MasterKey(SecretBytes(bytes(32)), is_marked=True)
+
+
+def test_an_applications_own_secrets_are_sealed_once_each_host_that_holds_them_has_noted_it(
+    deployment: Callable[..., Deployment], hosts: Hosts
+) -> None:
+    opening = Job(name="database", run=("cat",), stdin=text(OPENS))
+    wanted = deployment(one=(FILE, opening), two=(opening, PLAIN), three=(File(path="/etc/app", content=text(*PAIR)),))
+
+    brought = opened(hand_over(wanted, "app", recipient_of(OTHER)), OTHER, source="app.sealed")
+
+    assert (brought.deployment, brought.application) == ("lab", "app")
+    assert {each.name for each in brought.secrets} == {"app/password", "app/token", "app/pair"}
+    assert {host: told["note"] for host, told in hosts.told.items()} == dict.fromkeys(
+        ("one", "three"), "sealed the secrets of app to another provider"
+    )
+
+
+def test_nothing_is_sealed_while_a_host_that_holds_it_is_down(
+    deployment: Callable[..., Deployment], hosts: Hosts
+) -> None:
+    hosts.down = {"one"}
+    with pytest.raises(SecretError, match="the secrets of app are not sealed, for this cannot be noted") as refused:
+        hand_over(deployment(one=(FILE,)), "app", recipient_of(OTHER))
+    assert "one: no route to host" in refused.value.message
+
+
+def test_what_cannot_be_sealed_is_noted_nowhere(deployment: Callable[..., Deployment], hosts: Hosts) -> None:
+    wanted = deployment(one=(FILE, Job(name="database", run=("cat",), stdin=text(OPENS))))
+    with pytest.raises(SecretError, match="no recipient"):
+        hand_over(wanted, "app", "nobody")
+    with pytest.raises(SecretError, match="ap has no secrets of its own here"):
+        hand_over(wanted, "ap", recipient_of(OTHER))
+    assert hosts.told == {}

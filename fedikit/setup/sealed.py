@@ -4,11 +4,20 @@ import os
 import tempfile
 from pathlib import Path
 
+from fedikit.errors import FedikitError
 from fedikit.setup.edited import EditedFile
 
 
 def put_sealed(path: Path, text: str) -> None:
-    """Puts a file of sealed secrets there, for its owner only, in the place of an older one."""
+    """Puts a file of sealed secrets there, for its owner only, in the place of an older one. Raises FedikitError."""
+    try:
+        _replace(path, text)
+    except OSError as error:
+        words = f"the sealed secrets {path} cannot be written: {(error.strerror or str(error)).lower()}"
+        raise FedikitError(words, hint="nothing was made; mend that, and run it again") from error
+
+
+def _replace(path: Path, text: str) -> None:
     descriptor, draft = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
     try:
         with open(descriptor, "w", encoding="utf-8") as file:

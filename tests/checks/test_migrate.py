@@ -12,6 +12,7 @@ import pytest
 from fedikit.data.migration.carrying_out import apply_migration
 from fedikit.data.migration.planning import make_migration
 from fedikit.data.migration.sides import Sides, load_sides
+from fedikit.display.drawing import lines_of
 from fedikit.events import Event, Waiting
 from fedikit.secrets import new_key
 from fedikit_lab import Lab, Machine
@@ -42,9 +43,9 @@ class Providers:
         host = LabHost(name, machine.address, machine.host_key)
         text = environment_text([host], self.lab.acme.address).replace('name = "lab"', f'name = "{name}"')
         text = text.replace("file:master.key", f"file:{name}.key")
-        placed = "" if "[placement]" in text else f'\n[placement]\nsnac = "{name}"\n'
+        text = text.partition("[placement]")[0]
         path = self.lab.directory / f"{name}.toml"
-        path.write_text(f"{text}{placed}{POLICY}")
+        path.write_text(f'{text}[placement]\nsnac = "{name}"\n{POLICY}')
         write_private(self.lab.directory / f"{name}.key", f"{new_key()}\n")
         return path
 
@@ -93,7 +94,7 @@ def migrate(providers: Providers, **how: Any) -> Any:
     """Carries it over; as soon as names are waited for, somebody sets them."""
     sides = providers.sides()
     plan = make_migration(sides, **how)
-    assert plan.has_changes, plan
+    assert plan.has_changes, "\n".join(lines_of(plan))
     there = OLD if how.get("back") else NEW
 
     def tell(event: Event) -> None:

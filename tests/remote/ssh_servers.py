@@ -139,9 +139,15 @@ def _lend(transport: paramiko.Transport, listener: socket.socket) -> None:
                 line, origin = listener.accept()
             except TimeoutError:
                 continue
-            line.settimeout(None)
-            channel = transport.open_forwarded_tcpip_channel(origin, listener.getsockname())
-            threading.Thread(target=_joined, args=(channel, line), daemon=True).start()
+            threading.Thread(
+                target=_hand_on, args=(transport, line, origin, listener.getsockname()), daemon=True
+            ).start()
+
+
+def _hand_on(transport: paramiko.Transport, line: socket.socket, origin: Any, place: Any) -> None:
+    with line, contextlib.suppress(paramiko.SSHException, EOFError):
+        line.settimeout(None)
+        _joined(transport.open_forwarded_tcpip_channel(origin, place), line)
 
 
 def _run(channel: paramiko.Channel, command: list[str]) -> None:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import fedikit
 from fedikit.environment import Environment
-from fedikit.model.configuration import Configuration
 from fedikit.model.deployment import Deployment
 from tests.model.example import MEDIA_SERVERS, configuration
 
@@ -31,18 +30,15 @@ repository = "/srv/backups"
 """
 
 
-def everything() -> Configuration:
-    """All that has secrets is on."""
-    return configuration(*APPLICATIONS)
-
-
 class Provider:
     """A provider's folder: the file, the master key, and what lies beside them."""
 
-    def __init__(self, folder: Path, digit: str) -> None:
+    def __init__(self, folder: Path, digit: str, *, applications: tuple[str, ...] = APPLICATIONS) -> None:
         folder.mkdir()
         self.folder, self.file = folder, folder / "environment.toml"
-        placement = "\n".join(f'{name} = "one"' for name in APPLICATIONS)
+        self.wanted = configuration(*applications)
+        self._made: dict[str, Deployment] = {}
+        placement = "\n".join(f'{name} = "one"' for name in applications)
         self.file.write_text(FILE.format(name=folder.name, placement=placement))
         (folder / "master.key").write_text(f"fedikit-key-2:{digit * 64}\n")
         (folder / "master.key").chmod(0o600)
@@ -55,5 +51,9 @@ class Provider:
     def environment(self) -> Environment:
         return fedikit.load_environment(self.file)
 
-    def deployment(self, wanted: Configuration | None = None) -> Deployment:
-        return self.environment.deployment(wanted or everything())
+    def deployment(self) -> Deployment:
+        """What the file as it is comes to; made once, for that takes its time."""
+        text = self.file.read_text()
+        if text not in self._made:
+            self._made[text] = self.environment.deployment(self.wanted)
+        return self._made[text]

@@ -14,7 +14,7 @@ from fedikit.model.item import SecretRef
 from fedikit.secrets import Vault, secrets_of
 from fedikit.secrets.own import STAYS, own_secrets
 from fedikit.secrets.sealing import seal
-from tests.secrets.provider import APPLICATIONS, Provider, everything
+from tests.secrets.provider import APPLICATIONS, Provider
 
 Values = dict[tuple[str, str], str]
 
@@ -102,9 +102,8 @@ def refs_in(value: Any) -> Iterator[SecretRef]:
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_an_applications_own_are_exactly_those_that_it_asks_for_itself(name: str, old: Provider) -> None:
     """Another secret of a policy's, or one of an application's that is called as policies call theirs, is seen here."""
-    wanted = everything()
     application = load_catalogue()[name]
-    requests = application.typed_requests(wanted.context)(wanted.settings(name))
+    requests = application.typed_requests(old.wanted.context)(old.wanted.settings(name))
     asked = {ref.name for ref in refs_in([*requests.values()])}
 
     deployment = old.deployment()
@@ -133,6 +132,13 @@ def test_what_the_old_provider_was_given_comes_along_and_what_the_operator_wrote
 
     by_the_operator = old.deployment().with_given({"initial-user/password": SecretStr("chosen by hand")})
     assert "mastodon/initial-user" not in {ref.name for ref in own_secrets(by_the_operator, "mastodon")}
+
+
+def test_the_one_password_of_an_older_master_key_comes_along_to_each(old: Provider, new: Provider) -> None:
+    (old.folder / "master.key").write_text("5" * 64)
+    bring(old, new, "snac", "mastodon")
+    passwords = {own(new.deployment(), name)[f"{name}/initial-user", "password"] for name in ("snac", "mastodon")}
+    assert passwords == {own(old.deployment(), "peertube")["peertube/initial-user", "password"]}
 
 
 def test_the_new_provider_may_give_another_one(old: Provider, new: Provider, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,8 @@ KEY, OTHER = (MasterKey(SecretBytes(material), is_marked=True) for material in (
 RECIPIENT = "fedikit-recipient-1:SqhxuxvdzbSTvJyvhBLh_n3No3cwSXYNz7VZQpHQbkv9X4OJ"
 VALUES = {("mastodon/vapid", "vapid-private"): "s3cret private", ("mastodon/vapid", "vapid-public"): "s3cret public"}
 VALUES |= {("mastodon/oidc-client", "password"): "s3cret word"}
+FOREIGN = ["mastodon/backup", "mastodon/database", "mastodon/cache", "mastodon/bucket-key", "peertube/secret"]
+FOREIGN += ["garage/admin-token", "mastodon", "mail/password"]
 LONG_AGO = """{"format": 1, "deployment": "lab", "application": "mastodon",
  "recipient": "fedikit-recipient-1:SqhxuxvdzbSTvJyvhBLh_n3No3cwSXYNz7VZQpHQbkv9X4OJ",
  "secrets": [{"name": "mastodon/vapid", "format": "hex32", "version": 1}],
@@ -32,7 +34,7 @@ def refs(values: dict[tuple[str, Any], str]) -> dict[SecretRef, str]:
     return {SecretRef(name=name, format=form, version=3): value for (name, form), value in values.items()}
 
 
-def sealed(values: dict[tuple[str, Any], str] = VALUES, *, recipient: str = RECIPIENT) -> str:  # type: ignore[assignment]
+def sealed(values: dict[tuple[str, Any], str] = VALUES, *, recipient: str = RECIPIENT) -> str:
     return seal(refs(values), application="mastodon", deployment="lab", recipient=recipient)
 
 
@@ -117,13 +119,19 @@ def test_a_byte_that_was_changed_anywhere_is_found_or_means_nothing(becomes: str
     text = sealed()
     for at in range(len(text)):
         changed = f"{text[:at]}{becomes}{text[at + 1 :]}"
-        try:
-            assert plain(changed) == VALUES
-        except SecretError as error:
-            assert "s3cret" not in str(error)
-            continue
-        there, after = json.loads(changed), json.loads(text)
-        assert {**there, "box": ""} == {**after, "box": ""}  # a space, or a bit that base64 does not use
+        found = plain_or_why(changed)
+        if isinstance(found, str):
+            assert "s3cret" not in found
+        else:  # a space, or a bit that base64 does not use
+            assert found == VALUES
+            assert {**json.loads(changed), "box": ""} == {**json.loads(text), "box": ""}
+
+
+def plain_or_why(text: str) -> dict[tuple[str, SecretFormat], str] | str:
+    try:
+        return plain(text)
+    except SecretError as error:
+        return str(error)
 
 
 @pytest.mark.parametrize("length", [0, 1, 100, -3])
@@ -163,10 +171,7 @@ def test_a_file_of_a_newer_fedikit_asks_for_that() -> None:
     assert error.hint.startswith("install the fedikit")
 
 
-@pytest.mark.parametrize(
-    "name", ["mastodon/backup", "mastodon/database", "mastodon/cache", "mastodon/bucket-key", "peertube/secret"]
-    + ["garage/admin-token", "mastodon", "mail/password"]
-)  # fmt: skip
+@pytest.mark.parametrize("name", FOREIGN)
 def test_another_provider_chooses_nothing_but_the_applications_own_secrets(name: str) -> None:
     error = refused(sealed({(name, "password"): "s3cret"}))
     assert error.message == f"mastodon.sealed holds what mastodon does not bring along: {name}"

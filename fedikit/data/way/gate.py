@@ -9,13 +9,14 @@ import json
 import re
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple, Self
 
-from fedikit.data.way.source import PACKS, Source
+from fedikit.data.way.ahead import Ahead
+from fedikit.data.way.source import PACKS, PIECE, Source
 
 LISTED = "application/vnd.x.restic.rest.v2"
 _ASKED = re.compile(rf"/([A-Za-z0-9._-]+)/(config|(keys|locks|snapshots|index|{PACKS})/([0-9a-f]{{64}})?)")
@@ -88,7 +89,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = MOST_AT_ONCE
 
     def __init__(self, address: str, sources: Mapping[str, Source], password: str) -> None:
-        self.sources = dict(sources)
+        self.sources = {folder: Ahead(source) for folder, source in sources.items()}
         self.troubles: list[str] = []
         self._login = f"Basic {base64.b64encode(f'{USER}:{password}'.encode()).decode()}" if password else ""
         self._room = threading.Semaphore(MOST_AT_ONCE)
@@ -121,6 +122,8 @@ class _Asked(BaseHTTPRequestHandler):
     """One request: for a file, for some bytes of it, or for the names in a folder. All others are refused."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each small answer waits 40 ms for whoever asked to have heard its head
+    wbufsize = PIECE
     timeout = STRANGER_SECONDS
     server: _Server
 
@@ -173,8 +176,16 @@ class _Asked(BaseHTTPRequestHandler):
         if "Range" in self.headers:
             self.send_header("Content-Range", f"bytes {part.start}-{part.start + part.length - 1}/{size}")
         self.end_headers()
-        for piece in source.read(path, part.start, part.length) if with_body and part.length else ():
+        if with_body and part.length:
+            self._pass_on(source.read(path, part.start, part.length), part.length)
+
+    def _pass_on(self, pieces: Iterator[bytes], length: int) -> None:
+        """As many bytes as were promised, or an error: who asked would wait for the rest."""
+        for piece in pieces:
             self.wfile.write(piece)
+            length -= len(piece)
+        if length:
+            raise OSError(0, "the file ended early")
 
     def _part_of(self, size: int) -> _Part:
         found = _RANGE.fullmatch(self.headers.get("Range", ""))

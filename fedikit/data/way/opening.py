@@ -88,15 +88,15 @@ def _on_the_host(host: str, connection: Connection, folder: str) -> Source:
     if isinstance(connection, Local):
         return FolderSource(Path(folder))
     command = _SFTP_SERVER if connection.user == "root" else f"sudo -n {_SFTP_SERVER}"
-    return SftpSource(connect(host, connection), lambda channel: channel.exec_command(command), folder)
+    return SftpSource(lambda: connect(host, connection), lambda channel: channel.exec_command(command), folder)
 
 
 def _on_a_server(settings: Settings, key: Path) -> Source:
     """A folder of a server of its own: read with the key by which hosts write there."""
     user, address, port, folder = address_of(settings.url)
     server = SshServer(address=address, port=port, user=user, host_key=settings.host_key, identity_file=str(key))
-    connection = connect(f"the repository {settings.url}", server)
-    return SftpSource(connection, lambda channel: channel.invoke_subsystem("sftp"), folder)
+    name = f"the repository {settings.url}"
+    return SftpSource(lambda: connect(name, server), lambda channel: channel.invoke_subsystem("sftp"), folder)
 
 
 def address_of(url: str) -> tuple[str, str, int, str]:

@@ -1,20 +1,24 @@
 """Where a repository is read from: a folder, here or on a server. Nothing here can write."""
 
 import stat
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Protocol
 
 import paramiko
 
+from fedikit.errors import ConnectionFailed
 from fedikit.remote.connection import Connection
 
 PACKS = "data"
 PIECE = 1 << 18
 _SECONDS = 60
 """For how long a server may be silent."""
+MOST_LINES = 8
+"""OpenSSH's server lets ten be open on one connection."""
 
 
 class Source(Protocol):
@@ -64,14 +68,20 @@ class FolderSource:
 
 
 class SftpSource:
-    """A repository in a folder of a server that is reached by SFTP; each who asks at the same time has a line."""
+    """A repository in a folder of a server that is reached by SFTP; each who asks at the same time has a line.
 
-    def __init__(self, connection: Connection, serve: Callable[[paramiko.Channel], None], folder: str) -> None:
-        """`serve` has the server speak SFTP on a new channel."""
-        self._connection = connection
+    A connection that broke is made anew for whoever asks next.
+    """
+
+    def __init__(self, reach: Callable[[], Connection], serve: Callable[[paramiko.Channel], None], folder: str) -> None:
+        """`reach` connects, and may raise ConnectionFailed; `serve` has the server speak SFTP on a new channel."""
+        self._reach = reach
+        self._connection = reach()
         self._serve = serve
         self._folder = folder
         self._idle: Queue[paramiko.SFTPClient] = Queue()
+        self._room = threading.Semaphore(MOST_LINES)
+        self._reaching = threading.Lock()
 
     def sizes(self, kind: str) -> dict[str, int]:
         with self._line() as client:
@@ -105,24 +115,43 @@ class SftpSource:
     @contextmanager
     def _line(self) -> Iterator[paramiko.SFTPClient]:
         """A client for one at a time: answers to two would be taken for each other's."""
+        if not self._room.acquire(timeout=_SECONDS):
+            raise OSError(0, f"{MOST_LINES} others read from the repository, and none came to an end")
         try:
-            client = self._idle.get_nowait()
-        except Empty:
-            client = self._opened()
-        try:
-            yield client
+            client = self._unused() or self._opened()
+            try:
+                yield client
+            except BaseException:  # an answer may still be on its way, and be taken for the next one's
+                client.close()
+                raise
+            self._idle.put(client)
         except (EOFError, paramiko.SSHException) as error:
             raise OSError(0, f"the connection to the repository broke: {error or type(error).__name__}") from error
-        self._idle.put(client)
+        finally:
+            self._room.release()
+
+    def _unused(self) -> paramiko.SFTPClient | None:
+        with suppress(Empty):
+            while channel := (client := self._idle.get_nowait()).get_channel():
+                if not channel.closed:
+                    return client
+        return None
 
     def _opened(self) -> paramiko.SFTPClient:
-        try:
-            channel = self._connection.transport.open_session(timeout=_SECONDS)
-            channel.settimeout(_SECONDS)
-            self._serve(channel)
-            return paramiko.SFTPClient(channel)
-        except (EOFError, paramiko.SSHException) as error:
-            raise OSError(0, f"no files are served over SFTP: {error or type(error).__name__}") from error
+        channel = self._connected().transport.open_session(timeout=_SECONDS)
+        channel.settimeout(_SECONDS)
+        self._serve(channel)
+        return paramiko.SFTPClient(channel)
+
+    def _connected(self) -> Connection:
+        with self._reaching:
+            if not self._connection.transport.is_active():
+                self._connection.close()
+                try:
+                    self._connection = self._reach()
+                except ConnectionFailed as error:
+                    raise OSError(0, error.headline) from error
+            return self._connection
 
 
 def place_of(path: str) -> str:

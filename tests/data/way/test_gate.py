@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from fedikit.data.way.ahead import BLOCK
 from fedikit.data.way.gate import LISTED, Gate
 from fedikit.data.way.opening import address_of
 from fedikit.data.way.source import FolderSource
@@ -218,3 +219,16 @@ def test_more_than_the_most_are_hung_up_on_and_the_others_are_served(
                 assert third.recv(1) == b""
             assert client.get("/mastodon/config").status_code == 200
         assert gate.troubles == ["more than 2 connections at once"]
+
+
+def test_a_file_that_ends_before_its_end_is_no_answer_and_nobody_waits_for_the_rest(repository: Path) -> None:
+    class Short(FolderSource):
+        def size(self, path: str) -> int | None:
+            return (super().size(path) or 0) + 2 * BLOCK
+
+    with (
+        Gate("127.0.0.1", {"mastodon": Short(repository)}, password="") as gate,
+        pytest.raises(httpx.RemoteProtocolError),
+    ):
+        httpx.get(f"{gate.url.removeprefix('rest:')}/mastodon/config", trust_env=False, timeout=5)
+    assert gate.troubles == ["config: the file ended early"]
