@@ -196,7 +196,7 @@ class Run:
         return report
 
     def migrate(self, plan: "fedikit.MigrationPlan", sides: "Sides") -> "fedikit.MigrationReport | NothingDone":
-        """Carries applications over as planned, once; in a dry run it changes nothing and asks a person who is there."""
+        """Carries applications over as planned, once; in a dry run it does not, and asks a person who is there."""
         if self.is_dry_run:
             passed = self._pass_over("apply")
             return offer(plan, self.parameters, self._own.folder.parent) or passed if self._own else passed
