@@ -186,7 +186,9 @@ class _Planning:
             people=asked.people,
             promise=promise,
             note="; ".join(
-                words for words in (_note(answer), promise.lack if promise else "", *answer.concerns) if words
+                words
+                for words in (_note(answer), promise.lack if promise else "", *answer.closed, *answer.concerns)
+                if words
             ),
         )
 

@@ -8,7 +8,7 @@ from fedikit.errors import FedikitError
 from fedikit.model.check import BackupIsYoung
 from fedikit.model.deployment import Deployment
 from fedikit.remote import messages
-from fedikit.remote.backups import backups_of
+from fedikit.remote.backups import backups_of, closed_of
 from fedikit.remote.hosts import on_hosts
 from fedikit.remote.session import Session
 from fedikit.remote.sessions import failing_alone
@@ -46,6 +46,7 @@ def read_status(environment: Environment | Deployment, *, limit: Sequence[str] =
                     **said.model_dump(exclude={"event", "health", "upgrades", "backups"}),
                     health=_health(host, said),
                     backups=tuple(backups_of(name, there, max_age_hours) for name, there in said.backups.items()),
+                    closed=tuple(words for name, there in said.backups.items() if (words := closed_of(name, there))),
                 )
         except FedikitError as error:
             return HostStatus(host=host, error=error.text)

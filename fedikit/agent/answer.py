@@ -6,6 +6,7 @@ from functools import cached_property
 
 from .blobs import Blobs
 from .change import Change, Comparison, Wish
+from .closed import closed_here
 from .eyes import Eyes
 from .kinds import by_kind, kind_of
 from .ledger import NO_GENERATION, Ledger, Record, describe, lock_holder
@@ -46,10 +47,11 @@ class Question:
 
     def _wish(self) -> Wish:
         purge, keep_drift = self.request.get("purge", False), self.request.get("keep_drift", False)
+        resting = self.request.get("resting")
         if self.target is None:
-            return Wish(_for_this_machine(self.request["items"]), purge, keep_drift)
+            return Wish(_for_this_machine(self.request["items"]), purge, keep_drift, None, resting)
         seals = {item["id"]: item["seal"] for item in self.request.get("items", ()) if "seal" in item}
-        return Wish(_for_this_machine(self.generation["items"]), purge, keep_drift, seals)
+        return Wish(_for_this_machine(self.generation["items"]), purge, keep_drift, seals, resting)
 
 
 def answer_to(question: Question, comparison: Comparison) -> Record:
@@ -74,6 +76,8 @@ def answer_to(question: Question, comparison: Comparison) -> Record:
         images = [_told(item) for item in question.wish.items if "layers" in item]
         answer |= {"target": question.target, "images": images}
         answer |= {key: value for key, value in question.generation.items() if key == "checks"}
+    if closed := [one.words for one in closed_here(question.eyes, ledger, question.wish.resting)]:
+        answer["closed"] = closed
     return answer | _for_changes(question, comparison) if comparison.changes else answer
 
 

@@ -3,6 +3,7 @@
 import sys
 from typing import TYPE_CHECKING
 
+from .closed import FILE as CLOSED
 from .data_program import applications_of, record_of, set_up_at
 from .disk_space import disk_of_data
 from .distribution import release
@@ -61,6 +62,7 @@ def _backups(contact: "Contact", application: str) -> Record:
     return {
         "record": record_of(contact.eyes, application),
         "journal": record_of(contact.eyes, application, "journal.json"),
+        "closed": record_of(contact.eyes, application, CLOSED),
         "since": set_up_at(contact.eyes, application),
     }
 

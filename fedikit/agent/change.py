@@ -14,12 +14,14 @@ class Wish(NamedTuple):
     """What the deployer asks for.
 
     `seals`: where it asks for what was wanted once, the secret contents that it has at hand, by the item's id.
+    `resting`: by application, the ids of items that are left alone while it is closed.
     """
 
     items: list[Item]
     purge: bool = False
     keep_drift: bool = False
     seals: dict[str, str] | None = None
+    resting: dict[str, list[str]] | None = None
 
 
 class Change(NamedTuple):

@@ -5,6 +5,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from .change import Change, Comparison, Packages, Wish
+from .closed import closed_here
 from .eyes import Eyes, State
 from .kinds import by_kind, kind_of
 from .ledger import Ledger, Record
@@ -21,7 +22,8 @@ def compare(eyes: Eyes, wish: Wish, ledger: Ledger, others: Others) -> Compariso
     """Holds what is wanted against what is there, and against what the ledgers say is ours, and others'."""
     _look_ahead(eyes, wish, ledger)
     owners, keepers = others.at_work(), others.keepers()
-    judged = [_judge_wanted(eyes, wish, item, ledger, owners) for item in wish.items]
+    left_alone = frozenset().union(*(one.ids for one in closed_here(eyes, ledger, wish.resting)))
+    judged = [_judge_wanted(eyes, wish, item, ledger, owners) for item in wish.items if item["id"] not in left_alone]
     wanted = with_owed([_taken_over(change, keepers) for change in judged])
     leaving, packages, candidates, seen = _judge_leaving(eyes, wish, ledger, others)
     basis = _basis(wish, leaving + wanted, packages, ledger)

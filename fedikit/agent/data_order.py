@@ -6,6 +6,8 @@ restore  is answered with what it would do, and begins with the order, under the
 close    is noted, and begins with the order, under the host's lock; so is open
 finish   is noted, and begins with the order: what follows a restore that somebody else started the units after
 
+give-certificates, take-certificates: those of Caddy's; see `certificates`
+
 A list and a restore may be asked of another repository than the application's own: the request says of which.
 What was ordered goes on in a session and a unit of its own should the connection end.
 """
@@ -46,6 +48,10 @@ def serve(contact: "Contact") -> int:
 
 
 def _serve(contact: "Contact") -> int:
+    if contact.request["verb"] in ("give-certificates", "take-certificates"):
+        from .certificates import serve as serve_certificates  # seldom needed
+
+        return serve_certificates(contact)
     program = Program(
         contact.eyes, contact.ledger, contact.request["application"], contact.say_alive, contact.request.get("other")
     )

@@ -34,6 +34,8 @@ def draw_whole_status(status: Status) -> Iterator[Text]:
 def _drawn(status: Status, *, named: int | None) -> Iterator[Text]:
     for host in status.hosts.values():
         yield Text.assemble((host.host, "bold"), "  ", *_host_status(host))
+        for words in host.closed:
+            yield Text(f"  ! {words}", style="yellow")
         for generation in reversed(host.generations):
             yield from _generation_lines(generation, named, is_current=generation.number == host.generation)
         if host.health:

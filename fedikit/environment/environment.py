@@ -223,7 +223,7 @@ class Environment(Written):
         Each host of several has a repository of its own: each has data of its own, and keeps and forgets by itself.
         """
         name, is_alone = place.application, len(self.placement[place.application]) == 1
-        known = Known(name, place.facts, self.policies.container.volumes)
+        known = Known(application=name, facts=place.facts, volumes=self.policies.container.volumes)
         data = data_of(requests, after, known, name if is_alone else f"{name}-{place.host}")
         draft.data[place.host][name] = data
         if policy := self.policies.backup:

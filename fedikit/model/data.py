@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from fedikit.model.item import ItemId, SecretRef
+from fedikit.model.item import SecretRef
 from fedikit.model.request import Deadline, InnerPath, UnitName
 from fedikit.model.value import (
     AbsolutePath,
     Argument,
     BucketName,
     DatabaseName,
+    DomainName,
     HttpUrl,
     ImageReference,
     Line,
@@ -127,7 +128,9 @@ class ApplicationData(Value):
     stop: tuple[UnitFile, ...] = ()
     """The units that use them, in the order in which they are stopped."""
     after: tuple[AfterRestore, ...] = ()
-    jobs: tuple[ItemId, ...] = ()
-    """The jobs that work with them: they have nothing to do where the units do not run."""
     images: dict[UnitName, ImageReference] = Field(default_factory=dict)
     """By container, the image that wrote the data."""
+    domains: tuple[DomainName, ...] = ()
+    """Those of its own web sites there, which say so when it is closed."""
+    jobs: tuple[str, ...] = ()
+    """The names of its jobs, which do not run while it is closed."""

@@ -151,6 +151,7 @@ class BackupPolicy(Written):
             "stop": list(data.stop),
             "after": [_command(command) for command in data.after],
             "images": data.images,
+            "domains": list(data.domains),
         }
 
     def _secrets(self, data: ApplicationData, place: Place) -> Iterator[tuple[str, Content]]:

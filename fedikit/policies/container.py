@@ -10,7 +10,7 @@ from fedikit.model.request import Container, Health, HttpHealth, OneOffJob, Task
 from fedikit.model.text import FactReference, Facts, Text, filled, joined, number
 from fedikit.model.value import AbsolutePath, ImageRepository, Written, is_line
 from fedikit.policies.numbers import COUNT, first_number, on_host
-from fedikit.policies.quadlet import AWAIT, FOLDER, OnHost, await_command, quadlet
+from fedikit.policies.quadlet import AWAIT, FOLDER, OnHost, await_command, job_name, quadlet, ready_name
 from fedikit.policies.scripts import script
 from fedikit.policies.web import CA_BUNDLE, TRUST
 
@@ -91,7 +91,7 @@ class ContainerPolicy(Written, Policy[Container | OneOffJob | Task]):
     # Commands that run once
 
     def _job(self, request: OneOffJob, image: Image, place: Place) -> tuple[File, Job]:
-        name = f"{place.application} {request.name}"
+        name = job_name(place.application, request)
         options = self._options(request, place)
         run = _plain((*options, image.reference, *request.run), place)
         look = ("podman", "run", "--rm", "--interactive", "--replace", f"--name={_dashed(name)}-check")
@@ -128,7 +128,7 @@ def _family(request: Container | OneOffJob, place: Place) -> str:
 def _task(request: Task, place: Place) -> Job:
     start = ("podman", "exec", "--interactive", request.container) if request.container else ()
     return Job(
-        name=f"{place.application} {request.name}",
+        name=job_name(place.application, request),
         run=_plain((*start, *request.run), place),
         check=_plain((*start, *request.check), place) if request.check else (),
         stdin=filled(request.stdin, place.facts),
@@ -142,7 +142,7 @@ def _readiness(request: Container, watched: list[str]) -> tuple[Job, ...]:
     if not request.ready:
         return ()
     run = await_command(request.ready, READY_SECONDS - STOPPING_SECONDS)
-    return (Job(name=f"{request.name} ready", run=run, inputs=tuple(watched), deadline=READY_SECONDS),)
+    return (Job(name=ready_name(request), run=run, inputs=tuple(watched), deadline=READY_SECONDS),)
 
 
 def _told(request: Container, place: Place) -> Container:

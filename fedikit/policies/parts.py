@@ -9,17 +9,28 @@ from typing import NamedTuple
 
 from fedikit.model.data import AfterRestore, ApplicationData, BucketPart, MariaPart, Part, PostgresPart, VolumePart
 from fedikit.model.item import Directory, Job, SecretRef, Unit
-from fedikit.model.request import Container, HostItems, OneOffJob, Request, Requests, SystemService, Task, Volume
+from fedikit.model.request import (
+    Container,
+    HostItems,
+    OneOffJob,
+    Request,
+    Requests,
+    SystemService,
+    Task,
+    Volume,
+    WebSite,
+)  # fmt: skip
 from fedikit.model.resource import MariaDatabase, ObjectBucket, PostgresDatabase, Resource
 from fedikit.model.text import Facts
+from fedikit.policies.quadlet import job_name, ready_name
 
 
 class Known(NamedTuple):
     """What is known where an application is placed.
 
-    application  what it is called
-    facts        what policies told of its resources
-    volumes      the directory below which its containers keep their data
+    application  its name
+    facts    what policies told of its resources
+    volumes  the directory below which its containers keep their data
     """
 
     application: str
@@ -37,8 +48,9 @@ def data_of(requests: Requests, after: Sequence[AfterRestore], known: Known, fol
         parts=tuple({part.id: part for part in found}.values()),
         stop=tuple(reversed(dict.fromkeys(units))),
         after=tuple(after),
-        jobs=tuple(dict.fromkeys(job for request in asked for job in _jobs(request, known.application))),
         images={request.name: request.image for request in asked if isinstance(request, Container)},
+        domains=tuple(dict.fromkeys(request.domain for request in asked if isinstance(request, WebSite))),
+        jobs=tuple(dict.fromkeys(job for request in asked for job in _jobs(request, known.application))),
     )
 
 
@@ -67,13 +79,14 @@ def _units(request: Request) -> Iterator[str]:
 
 
 def _jobs(request: Request, application: str) -> Iterator[str]:
+    """The names of what runs for it, as policies call it."""
     match request:
-        case Container() if request.ready:
-            yield f"job:{request.name} ready"
         case OneOffJob() | Task():
-            yield f"job:{application} {request.name}"
+            yield job_name(application, request)
+        case Container() if request.ready:
+            yield ready_name(request)
         case HostItems():
-            yield from (item.id for item in request.items if isinstance(item, Job))
+            yield from (item.name for item in request.items if isinstance(item, Job))
 
 
 def _told_of(resource: Resource, facts: Facts) -> dict[str, str | SecretRef]:

@@ -4,11 +4,21 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from fedikit.model.request import CommandHealth, Container, HttpHealth
+from fedikit.model.request import CommandHealth, Container, HttpHealth, OneOffJob, Task
 from fedikit.policies.numbers import COUNT
 
 FOLDER = "/etc/fedikit"
 AWAIT = f"{FOLDER}/await-http"
+
+
+def job_name(application: str, request: OneOffJob | Task) -> str:
+    """What the job is called on the host that runs a command of an application's."""
+    return f"{application} {request.name}"
+
+
+def ready_name(container: Container) -> str:
+    """What the job is called that waits for a container's work to begin."""
+    return f"{container.name} ready"
 
 
 class OnHost(NamedTuple):

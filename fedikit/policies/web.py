@@ -19,6 +19,12 @@ from fedikit.model.value import Certificates, EmailAddress, HttpsUrl, IpNetwork,
 
 CADDYFILE = "/etc/caddy/Caddyfile"
 SITES = "/etc/caddy/sites"
+CLOSED = "/etc/caddy/closed"
+"""Where the page of a site that is closed lies, as long as it is."""
+CLOSED_HEADER = "Fedikit-Closed"
+"""What an answer bears by which checks know that a site is closed."""
+RETRY_SECONDS = 600
+"""In how long who comes to a closed site is told to try again."""
 ACME_ROOT = "/etc/caddy/acme-root.pem"
 ADMIN = "/var/lib/caddy/admin.sock"
 TRUST = "/usr/local/share/ca-certificates/fedikit.crt"
@@ -79,7 +85,15 @@ class WebPolicy(Written, Policy[WebSite | OtherServers]):
         known = tuple(item.id for item in trusted if isinstance(item, File))  # read once, when it starts
         unit = Unit(name="caddy.service", restart_on=(caddyfile.id, *known), reload_on=tuple(file.id for file in files))
         return Provision(
-            items=(*trusted, Package(name="caddy"), Directory(path=SITES), caddyfile, *files, unit),
+            items=(
+                *trusted,
+                Package(name="caddy"),
+                Directory(path=SITES),
+                Directory(path=CLOSED),
+                caddyfile,
+                *files,
+                unit,
+            ),
             opens=_opens(place),
             dns=_records(request, place),
             checks=tuple(_checks(request, place)),
@@ -117,7 +131,8 @@ class WebPolicy(Written, Policy[WebSite | OtherServers]):
         routes = "".join(self._handler(route, site, place) for route in site.routes)
         elsewhere = "".join(_redirection(path, domain) for path, domain in site.redirects.items())
         rest = "" if any(route.path == "/*" for route in site.routes) else _NOTHING_ELSE
-        text = f"{site.domain} {{\n{headers}{body}{routes}{elsewhere}{rest}}}\n"
+        opened = _indented(f"handle {{\n{routes}{elsewhere}{rest}}}\n")
+        text = f"{site.domain} {{\n{headers}{body}{_door(site.domain)}{opened}}}\n"
         return File(path=f"{SITES}/{site.domain}.caddy", content=text)
 
     def _handler(self, route: Route, site: WebSite, place: Place) -> str:
@@ -139,6 +154,20 @@ class WebPolicy(Written, Policy[WebSite | OtherServers]):
         }
         lines = "".join(f"\t{name} {setting}\n" for name, setting in options.items() if setting)
         return f"{{\n{lines}}}\n\nimport {SITES}/*.caddy\n"
+
+
+def _door(domain: str) -> str:
+    """What comes before all else while the site is closed, whatever is asked: a page, by its being there."""
+    return (
+        f"\t@closed file {{\n\t\troot {CLOSED}\n\t\ttry_files /{domain}.html\n\t}}\n"
+        f"\thandle @closed {{\n\t\troot * {CLOSED}\n\t\trewrite * /{domain}.html\n"
+        f"\t\theader Retry-After {RETRY_SECONDS}\n\t\theader Cache-Control no-store\n\t\theader {CLOSED_HEADER} yes\n"
+        "\t\tfile_server {\n\t\t\tstatus 503\n\t\t}\n\t}\n"
+    )
+
+
+def _indented(text: str) -> str:
+    return "".join(f"\t{line}" for line in text.splitlines(keepends=True))
 
 
 def _permission(asked: Permission) -> str:

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from fedikit.remote.data_messages import Journal, Manifest, Newest, Result
+from fedikit.remote.data_messages import Closed, Journal, Manifest, Newest, Result
 from fedikit.remote.messages import BackupsNoted
 from fedikit.remote.spoken import Message
 from fedikit.results.backup import Backup, BackupHealth, LastCheck, LastRun
@@ -28,6 +28,15 @@ def backups_of(application: str, there: BackupsNoted, max_age_hours: int) -> Bac
         return BackupHealth(**about, error=UNREADABLE)
     newest = backup_of(result.newest) if result.newest else None
     return BackupHealth(**about, newest=newest, last=last_run_of(result), check=last_check_of(result))
+
+
+def closed_of(application: str, there: BackupsNoted) -> str:
+    """That an application is closed, since when and by what, in words; empty if it is not."""
+    if not there.closed:
+        return ""
+    closed = _read(Closed, there.closed)
+    since = f" since {closed.since:%d %b %Y, %H:%M} UTC by the migration {closed.migration}" if closed else ""
+    return f"{application} is closed{since}: fedikit migrate goes on with that, fedikit migrate --back opens it again"
 
 
 def read_result(text: str) -> Result | None:

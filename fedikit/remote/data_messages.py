@@ -7,13 +7,14 @@ out, and nothing is asked for that an earlier one did not say.
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, SecretStr
 
 from fedikit.remote.spoken import LONGEST_TEXT, Line, Message, Seconds, Sha256, ShortLine, Size, Text, Words
 
 MOST_BACKUPS = 5000
 MOST_PARTS_OF_APPLICATION = 500
 MOST_COUNTS = 20_000
+LONGEST_CERTIFICATE = 16 * 1024
 
 
 def _plausible(time: datetime) -> datetime:
@@ -232,8 +233,35 @@ class ApplicationFinished(DataMessage):
     finished: Annotated[tuple[ShortLine, ...], Field(max_length=100)] = ()
 
 
+class Certificate(DataMessage):
+    """What Caddy has of a certificate: with its chain, its key unless it was not asked for, and of whom it has it."""
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    issuer: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
+    domain: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
+    crt: Annotated[Text, Field(max_length=LONGEST_CERTIFICATE)]
+    key: Annotated[SecretStr, Field(max_length=LONGEST_CERTIFICATE)]
+    json_: Annotated[Text, Field(max_length=LONGEST_CERTIFICATE, alias="json")]
+
+
+class CertificatesTold(DataMessage):
+    """The certificates of some sites."""
+
+    event: Literal["certificates"]
+    certificates: Annotated[tuple[Certificate, ...], Field(max_length=1000)]
+
+
+class CertificatesTaken(DataMessage):
+    """Certificates lie where Caddy finds them."""
+
+    event: Literal["certificates_taken"]
+    domains: Annotated[tuple[ShortLine, ...], Field(max_length=1000)]
+
+
 DATA_MESSAGES = (
     StepEvent, PartSaved, Proven, Manifest, Newest, LastRun, LastCheck, Result, Journal, BackupsListed,
     BackedUp, ProofNoted, Amount, PartReplaced, RestoreTold, Restorable, RestoreDone, Restored, Closed,
-    ApplicationClosed, Opened, ApplicationOpened, ApplicationFinished,
+    ApplicationClosed, Opened, ApplicationOpened, ApplicationFinished, Certificate, CertificatesTold,
+    CertificatesTaken,
 )  # fmt: skip

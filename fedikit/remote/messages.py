@@ -17,6 +17,8 @@ from fedikit.remote.data_messages import (
     ApplicationOpened,
     BackedUp,
     BackupsListed,
+    CertificatesTaken,
+    CertificatesTold,
     ProofNoted,
     Restorable,
     Restored,
@@ -168,6 +170,8 @@ class Answer(Message):
     last_run: Run | None
     busy: Line = ""
     concerns: Annotated[tuple[Words, ...], Field(max_length=1000)] = ()
+    closed: Annotated[tuple[Words, ...], Field(max_length=1000)] = ()
+    """What is to be said of applications that are closed there."""
     identity: Annotated[dict[Line, Line], Field(max_length=1000)] = Field(default_factory=dict)
     has_data: bool = False
     """Whether people's data is there, which knows the deployment by this identity."""
@@ -370,6 +374,8 @@ class BackupsNoted(Message):
     record: Text
     journal: Text = ""
     """Of a restore that goes on, or was cut off."""
+    closed: Text = ""
+    """If the application is closed, since when and by what."""
     since: Annotated[int, Field(ge=0, lt=1 << 40)]
     """Since when there are to be any, in seconds since 1970."""
 
@@ -426,6 +432,8 @@ Said = (
     | Restored
     | ApplicationClosed
     | ApplicationOpened
+    | CertificatesTold
+    | CertificatesTaken
 )
 _DOOR: TypeAdapter[Said] = TypeAdapter(
     Annotated[Said, Field(discriminator="event")], config=ConfigDict(defer_build=True)
@@ -437,6 +445,7 @@ _BY_EVENT: dict[bytes, type[Message]] = {
     b"upgradable": Upgradable, b"step": StepEvent, b"backups": BackupsListed, b"backed_up": BackedUp,
     b"proof_noted": ProofNoted, b"restorable": Restorable, b"restored": Restored,
     b"closed": ApplicationClosed, b"opened": ApplicationOpened,
+    b"certificates": CertificatesTold, b"certificates_taken": CertificatesTaken,
 }  # fmt: skip
 """As agents write them, the kind comes first: so only the model that is needed is built. The others do as well."""
 

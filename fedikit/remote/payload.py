@@ -113,6 +113,15 @@ def _spans(content: SecretText, vault: Vault) -> list[list[int]]:
     return spans
 
 
+def resting_if_closed(state: HostState) -> dict[str, list[str]]:
+    """By application with data, the ids of what is neither started nor run on a host where it is closed."""
+    return {
+        name: [*(f"unit:{unit}" for unit in data.stop), *(f"job:{job}" for job in data.jobs)]
+        for name, data in state.data.items()
+        if data.stop or data.jobs
+    }
+
+
 def identity_of(state: HostState, vault: Vault) -> dict[str, str]:
     """What a host's deployment is known by: domains, initial users, permanent secrets, and the key of all others."""
     identity = {f"{DOMAIN}{application}": domain for application, domain in state.domains.items()}

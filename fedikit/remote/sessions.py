@@ -11,7 +11,7 @@ from fedikit.errors import AgentFailed, FedikitError
 from fedikit.model.account import Account
 from fedikit.model.deployment import Deployment
 from fedikit.remote.messages import Answer, Facts
-from fedikit.remote.payload import Payload, encode, identity_of
+from fedikit.remote.payload import Payload, encode, identity_of, resting_if_closed
 from fedikit.remote.session import Session
 from fedikit.remote.wanted_facts import wanted_facts
 from fedikit.results.identity import former_accounts, refusals, refused_accounts
@@ -146,6 +146,8 @@ class Sessions:
             "identity": identity,
             "seal": self.vault.seal_key(payload.host).hex() if self.vault.has_master else "",
         }
+        if resting := resting_if_closed(self.deployment.hosts[payload.host]):
+            request["resting"] = resting
         if question.purpose == "remove":
             request["forget"] = True
         if question.purge:

@@ -19,7 +19,7 @@ class UnitHealth(Value):
 
     name: str
     state: str
-    """active, inactive, failed, restarting, masked, missing, or another of systemd's words."""
+    """active, inactive, failed, restarting, masked, missing, or another of systemd's words; or closed."""
     seconds: float
     restarts: int
     reasons: tuple[str, ...] = ()

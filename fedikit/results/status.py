@@ -79,6 +79,8 @@ class HostStatus(Value):
     """The disk that bears people's data."""
     backups: tuple[BackupHealth, ...] = ()
     """How it is about the backups of each application that is backed up there."""
+    closed: tuple[str, ...] = ()
+    """Of applications that are closed there, since when and by what, in words."""
     health: Health | None = None
     """Only if it was asked for."""
     python: str = ""

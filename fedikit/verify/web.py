@@ -5,9 +5,10 @@ import time
 
 import httpx
 
+from fedikit.policies.web import CLOSED_HEADER
 from fedikit.verify.names import at_port, is_address
 from fedikit.verify.page import Asker, Page
-from fedikit.verify.words import Unmet, causes_of, in_words
+from fedikit.verify.words import Closed, Unmet, causes_of, in_words
 
 _BODY_LIMIT = 2 * 2**20
 _PORTS = {"http": 80, "https": 443}
@@ -52,6 +53,8 @@ def get(url: str, *, visitor: Asker, auth: tuple[str, str] | None, redirects: in
                 break
             response.close()
             request = _safe(response.next_request, response.url)
+        if CLOSED_HEADER in response.headers:
+            raise Closed(wanted=f"an answer from {url}", seen="that it is closed, by a migration")
         return _page(response, ends)
 
 

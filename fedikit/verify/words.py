@@ -19,6 +19,10 @@ class Refused(Unmet):
     """It never will be so by asking again, and asking again does harm: software counts wrong logins."""
 
 
+class Closed(Refused):
+    """The application is closed, and says so itself: it will answer once somebody opens it, and not before."""
+
+
 class OutOfTime(Unmet):
     """The attempt came too late to see anything; what an earlier one saw tells more."""
 

@@ -1,5 +1,6 @@
 """The script that makes the folder in which a host keeps what it knows of backups, and takes all of it away again."""
 
+import json
 import os
 from pathlib import Path
 
@@ -59,6 +60,23 @@ def test_nothing_is_left_when_it_leaves(root: Path) -> None:
 
     stopped = "stop fedikit-backup-mastodon.service fedikit-backup-check-mastodon.service"
     assert told(root) == [stopped, "daemon-reload"]
+    assert sorted(path for path in root.rglob("*") if path.name != "told") == before
+
+
+def test_nothing_is_left_when_it_leaves_closed(root: Path) -> None:
+    pages = root / "etc/caddy/closed"
+    pages.mkdir(parents=True)
+    before = sorted(root.rglob("*"))
+    main("make", str(root), "mastodon")
+    (state(root) / "closed.json").write_text(json.dumps({"units": ["former.service"], "domains": ["example.org"]}))
+    (pages / "example.org.html").touch()
+    for unit in ("former", "mastodon-web"):
+        fence = root / f"etc/systemd/system/{unit}.service.d/fedikit-fence.conf"
+        fence.parent.mkdir()
+        fence.touch()
+
+    assert main("undo", str(root), "mastodon", "mastodon-web.service") == 0
+
     assert sorted(path for path in root.rglob("*") if path.name != "told") == before
 
 

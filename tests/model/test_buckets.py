@@ -246,28 +246,28 @@ def test_what_must_be_asked_for_is_shown_only_if_the_applications_site_says_yes(
     site = media_site(application_on="spare")
 
     assert (
-        "\thandle /films/* {\n"
-        "\t\tforward_auth https://10.0.0.6 {\n"
-        "\t\t\turi /may/{http.request.uri.path.1}/{http.request.uri.path.2}\n"
-        "\t\t\theader_up Host probe.fedi.test\n"
-        "\t\t\theader_up -Authorization\n"
-        '\t\t\theader_up Range "bytes=0-0"\n'
-        "\t\t\ttransport http {\n"
-        "\t\t\t\ttls_server_name probe.fedi.test\n"
+        "\t\thandle /films/* {\n"
+        "\t\t\tforward_auth https://10.0.0.6 {\n"
+        "\t\t\t\turi /may/{http.request.uri.path.1}/{http.request.uri.path.2}\n"
+        "\t\t\t\theader_up Host probe.fedi.test\n"
+        "\t\t\t\theader_up -Authorization\n"
+        '\t\t\t\theader_up Range "bytes=0-0"\n'
+        "\t\t\t\ttransport http {\n"
+        "\t\t\t\t\ttls_server_name probe.fedi.test\n"
+        "\t\t\t\t}\n"
         "\t\t\t}\n"
+        "\t\t\treverse_proxy 127.0.0.1:3902\n"
         "\t\t}\n"
-        "\t\treverse_proxy 127.0.0.1:3902\n"
-        "\t}\n"
     ) in site
-    assert "\thandle /open/* {\n\t\treverse_proxy 127.0.0.1:3902\n\t}\n" in site
+    assert "\t\thandle /open/* {\n\t\t\treverse_proxy 127.0.0.1:3902\n\t\t}\n" in site
 
 
 def test_nothing_else_of_it_is_shown_but_what_a_check_puts_there() -> None:
     site = media_site(application_on="objects")
 
-    handled = [line.split()[1] for line in site.splitlines() if line.startswith("\thandle ")]
+    handled = [line.split()[1] for line in site.splitlines() if line.startswith("\t\thandle ")]
     assert handled == ["/open/*", "/films/*", "/fedikit-check/*", "{"]
-    assert site.endswith("\thandle {\n\t\trespond 404\n\t}\n}\n")
+    assert site.endswith("\t\thandle {\n\t\t\trespond 404\n\t\t}\n\t}\n}\n")
 
 
 def test_a_provider_of_s3_must_tell_private_objects_from_others() -> None:

@@ -52,6 +52,7 @@ def test_the_sample_comes_to_items_names_and_checks(environment: Environment, co
         "job:snac initial user",
         "package:caddy",
         "directory:/etc/caddy/sites",
+        "directory:/etc/caddy/closed",
         "file:/etc/caddy/Caddyfile",
         "file:/etc/caddy/sites/snac.fediversity.test.caddy",
         "unit:caddy.service",
@@ -296,7 +297,7 @@ def test_the_diagram_shows_hosts_applications_names_and_order(
 ) -> None:
     assert environment.deployment(configuration).mermaid() == (
         "flowchart LR\n"
-        '  host_social["social (ssh 10.77.0.21)<br/>2 directories, 3 files, 1 job, 3 packages, 2 units, 1 user"]\n'
+        '  host_social["social (ssh 10.77.0.21)<br/>3 directories, 3 files, 1 job, 3 packages, 2 units, 1 user"]\n'
         '  application_cowsay(["cowsay"]) --> host_social\n'
         '  application_snac(["snac"]) --> host_social\n'
         '  host_shells["shells (ssh 10.77.0.22)<br/>2 packages, 1 user"]\n'
@@ -324,7 +325,7 @@ def test_a_notebook_gets_a_diagram_and_something_to_fall_back_on(
     assert shown["text/vnd.mermaid"].startswith("flowchart LR")
     assert shown["text/markdown"].startswith("```mermaid\nflowchart LR")
     assert shown["text/plain"] == (
-        "lab: 2 hosts; 2 directories, 3 files, 1 job, 5 packages, 2 units, 2 users; 10 checks"
+        "lab: 2 hosts; 3 directories, 3 files, 1 job, 5 packages, 2 units, 2 users; 10 checks"
     )
 
 

@@ -230,7 +230,7 @@ def test_further_authorities_reach_the_containers() -> None:
 def test_a_path_can_lead_to_the_same_path_of_another_site() -> None:
     site = str(items()["file:/etc/caddy/sites/fedi.test.caddy"].content)
 
-    assert "handle /.well-known/webfinger {\n\t\tredir https://blog.fedi.test{uri} permanent\n" in site
+    assert "handle /.well-known/webfinger {\n\t\t\tredir https://blog.fedi.test{uri} permanent\n" in site
 
 
 def test_proxies_before_the_host_are_believed() -> None:

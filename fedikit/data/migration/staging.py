@@ -20,7 +20,7 @@ def staged(deployment: Deployment, applications: Collection[str]) -> Deployment:
 def _at_rest(state: HostState, applications: Collection[str]) -> HostState:
     resting = [data for name, data in state.data.items() if name in applications]
     units = {unit for data in resting for unit in data.stop}
-    jobs = {job for data in resting for job in data.jobs}
+    jobs = {f"job:{job}" for data in resting for job in data.jobs}
     items = tuple(_quiet(item, units) for item in state.items if item.id not in jobs)
     return state.model_copy(update={"items": items})
 

@@ -3,10 +3,12 @@
     make|check|undo ROOT APPLICATION UNIT…
 
 `make` also notes since when there are to be backups, by the time of an empty file. `undo` ends what is under way, and
-takes everything away; the backups themselves lie elsewhere. UNIT… may be fenced off by a restore that was cut short.
+takes everything away; the backups themselves lie elsewhere. UNIT… may be fenced off by a restore that was cut short, or
+because the application is closed: then its web sites have pages that say so.
 Standard library only.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -14,6 +16,7 @@ import sys
 from pathlib import Path
 
 FENCE = "fedikit-fence.conf"
+PAGES = "etc/caddy/closed"
 
 
 def main(verb: str, root: str, application: str, *units: str) -> int:
@@ -28,13 +31,25 @@ def main(verb: str, root: str, application: str, *units: str) -> int:
         return 0
     names = [f"fedikit-backup-{application}", f"fedikit-backup-check-{application}"]
     subprocess.run(["systemctl", "stop", *(f"{name}.service" for name in names)], check=False)
+    units, domains = closed(state, units)
     remove(state)
+    for domain in domains:
+        Path(root, PAGES, f"{domain}.html").unlink(missing_ok=True)
     for name in names:
         Path(root, "var/lib/systemd/timers", f"stamp-{name}.timer").unlink(missing_ok=True)
     lifted = [lift(Path(root, "etc/systemd/system", f"{unit}.d")) for unit in units]
     if any(lifted):
         subprocess.run(["systemctl", "daemon-reload"], check=True)
     return 0
+
+
+def closed(state: Path, units: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
+    """All units that may be fenced off, and the domains with a page."""
+    try:
+        noted = json.loads((state / "closed.json").read_text())
+        return tuple(dict.fromkeys([*units, *noted["units"]])), noted["domains"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return units, []
 
 
 def remove(folder: Path) -> None:

@@ -1,0 +1,85 @@
+"""Certificates of an application's web sites, carried to another host: it can serve before names lead there."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from fedikit.errors import AgentFailed
+from fedikit.model.check import TlsIsValid
+from fedikit.model.deployment import Deployment
+from fedikit.remote.data_messages import Certificate, CertificatesTaken, CertificatesTold
+from fedikit.remote.messages import MISTRUST
+from fedikit.remote.session import Session, deployer_name, new_run
+from fedikit.remote.sessions import failing_alone
+
+
+class Carried(NamedTuple):
+    """The domains whose certificates were carried, and those that the source has none for, or none that is valid."""
+
+    domains: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def carry_certificates(
+    source: Deployment, source_host: str, target: Deployment, target_host: str, application: str
+) -> Carried:
+    """Puts what Caddy has of the application's sites on one host where Caddy of another host finds it.
+
+    Never over one that is valid for longer. Keys travel in the two sessions only. Raises a HostError, also where a
+    host shows what is no certificate of that site.
+    """
+    domains = sorted(_domains(source, application) & _domains(target, application))
+    valid = [one for one in _shown(source, source_host, application, domains) if _life(source_host, one)[1] > _now()]
+    missing = tuple(domain for domain in domains if domain not in {one.domain for one in valid})
+    if not valid:
+        return Carried((), missing)
+    with failing_alone(target_host), Session(target_host, target.hosts[target_host].connection) as session:
+        request = {"op": "data", "deployment": target.name, "verb": "take-certificates", "application": application}
+        there = session.ask({**request, "domains": domains}, CertificatesTold).certificates
+        better = [one for one in valid if not _is_outlived(target_host, one, there)]
+        told = [{**one.model_dump(by_alias=True), "key": one.key.get_secret_value()} for one in better]
+        session.order({"run": new_run(), "who": deployer_name(), "certificates": told}, iter(()))
+        taken = session.follow_until(CertificatesTaken, lambda _: None, CertificatesTold)
+    return Carried(taken.domains, missing)
+
+
+def _domains(deployment: Deployment, application: str) -> set[str]:
+    """Those of its web sites."""
+    checks = (check for check in deployment.checks if isinstance(check, TlsIsValid))
+    return {check.domain for check in checks if check.application == application}
+
+
+def _shown(deployment: Deployment, host: str, application: str, domains: Sequence[str]) -> list[Certificate]:
+    with failing_alone(host), Session(host, deployment.hosts[host].connection) as session:
+        request = {"op": "data", "deployment": deployment.name, "verb": "give-certificates", "application": application}
+        shown = session.ask({**request, "domains": domains}, CertificatesTold).certificates
+    return [one for one in shown if one.domain in domains]
+
+
+def _is_outlived(host: str, one: Certificate, there: Sequence[Certificate]) -> bool:
+    """Whether the host has one of the same authority for it that is valid for longer."""
+    same = [other for other in there if (other.issuer, other.domain) == (one.issuer, one.domain)]
+    return any(_life(host, other, with_key=False)[1] > _life(host, one)[1] for other in same)
+
+
+def _life(host: str, one: Certificate, *, with_key: bool = True) -> tuple[datetime, datetime]:
+    """From when until when it is valid; raises AgentFailed if it is none for that domain with that key."""
+    from cryptography import x509  # slow to import, and few commands need it
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        read = x509.load_pem_x509_certificate(one.crt.encode())
+        names = read.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        fits = one.domain in names.get_values_for_type(x509.DNSName)
+        if with_key:
+            key = load_pem_private_key(one.key.get_secret_value().encode(), None)
+            fits = fits and key.public_key() == read.public_key()
+    except (ValueError, TypeError, x509.ExtensionNotFound):
+        fits = False
+    if not fits:
+        raise AgentFailed(host, f"shows as the certificate of {one.domain} what is none", hint=MISTRUST)
+    return read.not_valid_before_utc, read.not_valid_after_utc
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
