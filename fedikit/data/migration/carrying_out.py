@@ -86,7 +86,7 @@ class _Migration:
             if self.plan.is_rehearsal:
                 self._predict()
         except FedikitError as failure:
-            error = failure.text
+            error = str(failure)
         advice = self._after_failure() if error else self._after_success()
         return MigrationReport(
             id=self.plan.id,
@@ -260,7 +260,7 @@ class _Migration:
         try:
             self._reopen()
         except FedikitError as failure:
-            return f"{left} is closed, and could not be opened again: {failure.text}; do the same again"
+            return f"{left} is closed, and could not be opened again: {failure.headline}; do the same again"
         return f"{left} serves again, as before; do the same again"
 
     def _reopen(self) -> None:

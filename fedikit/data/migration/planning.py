@@ -143,7 +143,7 @@ class _Planning:
         host = there.hosts[pair.target]
         if host.error:
             yield f"{pair.target} cannot be asked: {host.error}"
-        elif "stage" not in self.journal.done and self._is_there(pair, there):
+        elif self.journal.direction == "there" and "stage" not in self.journal.done and self._is_there(pair, there):
             yield (
                 f"{pair.target} has it already, and not by this migration: what is there would be replaced; "
                 "remove it there first: fedikit remove --purge"

@@ -10,7 +10,6 @@ from fedikit.data.migration.planning import make_migration
 from fedikit.data.migration.sides import Sides
 from fedikit.environment.environment import Environment
 from fedikit.events import Event, Tell, tell_nobody
-from fedikit.model.check import Check
 from fedikit.model.configuration import Configuration
 from fedikit.model.data import ApplicationData, VolumePart
 from fedikit.model.deployment import Deployment
@@ -54,7 +53,7 @@ class Side:
         self.applications = [APPLICATION]
         self.images, self.parts = IMAGES, [VOLUME]
         self.dns: tuple[DnsRecord, ...] = ()
-        self.checks: tuple[Check, ...] = ()
+        self.program = "app"
         self.about: dict[str, Any] = {}
 
     @property
@@ -64,7 +63,7 @@ class Side:
         data = {name: self._data(name) for name in self.applications}
         state = deployment.hosts[self.host].model_copy(update={"data": data, "belongings": self._belongings()})
         hosts = {**deployment.hosts, self.host: state}
-        return deployment.model_copy(update={"hosts": hosts, "dns": self.dns, "checks": self.checks})
+        return deployment.model_copy(update={"hosts": hosts, "dns": self.dns})
 
     @property
     def provider(self) -> Provider:
@@ -75,7 +74,7 @@ class Side:
         password = SecretText(parts=(sealed_with(name),))
         return [
             Directory(path=f"/srv/{name}", data=True),
-            File(path=f"/etc/systemd/system/{name}.service", content="[Service]\nExecStart=/usr/bin/app\n"),
+            File(path=f"/etc/systemd/system/{name}.service", content=f"[Service]\nExecStart=/usr/bin/{self.program}\n"),
             Unit(name=f"{name}.service"),
             settings_of(name),
             Directory(path=f"/etc/fedikit/data/{name}"),
