@@ -139,7 +139,8 @@ class _Planning:
             yield f"{', '.join(sorted(lacking))}: it is on one of the sides only"
         for name, image in old.images.items():
             if new.images.get(name, image) != image:
-                yield f"{name} is {image} there and {new.images[name]} here: migrate one version, upgrade afterwards"
+                was, is_now = f"{image} in {self.source.name}", f"{new.images[name]} in {self.target.name}"
+                yield f"{name} is {was} and {is_now}: migrate one version, upgrade afterwards"
         host = there.hosts[pair.target]
         if host.error:
             yield f"{pair.target} cannot be asked: {host.error}"

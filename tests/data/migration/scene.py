@@ -54,6 +54,7 @@ class Side:
         self.images, self.parts = IMAGES, [VOLUME]
         self.dns: tuple[DnsRecord, ...] = ()
         self.program = "app"
+        self.is_backed_up = True
         self.about: dict[str, Any] = {}
 
     @property
@@ -71,11 +72,17 @@ class Side:
         return Provider(wanted=self.wanted, **fields, **self.about)
 
     def _items(self, name: str) -> list[Item]:
+        service = f"[Service]\nExecStart=/usr/bin/{self.program}\n"
+        running = [
+            Directory(path=f"/srv/{name}", data=True),
+            File(path=f"/etc/systemd/system/{name}.service", content=service),
+            Unit(name=f"{name}.service"),
+        ]
+        return [*running, *self._settings(name)] if self.is_backed_up else running
+
+    def _settings(self, name: str) -> list[Item]:
         password = SecretText(parts=(sealed_with(name),))
         return [
-            Directory(path=f"/srv/{name}", data=True),
-            File(path=f"/etc/systemd/system/{name}.service", content=f"[Service]\nExecStart=/usr/bin/{self.program}\n"),
-            Unit(name=f"{name}.service"),
             settings_of(name),
             Directory(path=f"/etc/fedikit/data/{name}"),
             File(path=f"/etc/fedikit/data/{name}/repository-password", content=password, mode="0600"),

@@ -46,7 +46,7 @@ def cut_off_in_each(scene: Scene, order: Sequence[Phase], **how: bool) -> None:
     """When its work is done and not yet written down: so each is done twice."""
     for number, phase in enumerate(order):
         plan = scene.plan(**how)
-        assert (plan.left, plan.has_errors) == (tuple(order[number:]), False)
+        assert (plan.left, plan.has_errors) == (tuple(order[max(0, number - 1) :]), False)
         with pytest.raises(Cut):
             apply_migration(plan, scene.sides, names_seconds=0, tell=cut_at(StepFinished, phase))
         assert not (scene.old.serves and scene.new.serves), phase
@@ -63,12 +63,6 @@ def test_an_application_leaves_with_what_was_written_last_and_comes_back_with_wh
     assert scene.plan().is_noop
 
     scene.new.write("written at the new place")
-    signed = scene.old.sign("differs")
-    failed = scene.migrate(never_both(scene), back=True)
-    assert failed.advice == "new serves again, as before; do the same again"
-    require_one_serves(scene, scene.new, "written at the new place")
-
-    signed.unlink()
     back = scene.migrate(never_both(scene), back=True)
     assert (back.error, phases(back), back.compared) == ("", list(BACKWARDS), {APPLICATION: ()})
     assert back.read_only
@@ -91,7 +85,7 @@ def test_cut_off_in_every_phase_it_goes_on_there_each_time_on_both_ways(scene: S
 
 def test_what_fails_before_the_new_side_opens_has_the_old_one_serve_again(scene: Scene) -> None:
     """And the switch begins anew: what is written meanwhile comes along the next time."""
-    signed = scene.new.sign("differs")
+    differs = scene.new.sign("differs")
     report = scene.migrate(never_both(scene))
     assert (report.phases[-1].phase, report.phases[-1].failed) == ("differences", True)
     assert "1 file too many" in report.error
@@ -99,30 +93,26 @@ def test_what_fails_before_the_new_side_opens_has_the_old_one_serve_again(scene:
     require_one_serves(scene, scene.old, "the first words")
     assert scene.journal.closed_at is None
 
+    fails = scene.old.sign("fails")
+    unclosed = scene.migrate(never_both(scene))
+    assert (unclosed.phases[-1].phase, unclosed.phases[-1].failed) == ("close", True)
+    assert unclosed.error.startswith("here: ")
+    require_one_serves(scene, scene.old, "the first words")
+
+    fails.unlink()
     scene.old.sign("opens-not")
     stuck = scene.migrate(never_both(scene))
     assert "old is closed, and could not be opened again: here: its door cannot be opened" in stuck.advice
     assert (scene.old.serves, scene.new.serves) == (False, False)
 
-    signed.unlink()
+    differs.unlink()
     scene.old.write("written since")
     again = scene.migrate(never_both(scene))
-    assert (again.error, phases(again)) == ("", [phase for phase in PHASES if phase not in (*REHEARSED, "close")])
+    assert (again.error, phases(again)) == ("", list(PHASES[PHASES.index("differences") :]))
     require_one_serves(scene, scene.new, "written since")
 
 
-def test_what_cannot_be_closed_serves_on(scene: Scene) -> None:
-    def tell(event: Event) -> None:
-        if event == StepStarted(step="close"):
-            scene.old.sign("fails")
-
-    report = scene.migrate(tell)
-    assert report.error.startswith("here: ")
-    assert "starts although it must not" in report.error
-    require_one_serves(scene, scene.old, "the first words")
-
-
-def test_what_fails_once_people_may_write_to_the_new_side_leaves_the_old_one_closed(scene: Scene) -> None:
+def test_what_fails_once_people_may_write_to_the_side_that_is_come_to_leaves_the_other_closed(scene: Scene) -> None:
     scene.new.program = "false"
     report = scene.migrate(never_both(scene))
     assert (report.phases[-1].phase, report.phases[-1].failed) == ("start", True)
@@ -131,7 +121,13 @@ def test_what_fails_once_people_may_write_to_the_new_side_leaves_the_old_one_clo
     assert "fedikit migrate --back" in report.advice
     assert (scene.old.is_closed, scene.old.serves) == (True, False)
     assert scene.plan().left[0] == "start"
-    assert scene.plan(back=True).left == BACKWARDS
+
+    scene.old.sign("differs")
+    back = scene.migrate(never_both(scene), back=True)
+    assert (back.phases[-1].phase, back.phases[-1].failed) == ("differences", True)
+    assert back.advice == "new serves again, as before; do the same again"
+    assert scene.old.is_closed
+    assert scene.plan().left[0] == "start", "what was left to do there is left to do still"
 
 
 def test_a_rehearsal_closes_nothing_and_says_how_long_it_would_take(scene: Scene) -> None:
