@@ -27,7 +27,7 @@ from fedikit.model.deployment import Deployment
 from fedikit.plan import make_plan
 from fedikit.remote.session import new_run
 from fedikit.remote.sessions import Sessions
-from fedikit.results.migration import PHASES, READ_ONLY, MigrationPlan, MigrationReport, Phase, PhaseDone
+from fedikit.results.migration import READ_ONLY, MigrationPlan, MigrationReport, Phase, PhaseDone
 from fedikit.verify import verify_deployment
 
 NAMES_SECONDS = 3600.0
@@ -105,7 +105,8 @@ class _Migration:
     def _turn_round(self) -> None:
         """The way back begins: nobody has written to the old side since it was closed."""
         if "close" in self.plan.left and self.plan.direction == "back" and self.journal.direction == "there":
-            self.note(direction="back", done=(), closed_at=None, opened_at=None, has_begun=False)
+            there = self.journal.done
+            self.note(direction="back", there=there, done=(), closed_at=None, opened_at=None, has_begun=False)
 
     @property
     def _acts(self) -> Mapping[Phase, Callable[[], None]]:
@@ -267,7 +268,7 @@ class _Migration:
         for pair in self.pairs:
             open_application(self.left, pair.source, pair.application, start=True, tell=self._tell)
         if self.plan.direction == "back":
-            self.note(direction="there", done=PHASES, has_begun=True)
+            self.note(direction="there", done=self.journal.there, has_begun=True)
         else:
             self._begin_the_switch_anew()
 

@@ -24,6 +24,7 @@ class Journal(Value):
     id         what it is called on the hosts
     direction  whether it goes there, or back
     done       the phases that have ended
+    there      of a way back, those that had ended of the way there
     copied     by application, the backup that was copied last
     closed_at  when the door of the side that is left was shut, in seconds since 1970
     opened_at  when the other side served
@@ -35,6 +36,7 @@ class Journal(Value):
     id: str
     direction: Direction = "there"
     done: tuple[Phase, ...] = ()
+    there: tuple[Phase, ...] = ()
     copied: dict[str, str] = Field(default_factory=dict)
     closed_at: float | None = None
     opened_at: float | None = None

@@ -85,7 +85,7 @@ def _phases_left(journal: Journal, *, rehearse: bool, back: bool) -> tuple[Phase
 
 
 def _require_nothing_closed(journal: Journal) -> None:
-    if journal.closed_at is not None:
+    if journal.closed_at is not None or journal.direction == "back":
         words = "it cannot be rehearsed any more: the old side is closed"
         raise FedikitError(words, hint="go on with it: fedikit migrate; or back: fedikit migrate --back")
 

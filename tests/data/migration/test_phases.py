@@ -76,6 +76,10 @@ def test_cut_off_in_every_phase_it_goes_on_there_each_time_on_both_ways(scene: S
     require_one_serves(scene, scene.new, "the first words")
 
     scene.new.write("written at the new place")
+    with pytest.raises(Cut):
+        scene.migrate(cut_at(StepStarted, "close"), back=True)
+    with pytest.raises(FedikitError, match="cannot be rehearsed any more"):
+        scene.plan(rehearse=True)  # it would copy over what was written
     cut_off_in_each(scene, BACKWARDS, back=True)
     with pytest.raises(FedikitError, match="on its way back"):
         scene.plan()
