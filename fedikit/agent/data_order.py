@@ -3,8 +3,8 @@
 list     only looks, and is answered at once; so is note-proof, which puts a proof beside a backup
 backup   is noted, and begins with the order
 restore  is answered with what it would do, and begins with the order, under the host's lock
-close    is noted, and begins with the order, under the host's lock; so is open
-finish   is noted, and begins with the order: what follows a restore that somebody else started the units after
+close    is noted, and begins with the order, under the host's lock; so are open, and follow, which runs what a restore
+         still owes
 
 give-certificates, take-certificates: those of Caddy's; see `certificates`
 
@@ -33,7 +33,7 @@ ENDS = {
     "restore": ("restored", "restored"),
     "close": ("closed", "closed"),
     "open": ("opened", "opened"),
-    "finish": ("finished", "finished"),
+    "follow": ("followed", "followed"),
 }
 """By verb, the last word when it succeeded, and what is told with it."""
 AGAIN = "do the same again: that completes what was begun"
@@ -68,12 +68,8 @@ def _serve(contact: "Contact") -> int:
             return 0
         case "restore":
             return _restore(contact, program)
-        case "finish":
-            contact.channel.send({"event": "noted"})
-            receive_order(contact.channel)
-            return _carry_out(contact, program, "finish")
-        case "close" | "open" as verb:
-            return _close_or_open(contact, program, verb)
+        case "close" | "open" | "follow" as verb:
+            return _under_the_lock(contact, program, verb)
         case unknown:
             raise Trouble(f"was asked for what it does not know: {unknown}", code="agent")
 
@@ -108,7 +104,7 @@ def _restore(contact: "Contact", program: Program) -> int:
         return _carry_out(contact, program, "restore", "--backup", backup, *options)
 
 
-def _close_or_open(contact: "Contact", program: Program, verb: str) -> int:
+def _under_the_lock(contact: "Contact", program: Program, verb: str) -> int:
     contact.channel.send({"event": "noted"})
     order = receive_order(contact.channel)
     options = ["--start"] if order.get("start") else []
@@ -153,5 +149,6 @@ def _ended(verb: str, told: Record) -> Record:
 def _harmless(contact: "Contact", trouble: Trouble) -> Record:
     """The trouble without any secret that fedikit brought here."""
     items = [entry["item"] for entry in contact.ledger.entries.values()]
-    other = contact.request.get("other") or {}
-    return as_event(redacted(trouble, secrets_known(contact.eyes, items, {}) | {*other.values()}))
+    other = contact.request.get("other")
+    further = {str(other["password"])} if other else set()
+    return as_event(redacted(trouble, secrets_known(contact.eyes, items, {}) | further))

@@ -32,7 +32,7 @@ NEXT = {
         ("close", "differences", "open", "start"),
         f"neither side may serve now: {_ON}; and --back has the old side serve again",
     ),
-    **dict.fromkeys(("afterwards", "names"), f"applications serve where they came to; {_ON}"),
+    **dict.fromkeys(("names", "afterwards"), f"applications serve where they came to; {_ON}"),
 }
 """By the steps in which something is done on hosts: what to do after one that was left."""
 

@@ -5,7 +5,7 @@ from typing import Any, Literal, TypeVar
 from fedikit.data.telling import told_steps
 from fedikit.events import Tell, tell_nobody
 from fedikit.model.deployment import Deployment
-from fedikit.remote.data_messages import ApplicationClosed, ApplicationFinished, ApplicationOpened, Closed, StepEvent
+from fedikit.remote.data_messages import ApplicationClosed, ApplicationOpened, Closed, Followed, StepEvent
 from fedikit.remote.messages import Noted
 from fedikit.remote.session import Session, deployer_name, new_run
 from fedikit.remote.sessions import failing_alone
@@ -39,20 +39,22 @@ def open_application(
 ) -> bool:
     """Lets it run again, and opens its web sites; whether it was closed.
 
-    `start`: starts what ran when it was closed, and runs what follows a restore if there was one meanwhile. Else
-    somebody else starts it, such as an apply. Raises a HostError, also while its data is half of a backup.
+    `start`: starts what ran when it was closed; else somebody else starts it, such as an apply. If there was a restore
+    meanwhile, `run_what_follows` is due after that. Raises a HostError, also while its data is half of a backup.
     """
     return _ordered(
         deployment, host, application, ("open", {"start": start}), ApplicationOpened, tell
     ).opened.was_closed
 
 
-def finish_application(deployment: Deployment, host: str, application: str, *, tell: Tell = tell_nobody) -> None:
-    """Runs what follows a restore of an application, such as making timelines anew; its units must be up.
+def run_what_follows(
+    deployment: Deployment, host: str, application: str, *, tell: Tell = tell_nobody
+) -> tuple[str, ...]:
+    """Runs what a restore into a closed application still owes, once an apply has started it; its names, often none.
 
-    Raises a HostError.
+    Raises a HostError; the same again repeats what failed.
     """
-    _ordered(deployment, host, application, ("finish", {}), ApplicationFinished, tell)
+    return _ordered(deployment, host, application, ("follow", {}), Followed, tell).followed
 
 
 def _ordered(

@@ -96,7 +96,8 @@ def draw_verdict(verdict: Verdict) -> Iterator[Text]:
         yield Text.assemble(sign, (f"{result.application:<{width}}  ", "bold"), result.name, about)
         if followers := verdict.followers_of(result):
             verb = "needs" if len(followers) == 1 else "need"
-            yield Text(f"    {plural(len(followers), 'more check')} {verb} this name, and failed for it", style="red")
+            why = f"of {result.application}" if result.is_closed else f"{verb} this name, and"
+            yield Text(f"    {plural(len(followers), 'more check')} {why} failed for it", style="red")
     failed = sum(not result.passed for result in verdict.results)
     count = plural(len(verdict.results), "check")
     words = f"{count} held." if verdict.results else "There was nothing to check."

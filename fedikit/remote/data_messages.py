@@ -226,11 +226,11 @@ class ApplicationOpened(DataMessage):
     opened: Opened
 
 
-class ApplicationFinished(DataMessage):
-    """What follows a restore was run: these commands, by their names."""
+class Followed(DataMessage):
+    """What follows a restore has run, by its names; none if nothing was owed."""
 
-    event: Literal["finished"]
-    finished: Annotated[tuple[ShortLine, ...], Field(max_length=100)] = ()
+    event: Literal["followed"]
+    followed: Annotated[tuple[ShortLine, ...], Field(max_length=100)]
 
 
 class Certificate(DataMessage):
@@ -262,6 +262,5 @@ class CertificatesTaken(DataMessage):
 DATA_MESSAGES = (
     StepEvent, PartSaved, Proven, Manifest, Newest, LastRun, LastCheck, Result, Journal, BackupsListed,
     BackedUp, ProofNoted, Amount, PartReplaced, RestoreTold, Restorable, RestoreDone, Restored, Closed,
-    ApplicationClosed, Opened, ApplicationOpened, ApplicationFinished, Certificate, CertificatesTold,
-    CertificatesTaken,
+    ApplicationClosed, Opened, ApplicationOpened, Followed, Certificate, CertificatesTold, CertificatesTaken,
 )  # fmt: skip

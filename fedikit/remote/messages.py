@@ -14,12 +14,12 @@ from fedikit.model.value import Architecture, Codename
 from fedikit.remote.data_messages import (
     DATA_MESSAGES,
     ApplicationClosed,
-    ApplicationFinished,
     ApplicationOpened,
     BackedUp,
     BackupsListed,
     CertificatesTaken,
     CertificatesTold,
+    Followed,
     ProofNoted,
     Restorable,
     Restored,
@@ -433,9 +433,9 @@ Said = (
     | Restored
     | ApplicationClosed
     | ApplicationOpened
-    | ApplicationFinished
     | CertificatesTold
     | CertificatesTaken
+    | Followed
 )
 _DOOR: TypeAdapter[Said] = TypeAdapter(
     Annotated[Said, Field(discriminator="event")], config=ConfigDict(defer_build=True)
@@ -446,8 +446,8 @@ _BY_EVENT: dict[bytes, type[Message]] = {
     b"unconfirmed": Unconfirmed, b"confirmed": Confirmed, b"renamed": Renamed, b"status": Status, b"facts": Facts,
     b"upgradable": Upgradable, b"step": StepEvent, b"backups": BackupsListed, b"backed_up": BackedUp,
     b"proof_noted": ProofNoted, b"restorable": Restorable, b"restored": Restored,
-    b"closed": ApplicationClosed, b"opened": ApplicationOpened, b"finished": ApplicationFinished,
-    b"certificates": CertificatesTold, b"certificates_taken": CertificatesTaken,
+    b"closed": ApplicationClosed, b"opened": ApplicationOpened,
+    b"followed": Followed, b"certificates": CertificatesTold, b"certificates_taken": CertificatesTaken,
 }  # fmt: skip
 """As agents write them, the kind comes first: so only the model that is needed is built. The others do as well."""
 

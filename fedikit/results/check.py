@@ -19,5 +19,7 @@ class CheckResult(Value):
     detail: str
     """What was seen; if the check failed, also what was wanted."""
     attempts: Annotated[int, Field(ge=0)]
+    is_closed: bool = False
+    """Whether the application itself said that it is closed: it was not asked again."""
     check: Check | None = None
     """What was looked for."""

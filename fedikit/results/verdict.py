@@ -16,7 +16,11 @@ class Verdict(Value):
         return all(result.passed for result in self.results)
 
     def followers_of(self, result: CheckResult) -> tuple[CheckResult, ...]:
-        """The other checks that failed because a name leads nowhere, or elsewhere, as this one saw."""
+        """The other checks that failed for what this one saw: a name leads nowhere, or elsewhere; or it is closed."""
+        if result.is_closed:
+            mine = [other for other in self.results if other.application == result.application and not other.passed]
+            first = next(other for other in mine if other.is_closed)
+            return tuple(other for other in mine if other.name != first.name) if result.name == first.name else ()
         if result.passed or not isinstance(result.check, DnsResolves):
             return ()
         domain = result.check.domain

@@ -17,7 +17,7 @@ from fedikit.verify.attempt import attempt
 from fedikit.verify.certificate import Trust
 from fedikit.verify.means import Means, Shell, Stand
 from fedikit.verify.visitor import Visitor
-from fedikit.verify.words import OutOfTime, Refused
+from fedikit.verify.words import Closed, OutOfTime, Refused
 
 _PATIENCE = 5.0
 _FIRST_PAUSE = 0.2
@@ -83,6 +83,8 @@ class _Trial:
         means = replace(self._means, visitor=visitor, ends=self.ends)
         try:
             return self._result(attempt(self._check, means), passed=True)
+        except Closed as error:
+            return self._result(str(error), passed=False).model_copy(update={"is_closed": True})
         except (SecretError, Refused) as error:
             return self._result(str(error), passed=False)
         except OutOfTime as error:

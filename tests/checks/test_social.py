@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import httpx
 import pytest
 
-from fedikit_lab import Lab
+from fedikit import load_configuration, load_environment
+from fedikit.data.closing import close_application, open_application
+from fedikit.model.deployment import Deployment
+from fedikit_lab import Lab, Machine
 from tests.checks.picture import changes, picture_of
 
 CONFIGURATION: dict[str, Any] = {
@@ -39,6 +43,11 @@ class Deployer:
     def wants(self, **settings: Any) -> None:
         snac = CONFIGURATION["snac"] | settings
         self.configuration.write_text(json.dumps(CONFIGURATION | {"snac": snac}))
+
+    def deployment(self) -> Deployment:
+        """What the two files come to."""
+        environment = load_environment(self.lab.environment_file)
+        return environment.deployment(load_configuration(self.configuration))
 
     def run(self, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         files = [] if verb in ("remove", "status") else [str(self.configuration)]
@@ -133,10 +142,42 @@ def test_a_host_that_is_gone_comes_back_from_a_backup(deployer: Deployer) -> Non
     assert deployer.planned() == {}
     deployer.succeed("backup now")
 
+    stays_closed_until_it_is_opened(deployer)
+    close_application(deployer.deployment(), "social", "snac", migration="m2")
     deployer.succeed("remove", "--yes", "--purge", "--confirm", "lab")
     environment.write_text(plain)
     machine.succeed("rm -r /srv/backups")
     assert changes(before, picture_of(deployer.lab, "social")) == []
+
+
+def stays_closed_until_it_is_opened(deployer: Deployer) -> None:
+    """Through a boot and an apply; whoever asks is told, and other servers that they shall come again."""
+    machine = deployer.lab["social"]
+    closed = close_application(deployer.deployment(), "social", "snac", migration="m1")
+    assert (closed.running, closed.domains) == (("snac2.service",), (SITE,))
+    machine.restart()
+    plan = json.loads(deployer.succeed("plan", "--json"))["hosts"]["social"]
+    assert (plan["changes"], "snac is closed since" in plan["note"]) == ([], True)
+    deployer.succeed("apply", "--yes")
+    machine.fails("systemctl start snac2.service")
+    machine.wait_for_port(443)
+    for method, path in (("GET", "/"), ("HEAD", "/test"), ("POST", "/test/inbox"), ("OPTIONS", "/api/v1/instance")):
+        answer = asked(machine, method, path)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "600")
+        assert ("is being moved to another server" in answer.text) == (method != "HEAD")
+    failed = [one for one in json.loads(deployer.run("verify", "--json").stdout)["results"] if not one["passed"]]
+    assert failed
+    assert {(one["is_closed"], one["attempts"]) for one in failed} == {(True, 1)}
+    assert open_application(deployer.deployment(), "social", "snac", start=True)
+    assert asked(machine, "GET", "/").status_code != 503
+    assert deployer.planned() == {}
+
+
+def asked(machine: Machine, method: str, path: str) -> httpx.Response:
+    """What the site answers on that machine, whatever its certificate is."""
+    with httpx.Client(verify=False) as client:
+        about: dict[str, Any] = {"headers": {"Host": SITE}, "extensions": {"sni_hostname": SITE}}
+        return client.request(method, f"https://{machine.address}{path}", **about)
 
 
 def people_on(lab: Lab) -> set[str]:

@@ -40,7 +40,7 @@ def main(verb: str, application: str, *options: str) -> int:
         other = json.loads(sys.stdin.readline())
         kept = ROOT / "srv/gates" / other["url"].rpartition("/")[2]
         if (kept / "password").read_text() != other["password"]:
-            return fail(f"the password {other['password']} is wrong")
+            return fail(f"{other['url']} does not open with {other['password']}")
     return VERBS[verb](Application(application, settings, state, kept), given)
 
 
@@ -211,9 +211,11 @@ class Application:
         say("done", opened={"was_closed": was_closed})
         return 0
 
-    def finish(self, given: Record) -> int:
-        (self.state / "finished").write_text(now())
-        say("done", finished=["timelines"])
+    def follow(self, given: Record) -> int:
+        (self.state / "followed").write_text(now())
+        say("step", name="feeds", phase="start")
+        say("step", name="feeds", phase="end", failed=False, seconds=0.1)
+        say("done", followed=["feeds"])
         return 0
 
 
@@ -225,7 +227,7 @@ VERBS = {
     "restore": Application.restore,
     "close": Application.close,
     "open": Application.open,
-    "finish": Application.finish,
+    "follow": Application.follow,
 }
 
 if __name__ == "__main__":

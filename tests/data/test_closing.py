@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from fedikit.data.backups import list_backups, make_backup
-from fedikit.data.closing import close_application, open_application
+from fedikit.data.closing import close_application, open_application, run_what_follows
 from fedikit.data.other import list_other, plan_restore_from, restore_from
 from fedikit.data.way.other import Other
 from fedikit.errors import FedikitError, HostBusy
@@ -51,6 +51,10 @@ def test_an_application_is_closed_and_opened(scene: Scene) -> None:
     assert state(scene, "started") == "no"
 
 
+def test_what_a_restore_owes_is_run(scene: Scene) -> None:
+    assert run_what_follows(scene.wanted, "one", "mastodon") == ("feeds",)
+
+
 def test_one_that_cannot_be_closed_is_said(scene: Scene) -> None:
     scene.sign("fails")
     with pytest.raises(FedikitError, match="starts although it must not"):
@@ -85,7 +89,7 @@ def test_its_password_lies_nowhere_and_is_told_nobody(
     wrong = Other(OTHER.url, SecretStr("the wrong password"))
     with pytest.raises(FedikitError) as caught:
         restore_from(scene.wanted, "one", "mastodon", backup=backup, other=wrong, tell=told.append)
-    assert "••• is wrong" in caught.value.text
+    assert f"{OTHER.url.get_secret_value()} does not open with •••" in caught.value.text
     shutil.rmtree(scene.machine.path("/srv/gates"))
     files = [file for file in scene.machine.root.rglob("*") if file.is_file() and not file.is_symlink()]
     everything = str([file.read_bytes() for file in files]) + str(told) + caplog.text + caught.value.text + repr(OTHER)

@@ -1,10 +1,15 @@
 """The program on a real machine: restic itself, systemd's units, a server over SSH."""
 
+import json
 import random
 
 import pytest
+from fedikit_lab.prove_gate import Gate
+from fedikit_lab.prove_source import SftpSource
 
-from tests.data.conftest import Place
+from fedikit.remote.connection import connect
+from tests.data.conftest import PASSWORD, PROGRAM, Place, last_event
+from tests.failure.scene import ssh_to
 
 pytestmark = pytest.mark.lab
 
@@ -74,6 +79,33 @@ def test_a_volume_comes_back_as_it_was_however_often_the_restore_is_killed(place
     assert len(there) == 2 * len(backups)
     assert there >= {part["snapshots"]["data"] for backup in backups for part in backup["parts"]}
     assert machine.succeed("ls /srv/backups/app/locks") == ""
+
+
+def test_another_repository_is_restored_from_through_a_gate(place: Place) -> None:
+    """By a way that the deployer makes: the machine reaches neither the repository nor the deployer."""
+    machine, volume = place.machine, "/srv/moved"
+    machine.succeed(
+        f"mkdir -p {volume}/deep; head -c 2000000 /dev/urandom >{volume}/deep/file; echo mine >{volume}/own"
+    )
+    part = {"id": f"volume:{volume}", "kind": "volume", "path": volume, "leave_out": []}
+    place.set_up("moved", [part])
+    backup = place.done("backup", "moved")["result"]["newest"]["id"]
+    before = machine.succeed(f"cd {volume}; sha256sum own deep/file")
+    machine.succeed(f"mv /srv/backups/moved /srv/theirs; rm -r {volume}/* /var/lib/fedikit-data/moved")
+    place.set_up("moved", [part])
+    place.secret("moved", "repository-password", "a password of its own")
+    contents = machine.succeed("find /srv/theirs -type f | sort")
+    connection = connect("one", ssh_to(machine))
+    source = SftpSource(connection, lambda channel: channel.invoke_subsystem("sftp"), "/srv/theirs")
+    with Gate("127.0.0.1", {"theirs": source}) as gate, connection.forward_remote(3999, int(gate.url.split(":")[-1])):
+        other = json.dumps({"url": "rest:http://127.0.0.1:3999/theirs", "password": PASSWORD}) + "\n"
+        done = machine.run(f"python3 -I {PROGRAM} restore moved --other --backup {backup}", stdin=other, seconds=60)
+    source.close()
+    assert last_event(done)["restored"]["differences"] == [], done
+    assert machine.succeed(f"cd {volume}; sha256sum own deep/file") == before
+    assert machine.succeed("find /srv/theirs -type f | sort") == contents
+    machine.fails(f"grep -rqF {PASSWORD} /run /var/lib/fedikit-data/moved /root /tmp")
+    assert place.done("backup", "moved")["result"]["newest"]["id"] != backup
 
 
 def test_a_repository_over_ssh_is_known_by_its_key_and_a_flipped_byte_in_it_is_found(place: Place) -> None:

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from fedikit.display.drawing import lines_of
 from fedikit.errors import ConnectionFailed
 from fedikit.events import CheckFinished, Event
 from fedikit.model.check import Check, DnsResolves, HttpAnswers, ShellCommandPrints, SignsIn, WebFinger
@@ -24,7 +25,8 @@ from .conftest import DOMAIN, Site, Verifier
 
 
 def command(expected: str = "yes", host: str = "one", **more: Any) -> ShellCommandPrints:
-    return ShellCommandPrints(application="hello", host=host, command=("run",), expected=expected, **more)
+    about = {"application": "hello", "host": host, "command": ("run",), "expected": expected, **more}
+    return ShellCommandPrints.model_validate(about)
 
 
 def test_a_service_that_takes_time_to_start_is_waited_for(verifier: Verifier, site: Site) -> None:
@@ -120,6 +122,29 @@ def test_a_missing_secret_fails_at_once(verifier: Verifier) -> None:
     result = verifier.one(check)
     assert result.seconds < 1
     assert "needs a master key" in result.detail
+
+
+def test_a_closed_application_is_asked_once_and_its_other_failures_follow(verifier: Verifier, site: Site) -> None:
+    site.page("/", "it is being moved", 503, **{"Fedikit-Closed": "yes"})
+    began = time.monotonic()
+    verdict = verifier(
+        HttpAnswers(application="snac", url=site.url(), deadline=20),
+        HttpAnswers(application="snac", url=site.url("/"), status=503, deadline=20),
+        command("no", application="other", deadline=0.1),
+    )
+    assert time.monotonic() - began < 5
+    first, second, other = verdict.results
+    assert [result.attempts for result in (first, second)] == [1, 1]
+    assert first.detail.endswith("saw that it is closed, by a migration")
+    assert (verdict.followers_of(first), verdict.followers_of(second), verdict.followers_of(other)) == (
+        (second,),
+        (),
+        (),
+    )
+    drawn = "\n".join(lines_of(verdict, 200))
+    assert drawn.count("that it is closed") == 1
+    assert "1 more check of snac failed for it" in drawn
+    assert "3 of 3 checks failed" in drawn
 
 
 def test_trust_that_is_none_fails_the_check_and_nothing_more(verifier: Verifier, site: Site, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from fedikit.apply import apply_plan
 from fedikit.data.backups import make_backup
 from fedikit.data.carrying_secrets import carry_secrets
 from fedikit.data.certificates import carry_certificates
-from fedikit.data.closing import close_application, finish_application, open_application
+from fedikit.data.closing import close_application, open_application, run_what_follows
 from fedikit.data.migration.journal import Journal, end_journal, held, read_journal, write_journal
 from fedikit.data.migration.names import lead_names
 from fedikit.data.migration.sides import Pair, Sides, pairs_of
@@ -113,7 +113,7 @@ class _Migration:
         return {
             "secrets": self._carry_secrets, "stage": self._stage, "copy": self._copy, "close": self._close,
             "differences": self._copy_differences, "open": self._open, "start": self._start,
-            "afterwards": self._finish, "names": self._lead_names, "verify": self._verify, "reopen": self._reopen_old,
+            "names": self._lead_names, "verify": self._verify, "afterwards": self._finish, "reopen": self._reopen_old,
         }  # fmt: skip
 
     @contextmanager
@@ -186,16 +186,21 @@ class _Migration:
 
     # After: the new side serves
 
-    def _finish(self) -> None:
-        """What makes anew what no backup holds, such as timelines; people wait for nothing else."""
-        for pair in self.pairs:
-            finish_application(self.taken, pair.target, pair.application, tell=self._tell)
-
     def _lead_names(self) -> None:
+        """Who still comes to the side that was left is told that it has moved."""
+        for pair in self.pairs:
+            close_application(
+                self.left, pair.source, pair.application, migration=self.plan.id, why="moved", tell=self._tell
+            )
         lead_names(self.hosting, self.taken, leaving=self.left, seconds=self.names_seconds, tell=self.tell)
 
     def _verify(self) -> None:
         self._require(self.taken.checks, {})
+
+    def _finish(self) -> None:
+        """What makes anew what no backup holds, such as timelines; it may take hours, and nobody waits for it."""
+        for pair in self.pairs:
+            run_what_follows(self.taken, pair.target, pair.application, tell=self._tell)
 
     def _reopen_old(self) -> None:
         """Of a way back before anybody wrote to the new side."""

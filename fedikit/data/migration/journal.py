@@ -29,7 +29,7 @@ class Journal(Value):
     closed_at  when the door of the side that is left was shut, in seconds since 1970
     opened_at  when the other side served
     has_begun  whether the other side may have been written to
-    predicted  for how many seconds nobody could write, as a rehearsal found
+    predicted  how many seconds it took a rehearsal to copy the differences
     """
 
     format: int = 1

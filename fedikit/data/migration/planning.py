@@ -95,6 +95,12 @@ def _secrets_that_travel(source: Deployment, target: Deployment, pairs: list[Pai
         yield from secrets_to_carry(source, pair.application, target)
 
 
+def _notes(newest: Backup | None, error: str) -> Iterator[str]:
+    if newest is None:
+        why = f" ({error})" if error else ""
+        yield f"it has no backup yet{why}: the first copy makes one, of all of it"
+
+
 class _Planning:
     """Both sides, asked what of each application they have."""
 
@@ -113,8 +119,8 @@ class _Planning:
                 source=pair.source,
                 target=pair.target,
                 parts=tuple(self._parts(pair, newest)),
-                notes=tuple(self._notes(pair, newest)),
-                error=listed.error or "; ".join(self._misfits(pair, there)),
+                notes=tuple(_notes(newest, listed.error)),
+                error="; ".join(self._misfits(pair, there)),
             )
 
     def _plan_of_new_side(self) -> Plan:
@@ -125,10 +131,6 @@ class _Planning:
         amounts = {part.id: Amount(bytes=part.bytes, counts=part.counts) for part in newest.parts} if newest else {}
         for part in self.source.hosts[pair.source].data[pair.application].parts:
             yield Moved(id=part.id, kind=part.kind, there=amounts.get(part.id))
-
-    def _notes(self, pair: Pair, newest: Backup | None) -> Iterator[str]:
-        if newest is None:
-            yield "it has no backup yet: the first copy makes one, and takes as long as all of it does"
 
     def _misfits(self, pair: Pair, there: Plan) -> Iterator[str]:
         """What stands against it, in words."""

@@ -13,7 +13,7 @@ from typing import Any
 from . import units
 from .door import Door
 from .fence import Fence
-from .following import run_what_follows
+from .following import owe_what_follows
 from .journal import read_journal
 from .moments import now
 from .places import remove_whole, write_whole
@@ -79,7 +79,7 @@ def close(work: Work, *, migration: str, why: str) -> dict[str, Any]:
 def open_again(work: Work, *, starts: bool) -> dict[str, Any]:
     """Nothing keeps the application from running any more; `starts` what ran when it was closed. What was written down.
 
-    Raises Trouble while its data is half of a backup.
+    What follows a restore is owed then. Raises Trouble while its data is half of a backup.
     """
     closed = read_closed(work.state)
     if closed is None:
@@ -88,11 +88,11 @@ def open_again(work: Work, *, starts: bool) -> dict[str, Any]:
         hint = "end it first: run the restore of that backup again"
         raise Trouble(f"a restore of the backup {journal.backup} was cut off: what is there is half of it", hint=hint)
     fence_of(work, closed).lift()
+    if closed.restored:
+        owe_what_follows(work.state)
     if starts:
         with work.telling.step("start"):
             units.start_all(list(reversed(closed.running)))
-        if closed.restored:
-            run_what_follows(work)
     with work.telling.step("door"):
         door_of(work, closed).open()
     shutil.rmtree(work.state / OTHER, ignore_errors=True)

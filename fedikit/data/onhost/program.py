@@ -14,7 +14,7 @@ from .backup import back_up
 from .checking import check
 from .closing import close, open_again
 from .door import WORDS
-from .following import run_what_follows
+from .following import run_what_is_owed
 from .listing import backups
 from .moments import IDENTITY
 from .other import read_other
@@ -104,9 +104,8 @@ def _open(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
     return {"opened": open_again(work, starts=asked.start)}
 
 
-def _finish(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
-    run_what_follows(work)
-    return {"finished": [after["name"] for after in work.settings.after]}
+def _follow(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
+    return {"followed": run_what_is_owed(work)}
 
 
 def _note_proof(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
@@ -122,7 +121,7 @@ VERBS: dict[str, Callable[[Work, argparse.Namespace], dict[str, Any]]] = {
     "note-proof": _note_proof,
     "close": _close,
     "open": _open,
-    "finish": _finish,
+    "follow": _follow,
 }
 READING = ("list", "plan-restore")
 """What changes nothing, and needs no lock."""

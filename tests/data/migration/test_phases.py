@@ -58,7 +58,7 @@ def test_an_application_leaves_with_what_was_written_last_and_comes_back_with_wh
     report = scene.migrate(as_it_closes(scene, "the last words"))
     assert (report.error, phases(report), report.compared) == ("", list(PHASES), {APPLICATION: ()})
     assert report.read_only
-    assert scene.new.state("finished").exists()
+    assert scene.new.state("followed").exists()
     require_one_serves(scene, scene.new, "the last words")
     assert scene.plan().is_noop
 
@@ -72,7 +72,7 @@ def test_an_application_leaves_with_what_was_written_last_and_comes_back_with_wh
 
 def test_cut_off_in_every_phase_it_goes_on_there_each_time_on_both_ways(scene: Scene) -> None:
     cut_off_in_each(scene, PHASES)
-    assert phases(scene.migrate()) == ["verify"]
+    assert phases(scene.migrate()) == ["afterwards"]
     require_one_serves(scene, scene.new, "the first words")
 
     scene.new.write("written at the new place")
@@ -83,7 +83,7 @@ def test_cut_off_in_every_phase_it_goes_on_there_each_time_on_both_ways(scene: S
     cut_off_in_each(scene, BACKWARDS, back=True)
     with pytest.raises(FedikitError, match="on its way back"):
         scene.plan()
-    assert phases(scene.migrate(back=True)) == ["verify"]
+    assert phases(scene.migrate(back=True)) == ["afterwards"]
     require_one_serves(scene, scene.old, "written at the new place")
 
 

@@ -109,12 +109,26 @@ def test_while_it_is_closed_it_is_backed_up_and_a_restore_starts_nothing(app: Ho
     assert is_shut(app)
     assert not (app.root / "after").exists()
     app.done("open", "--start")
-    assert (app.root / "after").exists()
     assert app.state_of("web") == "active"
+    assert not (app.root / "after").exists(), "the doors are open before that begins: it may take hours"
+    app.done("follow")
+    assert (app.root / "after").exists()
 
 
 def _after(app: Host) -> dict[str, Any]:
     return {"name": "feeds", "run": ["touch", str(app.root / "after")], "deadline": 9}
+
+
+def test_what_follows_a_restore_is_owed_where_others_start_it(app: Host) -> None:
+    app.settings(stop=STOP, domains=["example.org"], after=[_after(app)])
+    app.done(*CLOSE)
+    backup = app.done("backup")["result"]["newest"]["id"]
+    app.done("restore", "--backup", backup)
+    app.done("open")
+    assert not (app.root / "after").exists()
+    assert app.done("follow")["followed"] == ["feeds"]
+    assert (app.root / "after").exists()
+    assert app.done("follow")["followed"] == []
 
 
 def test_what_follows_a_restore_does_not_run_when_nothing_was_restored(app: Host) -> None:
