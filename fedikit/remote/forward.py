@@ -44,7 +44,8 @@ class Forward:
 def reverse_forward(host: str, connection: Connection, to: tuple[str, int]) -> Iterator[Forward]:
     """Has a port of the host's 127.0.0.1 lead to an IPv4 address and port of the deployer's, while this is entered.
 
-    The host's sshd chooses the port. What is on this machine anyway needs no way: it gets the port itself. Raises
+    The host's sshd chooses the port, and opens it to the host's network too where it says `GatewayPorts yes`: so what
+    listens here must know who asks. What is on this machine anyway needs no way: it gets the port itself. Raises
     ConnectionFailed.
     """
     if not isinstance(connection, Ssh):
@@ -125,8 +126,9 @@ class _Carrier:
         except subprocess.TimeoutExpired as error:
             words = f"let us in, but said nothing within {seconds:g} s of a port that leads back to here"
             raise ConnectionFailed(self._host, words, hint="see its SSH server's log: journalctl --unit ssh") from error
+        if self.has_ended():
+            raise ConnectionFailed(self._host, f"opens no way back to the deployer: {self.last_words()}")
         if done.returncode or not done.stdout.strip().isdigit():
-            said = visible(done.stderr).strip().splitlines()[-1:] or ["no port was told"]
-            words = f"its SSH server lets no port of the host's lead to the deployer: {said[0]}"
+            words = "its SSH server lets no port of the host's lead to the deployer"
             raise ConnectionFailed(self._host, words, hint=_OPENS_NONE)
         return int(done.stdout)

@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 
 from fedikit.data.proofs import load_proof, note_proof
+from fedikit.data.way.other import way_to_repository
 from fedikit.environment import load_configuration, load_environment
+from fedikit.errors import ConnectionFailed
 from fedikit.events import Event, StepStarted
+from fedikit.model.deployment import Deployment
 from fedikit.secrets.vault import Vault
 from fedikit_lab import Lab, Machine
 from fedikit_lab.prove import Asked, prove_backup
@@ -29,6 +32,14 @@ known_host = "{key}"
 
 [secrets.given]
 "backup/ssh-key" = "file:id_ed25519"
+"""
+
+ASK_AS_A_STRANGER = """
+import sys, urllib.error, urllib.request
+try:
+    print(urllib.request.urlopen(sys.argv[1] + "/config").status)
+except urllib.error.HTTPError as error:
+    print(error.code)
 """
 
 FLIP = """
@@ -66,6 +77,10 @@ class Deployer:
         done = self.run(*verb)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    @property
+    def deployment(self) -> Deployment:
+        return load_environment(self.environment).deployment(load_configuration(self.configuration))
 
     @property
     def proofs(self) -> Path:
@@ -107,6 +122,36 @@ def test_a_backup_is_proven_where_nothing_leads_out(deployer: Deployer) -> None:
     assert f"✓ proven on {proof.ended:%Y-%m-%d}" in deployer.succeed("backup", "list")
     assert not room.exists()
     assert not cgroup_of(Lab(room / "lab").name).exists(), "all is taken down"
+
+
+def test_a_host_reads_another_repository_through_the_deployer_as_long_as_its_sshd_lets_it(deployer: Deployer) -> None:
+    """Whose host it is makes no difference: it gets an address at its own loopback, and a password."""
+    machine, deployment = deployer.lab["social"], deployer.deployment
+    there = deployment.hosts["social"].connection
+    before = files_of(deployer.lab["store"])
+    with way_to_repository(deployment, "social", "snac", "social", there) as other:
+        url = other.url.get_secret_value()
+        restic = f"export RESTIC_REPOSITORY={url} RESTIC_PASSWORD={other.password.get_secret_value()}; restic --no-lock"
+        snapshots = json.loads(machine.succeed(f"{restic} snapshots --json"))
+        volume = next(found["id"] for found in snapshots if found["paths"] == ["/var/lib/snac2"])
+        machine.succeed(f"{restic} restore {volume} --target /var/tmp/there --verify")
+        assert machine.succeed(f"grep -rl '{POST}' /var/tmp/there").startswith("/var/tmp/there/var/lib/snac2/")
+        stranger = f"http://{url.partition('@')[2]}"
+        asked = f"python3 -c {shlex.quote(ASK_AS_A_STRANGER)} {stranger}"
+        assert machine.succeed(f"runuser -u nobody -- {asked}") == "401\n", "not everybody on the host"
+        assert other.troubles == []
+    assert "refused" in machine.fails(asked), "the port is gone with the way"
+    assert files_of(deployer.lab["store"]) == before
+    try:
+        machine.succeed("echo 'AllowTcpForwarding no' > /etc/ssh/sshd_config.d/forbid.conf; systemctl reload ssh")
+        with (
+            pytest.raises(ConnectionFailed, match="social: its SSH server lets no port of the host's lead") as raised,
+            way_to_repository(deployment, "social", "snac", "social", there),
+        ):
+            pass
+        assert "AllowTcpForwarding" in raised.value.hint
+    finally:
+        machine.succeed("rm -r /etc/ssh/sshd_config.d/forbid.conf /var/tmp/there; systemctl reload ssh")
 
 
 def test_a_byte_that_flipped_in_the_repository_is_found_and_written_down(deployer: Deployer) -> None:

@@ -10,6 +10,7 @@ from fedikit.data.onhost.part import make_part
 from fedikit.data.onhost.places import Places
 from fedikit.data.onhost.settings import Secrets, Settings, read_settings
 from fedikit.model.data import SETTINGS
+from fedikit.remote.payload import resting_if_closed
 from tests.model.example import files
 from tests.model.test_backup import ALL, deployed
 
@@ -52,3 +53,18 @@ def test_a_bucket_finds_the_id_of_its_key_among_the_secrets(tmp_path: Path) -> N
     assert isinstance(part, BucketPart)
     assert part.access.id == "<mastodon/bucket-key garage-key-id 1>"
     assert part.access.secret == "<mastodon/bucket-key garage-key-secret 1>"
+
+
+@pytest.mark.parametrize("application", ALL)
+def test_what_rests_while_it_is_closed_is_all_that_could_touch_its_data(application: str, tmp_path: Path) -> None:
+    """Its own units, and every job that does not belong to the means by which it is served."""
+    (state,) = [state for state in deployed(application).hosts.values() if application in state.applications]
+    resting = set(resting_if_closed(state)[application])
+    assert resting <= {item.id for item in state.items}
+    jobs = {item.id for item in state.items if item.id.startswith("job:")}
+    harmless = {job for job in jobs if job.endswith((" owners", " backup state")) or job == "job:trusted certificates"}
+    assert jobs - harmless - {job for job in jobs if "garage" in job} == {id for id in resting if id.startswith("job:")}
+    settings, _ = written(application, tmp_path)
+    assert {f"unit:{unit}" for unit in settings.stop} == {id for id in resting if id.startswith("unit:")}
+    assert settings.domains
+    assert all(f"/etc/caddy/sites/{domain}.caddy" in files(state) for domain in settings.domains)

@@ -48,7 +48,9 @@ def test_the_port_leads_to_the_deployer_over_jump_hosts_and_is_gone_afterwards(k
 def test_a_server_that_lends_no_port_is_told_with_what_to_change(key: str) -> None:
     with (
         Server(lends=False) as host,
-        pytest.raises(ConnectionFailed, match=r"social: its SSH server lets no port .* lead to the deployer") as raised,
+        pytest.raises(
+            ConnectionFailed, match=r"social: its SSH server lets no port of the host's lead to the deployer"
+        ) as raised,
         reverse_forward("social", host.reached(identity_file=key), ("127.0.0.1", 9)),
     ):
         pass

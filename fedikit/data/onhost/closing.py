@@ -58,9 +58,8 @@ def read_closed(state: Path) -> Closed | None:
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise Trouble(
-            f"{path} cannot be read: {error}", hint="see who changed it; close the application again"
-        ) from error
+        hint = "see who changed it; if it is to stay closed, remove that file and close it again"
+        raise Trouble(f"{path} cannot be read: {error}", hint=hint) from error
 
 
 def close(work: Work, *, migration: str, why: str) -> dict[str, Any]:
@@ -118,14 +117,15 @@ def door_of(work: Work, closed: Closed) -> Door:
 
 
 def _noted(work: Work, migration: str, why: str) -> Closed:
-    """Written down; who closes it once more takes over what ran before."""
+    """Written down; who closes it once more takes over what ran before, and what is to be lifted again."""
     former = read_closed(work.state) or Closed(migration, now(), why, running=_running(work))
-    stop, domains = ({*had} | {*has} for had, has in
-                     ((former.units, work.settings.stop), (former.domains, work.settings.domains)))  # fmt: skip
     closed = replace(
-        former, migration=migration, why=why,
-        units=[*work.settings.stop, *sorted(stop - {*work.settings.stop})], domains=sorted(domains),
-    )  # fmt: skip
+        former,
+        migration=migration,
+        why=why,
+        units=list(dict.fromkeys([*work.settings.stop, *former.units])),
+        domains=list(dict.fromkeys([*work.settings.domains, *former.domains])),
+    )
     _write(work.state, closed)
     return closed
 

@@ -52,11 +52,11 @@ class Ahead:
             return block
 
     def _fetched(self, path: str, number: int) -> bytes:
-        """Raises OSError for a file that ends before its end."""
+        """Raises OSError for a file that is not as long as was told."""
         length = min(BLOCK, (self.size(path) or 0) - number * BLOCK)
         block = b"".join(self._source.read(path, number * BLOCK, length))
-        if len(block) < length:
-            raise OSError(0, "the file ended early")
+        if len(block) != length:
+            raise OSError(0, "the file is not as long as was told")
         return block
 
     def _kept(self, path: str, number: int) -> bytes | None:

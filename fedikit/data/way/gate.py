@@ -20,6 +20,7 @@ from fedikit.data.way.source import PACKS, PIECE, Source
 
 LISTED = "application/vnd.x.restic.rest.v2"
 _ASKED = re.compile(rf"/([A-Za-z0-9._-]+)/(config|(keys|locks|snapshots|index|{PACKS})/([0-9a-f]{{64}})?)")
+_ID = re.compile(r"[0-9a-f]{64}")
 _RANGE = re.compile(r"bytes=([0-9]+)-([0-9]*)")
 _WORDS = 300
 _LOOK_SECONDS = 0.05
@@ -158,7 +159,9 @@ class _Asked(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _tell(self, sizes: Mapping[str, int]) -> None:
-        body = json.dumps([{"name": name, "size": size} for name, size in sizes.items()]).encode()
+        """The names that restic gives, and no others: of a draft, or of what somebody laid there."""
+        found = [{"name": name, "size": size} for name, size in sizes.items() if _ID.fullmatch(name)]
+        body = json.dumps(found).encode()
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", LISTED)
         self.send_header("Content-Length", str(len(body)))
@@ -180,12 +183,12 @@ class _Asked(BaseHTTPRequestHandler):
             self._pass_on(source.read(path, part.start, part.length), part.length)
 
     def _pass_on(self, pieces: Iterator[bytes], length: int) -> None:
-        """As many bytes as were promised, or an error: who asked would wait for the rest."""
+        """As many bytes as were promised, or an error: who asked would take what follows for the next answer."""
         for piece in pieces:
-            self.wfile.write(piece)
+            self.wfile.write(piece[: max(0, length)])
             length -= len(piece)
         if length:
-            raise OSError(0, "the file ended early")
+            raise OSError(0, "the file is not as long as was told")
 
     def _part_of(self, size: int) -> _Part:
         found = _RANGE.fullmatch(self.headers.get("Range", ""))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from queue import Empty, Queue
-from typing import Protocol
+from typing import Any, Protocol
 
 import paramiko
 
@@ -104,10 +104,12 @@ class SftpSource:
     def read(self, path: str, start: int, length: int) -> Iterator[bytes]:
         with self._line() as client, closing(client.open(f"{self._folder}/{place_of(path)}", "rb")) as file:
             file.seek(start)
-            file.prefetch(start + length)
+            _ask_ahead(file, start + length)
             while length > 0 and (piece := file.read(min(PIECE, length))):
                 length -= len(piece)
                 yield piece
+            if length > 0:  # Paramiko calls a connection that broke the end of the file
+                raise EOFError("what it told ended early")
 
     def close(self) -> None:
         self._connection.close()
@@ -152,6 +154,18 @@ class SftpSource:
                 except ConnectionFailed as error:
                     raise OSError(0, error.headline) from error
             return self._connection
+
+
+def _ask_ahead(file: Any, end: int) -> None:
+    """Asks for all up to there at once; in a thread of Paramiko's, which would print that a connection broke."""
+    ask = file._prefetch_thread
+
+    def ask_silently(*about: object) -> None:
+        with suppress(EOFError, OSError, paramiko.SSHException):
+            ask(*about)
+
+    file._prefetch_thread = ask_silently
+    file.prefetch(end)
 
 
 def place_of(path: str) -> str:

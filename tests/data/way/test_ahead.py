@@ -89,7 +89,7 @@ def test_who_comes_while_a_block_is_read_waits_for_it(source: Counting) -> None:
 def test_a_block_that_came_short_is_an_error_and_not_kept(source: Counting) -> None:
     before = Ahead(source)
     source.gives = 100
-    with pytest.raises(OSError, match="ended early"):
+    with pytest.raises(OSError, match="is not as long as was told"):
         read(before, 0, 10)
     source.gives = 256
     assert read(before, 0, 10) == CONTENT[:10]

@@ -64,6 +64,12 @@ def test_folders_are_listed_with_sizes(client: httpx.Client) -> None:
     assert client.get("/mastodon/snapshots/").json() == []
 
 
+def test_what_is_no_file_of_a_repository_is_not_listed(client: httpx.Client, repository: Path) -> None:
+    for name in (f"{INDEX}-tmp-123", "../secret\n", "a" * 63):
+        (repository / "index" / name.replace("/", "")).write_text("a draft")
+    assert client.get("/mastodon/index/").json() == [{"name": INDEX, "size": 5}]
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "MKCOL"])
 def test_nobody_writes(client: httpx.Client, repository: Path, method: str) -> None:
     before = sorted(repository.rglob("*"))
@@ -221,14 +227,34 @@ def test_more_than_the_most_are_hung_up_on_and_the_others_are_served(
         assert gate.troubles == ["more than 2 connections at once"]
 
 
-def test_a_file_that_ends_before_its_end_is_no_answer_and_nobody_waits_for_the_rest(repository: Path) -> None:
-    class Short(FolderSource):
+@pytest.mark.parametrize("more", [2 * BLOCK, 2, -2])
+def test_a_file_of_another_length_than_was_told_is_no_answer_and_spoils_no_other(repository: Path, more: int) -> None:
+    """Neither waits somebody for the rest, nor is it taken for the next answer."""
+
+    class Lying(FolderSource):
         def size(self, path: str) -> int | None:
-            return (super().size(path) or 0) + 2 * BLOCK
+            return (super().size(path) or 0) + more
+
+        def read(self, path: str, start: int, length: int) -> Iterator[bytes]:
+            yield from super().read(path, start, 6)
 
     with (
-        Gate("127.0.0.1", {"mastodon": Short(repository)}, password="") as gate,
+        Gate("127.0.0.1", {"mastodon": Lying(repository)}, password="") as gate,
         pytest.raises(httpx.RemoteProtocolError),
     ):
         httpx.get(f"{gate.url.removeprefix('rest:')}/mastodon/config", trust_env=False, timeout=5)
-    assert gate.troubles == ["config: the file ended early"]
+    assert gate.troubles == ["config: the file is not as long as was told"]
+
+
+def test_more_than_was_told_does_not_go_through(tmp_path: Path) -> None:
+    class Lying(FolderSource):
+        def size(self, path: str) -> int | None:
+            return BLOCK + 1
+
+        def read(self, path: str, start: int, length: int) -> Iterator[bytes]:
+            yield from (b"x" * BLOCK, b"HTTP/1.1 200 OK")
+
+    with Gate("127.0.0.1", {"mastodon": Lying(tmp_path)}, password="") as gate:
+        answer = httpx.get(f"{gate.url.removeprefix('rest:')}/mastodon/config", trust_env=False, timeout=5)
+    assert answer.content == b"x" * BLOCK + b"H"
+    assert gate.troubles == ["config: the file is not as long as was told"]
