@@ -46,6 +46,10 @@ ADVICE = {
     ("prove", "apply"): "mend what is named above, run backup.ipynb for a newer one, then prove.ipynb again",
     ("prove", "verify"): "the proof lies beside the environment's file; run prove.ipynb again once the hosts answer",
     ("restore", "verify"): "run verify.ipynb again in a minute; restore.ipynb brings back what was there before, too",
+    ("migrate", "pre-checks"): _MEND,
+    ("migrate", "plan"): "nothing was changed; mend what is named above, then run migrate.ipynb again",
+    ("migrate", "apply"): "run migrate.ipynb again once the cause is mended: it goes on where it stopped",
+    ("migrate", "verify"): "run verify.ipynb again in a minute; migrate.ipynb goes back with back = True",
 }
 
 
