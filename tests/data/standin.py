@@ -1,9 +1,9 @@
 """Stands in for the program of backups in a directory: it speaks as that does, and keeps backups in folders.
 
 Files in the directory's /run make it fail: data-fails (its words), data-busy, data-dies, data-waits (until it is gone),
-data-lingers (a moment, after each part that it puts back), data-differs, data-opens-not, data-speaks (its whole output),
-data-notes (what is to be known of the repository). Of another repository it reads the folder that the end of its address names,
-below /srv/gates, if the password is that of the file `password` there.
+data-lingers (a moment, after each part that it puts back), data-differs, data-opens-not, data-speaks (its whole
+output), data-notes (what is to be known of the repository). Of another repository it reads the folder that the end of
+its address names, below /srv/gates, if the password is that of the file `password` there.
 """
 
 import json
@@ -191,12 +191,14 @@ class Application:
                 subprocess.run([ROOT / "usr/bin/systemctl", verb, unit], check=True)
 
     def close(self, given: Record) -> int:
-        closed = {"migration": given["--migration"], "since": now(), "why": given["--why"], "running": []}
+        file = self.state / "closed.json"
+        since = json.loads(file.read_text())["since"] if file.exists() else now()
+        closed = {"migration": given["--migration"], "since": since, "why": given["--why"], "running": []}
         say("step", name="stop", phase="start")
         if (ROOT / "run/data-fails").exists():
             return fail("web.service starts although it must not now")
         units = self.settings.get("stop", [])
-        (self.state / "closed.json").write_text(json.dumps({"format": 1, "units": units, **closed}))
+        file.write_text(json.dumps({"format": 1, "units": units, **closed}))
         self.systemctl("stop")
         say("step", name="stop", phase="end", failed=False, seconds=0.1)
         say("done", closed={"units": units, **closed})

@@ -130,7 +130,7 @@ class _Migration:
             self.tell(StepFinished(step=phase, seconds=seconds, failed=bool(failure)))
             self.phases.append(PhaseDone(phase=phase, seconds=seconds, failed=bool(failure), detail=failure))
         if phase != "reopen":
-            self.note(done=(*self.journal.done, phase))
+            self.note(done=tuple(dict.fromkeys((*self.journal.done, phase))))
 
     # Before: nobody notices anything
 
@@ -156,8 +156,12 @@ class _Migration:
 
     def _close(self) -> None:
         self.note(closed_at=self.journal.closed_at or time.time())
-        for pair in self.pairs:
-            close_application(self.left, pair.source, pair.application, migration=self.plan.id, tell=self._tell)
+        self.note(closed={pair.application: self._close_left(pair) for pair in self.pairs})
+
+    def _close_left(self, pair: Pair) -> str:
+        """Since when it is closed."""
+        told = close_application(self.left, pair.source, pair.application, migration=self.plan.id, tell=self._tell)
+        return f"{told.since}"
 
     def _copy_differences(self) -> None:
         """The side that is left stands still; what comes out on the other must be equal, row for row."""
@@ -169,12 +173,24 @@ class _Migration:
 
     def _open(self) -> None:
         """From here on the new side may be written to: it is written down before."""
+        self._require_closed_ever_since()
         self.note(has_begun=True)
         goes_back = self.plan.direction == "back"
         for pair in self.pairs:
             open_application(self.taken, pair.target, pair.application, start=goes_back, tell=self._tell)
         if goes_back:
             self.note(opened_at=time.time())
+
+    def _require_closed_ever_since(self) -> None:
+        """What was written to the side that is left after its differences were copied would be lost."""
+        if "close" in {done.phase for done in self.phases}:
+            return
+        opened = [pair for pair in self.pairs if self._close_left(pair) != self.journal.closed.get(pair.application)]
+        if opened:
+            self._begin_the_switch_anew(closed_at=self.journal.closed_at)
+            names = ", ".join(f"{pair.application} on {pair.source}" for pair in opened)
+            hint = "do the same again: the switch begins anew"
+            raise FedikitError(f"somebody opened {names} since it was closed, and may have written there", hint=hint)
 
     def _start(self) -> None:
         self._apply(self.taken)
@@ -277,8 +293,8 @@ class _Migration:
         else:
             self._begin_the_switch_anew()
 
-    def _begin_the_switch_anew(self) -> None:
-        self.note(closed_at=None, done=tuple(phase for phase in self.journal.done if phase not in READ_ONLY))
+    def _begin_the_switch_anew(self, closed_at: float | None = None) -> None:
+        self.note(closed_at=closed_at, done=tuple(phase for phase in self.journal.done if phase not in READ_ONLY))
 
     def _after_success(self) -> str:
         left, taken = self.left.name, self.taken.name

@@ -26,6 +26,7 @@ class Journal(Value):
     done       the phases that have ended
     there      of a way back, those that had ended of the way there
     copied     by application, the backup that was copied last
+    closed     by application, since when it is closed on the side that is left, as its host says
     closed_at  when the door of the side that is left was shut, in seconds since 1970
     opened_at  when the other side served
     has_begun  whether the other side may have been written to
@@ -38,6 +39,7 @@ class Journal(Value):
     done: tuple[Phase, ...] = ()
     there: tuple[Phase, ...] = ()
     copied: dict[str, str] = Field(default_factory=dict)
+    closed: dict[str, str] = Field(default_factory=dict)
     closed_at: float | None = None
     opened_at: float | None = None
     has_begun: bool = False

@@ -71,16 +71,19 @@ def _new_id() -> str:
 
 
 def _phases_left(journal: Journal, *, rehearse: bool, back: bool) -> tuple[Phase, ...]:
-    """What is still to be done. Raises FedikitError where that is not what was asked for."""
+    """What is still to be done. Raises FedikitError where that is not what was asked for.
+
+    Until the old side closes, all of it is done each time: what was copied a while ago would make the switch long.
+    """
     if rehearse:
         _require_nothing_closed(journal)
-        return tuple(phase for phase in REHEARSED if phase == "copy" or phase not in journal.done)
+        return REHEARSED
     if back and journal.direction == "there" and not journal.has_begun:
         return ("reopen",)
     if not back and journal.direction == "back":
         raise FedikitError("this migration is on its way back", hint="end that first: fedikit migrate --back")
     is_new_way = back and journal.direction == "there"
-    done = () if is_new_way else journal.done
+    done = () if is_new_way or "close" not in journal.done else journal.done
     return tuple(phase for phase in (BACKWARDS if back else PHASES) if phase not in done)
 
 
