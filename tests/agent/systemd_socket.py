@@ -80,9 +80,13 @@ class SystemdSocket:
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(str(path))
         self._listener.listen()
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._serving = threading.Thread(target=self._serve, daemon=True)
+        self._serving.start()
 
     def close(self) -> None:
+        """Nobody waits at it any more: else the next one, whose number may be the same, would be served by this."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._serving.join(10)
         self._listener.close()
 
     def _serve(self) -> None:
