@@ -89,7 +89,7 @@ def test_a_slow_upload_reaches_it_at_once() -> None:
     """It breaks off what takes longer than half a minute."""
     site = files(deployment(maxMediaMegabytes=100).hosts[HOST])[f"/etc/caddy/sites/{DOMAIN}.caddy"]
 
-    assert "buffer_requests\n\t\t\tmax_buffer_size 100MB\n" in site
+    assert "buffer_requests\n\t\t\t\tmax_buffer_size 100MB\n" in site
     assert "max_size 115MB" in site
 
 
@@ -264,7 +264,7 @@ def test_short_handles_lead_from_the_bare_domain_to_its_site() -> None:
     site = files(deployment(shortHandles=True).hosts[HOST])["/etc/caddy/sites/fedi.test.caddy"]
 
     for path in ("webfinger", "host-meta", "nodeinfo"):
-        assert f"handle /.well-known/{path} {{\n\t\tredir https://{DOMAIN}{{uri}} permanent\n" in site
+        assert f"handle /.well-known/{path} {{\n\t\t\tredir https://{DOMAIN}{{uri}} permanent\n" in site
     check = next(check for check in deployment(shortHandles=True).checks if check.kind == "web-finger")
     assert (check.domain, check.account) == ("fedi.test", "test@fedi.test")
 

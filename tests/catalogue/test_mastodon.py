@@ -112,7 +112,7 @@ def test_migrations_may_take_hours() -> None:
 def test_streaming_has_paths_of_its_own_and_the_largest_video_passes() -> None:
     site = files(deployment().hosts["mastodon"])["/etc/caddy/sites/mastodon.fedi.test.caddy"]
 
-    assert "handle /api/v1/streaming* {\n\t\treverse_proxy 127.0.0.1:4000" in site
+    assert "handle /api/v1/streaming* {\n\t\t\treverse_proxy 127.0.0.1:4000" in site
     assert "max_size 105MB" in site
 
 
@@ -240,7 +240,7 @@ def test_people_may_be_known_by_the_bare_domain() -> None:
     assert (known["LOCAL_DOMAIN"], known["WEB_DOMAIN"]) == ("fedi.test", "mastodon.fedi.test")
     assert "WEB_DOMAIN" not in told()
     for path in ("webfinger", "host-meta", "nodeinfo"):
-        assert f"handle /.well-known/{path} {{\n\t\tredir https://mastodon.fedi.test{{uri}} permanent" in bare
+        assert f"handle /.well-known/{path} {{\n\t\t\tredir https://mastodon.fedi.test{{uri}} permanent" in bare
     assert 'header Access-Control-Allow-Origin "*"' in bare
     assert {record.name for record in short.dns} >= {"fedi.test", "mastodon.fedi.test"}
     assert [check.account for check in short.checks if check.kind == "web-finger"] == ["test@fedi.test"]

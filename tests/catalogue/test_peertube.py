@@ -126,7 +126,8 @@ def test_no_original_and_no_archive_of_an_account_comes_into_a_bucket_that_every
 def test_the_media_host_asks_peertube_for_each_file_of_a_video_and_shows_nothing_else_but_captions() -> None:
     known, there = told(), files(environment().deployment(configuration("peertube")).hosts["objects"])
     site = there["/etc/caddy/sites/media.peertube.fedi.test.caddy"]
-    handled = [part.partition(" {\n")[0::2] for part in site.split("\thandle ")[1:]]
+    opened = site.partition("\thandle {\n")[2]
+    handled = [part.partition(" {\n")[0::2] for part in opened.split("\t\thandle ")[1:]]
     asked = {path: re.findall(r"uri (\S+)", block) for path, block in handled}
 
     assert known["PEERTUBE_OBJECT_STORAGE_PROXY_PROXIFY_PRIVATE_FILES"] == "true"
@@ -137,7 +138,7 @@ def test_the_media_host_asks_peertube_for_each_file_of_a_video_and_shows_nothing
             "/object-storage-proxy/streaming-playlists/hls/private/{http.request.uri.path.2}/{http.request.uri.path.3}"
         ],
         "/fedikit-check/*": [],
-        "{\n\t\trespond 404\n\t}\n}\n": [],
+        "{\n\t\t\trespond 404\n\t\t}\n\t}\n}\n": [],
     }
     assert site.count('header_up X-PeerTube-Video-Password "-"') == site.count("forward_auth https://10.0.0.4 {") == 2
 
