@@ -14,6 +14,8 @@ DRAWN = {
     "BackupReport": "backup",
     "Backups": "backup",
     "Plan": "plan",
+    "Proof": "proof",
+    "Proofs": "proof",
     "Report": "report",
     "RestorePlan": "restoring",
     "RestoreReport": "restoring",
