@@ -16,6 +16,8 @@ DRAWN = {
     "MigrationPlan": "migration",
     "MigrationReport": "migration",
     "Plan": "plan",
+    "Proof": "proof",
+    "Proofs": "proof",
     "Report": "report",
     "RestorePlan": "restoring",
     "RestoreReport": "restoring",

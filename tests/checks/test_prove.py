@@ -106,10 +106,10 @@ def test_the_runbook_proves_a_backup_and_shows_the_newest_post(
     result = run_runbook("prove", {**files, "dry_run": False}, timeout=300)
 
     assert result.has_succeeded, result.reason
-    (proof,) = Proofs.model_validate_json((result.record / "proofs.json").read_bytes()).proofs
+    (proof,) = Proofs.model_validate_json((result.notebook.parent / "proofs.json").read_bytes()).proofs
     assert proof.checks == 7
     assert proof.post.startswith(f"https://{SITE}/test/p/"), "what was written there is restored"
-    assert (result.record / proof.picture).read_bytes().startswith(b"\x89PNG")
+    assert (result.notebook.parent / proof.picture).read_bytes().startswith(b"\x89PNG")
     shown = result.notebook.read_text()
     assert "Proven: restored as its manifest says, 7 checks held." in shown
     assert f"the newest post: {proof.post}" in shown

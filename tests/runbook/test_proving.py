@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from fedikit.data.backups import list_backups, make_backup
 from fedikit.data.proofs import note_proof, place_of
+from fedikit.display.notebook import register
 from fedikit.errors import FedikitError
 from fedikit.events import Tell
 from fedikit.results.backup import Backup
@@ -128,6 +130,15 @@ def test_a_picture_that_cannot_be_read_costs_only_itself(
 
     proving_run(record, Blind(scene), monkeypatch).prove(scene.wanted)
     assert not (record / "stage-mastodon.png").exists()
+
+
+def test_a_notebook_draws_proofs_with_their_figures(scene: Scene) -> None:
+    shell = InteractiveShell()
+    register(shell)
+    proof = proof_of(list_backups(scene.wanted).applications[0].backups[0], post="https://a.example/@ada/1")
+    shown, _ = shell.display_formatter.format(Proofs(proofs=(proof,)))
+    assert "the newest post: https://a.example/@ada/1" in shown["text/plain"]
+    assert "Proven: restored as its manifest says, 7 checks held." in shown["text/plain"]
 
 
 def test_without_the_lab_it_is_said_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
