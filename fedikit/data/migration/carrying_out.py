@@ -12,7 +12,7 @@ from typing import Any
 from fedikit.apply import apply_plan
 from fedikit.data.backups import make_backup
 from fedikit.data.carrying_secrets import carry_secrets
-from fedikit.data.certificates import carry_certificates
+from fedikit.data.certificates import carry_all_certificates
 from fedikit.data.closing import close_application, open_application, run_what_follows
 from fedikit.data.migration.journal import Journal, end_journal, held, read_journal, write_journal
 from fedikit.data.migration.names import lead_names
@@ -145,7 +145,7 @@ class _Migration:
         self._apply(staged(self.taken, self.names))
         for pair in self.pairs:
             close_application(self.taken, pair.target, pair.application, migration=self.plan.id, tell=self._tell)
-            carry_certificates(self.left, pair.source, self.taken, pair.target, pair.application)
+            carry_all_certificates(self.left, self.taken, pair.application)
 
     def _copy(self) -> None:
         for pair in self.pairs:
