@@ -58,6 +58,18 @@ def test_what_is_closed_is_closed_again_and_what_ran_is_still_known(app: Host) -
     assert is_shut(app)
 
 
+def test_nothing_is_let_go_as_long_as_it_is_closed(app: Host) -> None:
+    """Whoever waits for that backup waits for no more than it takes."""
+    app.settings(keep={"daily": 1, "weekly": 0, "monthly": 0})
+    app.done("backup")
+    app.done(*CLOSE)
+    app.done("backup")
+    assert len(app.backups()) == 2
+    app.done("open")
+    app.done("backup")
+    assert len(app.backups()) == 1
+
+
 @pytest.mark.parametrize("call", ["daemon-reload 1", "stop 1", "stop 2", "start 1", "start 2"])
 def test_a_close_that_was_killed_goes_on(app: Host, call: str) -> None:
     app.killed(call, *CLOSE)
