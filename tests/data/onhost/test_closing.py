@@ -214,3 +214,20 @@ def test_what_was_written_down_and_cannot_be_read_is_said(app: Host) -> None:
 def test_a_domain_that_is_none_is_refused(app: Host, domain: object) -> None:
     app.settings(stop=STOP, domains=[domain])
     assert "is no domain" in app.trouble(*CLOSE)["message"]
+
+
+def test_the_pace_of_units_is_what_systemd_remembers(app: Host) -> None:
+    """In microseconds since the host booted; 0 is what has not been, and a stop before the last start counts too."""
+    began, up, going, down = (
+        f"{name}TimestampMonotonic" for name in ("InactiveExit", "ActiveEnter", "ActiveExit", "InactiveEnter")
+    )
+    moments = {
+        "web.service": {began: 9_000_000, up: 9_250_000, going: 4_000_000, down: 6_500_000},
+        "sidekiq.service": {began: 1_000_000, up: 0, going: 0, down: 0},
+    }
+    for unit, told in moments.items():
+        (app.programs / f"{unit}.json").write_text(json.dumps(told))
+    assert app.done("pace")["units"] == [
+        {"unit": "sidekiq.service", "start": None, "stop": None},
+        {"unit": "web.service", "start": 0.25, "stop": 2.5},
+    ]
