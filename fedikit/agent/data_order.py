@@ -1,6 +1,7 @@
 """What is asked of the data of an application: the program of backups is run, and what it tells is told on.
 
-list     only looks, and is answered at once; so is note-proof, which puts a proof beside a backup
+list     only looks, and is answered at once; so do pace, which tells how long units take to start and to stop, and
+         note-proof, which puts a proof beside a backup
 backup   is noted, and begins with the order
 restore  is answered with what it would do, and begins with the order, under the host's lock
 close    is noted, and begins with the order, under the host's lock; so are open, and follow, which runs what a restore
@@ -58,6 +59,10 @@ def _serve(contact: "Contact") -> int:
     match contact.request["verb"]:
         case "list":
             contact.channel.send(_listed(contact, program))
+            return 0
+        case "pace":
+            units = program.asked("pace", seconds=LOOKING_SECONDS).get("units")
+            contact.channel.send({"event": "pace", "units": units})
             return 0
         case "backup":
             contact.channel.send({"event": "noted"})

@@ -1,16 +1,20 @@
 """Certificates of an application's web sites, carried to another host: it can serve before names lead there."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from fedikit.errors import AgentFailed
 from fedikit.model.check import TlsIsValid
 from fedikit.model.deployment import Deployment
+from fedikit.model.item import File
 from fedikit.remote.data_messages import Certificate, CertificatesTaken, CertificatesTold
 from fedikit.remote.messages import MISTRUST
 from fedikit.remote.session import Session, deployer_name, new_run
 from fedikit.remote.sessions import failing_alone
+
+SITES, SITE = "/etc/caddy/sites/", ".caddy"
+"""What the file of a site is called, around its domain."""
 
 
 class Carried(NamedTuple):
@@ -20,15 +24,32 @@ class Carried(NamedTuple):
     missing: tuple[str, ...]
 
 
+def carry_all_certificates(source: Deployment, target: Deployment, application: str) -> Carried:
+    """The same for each of the application's sites, from whichever host has it to whichever shall have it."""
+    done: list[Carried] = []
+    for here in source.hosts:
+        for there in target.hosts:
+            both = _sites(source, here) & _sites(target, there) & _domains(source, application)
+            if both & _domains(target, application):
+                done.append(carry_certificates(source, here, target, there, application, both))
+    return Carried(*(tuple(name for one in done for name in one[part]) for part in range(2)))
+
+
 def carry_certificates(
-    source: Deployment, source_host: str, target: Deployment, target_host: str, application: str
+    source: Deployment,
+    source_host: str,
+    target: Deployment,
+    target_host: str,
+    application: str,
+    only: Collection[str] | None = None,
 ) -> Carried:
     """Puts what Caddy has of the application's sites on one host where Caddy of another host finds it.
 
-    Never over one that is valid for longer. Keys travel in the two sessions only. Raises a HostError, also where a
-    host shows what is no certificate of that site.
+    Never over one that is valid for longer. Keys travel in the two sessions only. `only`: of these sites. Raises a
+    HostError, also where a host shows what is no certificate of that site.
     """
     domains = sorted(_domains(source, application) & _domains(target, application))
+    domains = [domain for domain in domains if only is None or domain in only]
     if not domains:
         return Carried((), ())
     valid = [one for one in _shown(source, source_host, application, domains) if _life(source_host, one)[1] > _now()]
@@ -49,6 +70,12 @@ def _domains(deployment: Deployment, application: str) -> set[str]:
     """Those of its web sites."""
     checks = (check for check in deployment.checks if isinstance(check, TlsIsValid))
     return {check.domain for check in checks if check.application == application}
+
+
+def _sites(deployment: Deployment, host: str) -> set[str]:
+    """Those that a host has."""
+    files = (item.path for item in deployment.hosts[host].items if isinstance(item, File))
+    return {path.removeprefix(SITES).removesuffix(SITE) for path in files if path.startswith(SITES)}
 
 
 def _shown(deployment: Deployment, host: str, application: str, domains: Sequence[str]) -> list[Certificate]:

@@ -58,7 +58,7 @@ def _lines_of_phases(plan: MigrationPlan) -> Iterator[Text]:
             words = words.replace("old side", "NEW").replace("new side", "old side").replace("NEW", "new side")
         yield Text.assemble(f"  {number:>2}. ", (f"{phase:<13}", "cyan"), words)
     if plan.predicted is not None:
-        yield Text(f"  a rehearsal copied the differences in {plan.predicted:.1f} s", style="dim")
+        yield Text(f"  a rehearsal: nobody could write for about {plan.predicted:.1f} s", style="dim")
 
 
 def _sides(plan: MigrationPlan) -> tuple[str, str]:

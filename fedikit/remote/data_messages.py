@@ -235,6 +235,21 @@ class Followed(DataMessage):
     followed: Annotated[tuple[ShortLine, ...], Field(max_length=100)]
 
 
+class UnitPace(DataMessage):
+    """How many seconds a unit took to start and to stop, the last time since its host booted."""
+
+    unit: ShortLine
+    start: Seconds | None = None
+    stop: Seconds | None = None
+
+
+class Pace(DataMessage):
+    """How long the units of an application take."""
+
+    event: Literal["pace"]
+    units: Annotated[tuple[UnitPace, ...], Field(max_length=200)]
+
+
 class Certificate(DataMessage):
     """What Caddy has of a certificate: with its chain, its key unless it was not asked for, and of whom it has it."""
 

@@ -20,6 +20,7 @@ from fedikit.remote.data_messages import (
     CertificatesTaken,
     CertificatesTold,
     Followed,
+    Pace,
     ProofNoted,
     Restorable,
     Restored,
@@ -436,6 +437,7 @@ Said = (
     | CertificatesTold
     | CertificatesTaken
     | Followed
+    | Pace
 )
 _DOOR: TypeAdapter[Said] = TypeAdapter(
     Annotated[Said, Field(discriminator="event")], config=ConfigDict(defer_build=True)
@@ -447,7 +449,7 @@ _BY_EVENT: dict[bytes, type[Message]] = {
     b"upgradable": Upgradable, b"step": StepEvent, b"backups": BackupsListed, b"backed_up": BackedUp,
     b"proof_noted": ProofNoted, b"restorable": Restorable, b"restored": Restored,
     b"closed": ApplicationClosed, b"opened": ApplicationOpened,
-    b"followed": Followed, b"certificates": CertificatesTold, b"certificates_taken": CertificatesTaken,
+    b"followed": Followed, b"pace": Pace, b"certificates": CertificatesTold, b"certificates_taken": CertificatesTaken,
 }  # fmt: skip
 """As agents write them, the kind comes first: so only the model that is needed is built. The others do as well."""
 

@@ -17,7 +17,7 @@ PHASES: tuple[Phase, ...] = (
 )  # fmt: skip
 """In their order. What is not yet done when a migration is cut off is done when it is run again."""
 REHEARSED: tuple[Phase, ...] = ("secrets", "stage", "copy")
-"""What a rehearsal does; then it copies the differences once more, to see how long that takes."""
+"""What a rehearsal does; then it does again what it can of the rest, to see how long that takes."""
 BACKWARDS: tuple[Phase, ...] = ("close", "differences", "open", "names", "verify", "afterwards")
 """What a way back does, with the roles exchanged. Where the new side never served, all there is to do is `reopen`."""
 READ_ONLY: tuple[Phase, ...] = ("close", "differences", "open", "start")

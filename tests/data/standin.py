@@ -2,8 +2,9 @@
 
 Files in the directory's /run make it fail: data-fails (its words), data-busy, data-dies, data-waits (until it is gone),
 data-lingers (a moment, after each part that it puts back), data-differs, data-opens-not, data-speaks (its whole
-output), data-notes (what is to be known of the repository). Of another repository it reads the folder that the end of
-its address names, below /srv/gates, if the password is that of the file `password` there.
+output), data-notes (what is to be known of the repository), data-pace (how long units take, by their names). Of another
+repository it reads the folder that the end of its address names, below /srv/gates, if the password is that of the file
+`password` there.
 """
 
 import json
@@ -222,6 +223,12 @@ class Application:
         say("done", followed=["feeds"])
         return 0
 
+    def pace(self, given: Record) -> int:
+        file = ROOT / "run/data-pace"
+        told = json.loads(file.read_text()) if file.exists() else {}
+        say("done", units=[{"unit": unit, **told.get(unit, {})} for unit in self.settings.get("stop", [])])
+        return 0
+
 
 VERBS = {
     "backup": Application.back_up,
@@ -232,6 +239,7 @@ VERBS = {
     "close": Application.close,
     "open": Application.open,
     "follow": Application.follow,
+    "pace": Application.pace,
 }
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from fedikit.agent.health import CERTIFICATES
-from fedikit.data.certificates import carry_certificates
+from fedikit.data.certificates import carry_all_certificates, carry_certificates
 from fedikit.errors import FedikitError
 from fedikit.model.check import TlsIsValid
 from fedikit.model.deployment import Deployment
@@ -61,6 +61,15 @@ def found(machine: DirectoryMachine, domain: str) -> dict[str, str]:
     return {file.suffix[1:]: file.read_text() for file in place(machine, domain).glob("*.*")}
 
 
+def prepare(machine: DirectoryMachine) -> None:
+    """Caddy's user and folders, as its package brings them."""
+    with machine.path("/etc/passwd").open("a") as users, machine.path("/etc/group").open("a") as groups:
+        users.write(f"caddy:x:{os.getuid()}:{os.getgid()}:caddy:/var/lib/caddy:/bin/false\n")
+        groups.write(f"caddy:x:{os.getgid()}:\n")
+    for folder in ("/var/lib/caddy", "/etc/caddy/sites"):
+        machine.path(folder).mkdir(parents=True)
+
+
 class Pair:
     """Two environments with a host each, `old` and `new`, which have the same sites."""
 
@@ -68,12 +77,7 @@ class Pair:
         self.old, self.new = staged("a", name="old"), staged("b", name="new")
         self.items: Sequence[Item] = [site("example.org"), UNIT, Unit(name="caddy.service")]
         for stage, host in ((self.old, "a"), (self.new, "b")):
-            machine = stage[host]
-            with machine.path("/etc/passwd").open("a") as users, machine.path("/etc/group").open("a") as groups:
-                users.write(f"caddy:x:{os.getuid()}:{os.getgid()}:caddy:/var/lib/caddy:/bin/false\n")
-                groups.write(f"caddy:x:{os.getgid()}:\n")
-            for folder in ("/var/lib/caddy", "/etc/caddy/sites"):
-                machine.path(folder).mkdir(parents=True)
+            prepare(stage[host])
             assert stage.apply(**{host: self.items}).succeeded
 
     def deployment(self, stage: Stage, host: str, *domains: str) -> Deployment:
@@ -173,3 +177,21 @@ def test_keys_lie_nowhere_else(pair: Pair) -> None:
     for machine in (pair.old["a"], pair.new["b"]):
         files = [file for file in machine.root.rglob("*") if file.is_file() and not file.is_symlink()]
         assert [file.name for file in files if secret in file.read_bytes()] == ["example.org.key"]
+
+
+def test_each_site_goes_from_where_it_is_to_where_it_shall_be(staged: Staged) -> None:  # noqa: F811
+    """What is on one host of the old side may be on several of the new one."""
+    old, new = staged("a", name="old"), staged("b", "c", name="new")
+    here: list[Item] = [site("example.org"), site("media.example.org")]
+    there: dict[str, Sequence[Item]] = {"b": [site("example.org")], "c": [site("media.example.org")]}
+    for machine in (old["a"], new["b"], new["c"]):
+        prepare(machine)
+    assert old.apply(a=here).succeeded
+    assert new.apply(**there).succeeded
+    texts = {domain: put(old["a"], domain, pair_of(domain, 60)) for domain in ("example.org", "media.example.org")}
+    checks = tuple(TlsIsValid(application="snac", domain=domain) for domain in texts)
+    leaving, coming = (one.model_copy(update={"checks": checks}) for one in (old.wants(a=here), new.wants(**there)))
+    assert set(carry_all_certificates(leaving, coming, "snac").domains) == set(texts)
+    assert found(new["b"], "example.org") == texts["example.org"]
+    assert found(new["c"], "media.example.org") == texts["media.example.org"]
+    assert not place(new["b"], "media.example.org").exists()

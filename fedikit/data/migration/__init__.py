@@ -3,6 +3,7 @@
 sides       both environments, and which application goes from which host to which
 journal     how far a migration has come, written down on the deployer
 planning    what it would do
+predicting  for how long nobody could write
 staging     the new side's deployment as long as its applications must not run
 carrying_out  the phases, one after the other
 names       leading the names to the new side, or waiting until somebody has

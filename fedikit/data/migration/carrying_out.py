@@ -12,10 +12,11 @@ from typing import Any
 from fedikit.apply import apply_plan
 from fedikit.data.backups import make_backup
 from fedikit.data.carrying_secrets import carry_secrets
-from fedikit.data.certificates import carry_certificates
+from fedikit.data.certificates import carry_all_certificates
 from fedikit.data.closing import close_application, open_application, run_what_follows
 from fedikit.data.migration.journal import Journal, end_journal, held, read_journal, write_journal
 from fedikit.data.migration.names import lead_names
+from fedikit.data.migration.predicting import predict, seconds_of
 from fedikit.data.migration.sides import Pair, Sides, pairs_of
 from fedikit.data.migration.staging import checks_before_names, staged
 from fedikit.data.other import restore_from
@@ -144,9 +145,13 @@ class _Migration:
     def _stage(self) -> None:
         """Everything is set up on the new side but the applications themselves, which are closed there at once."""
         self._apply(staged(self.taken, self.names))
+        self._close_new()
+        for pair in self.pairs:
+            carry_all_certificates(self.left, self.taken, pair.application)
+
+    def _close_new(self) -> None:
         for pair in self.pairs:
             close_application(self.taken, pair.target, pair.application, migration=self.plan.id, tell=self._tell)
-            carry_certificates(self.left, pair.source, self.taken, pair.target, pair.application)
 
     def _copy(self) -> None:
         for pair in self.pairs:
@@ -263,13 +268,23 @@ class _Migration:
     # How it stands in the end
 
     def _predict(self) -> None:
-        """Copies the differences once more: that, and what was told before, is what takes time while nobody writes."""
-        start = time.monotonic()
+        """Does once more what can be done while the old side serves; what cannot, its hosts are asked of."""
+        acts: dict[Phase, Callable[[], None]] = {
+            "close": self._close_new, "differences": self._copy_while_it_serves, "start": self._start_nothing,
+        }  # fmt: skip
+        measured = {phase: seconds_of(act) for phase, act in acts.items()}
+        predicted = list(predict(self.left, self.pairs, measured))
+        self.phases += predicted
+        self.note(predicted=round(sum(one.seconds for one in predicted), 3))
+
+    def _copy_while_it_serves(self) -> None:
         for pair in self.pairs:
             self.compared[pair.application] = self._carry(pair)
-        seconds = round(time.monotonic() - start, 3)
-        self.phases.append(PhaseDone(phase="differences", seconds=seconds, detail="rehearsed, while it serves"))
-        self.note(predicted=seconds)
+
+    def _start_nothing(self) -> None:
+        """As the new side is started and looked at, but that nothing is to start, and the old side is looked at."""
+        self._apply(staged(self.taken, self.names))
+        verify_deployment(self.left.model_copy(update={"checks": checks_before_names(self.left)}), tell=self._tell)
 
     def _after_failure(self) -> str:
         """Lets the side that was left serve again where the other cannot have been written to."""

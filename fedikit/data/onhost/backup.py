@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from .closing import read_closed
 from .journal import read_journal
 from .keeping import let_go
 from .life import has_begun, life_of, require_life
@@ -18,7 +19,8 @@ from .work import Work
 def back_up(work: Work, reason: str, *, anew: bool = False) -> dict[str, Any]:
     """Backs up all parts, lets go what need not be kept, and writes down how it ended; the result.
 
-    `anew`: what is there now is what the repository is for, whatever was backed up there before.
+    `anew`: what is there now is what the repository is for, whatever was backed up there before. Of a closed
+    application nothing is let go: somebody waits for it, and perhaps for nothing but what is kept.
     """
     identity, started = new_identity(), time.monotonic()
     try:
@@ -29,8 +31,9 @@ def back_up(work: Work, reason: str, *, anew: bool = False) -> dict[str, Any]:
         manifest = make_backup(work, reason=reason, identity=identity, last=_counts_of(earlier))
         has_begun(work)
         work.result.backed_up(manifest, time.monotonic() - started)
-        with work.telling.step("keep"):
-            work.result.noted(let_go(work))
+        if read_closed(work.state) is None:
+            with work.telling.step("keep"):
+                work.result.noted(let_go(work))
     except Exception as error:
         trouble = trouble_from(error)
         with contextlib.suppress(OSError):  # a full disk must not hide what happened

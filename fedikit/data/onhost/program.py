@@ -18,6 +18,7 @@ from .following import run_what_is_owed
 from .listing import backups
 from .moments import IDENTITY
 from .other import read_other
+from .pace import pace
 from .places import Places
 from .planning import plan_restore
 from .proving import note_proof
@@ -108,6 +109,10 @@ def _follow(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
     return {"followed": run_what_is_owed(work)}
 
 
+def _pace(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
+    return {"units": pace(work)}
+
+
 def _note_proof(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
     return {"noted": note_proof(work, asked.backup, asked.proof)}
 
@@ -122,8 +127,9 @@ VERBS: dict[str, Callable[[Work, argparse.Namespace], dict[str, Any]]] = {
     "close": _close,
     "open": _open,
     "follow": _follow,
+    "pace": _pace,
 }
-READING = ("list", "plan-restore")
+READING = ("list", "plan-restore", "pace")
 """What changes nothing, and needs no lock."""
 
 

@@ -58,6 +58,18 @@ def test_what_is_closed_is_closed_again_and_what_ran_is_still_known(app: Host) -
     assert is_shut(app)
 
 
+def test_nothing_is_let_go_as_long_as_it_is_closed(app: Host) -> None:
+    """Whoever waits for that backup waits for no more than it takes."""
+    app.settings(keep={"daily": 1, "weekly": 0, "monthly": 0})
+    app.done("backup")
+    app.done(*CLOSE)
+    app.done("backup")
+    assert len(app.backups()) == 2
+    app.done("open")
+    app.done("backup")
+    assert len(app.backups()) == 1
+
+
 @pytest.mark.parametrize("call", ["daemon-reload 1", "stop 1", "stop 2", "start 1", "start 2"])
 def test_a_close_that_was_killed_goes_on(app: Host, call: str) -> None:
     app.killed(call, *CLOSE)
@@ -202,3 +214,20 @@ def test_what_was_written_down_and_cannot_be_read_is_said(app: Host) -> None:
 def test_a_domain_that_is_none_is_refused(app: Host, domain: object) -> None:
     app.settings(stop=STOP, domains=[domain])
     assert "is no domain" in app.trouble(*CLOSE)["message"]
+
+
+def test_the_pace_of_units_is_what_systemd_remembers(app: Host) -> None:
+    """In microseconds since the host booted; 0 is what has not been, and a stop before the last start counts too."""
+    began, up, going, down = (
+        f"{name}TimestampMonotonic" for name in ("InactiveExit", "ActiveEnter", "ActiveExit", "InactiveEnter")
+    )
+    moments = {
+        "web.service": {began: 9_000_000, up: 9_250_000, going: 4_000_000, down: 6_500_000},
+        "sidekiq.service": {began: 1_000_000, up: 0, going: 0, down: 0},
+    }
+    for unit, told in moments.items():
+        (app.programs / f"{unit}.json").write_text(json.dumps(told))
+    assert app.done("pace")["units"] == [
+        {"unit": "sidekiq.service", "start": None, "stop": None},
+        {"unit": "web.service", "start": 0.25, "stop": 2.5},
+    ]

@@ -1,9 +1,11 @@
 """A stand-in for systemctl: units are files in the folder `units` beside this program, `active` or `inactive`.
 
-`trap` is as restic's stand-in has it, and `broken` names a unit that does not start. A drop-in that asserts that a
-path is not there is heeded, once systemd was told to read its files again.
+What else is to be shown of a unit stands in a file of its name with `.json`. `trap` is as restic's stand-in has it, and
+`broken` names a unit that does not start. A drop-in that asserts that a path is not there is heeded, once systemd was
+told to read its files again.
 """
 
+import json
 import os
 import signal
 import sys
@@ -35,7 +37,9 @@ def reload():
 
 def show(unit, name):
     there = (UNITS / unit).exists()
-    answers = {
+    moments = HERE / f"{unit}.json"
+    answers = json.loads(moments.read_text()) if moments.exists() else {}
+    answers |= {
         "LoadState": "loaded" if there else "not-found",
         "ActiveState": (UNITS / unit).read_text().split()[0] if there else "inactive",
         "AssertResult": "no" if (HERE / f"refused-{unit}").exists() else "yes",
