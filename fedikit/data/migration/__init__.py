@@ -5,5 +5,6 @@ journal     how far a migration has come, written down on the deployer
 planning    what it would do
 staging     the new side's deployment as long as its applications must not run
 carrying_out  the phases, one after the other
+moves, planning_moves, moving  the same within one environment: what would stay behind, and bringing it along
 names       leading the names to the new side, or waiting until somebody has
 """
