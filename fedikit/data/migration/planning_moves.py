@@ -92,8 +92,8 @@ def _troubles(pair: Pair, pairs: list[Pair], plan: Plan) -> Iterator[str]:
         blocked = [f"{change.id}: {change.reasons[0]}" for change in planned.changes if change.action == "blocked"]
         yield from (f"{host}: {words}" for words in (*refused, *blocked))
     units = {f"unit:{unit}" for unit in plan.deployment.hosts[pair.target].data[pair.application].stop}
-    new = {change.id for change in plan.hosts[pair.target].changes if change.action == "create"}
-    if pair in leaving and units - new:
+    met = [c.id for c in plan.hosts[pair.target].changes if c.id in units and c.action != "create"]
+    if pair in leaving and met:
         yield f"{pair.target} runs it already, and it is not known with what data: remove it there first"
 
 
