@@ -46,6 +46,7 @@ FOUND_IN = {
     "init": "fedikit.cli.first",
     "logs": "fedikit.cli.reach",
     "migrate": "fedikit.cli.migrate",
+    "move": "fedikit.cli.move",
     "ssh": "fedikit.cli.reach",
     "rename": "fedikit.cli.renaming",
     "restore": "fedikit.cli.restore",

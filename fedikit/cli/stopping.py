@@ -29,10 +29,10 @@ NEXT = {
     "restore": "the same command again completes what is missing; until then the application may stand still",
     **dict.fromkeys(("secrets", "stage", "copy"), f"the old side serves as before; {_ON}"),
     **dict.fromkeys(
-        ("close", "differences", "open", "start"),
-        f"neither side may serve now: {_ON}; and --back has the old side serve again",
+        ("close", "differences", "save", "parts", "put-back", "open", "start"),
+        f"neither side may serve now: {_ON}; and --back of a migration has the old side serve again",
     ),
-    **dict.fromkeys(("names", "afterwards"), f"applications serve where they came to; {_ON}"),
+    **dict.fromkeys(("names", "afterwards", "leave"), f"applications serve where they came to; {_ON}"),
 }
 """By the steps in which something is done on hosts: what to do after one that was left."""
 

@@ -15,11 +15,15 @@ WHAT_HAPPENS = {
     "copy": "a first copy, while the old side serves",
     "close": "the old side is closed: from here on nobody can write",
     "differences": "what has changed since is copied, and compared",
+    "save": "what is only to have its data elsewhere is backed up, as it stands still",
+    "parts": "the environment is applied, with the applications at rest: what they are to have begins empty",
+    "put-back": "that backup is restored there, and compared",
     "open": "the new side may run",
     "start": "the new side starts, and is looked at: from here on people can write again",
     "names": "names lead to the new side",
     "verify": "everything is looked at from outside",
     "afterwards": "what no copy holds is made anew, such as timelines",
+    "leave": "what was left goes from its host, and its data is kept there",
     "reopen": "the old side is opened again: nobody wrote to the new one",
 }
 
@@ -30,9 +34,7 @@ def html_of_migrationplan(plan: MigrationPlan) -> Iterator[str]:
 
 def draw_migrationplan(plan: MigrationPlan) -> Iterator[Text]:
     for one in plan.applications:
-        ends = [f"{one.source} of {plan.source.name}", f"{one.target} of {plan.target.name}"]
-        here, there = ends if plan.direction == "there" else reversed(ends)
-        yield Text.assemble((one.application, "bold"), (f"  {here}", "dim"), "  → ", (there, "dim"))
+        yield _line_of_way(plan, one)
         yield from _lines_of_application(one)
     if plan.secrets:
         yield Text.assemble(("secrets that travel  ", "bold"), ", ".join(plan.secrets))
@@ -45,6 +47,18 @@ def draw_migrationplan(plan: MigrationPlan) -> Iterator[Text]:
     yield summary_of_migrationplan(plan)
 
 
+def _line_of_way(plan: MigrationPlan, one: ApplicationMigration) -> Text:
+    if plan.is_move and one.source == one.target:
+        return Text.assemble(
+            (one.application, "bold"), (f"  stays on {one.source}, and its data goes elsewhere", "dim")
+        )
+    ends = [one.source, one.target]
+    if not plan.is_move:
+        ends = [f"{one.source} of {plan.source.name}", f"{one.target} of {plan.target.name}"]
+    here, there = ends if plan.direction == "there" else reversed(ends)
+    return Text.assemble((one.application, "bold"), (f"  {here}", "dim"), "  → ", (there, "dim"))
+
+
 def _who_sets(plan: MigrationPlan) -> str:
     if plan.sets_names:
         return f"fedikit sets them; others may remember the old ones for {span(plan.ttl)}"
@@ -54,6 +68,8 @@ def _who_sets(plan: MigrationPlan) -> str:
 def _lines_of_phases(plan: MigrationPlan) -> Iterator[Text]:
     for number, phase in enumerate(plan.left, 1):
         words = WHAT_HAPPENS[phase]
+        if plan.is_move:
+            words = words.replace("old side", "old host").replace("new side", "new host")
         if plan.direction == "back" and phase != "reopen":
             words = words.replace("old side", "NEW").replace("new side", "old side").replace("NEW", "new side")
         yield Text.assemble(f"  {number:>2}. ", (f"{phase:<13}", "cyan"), words)
@@ -85,6 +101,8 @@ def summary_of_migrationplan(plan: MigrationPlan) -> Text:
     here, there = _sides(plan)
     if plan.has_errors:
         return Text("Not every application can be carried over: nothing is done.", style="bold red")
+    if plan.is_move:
+        return Text(_summary_of_move(plan), style="bold")
     if plan.is_noop:
         return Text("Nothing is left to do: it has ended.", style="bold")
     if plan.left == ("reopen",):
@@ -93,6 +111,16 @@ def summary_of_migrationplan(plan: MigrationPlan) -> Text:
     what = f"{plural(len(plan.applications), 'application')} from {here} to {there}"
     what = f"{what}, {amount(size)}" if size else what
     return Text(f"A rehearsal: {what}." if plan.is_rehearsal else f"{what}.", style="bold")
+
+
+def _summary_of_move(plan: MigrationPlan) -> str:
+    if plan.is_noop:
+        return "No data would stay behind: whatever else is to change, fedikit apply does it."
+    if plan.left == ("reopen",):
+        return "They are where they are to be again: what was closed is opened, and the move is over."
+    size = sum(one.bytes for one in plan.applications)
+    what = f"{plural(len(plan.applications), 'application')} within {plan.target.name}"
+    return f"{what}, {amount(size)}." if size else f"{what}."
 
 
 def html_of_migrationreport(report: MigrationReport) -> Iterator[str]:

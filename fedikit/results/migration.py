@@ -10,7 +10,8 @@ from fedikit.results.names import NameFound
 from fedikit.results.restoring import Amount
 
 Phase = Literal[
-    "secrets", "stage", "copy", "close", "differences", "open", "start", "names", "verify", "afterwards", "reopen"
+    "secrets", "stage", "copy", "close", "differences", "save", "parts", "put-back", "open", "start", "names", "verify",
+    "afterwards", "leave", "reopen",
 ]  # fmt: skip
 PHASES: tuple[Phase, ...] = (
     "secrets", "stage", "copy", "close", "differences", "open", "start", "names", "verify", "afterwards",
@@ -20,7 +21,16 @@ REHEARSED: tuple[Phase, ...] = ("secrets", "stage", "copy")
 """What a rehearsal does; then it does again what it can of the rest, to see how long that takes."""
 BACKWARDS: tuple[Phase, ...] = ("close", "differences", "open", "names", "verify", "afterwards")
 """What a way back does, with the roles exchanged. Where the new side never served, all there is to do is `reopen`."""
-READ_ONLY: tuple[Phase, ...] = ("close", "differences", "open", "start")
+MOVING: tuple[Phase, ...] = (
+    "stage", "copy", "close", "differences", "save", "parts", "put-back", "open", "start", "names", "verify",
+    "afterwards", "leave",
+)  # fmt: skip
+"""What a move within one environment does."""
+BETWEEN_HOSTS: tuple[Phase, ...] = ("stage", "copy", "differences", "names", "leave")
+"""Those of them for applications that leave their host."""
+ON_ITS_HOST: tuple[Phase, ...] = ("save", "parts", "put-back")
+"""Those for applications whose data alone moves, such as to another database server."""
+READ_ONLY: tuple[Phase, ...] = ("close", "differences", "save", "parts", "put-back", "open", "start")
 """The phases in which nobody can write: neither side serves."""
 Direction = Literal["there", "back"]
 
@@ -66,6 +76,8 @@ class MigrationPlan(Value):
     """Where names lead now, and where they shall."""
     ttl: int = 0
     """For how many seconds others may remember where they led."""
+    consent: tuple[str, ...] = ()
+    """By what an apply is told that what would begin empty is brought along."""
     sets_names: bool = False
     """Whether fedikit changes the names itself, at the new side's DNS server."""
     done: tuple[Phase, ...] = ()
@@ -75,6 +87,11 @@ class MigrationPlan(Value):
     predicted: float | None = None
     """How many seconds it took a rehearsal to copy the differences, which is most of what nobody could write for."""
     seconds: float = 0.0
+
+    @property
+    def is_move(self) -> bool:
+        """Whether it is within one environment."""
+        return self.source.name == self.target.name
 
     @property
     def has_errors(self) -> bool:

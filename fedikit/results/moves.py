@@ -9,7 +9,7 @@ from fedikit.model.item import Item, class_of
 from fedikit.model.value import HostName, Value
 from fedikit.results.plan import Plan, PlannedChange
 
-HOW_TO_BRING_IT = "bring it by hand, see docs/operations.md: Move an application"
+HOW_TO_BRING_IT = "fedikit move brings it along"
 SHARED_SERVERS = frozenset({"unit:caddy.service", "unit:mariadb.service", "unit:postgresql@17-main.service"})
 """Servers of several applications: that one comes to a host, and one leaves another, says nothing of an application."""
 GARAGE = "unit:garage.service"
@@ -38,6 +38,8 @@ class Move(Value):
     """What is there: nothing, what was left there at an earlier time, or what nobody could tell."""
     is_lost: bool = False
     """It is destroyed at its source."""
+    arrives: str = ""
+    """The id of the item that begins at the target; none at a provider's."""
 
     def __str__(self) -> str:
         fate = "is destroyed" if self.is_lost else "stays"
@@ -219,7 +221,7 @@ def _moves(plan: Plan, host: str, change: PlannedChange, arrivals: Iterable[_Arr
         if (arrival.host, arrival.id) != (host, change.id) and arrival.is_data and _is_same(change.id, arrival.id):
             becomes = arrival.id.partition(":")[2] if arrival.id != change.id else ""
             told = {"target": arrival.host, "becomes": becomes, "begins": arrival.begins, "is_lost": is_lost}
-            yield Move.model_validate(usual | told)
+            yield Move.model_validate(usual | told | {"arrives": arrival.id})
     if class_of(change.id).may_be_a_providers and (endpoint := _provider_of(plan, change.id)):
         yield Move.model_validate(usual | {"target": endpoint, "begins": "unknown", "is_lost": is_lost})
 

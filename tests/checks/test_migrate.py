@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from fedikit.data.migration.carrying_out import apply_migration
+from fedikit.data.migration.moving import apply_move
 from fedikit.data.migration.planning import make_migration
+from fedikit.data.migration.planning_moves import load_move, make_move
 from fedikit.data.migration.sides import Sides, load_sides
 from fedikit.display.drawing import lines_of
-from fedikit.events import Event, Waiting
+from fedikit.events import Event, Tell, Waiting
 from fedikit.secrets import new_key
 from fedikit_lab import Lab, Machine
 from fedikit_lab.environment import LabHost, environment_text
@@ -47,6 +49,15 @@ class Providers:
         path = self.lab.directory / f"{name}.toml"
         path.write_text(f'{text}[placement]\nsnac = "{name}"\n{POLICY}')
         write_private(self.lab.directory / f"{name}.key", f"{new_key()}\n")
+        return path
+
+    def joined(self, placed: str) -> Path:
+        """The first provider's file with both machines as its hosts, and the application on this one."""
+        hosts = [LabHost(name, self.lab[name].address, self.lab[name].host_key) for name in (OLD, NEW)]
+        text = environment_text(hosts, self.lab.acme.address).replace('name = "lab"', f'name = "{OLD}"')
+        text = text.replace("file:master.key", f"file:{OLD}.key").partition("[placement]")[0]
+        path = self.lab.directory / "joined.toml"
+        path.write_text(f'{text}[placement]\nsnac = "{placed}"\n{POLICY}')
         return path
 
     def sides(self) -> Sides:
@@ -96,12 +107,17 @@ def migrate(providers: Providers, **how: Any) -> Any:
     plan = make_migration(sides, **how)
     assert plan.has_changes, "\n".join(lines_of(plan))
     there = OLD if how.get("back") else NEW
+    return apply_migration(plan, sides, names_seconds=30, tell=setting_names(providers, there))
+
+
+def setting_names(providers: Providers, there: str) -> Tell:
+    """Somebody sets them as soon as they are waited for."""
 
     def tell(event: Event) -> None:
         if isinstance(event, Waiting) and event.what.startswith("names to be set"):
             providers.lead_to(there)
 
-    return apply_migration(plan, sides, names_seconds=30, tell=tell)
+    return tell
 
 
 def test_a_rehearsal_leaves_everything_as_it_was(providers: Providers) -> None:
@@ -153,3 +169,26 @@ def test_it_comes_back_with_what_was_written_meanwhile(providers: Providers) -> 
     assert page(providers, NEW)[0] == "503"
     providers.lab[NEW].fails("systemctl is-active snac2.service")
     assert json.loads(providers.fedikit("plan", providers.old, "--json"))["hosts"][OLD]["changes"] == []
+
+
+def test_within_one_environment_it_moves_to_another_host_with_its_data(providers: Providers) -> None:
+    """What its plan refuses to begin empty is brought along; what it leaves, leaves once names lead elsewhere."""
+    providers.fedikit("remove", providers.new, "--yes", "--purge", "--confirm", NEW)
+    post(providers.lab[OLD], "Only across the yard")
+    joined = providers.joined(NEW)
+    refused = providers.run("plan", str(providers.configuration), "-e", str(joined))
+    assert "fedikit move brings it along" in refused.stdout
+
+    sides = load_move(joined, providers.configuration)
+    report = apply_move(make_move(sides), sides, names_seconds=30, tell=setting_names(providers, NEW))
+    assert report.succeeded, report.error
+    assert report.compared == {"snac": ()}
+    status, text = page(providers, NEW)
+    assert status == "200"
+    assert "Greetings from the new place" in text
+    assert "Only across the yard" in text
+    assert page(providers, OLD)[0] != "200"
+    providers.lab[OLD].fails("systemctl is-active snac2.service")
+    providers.lab[OLD].succeed("test -d /var/lib/snac2/user && ! test -e /var/lib/fedikit-data/snac")
+    hosts = json.loads(providers.fedikit("plan", joined, "--json"))["hosts"]
+    assert [host["changes"] for host in hosts.values()] == [[], []]

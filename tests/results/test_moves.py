@@ -71,7 +71,7 @@ def test_an_application_that_is_placed_elsewhere_leaves_its_data_behind() -> Non
     }
     assert str(next(move for move in moves if move.kind == "database")) == (
         "the database mastodon stays on mastodon with all that is in it; on spare it begins empty: data does not "
-        "follow (bring it by hand, see docs/operations.md: Move an application)"
+        "follow (fedikit move brings it along)"
     )
 
 

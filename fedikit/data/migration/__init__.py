@@ -6,5 +6,6 @@ planning    what it would do
 predicting  for how long nobody could write
 staging     the new side's deployment as long as its applications must not run
 carrying_out  the phases, one after the other
+moves, planning_moves, moving  the same within one environment: what would stay behind, and bringing it along
 names       leading the names to the new side, or waiting until somebody has
 """

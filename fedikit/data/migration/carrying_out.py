@@ -5,7 +5,7 @@ as the other cannot have been written to.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ from fedikit.data.closing import close_application, open_application, run_what_f
 from fedikit.data.migration.journal import Journal, end_journal, held, read_journal, write_journal
 from fedikit.data.migration.names import lead_names
 from fedikit.data.migration.predicting import predict, seconds_of
-from fedikit.data.migration.sides import Pair, Sides, pairs_of
+from fedikit.data.migration.sides import Pair, Sides
 from fedikit.data.migration.staging import checks_before_names, staged
 from fedikit.data.other import restore_from
 from fedikit.data.way.other import way_to_repository
@@ -44,15 +44,18 @@ def apply_migration(
     it stands; FedikitError is raised only where nothing was begun.
     """
     with held(sides.journal):
-        journal = read_journal(sides.journal) or Journal(id=plan.id)
-        if journal.id != plan.id or journal.done != plan.done:
-            raise StalePlan(plan.target.name, "the migration has gone on since it was planned", hint="plan again")
-        migration = _Migration(plan, sides, journal, names_seconds, tell)
-        migration.note()
-        return migration.run()
+        return Migration(plan, sides, journal_for(plan, sides), names_seconds, tell).run()
 
 
-class _Migration:
+def journal_for(plan: MigrationPlan, sides: Sides) -> Journal:
+    """How far it has come, if it was begun. Raises StalePlan if it has come further since it was planned."""
+    journal = read_journal(sides.journal) or Journal(id=plan.id)
+    if journal.id != plan.id or journal.done != plan.done:
+        raise StalePlan(plan.target.name, "it has gone on since it was planned", hint="plan again")
+    return journal
+
+
+class Migration:
     """One migration at work."""
 
     def __init__(self, plan: MigrationPlan, sides: Sides, journal: Journal, names_seconds: float, tell: Tell) -> None:
@@ -61,7 +64,7 @@ class _Migration:
         self.name = new_run()
         self.phases: list[PhaseDone] = []
         self.compared: dict[str, tuple[str, ...]] = {}
-        pairs = pairs_of(plan.source, plan.target)
+        pairs = [Pair(one.application, one.source, one.target) for one in plan.applications]
         goes_back = plan.direction == "back"
         self.left, self.taken = (plan.target, plan.source) if goes_back else (plan.source, plan.target)
         self.hosting = sides.old if goes_back else sides.new
@@ -79,6 +82,7 @@ class _Migration:
 
     def run(self) -> MigrationReport:
         start, error = time.monotonic(), ""
+        self.note()
         self._turn_round()
         try:
             for phase in self.plan.left:
@@ -172,9 +176,12 @@ class _Migration:
         """The side that is left stands still; what comes out on the other must be equal, row for row."""
         for pair in self.pairs:
             self.compared[pair.application] = self._carry(pair)
+        self._require_the_same()
+
+    def _require_the_same(self) -> None:
         unlike = [f"{name}: {'; '.join(words[:9])}" for name, words in self.compared.items() if words]
         if unlike:
-            raise FedikitError(f"what was copied is not what was there: {' · '.join(unlike)}", hint="migrate again")
+            raise FedikitError(f"what was copied is not what was there: {' · '.join(unlike)}", hint="do the same again")
 
     def _open(self) -> None:
         """From here on the new side may be written to: it is written down before."""
@@ -198,7 +205,7 @@ class _Migration:
             raise FedikitError(f"somebody opened {names} since it was closed, and may have written there", hint=hint)
 
     def _start(self) -> None:
-        self._apply(self.taken)
+        self._apply(self.taken, self._hosts_to_start)
         self.note(opened_at=time.time())
         addresses: dict[str, tuple[str, ...]] = {}
         for record in self.taken.dns:
@@ -233,26 +240,34 @@ class _Migration:
 
     def _carry(self, pair: Pair) -> tuple[str, ...]:
         """Backs up where it comes from, and restores that where it goes; in what the two differ."""
+        backup = self._backed_up(pair)
+        connection = self.taken.hosts[pair.target].connection
+        with way_to_repository(self.left, pair.source, pair.application, pair.target, connection) as other:
+            done = restore_from(self.taken, pair.target, pair.application, backup=backup, other=other, tell=self._tell)
+        self.note(copied={**self.journal.copied, pair.application: backup})
+        return done.differences
+
+    def _backed_up(self, pair: Pair) -> str:
+        """Backs up where it comes from; the name of that backup."""
         report = make_backup(self.left, [pair.application], limit=[pair.source], tell=self._tell)
         (made,) = report.applications
         if made.error or made.backup is None:
             raise FedikitError(f"{pair.application} could not be backed up on {pair.source}: {made.error}")
-        connection = self.taken.hosts[pair.target].connection
-        with way_to_repository(self.left, pair.source, pair.application, pair.target, connection) as other:
-            done = restore_from(
-                self.taken, pair.target, pair.application, backup=made.backup.id, other=other, tell=self._tell
-            )
-        self.note(copied={**self.journal.copied, pair.application: made.backup.id})
-        return done.differences
+        return made.backup.id
 
-    def _apply(self, deployment: Deployment) -> None:
+    def _apply(self, deployment: Deployment, limit: Sequence[str] = ()) -> None:
         with Sessions(deployment) as sessions:
-            plan = make_plan(deployment, sessions=sessions, tell=self._tell)
+            plan = make_plan(deployment, limit=limit, consent=self.plan.consent, sessions=sessions, tell=self._tell)
             report = apply_plan(plan, sessions=sessions, tell=self._tell)
         failed = [f"{name}: {host.error}" for name, host in report.hosts.items() if host.error]
         failed += [f"{name}: {host.error}" for name, host in plan.hosts.items() if host.error]
         if failed or not report.succeeded:
             raise FedikitError(f"{deployment.name} could not be set up: {'; '.join(dict.fromkeys(failed))}")
+
+    @property
+    def _hosts_to_start(self) -> Sequence[str]:
+        """Those to apply to when the side that is come to starts; all if empty."""
+        return ()
 
     def _require(self, checks: tuple[Check, ...], addresses: Mapping[str, tuple[str, ...]]) -> None:
         looked_at = self.taken.model_copy(update={"checks": checks})
@@ -288,10 +303,9 @@ class _Migration:
 
     def _after_failure(self) -> str:
         """Lets the side that was left serve again where the other cannot have been written to."""
-        left, taken = self.left.name, self.taken.name
+        left = self._what_is_left
         if self.journal.has_begun:
-            back = "" if self.plan.direction == "back" else "; or go back with what was written: fedikit migrate --back"
-            return f"{left} is closed, and {taken} may have been written to: mend it, and do the same again{back}"
+            return self._how_it_stands_once_begun()
         if self.journal.closed_at is None:
             return f"{left} serves as before; do the same again"
         try:
@@ -299,6 +313,15 @@ class _Migration:
         except FedikitError as failure:
             return f"{left} is closed, and could not be opened again: {failure.headline}; do the same again"
         return f"{left} serves again, as before; do the same again"
+
+    @property
+    def _what_is_left(self) -> str:
+        return self.left.name
+
+    def _how_it_stands_once_begun(self) -> str:
+        left, taken = self.left.name, self.taken.name
+        back = "" if self.plan.direction == "back" else "; or go back with what was written: fedikit migrate --back"
+        return f"{left} is closed, and {taken} may have been written to: mend it, and do the same again{back}"
 
     def _reopen(self) -> None:
         for pair in self.pairs:

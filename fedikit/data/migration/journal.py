@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from fedikit.errors import ConfigurationError, FedikitError, Mistake
-from fedikit.model.value import Value
+from fedikit.model.value import HostName, Value
 from fedikit.results.migration import Direction, Phase
 
 FOLDER = ".fedikit-migrations"
@@ -30,6 +30,8 @@ class Journal(Value):
     closed_at  when the door of the side that is left was shut, in seconds since 1970
     opened_at  when the other side served
     has_begun  whether the other side may have been written to
+    moving     of a move within one environment, the hosts that each application leaves and comes to
+    consent    of a move, by what an apply is told that data is brought along
     predicted  how many seconds it took a rehearsal to copy the differences
     """
 
@@ -43,6 +45,8 @@ class Journal(Value):
     closed_at: float | None = None
     opened_at: float | None = None
     has_begun: bool = False
+    moving: dict[str, tuple[HostName, HostName]] = Field(default_factory=dict)
+    consent: tuple[str, ...] = ()
     predicted: float | None = None
 
     @property

@@ -41,7 +41,7 @@ def make_migration(
     start = time.monotonic()
     tell(StepStarted(step="plan"))
     source, target = sides.deployments()
-    journal = read_journal(sides.journal) or Journal(id=_new_id())
+    journal = read_journal(sides.journal) or Journal(id=new_id())
     left = _phases_left(journal, rehearse=rehearse, back=back)
     pairs = pairs_of(source, target)
     applications = tuple(_Planning(source, target, pairs, journal, tell).applications())
@@ -66,7 +66,8 @@ def make_migration(
     return plan
 
 
-def _new_id() -> str:
+def new_id() -> str:
+    """What a migration that begins is called on the hosts."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
 
@@ -98,10 +99,18 @@ def _secrets_that_travel(source: Deployment, target: Deployment, pairs: list[Pai
         yield from secrets_to_carry(source, pair.application, target)
 
 
-def _notes(newest: Backup | None, error: str) -> Iterator[str]:
+def notes_on(newest: Backup | None, error: str) -> Iterator[str]:
+    """What is to be known of an application's backups before it is moved."""
     if newest is None:
         why = f" ({error})" if error else ""
         yield f"it has no backup yet{why}: the first copy makes one, of all of it"
+
+
+def parts_of(source: Deployment, pair: Pair, newest: Backup | None) -> Iterator[Moved]:
+    """All that travels of an application, and how much of it the newest backup has."""
+    amounts = {part.id: Amount(bytes=part.bytes, counts=part.counts) for part in newest.parts} if newest else {}
+    for part in source.hosts[pair.source].data[pair.application].parts:
+        yield Moved(id=part.id, kind=part.kind, there=amounts.get(part.id))
 
 
 class _Planning:
@@ -121,19 +130,14 @@ class _Planning:
                 application=pair.application,
                 source=pair.source,
                 target=pair.target,
-                parts=tuple(self._parts(pair, newest)),
-                notes=tuple(_notes(newest, listed.error)),
+                parts=tuple(parts_of(self.source, pair, newest)),
+                notes=tuple(notes_on(newest, listed.error)),
                 error="; ".join(self._misfits(pair, there)),
             )
 
     def _plan_of_new_side(self) -> Plan:
         names = [pair.application for pair in self.pairs]
         return make_plan(staged(self.target, names), tell=self.tell)
-
-    def _parts(self, pair: Pair, newest: Backup | None) -> Iterator[Moved]:
-        amounts = {part.id: Amount(bytes=part.bytes, counts=part.counts) for part in newest.parts} if newest else {}
-        for part in self.source.hosts[pair.source].data[pair.application].parts:
-            yield Moved(id=part.id, kind=part.kind, there=amounts.get(part.id))
 
     def _misfits(self, pair: Pair, there: Plan) -> Iterator[str]:
         """What stands against it, in words."""

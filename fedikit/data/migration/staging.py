@@ -12,14 +12,17 @@ AT_THE_NAMES = (DnsResolves, BackupIsYoung, BucketWorks)
 
 
 def staged(deployment: Deployment, applications: Collection[str]) -> Deployment:
-    """The deployment with the units of these applications at rest, and without the jobs that work with them."""
+    """The deployment with the units of these applications at rest, and without the jobs that work with them.
+
+    Nor are they backed up by themselves: their repository may be that of where they still serve.
+    """
     hosts = {name: _at_rest(state, applications) for name, state in deployment.hosts.items()}
     return deployment.model_copy(update={"hosts": hosts, "checks": ()}).with_given(deployment.given)
 
 
 def _at_rest(state: HostState, applications: Collection[str]) -> HostState:
     resting = [data for name, data in state.data.items() if name in applications]
-    units = {unit for data in resting for unit in data.stop}
+    units = {unit for data in resting for unit in data.stop} | {f"fedikit-backup-{name}.timer" for name in applications}
     jobs = {f"job:{job}" for data in resting for job in data.jobs}
     items = tuple(_quiet(item, units) for item in state.items if item.id not in jobs)
     return state.model_copy(update={"items": items})

@@ -129,6 +129,17 @@ class Side:
         return units.exists() and json.loads(units.read_text()).get(UNIT, {}).get("active") == "active"
 
 
+def lend(side: Side, other: Side) -> None:
+    """What the stand-in on one side reads through the gate is what the other side backed up."""
+    folder, gates = side.machine.path(f"/srv/backups/{APPLICATION}"), other.machine.path("/srv/gates")
+    (folder / "keys").mkdir(parents=True)
+    (folder / "keys" / ("1" * 64)).write_text("sealed")
+    (folder / "config").write_text("known")
+    (folder / "password").write_text(Vault.of(side.wanted).value(sealed_with(APPLICATION)))
+    gates.mkdir()
+    (gates / APPLICATION).symlink_to(folder)
+
+
 class Scene:
     """Both sides; the old one serves."""
 
@@ -138,18 +149,8 @@ class Scene:
         self.old.write("the first words")
         report = self.old.stage.bring(self.old.wanted)
         assert report.succeeded, report
-        self._lend(self.old, self.new)
-        self._lend(self.new, self.old)
-
-    def _lend(self, side: Side, other: Side) -> None:
-        """What the stand-in on one side reads through the gate is what the other side backed up."""
-        folder, gates = side.machine.path(f"/srv/backups/{APPLICATION}"), other.machine.path("/srv/gates")
-        (folder / "keys").mkdir(parents=True)
-        (folder / "keys" / ("1" * 64)).write_text("sealed")
-        (folder / "config").write_text("known")
-        (folder / "password").write_text(Vault.of(side.wanted).value(sealed_with(APPLICATION)))
-        gates.mkdir()
-        (gates / APPLICATION).symlink_to(folder)
+        lend(self.old, self.new)
+        lend(self.new, self.old)
 
     @property
     def sides(self) -> Sides:

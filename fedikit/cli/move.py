@@ -1,0 +1,37 @@
+"""The verb that brings data along where an application, or what keeps its data, is placed elsewhere."""
+
+import click
+
+from fedikit.cli.options import options
+from fedikit.cli.output import finish, listening, present, require_consent
+
+
+@click.command()
+@options("configuration", "environment")
+@click.option(
+    "--names-within", "minutes", default=60.0, show_default=True, metavar="MINUTES",
+    help="How long to wait for names that somebody sets by hand.",
+)  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and end there.")
+@options("yes", "json")
+def move(configuration: str | None, environment: str, minutes: float, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Apply an environment that places applications, or their databases and buckets, elsewhere, with their data.
+
+    Cut off anywhere, it goes on when run again.
+    """
+    from fedikit.data.migration.moving import apply_move
+    from fedikit.data.migration.planning_moves import load_move, make_move
+
+    sides = load_move(environment, configuration or "configuration.json")
+    with listening() as tell:
+        plan = make_move(sides, tell=tell)
+    if not as_json or dry_run or not plan.has_changes:
+        present(plan, as_json=as_json)
+    if dry_run or not plan.has_changes:
+        finish(not plan.has_errors)
+    if not yes:
+        require_consent(lambda: click.confirm("Move them?", default=False, err=True))
+    with listening() as tell:
+        report = apply_move(plan, sides, names_seconds=minutes * 60, tell=tell)
+    present(report, as_json=as_json)
+    finish(report.succeeded)

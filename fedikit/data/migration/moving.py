@@ -1,0 +1,157 @@
+"""Moving within one environment, with all data: to another host, or to another server of databases or objects.
+
+An application that leaves its host is copied to the other one while it serves, as by a migration. One that stays is
+closed, backed up, set up with what it is to have, and restored. What leaves a host leaves last of all.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from fedikit.data.certificates import carry_certificates
+from fedikit.data.closing import close_application, open_application
+from fedikit.data.migration.carrying_out import NAMES_SECONDS, Migration, journal_for
+from fedikit.data.migration.journal import end_journal, held
+from fedikit.data.migration.moves import hosts_with_servers, shares_data
+from fedikit.data.migration.names import lead_names
+from fedikit.data.migration.sides import Pair, Sides
+from fedikit.data.migration.staging import staged
+from fedikit.data.other import restore_from
+from fedikit.errors import FedikitError
+from fedikit.events import Tell, tell_nobody
+from fedikit.plan import make_plan
+from fedikit.results.migration import MigrationPlan, MigrationReport, Phase
+
+
+def apply_move(
+    plan: MigrationPlan, sides: Sides, *, names_seconds: float = NAMES_SECONDS, tell: Tell = tell_nobody
+) -> MigrationReport:
+    """Does what is left of a move. Cut off anywhere, and run again, it goes on where it was.
+
+    `names_seconds`: how long to wait for names that somebody sets by hand. What went wrong is in the report, with how
+    it stands; FedikitError is raised only where nothing was begun.
+    """
+    with held(sides.journal):
+        journal = journal_for(plan, sides)
+        moving = {one.application: (one.source, one.target) for one in plan.applications}
+        journal = journal.model_copy(update={"moving": moving, "consent": plan.consent})
+        return _Move(plan, sides, journal, names_seconds, tell).run()
+
+
+class _Move(Migration):
+    """One move at work; both sides are of the same environment."""
+
+    @property
+    def leaving(self) -> list[Pair]:
+        """Those that go to another host."""
+        return [pair for pair in self.pairs if pair.source != pair.target]
+
+    @property
+    def staying(self) -> list[Pair]:
+        return [pair for pair in self.pairs if pair.source == pair.target]
+
+    @property
+    def _acts(self) -> Mapping[Phase, Callable[[], None]]:
+        return {
+            **super()._acts, "save": self._save, "parts": self._set_up_parts, "put-back": self._put_back,
+            "leave": self._leave,
+        }  # fmt: skip
+
+    # Applications that leave their host
+
+    def _stage(self) -> None:
+        """The hosts that are come to, and those that serve them there, are set up with the applications at rest."""
+        self._apply(staged(self.taken, self.names), hosts_with_servers(self.taken, self.leaving))
+        for pair in self.leaving:
+            close_application(self.taken, pair.target, pair.application, migration=self.plan.id, tell=self._tell)
+            carry_certificates(self.left, pair.source, self.taken, pair.target, pair.application)
+
+    def _copy(self) -> None:
+        """Not of what has data in a place that does not change: the copy would come over what is in use."""
+        for pair in self.leaving:
+            if not shares_data(pair, self.left, self.taken):
+                self._carry(pair)
+
+    def _copy_differences(self) -> None:
+        for pair in self.leaving:
+            self.compared[pair.application] = self._carry(pair)
+        self._require_the_same()
+
+    def _lead_names(self) -> None:
+        for pair in self.leaving:
+            close_application(
+                self.left, pair.source, pair.application, migration=self.plan.id, why="moved", tell=self._tell
+            )
+        lead_names(self.hosting, self.taken, leaving=self.left, seconds=self.names_seconds, tell=self.tell)
+
+    def _leave(self) -> None:
+        """What is left behind goes, and its data is kept, as by any apply."""
+        self._apply(self.taken)
+
+    def _reopen_old(self) -> None:
+        """The environment wants them where they were again, and nobody has written to where they were to go."""
+        for pair in self.pairs:
+            open_application(self.left, pair.source, pair.application, start=True, tell=self._tell)
+
+    # Applications that stay on it, while their data moves
+
+    def _save(self) -> None:
+        for pair in self.staying:
+            self.note(copied={**self.journal.copied, pair.application: self._backed_up(pair)})
+
+    def _set_up_parts(self) -> None:
+        """From here on the hosts know only where data is to be, and the way on is the only one."""
+        resting = staged(self.taken, self.names)
+        plan = make_plan(resting, limit=self._hosts_to_start, consent=self.plan.consent, tell=self._tell)
+        if plan.has_errors:
+            found = [f"{host}: {one.error or 'cannot be changed'}" for host, one in plan.hosts.items() if one.error]
+            raise FedikitError(f"nothing was changed: {'; '.join(found) or 'see fedikit plan'}")
+        self.note(has_begun=True)
+        self._apply(resting, self._hosts_to_start)
+
+    def _put_back(self) -> None:
+        for pair in self.staying:
+            backup = self.journal.copied[pair.application]
+            done = restore_from(self.taken, pair.target, pair.application, backup=backup, other=None, tell=self._tell)
+            self.compared[pair.application] = done.differences
+        self._require_the_same()
+
+    # Both
+
+    def _backed_up(self, pair: Pair) -> str:
+        """Only of what has a place where it goes."""
+        before, there = (
+            {part.id for part in deployment.hosts[host].data[pair.application].parts}
+            for deployment, host in ((self.left, pair.source), (self.taken, pair.target))
+        )
+        if lost := sorted(before - there):
+            raise FedikitError(f"{pair.application} has no {', '.join(lost)} on {pair.target}: it would be lost")
+        return super()._backed_up(pair)
+
+    @property
+    def _hosts_to_start(self) -> Sequence[str]:
+        left = {pair.source for pair in self.leaving}
+        return [host for host in self.taken.hosts if host not in left]
+
+    @property
+    def _what_is_left(self) -> str:
+        return _listed(f"{pair.application} on {pair.source}" for pair in self.pairs)
+
+    def _how_it_stands_once_begun(self) -> str:
+        places = _listed(f"{pair.application} on {pair.target}" for pair in self.pairs)
+        if "verify" in self.journal.done:
+            return f"{places} serves; what is left to do is done by the same again: fedikit move"
+        if "start" in self.journal.done:
+            return f"{places} serves; do the same again: fedikit move"
+        return (
+            f"{places} may have been written to, and nothing else serves: mend it, and do the same again: fedikit move"
+        )
+
+    def _after_success(self) -> str:
+        end_journal(self.sides.journal)
+        if self.plan.left == ("reopen",):
+            return f"{self._what_is_left} serves as before"
+        places = _listed(f"{pair.application} on {pair.target}" for pair in self.pairs)
+        return f"{places} serves with its data; what was left is kept where it was until fedikit apply --purge"
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(words)

@@ -1,0 +1,138 @@
+"""Planning a move within one environment: what an apply would part from its data, and where it would be brought."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from fedikit.data.backups import list_backups
+from fedikit.data.migration.journal import Journal, read_journal
+from fedikit.data.migration.moves import Moving, before, hosts_with_servers, what_moves
+from fedikit.data.migration.planning import new_id, notes_on, parts_of
+from fedikit.data.migration.sides import Pair, Sides
+from fedikit.dns.lookup import look_up_names
+from fedikit.environment.load import load_both
+from fedikit.errors import FedikitError
+from fedikit.events import StepFinished, StepStarted, Tell, tell_nobody
+from fedikit.model.deployment import Deployment
+from fedikit.model.dns import USUAL_TTL
+from fedikit.plan import make_plan
+from fedikit.results.migration import (
+    BETWEEN_HOSTS,
+    MOVING,
+    ON_ITS_HOST,
+    ApplicationMigration,
+    MigrationPlan,
+    Phase,
+)
+from fedikit.results.plan import Plan
+
+_GONE = "if it is gone for good, the newest backup comes back elsewhere: docs/host-is-gone.md"
+
+
+def load_move(environment: str | Path, configuration: str | Path) -> Sides:
+    """Reads both files; the mistakes of both come at once."""
+    wanted, configured = load_both(environment, configuration)
+    return Sides(wanted, wanted, configured, Path(environment).absolute())
+
+
+def make_move(sides: Sides, *, tell: Tell = tell_nobody) -> MigrationPlan:
+    """What bringing data along would take, where the environment has applications or their servers elsewhere now.
+
+    Or what is left of it, where an earlier run was cut off. Nothing is changed. Raises FedikitError where a host cannot
+    be asked; what stands against one application is in its part.
+    """
+    start = time.monotonic()
+    tell(StepStarted(step="plan"))
+    target = sides.new.deployment(sides.configuration)
+    journal = read_journal(sides.journal)
+    moving = _gone_on_with(journal, target) if journal else _asked_for(target, tell)
+    source = before(sides.new, moving.pairs).deployment(sides.configuration)
+    journal = journal or Journal(id=new_id())
+    plan = MigrationPlan(
+        id=journal.id,
+        source=source,
+        target=target,
+        applications=tuple(_applications(source, moving, journal, tell)),
+        names=look_up_names(target).names if _leaving(moving.pairs) else (),
+        ttl=sides.new.dns.ttl if sides.new.dns else USUAL_TTL,
+        consent=moving.consent,
+        sets_names=sides.new.dns is not None,
+        done=journal.done,
+        left=_phases_left(moving.pairs, journal, target),
+        seconds=round(time.monotonic() - start, 3),
+    )
+    tell(StepFinished(step="plan", seconds=plan.seconds, failed=plan.has_errors))
+    return plan
+
+
+def _asked_for(target: Deployment, tell: Tell) -> Moving:
+    """What an apply would part from its data now. Raises FedikitError where that cannot be known."""
+    plan = make_plan(target, tell=tell)
+    if failed := [f"{host}: {planned.error}" for host, planned in plan.hosts.items() if planned.error]:
+        words = "what is to be moved is not known before every host can be asked"
+        raise FedikitError("\n".join([words, *failed]), hint=f"see that they are up; {_GONE}")
+    moving = what_moves(plan)
+    errors = dict(moving.errors)
+    for pair in moving.pairs:
+        if trouble := errors.get(pair.application) or "; ".join(_troubles(pair, moving.pairs, plan)):
+            errors[pair.application] = trouble
+    return moving._replace(errors=errors)
+
+
+def _troubles(pair: Pair, pairs: list[Pair], plan: Plan) -> Iterator[str]:
+    """What stands against moving one application, in words."""
+    leaving = _leaving(pairs)
+    left = {one.source for one in leaving}
+    servers = hosts_with_servers(plan.deployment, leaving) if pair in leaving else [pair.target]
+    for host in sorted(left.intersection(servers)):
+        what = "is to serve it there" if host == pair.source else "is left by another application"
+        yield f"{host} {what}, and hosts that are left are changed last: do one after the other, servers first"
+    for host, planned in plan.hosts.items():
+        refused = [words for words in planned.refused if not any(move in words for move in plan.moves)]
+        blocked = [f"{change.id}: {change.reasons[0]}" for change in planned.changes if change.action == "blocked"]
+        yield from (f"{host}: {words}" for words in (*refused, *blocked))
+    units = {f"unit:{unit}" for unit in plan.deployment.hosts[pair.target].data[pair.application].stop}
+    met = [c.id for c in plan.hosts[pair.target].changes if c.id in units and c.action != "create"]
+    if pair in leaving and met:
+        yield f"{pair.target} runs it already, and it is not known with what data: remove it there first"
+
+
+def _leaving(pairs: list[Pair]) -> list[Pair]:
+    return [pair for pair in pairs if pair.source != pair.target]
+
+
+def _gone_on_with(journal: Journal, target: Deployment) -> Moving:
+    """What was begun. Raises FedikitError where the environment wants another thing by now, and it is too late."""
+    pairs = [Pair(name, *hosts) for name, hosts in journal.moving.items()]
+    for pair in pairs:
+        placed = [host for host, state in target.hosts.items() if pair.application in state.applications]
+        if placed != [pair.target] and (placed != [pair.source] or journal.has_begun):
+            words = f"{pair.application} is being moved from {pair.source} to {pair.target}, and that has not ended"
+            raise FedikitError(words, hint=f'place it on "{pair.target}" again, and end that first: fedikit move')
+    return Moving(pairs, journal.consent, {})
+
+
+def _applications(source: Deployment, moving: Moving, journal: Journal, tell: Tell) -> Iterator[ApplicationMigration]:
+    names = [pair.application for pair in moving.pairs if pair.application not in moving.errors]
+    is_new = bool(names) and not journal.done
+    kept = list_backups(source, names, tell=tell).applications if is_new else ()
+    for pair in moving.pairs:
+        listed = next((one for one in kept if one.application == pair.application), None)
+        newest = next((one for one in listed.backups if one.is_regular), None) if listed else None
+        yield ApplicationMigration(
+            application=pair.application,
+            source=pair.source,
+            target=pair.target,
+            parts=tuple(parts_of(source, pair, newest)),
+            notes=tuple(notes_on(newest, listed.error)) if listed else (),
+            error=moving.errors.get(pair.application, ""),
+        )
+
+
+def _phases_left(pairs: list[Pair], journal: Journal, target: Deployment) -> tuple[Phase, ...]:
+    """What is still to be done; all that is, where the environment wants it where it was again, is to open it."""
+    if any(pair.application not in target.hosts[pair.target].applications for pair in pairs):
+        return ("reopen",)
+    leaving = _leaving(pairs)
+    without = {*(() if leaving else BETWEEN_HOSTS), *(ON_ITS_HOST if len(leaving) == len(pairs) else ())}
+    return tuple(phase for phase in MOVING if phase not in without and phase not in journal.done) if pairs else ()
