@@ -197,7 +197,9 @@ class Migration:
         """What was written to the side that is left after its differences were copied would be lost."""
         if "close" in {done.phase for done in self.phases}:
             return
-        opened = [pair for pair in self.pairs if self._close_left(pair) != self.journal.closed.get(pair.application)]
+        stay = [pair for pair in self.pairs if pair.source == pair.target and self.journal.has_begun]
+        left = [pair for pair in self.pairs if pair not in stay]
+        opened = [pair for pair in left if self._close_left(pair) != self.journal.closed.get(pair.application)]
         if opened:
             self._begin_the_switch_anew(closed_at=self.journal.closed_at)
             names = ", ".join(f"{pair.application} on {pair.source}" for pair in opened)
