@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from fedikit.apply import apply_plan
     from fedikit.data.backups import list_backups, make_backup
     from fedikit.data.carrying_out import apply_restore
+    from fedikit.data.migration.carrying_out import apply_migration
+    from fedikit.data.migration.planning import make_migration
+    from fedikit.data.migration.sides import load_sides
     from fedikit.data.planning import make_restore
     from fedikit.data.safeguard import apply_safely
     from fedikit.environment.load import load_configuration, load_environment
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from fedikit.plan import load_plan, make_plan, make_removal, make_rollback, save_plan
     from fedikit.remote.sessions import Sessions
     from fedikit.results.backup import BackupReport, Backups
+    from fedikit.results.migration import MigrationPlan, MigrationReport
     from fedikit.results.plan import Plan
     from fedikit.results.report import Report
     from fedikit.results.restoring import RestorePlan, RestoreReport
@@ -37,16 +41,20 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "BackupReport", "Backups", "ConfigurationError", "FedikitError", "Plan", "Report", "RestorePlan", "RestoreReport",
-    "Sessions", "Status", "UpgradePlan", "UpgradeReport", "Verdict", "apply_plan", "apply_restore", "apply_safely",
-    "apply_upgrade",
-    "list_backups", "load_configuration", "load_environment", "load_plan", "make_backup", "make_plan", "make_removal",
-    "make_restore", "make_rollback", "make_upgrade", "read_status", "save_plan", "verify_deployment", "verify_rollback",
+    "BackupReport", "Backups", "ConfigurationError", "FedikitError", "MigrationPlan", "MigrationReport", "Plan",
+    "Report", "RestorePlan", "RestoreReport", "Sessions", "Status", "UpgradePlan", "UpgradeReport", "Verdict",
+    "apply_migration", "apply_plan", "apply_restore", "apply_safely", "apply_upgrade", "list_backups",
+    "load_configuration", "load_environment", "load_plan", "load_sides", "make_backup", "make_migration", "make_plan",
+    "make_removal", "make_restore", "make_rollback", "make_upgrade", "read_status", "save_plan", "verify_deployment",
+    "verify_rollback",
 ]  # fmt: skip
 _ROOMS = {
     "apply": ("apply_plan",),
     "data.backups": ("list_backups", "make_backup"),
     "data.carrying_out": ("apply_restore",),
+    "data.migration.carrying_out": ("apply_migration",),
+    "data.migration.planning": ("make_migration",),
+    "data.migration.sides": ("load_sides",),
     "data.planning": ("make_restore",),
     "data.safeguard": ("apply_safely",),
     "errors": ("ConfigurationError", "FedikitError"),
@@ -54,6 +62,7 @@ _ROOMS = {
     "plan": ("load_plan", "make_plan", "make_removal", "make_rollback", "save_plan"),
     "remote.sessions": ("Sessions",),
     "results.backup": ("BackupReport", "Backups"),
+    "results.migration": ("MigrationPlan", "MigrationReport"),
     "results.plan": ("Plan",),
     "results.report": ("Report",),
     "results.restoring": ("RestorePlan", "RestoreReport"),

@@ -109,3 +109,12 @@ def test_nobody_who_reads_ends_it_without_a_traceback(tmp_path: Path, words: lis
     done = subprocess.run(command, cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr.strip().splitlines()[-1]) == (141, "stopped: nobody reads what it prints")
+
+
+def test_what_was_stopped_while_it_only_looked_says_what_was_done_before() -> None:
+    witness = Witness()
+    for step in ("copy", "close", "names", "verify"):
+        witness(StepStarted(step=step))
+    assert list(witness.lines()) == [
+        "  applications serve where they came to; the same command again goes on where it was"
+    ]

@@ -22,10 +22,17 @@ WORDS = {
     signal.SIGPIPE: "stopped: nobody reads what it prints",
 }
 UNTOUCHED = "no host was touched"
+_ON = "the same command again goes on where it was"
 NEXT = {
     "apply": "`fedikit status` tells how each host ended; the same command again completes what is missing",
     "backup": "`fedikit backup list` tells what became of it",
     "restore": "the same command again completes what is missing; until then the application may stand still",
+    **dict.fromkeys(("secrets", "stage", "copy"), f"the old side serves as before; {_ON}"),
+    **dict.fromkeys(
+        ("close", "differences", "open", "start"),
+        f"neither side may serve now: {_ON}; and --back has the old side serve again",
+    ),
+    **dict.fromkeys(("names", "afterwards"), f"applications serve where they came to; {_ON}"),
 }
 """By the steps in which something is done on hosts: what to do after one that was left."""
 
@@ -41,8 +48,8 @@ class Witness:
 
     def __call__(self, event: Event) -> None:
         match event:
-            case StepStarted(step=step):
-                self._step = step
+            case StepStarted(step=step) if step in NEXT or self._step not in NEXT:
+                self._step = step  # what only looks changes nothing of what was done before it
             case ItemStarted(host=host, item=item):
                 self._doing[host] = item
                 self._ended.pop(host, None)  # it had done one application, and is at the next

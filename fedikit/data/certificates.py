@@ -29,6 +29,8 @@ def carry_certificates(
     host shows what is no certificate of that site.
     """
     domains = sorted(_domains(source, application) & _domains(target, application))
+    if not domains:
+        return Carried((), ())
     valid = [one for one in _shown(source, source_host, application, domains) if _life(source_host, one)[1] > _now()]
     missing = tuple(domain for domain in domains if domain not in {one.domain for one in valid})
     if not valid:

@@ -30,8 +30,9 @@ def html_of_migrationplan(plan: MigrationPlan) -> Iterator[str]:
 
 def draw_migrationplan(plan: MigrationPlan) -> Iterator[Text]:
     for one in plan.applications:
-        yield Text.assemble((one.application, "bold"), (f"  {one.source} of {plan.source.name}", "dim"), "  → ",
-                            (f"{one.target} of {plan.target.name}", "dim"))  # fmt: skip
+        ends = [f"{one.source} of {plan.source.name}", f"{one.target} of {plan.target.name}"]
+        here, there = ends if plan.direction == "there" else reversed(ends)
+        yield Text.assemble((one.application, "bold"), (f"  {here}", "dim"), "  → ", (there, "dim"))
         yield from _lines_of_application(one)
     if plan.secrets:
         yield Text.assemble(("secrets that travel  ", "bold"), ", ".join(plan.secrets))
@@ -39,16 +40,25 @@ def draw_migrationplan(plan: MigrationPlan) -> Iterator[Text]:
         yield Text.assemble("  ", (name.name, "cyan"), f"  {', '.join(name.found) or 'leads nowhere'} → ",
                             ", ".join(name.wanted))  # fmt: skip
     if plan.names:
-        who = "fedikit sets them" if plan.sets_names else "you set them, and it waits"
-        yield Text(f"  names: {who}; others may remember the old ones for {span(plan.ttl)}", style="dim")
+        yield Text(f"  names: {_who_sets(plan)}", style="dim")
+    yield from () if plan.has_errors else _lines_of_phases(plan)
+    yield summary_of_migrationplan(plan)
+
+
+def _who_sets(plan: MigrationPlan) -> str:
+    if plan.sets_names:
+        return f"fedikit sets them; others may remember the old ones for {span(plan.ttl)}"
+    return "you set them, and it waits; others remember the old ones for their TTL: lower that a day before"
+
+
+def _lines_of_phases(plan: MigrationPlan) -> Iterator[Text]:
     for number, phase in enumerate(plan.left, 1):
         words = WHAT_HAPPENS[phase]
-        if plan.direction == "back":
+        if plan.direction == "back" and phase != "reopen":
             words = words.replace("old side", "NEW").replace("new side", "old side").replace("NEW", "new side")
-        yield Text.assemble(f"  {number:>2}. ", (f"{phase:<12}", "cyan"), words)
+        yield Text.assemble(f"  {number:>2}. ", (f"{phase:<13}", "cyan"), words)
     if plan.predicted is not None:
         yield Text(f"  a rehearsal copied the differences in {plan.predicted:.1f} s", style="dim")
-    yield summary_of_migrationplan(plan)
 
 
 def _sides(plan: MigrationPlan) -> tuple[str, str]:
@@ -112,9 +122,10 @@ def _line_of_phase(done: PhaseDone) -> Text:
 
 
 def _lines_of_window(report: MigrationReport) -> Iterator[Text]:
-    predicted = f"{report.predicted:.1f} s" if report.predicted is not None else ""
+    rehearsed = f"{report.predicted:.1f} s" if report.predicted is not None else ""
     if report.read_only is not None:
-        before = f"; a rehearsal had predicted {predicted}" if predicted else ""
+        before = f"; to copy the differences took {rehearsed} in the rehearsal" if rehearsed else ""
         yield Text(f"nobody could write for {report.read_only:.1f} s{before}", style="bold")
-    elif report.is_rehearsal and predicted:
-        yield Text(f"nobody would be able to write for about {predicted}", style="bold")
+    elif report.is_rehearsal and rehearsed:
+        words = f"nobody could write for {rehearsed}, and as long as it takes to stop the one side and start the other"
+        yield Text(words, style="bold")

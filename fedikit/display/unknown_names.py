@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 SPELT = {"true": "True", "yes": "True", "false": "False", "no": "False", "null": "None", "none": "None"}
 RUNBOOKS_OWN = frozenset(
     "run runbook chosen hosting wanted deployment plan report status present verdict configuration environment limit "
-    "purge drift consent agreed confirm to dry_run".split()
+    "purge drift consent agreed confirm to dry_run sides".split()
 )
 FROM_THE_TOP = "this kernel has not run the cells above: run the notebook from the top"
 

@@ -78,7 +78,7 @@ def _run(order: Order, desk: Desk) -> None:
         parameters = _parameters(order, desk)
         desk.forget_request()
         keeper = Runner(**this_process(who), order=order.model_copy(update={"document": None}))
-        keep_record(order.runbook, parameters, records=desk.records, mark=mark, keeper=keeper)
+        keep_record(order.runbook, parameters, records=desk.records, marks=[mark], keeper=keeper)
 
 
 def _parameters(order: Order, desk: Desk) -> dict[str, Any]:

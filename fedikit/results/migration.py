@@ -19,8 +19,7 @@ PHASES: tuple[Phase, ...] = (
 REHEARSED: tuple[Phase, ...] = ("secrets", "stage", "copy")
 """What a rehearsal does; then it copies the differences once more, to see how long that takes."""
 BACKWARDS: tuple[Phase, ...] = ("close", "differences", "open", "names", "verify", "afterwards")
-"""What a way back does, with the roles exchanged."""
-"""Where the new side never served, all there is to do is to open the old one again: `reopen`."""
+"""What a way back does, with the roles exchanged. Where the new side never served, all there is to do is `reopen`."""
 READ_ONLY: tuple[Phase, ...] = ("close", "differences", "open", "start")
 """The phases in which nobody can write: neither side serves."""
 Direction = Literal["there", "back"]
@@ -74,7 +73,7 @@ class MigrationPlan(Value):
     left: tuple[Phase, ...] = PHASES
     """Those that are still to be done, in their order."""
     predicted: float | None = None
-    """For how many seconds nobody could write, as a rehearsal found."""
+    """How many seconds it took a rehearsal to copy the differences, which is most of what nobody could write for."""
     seconds: float = 0.0
 
     @property
@@ -88,6 +87,16 @@ class MigrationPlan(Value):
     @property
     def is_noop(self) -> bool:
         return not self.left
+
+    @property
+    def deployment(self) -> Deployment:
+        """The side that applications come to."""
+        return self.source if self.direction == "back" else self.target
+
+    @property
+    def may_lose_data(self) -> bool:
+        """Never: the side that is left keeps what it has, and what the other one had is in that already."""
+        return False
 
     @property
     def digest(self) -> str:
@@ -120,7 +129,7 @@ class MigrationReport(Value):
     read_only: float | None = None
     """For how many seconds nobody could write, from the moment that the old side's door was shut."""
     predicted: float | None = None
-    """The same, as a rehearsal predicted it."""
+    """How many seconds it took a rehearsal to copy the differences; stopping and starting come to that."""
     error: str = ""
     """Why it ended before its time."""
     advice: str = ""

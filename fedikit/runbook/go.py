@@ -25,8 +25,11 @@ from fedikit.runbook.record import RunStatus, list_records, read_events, read_re
 from fedikit.runbook.summary import NothingDone
 
 if TYPE_CHECKING:
+    from fedikit.results.migration import MigrationPlan
     from fedikit.results.plan import Plan
     from fedikit.results.restoring import RestorePlan
+
+    AnyPlan = Plan | RestorePlan | MigrationPlan
 
 _GLANCE_SECONDS = 0.5
 
@@ -41,7 +44,7 @@ class Offer(NothingDone):
         self.go.show()
 
 
-def offer(plan: "Plan | RestorePlan", parameters: RunbookParameters, records: Path) -> Offer | None:
+def offer(plan: "AnyPlan", parameters: RunbookParameters, records: Path) -> Offer | None:
     """The button, if there is something to be done that can be."""
     is_ours = type(parameters) in RUNBOOKS.values()
     return Offer("apply", Go(plan, parameters, records)) if is_ours and plan.has_changes else None
@@ -50,7 +53,7 @@ def offer(plan: "Plan | RestorePlan", parameters: RunbookParameters, records: Pa
 class Go:
     """A question, and what comes of it."""
 
-    def __init__(self, plan: "Plan | RestorePlan", parameters: RunbookParameters, records: Path) -> None:
+    def __init__(self, plan: "AnyPlan", parameters: RunbookParameters, records: Path) -> None:
         self._plan = plan
         self._records = records
         self._name = plan.deployment.name

@@ -42,6 +42,10 @@ ADVICE = {
     ("restore", "plan"): "nothing was changed; mend what is named above, then run restore.ipynb again",
     ("restore", "apply"): _AGAIN,
     ("restore", "verify"): "run verify.ipynb again in a minute; restore.ipynb brings back what was there before, too",
+    ("migrate", "pre-checks"): _MEND,
+    ("migrate", "plan"): "nothing was changed; mend what is named above, then run migrate.ipynb again",
+    ("migrate", "apply"): "run migrate.ipynb again once the cause is mended: it goes on where it stopped",
+    ("migrate", "verify"): "run verify.ipynb again in a minute; migrate.ipynb goes back with back = True",
 }
 
 

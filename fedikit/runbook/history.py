@@ -93,7 +93,8 @@ def _past(folder: Path) -> _Past:
 
 def _kind(parameters: Mapping[str, Any]) -> tuple[Any, ...]:
     """What makes one run as long as another."""
-    return (bool(parameters.get("dry_run", False)), parameters.get("environment"), tuple(parameters.get("limit") or ()))
+    ways = (parameters.get(name) for name in ("environment", "old", "new", "rehearse", "back"))
+    return (bool(parameters.get("dry_run", False)), *ways, tuple(parameters.get("limit") or ()))
 
 
 def _usual(earlier: Sequence[_Past], changes: int | None) -> dict[str, float]:

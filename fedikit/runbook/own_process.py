@@ -1,6 +1,6 @@
 """What a process that was launched to run one runbook does.
 
-It reads its order from standard input, takes the environment, says in one line which record it keeps, or why there is
+It reads its order from standard input, takes its environments, says in one line which record it keeps, or why there is
 none, lets go of its starter, and runs the runbook as `fedikit run` does. This module is the process of a notebook's
 button, whose user may do everything; the panel's decides before what its operator may.
 """
@@ -8,8 +8,8 @@ button, whose user may do everything; the panel's decides before what its operat
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from fedikit.errors import FedikitError
 from fedikit.remote.session import user_name
 from fedikit.runbook.arguments import find_file
 from fedikit.runbook.detached import Keeper, RunOrder, born, write_keeper
+from fedikit.runbook.parameters import parameters_model
 from fedikit.runbook.runner import run_runbook
 from fedikit.runbook.work import at_work, name_record
 
@@ -41,15 +42,18 @@ def this_process(who: str) -> dict[str, Any]:
     return {"who": who, "pid": os.getpid(), "born": born(os.getpid())}
 
 
-def keep_record(runbook: str, parameters: Mapping[str, Any], *, records: Path, mark: int, keeper: Keeper) -> None:
+def keep_record(
+    runbook: str, parameters: Mapping[str, Any], *, records: Path, marks: Sequence[int], keeper: Keeper
+) -> None:
     """Runs the runbook as `fedikit run` does; once there is a record, nobody listens any more.
 
-    `mark`: of the environment that was taken.
+    `marks`: of the environments that were taken.
     """
 
     def opened(record: Path) -> None:
         write_keeper(record, keeper)
-        name_record(mark, record)
+        for mark in marks:
+            name_record(mark, record)
         _answer(record=str(record))
         _let_go(record / "runner.log")
 
@@ -60,10 +64,12 @@ def main() -> None:
     """The process of one run that a notebook wanted."""
     with telling_refusals():
         order = RunOrder.model_validate_json(sys.stdin.buffer.read())
-        who, environment = user_name(), find_file(order.parameters["environment"])
-        with at_work(environment, who, order.runbook) as mark:
+        who, named = user_name(), parameters_model(order.runbook).environments
+        with ExitStack() as taken:
+            files = [find_file(order.parameters[name]) for name in named]
+            marks = [taken.enter_context(at_work(file, who, order.runbook)) for file in files]
             keeper = Keeper(**this_process(who))
-            keep_record(order.runbook, order.parameters, records=Path(order.records), mark=mark, keeper=keeper)
+            keep_record(order.runbook, order.parameters, records=Path(order.records), marks=marks, keeper=keeper)
 
 
 def _answer(**said: str) -> None:

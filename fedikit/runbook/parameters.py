@@ -4,9 +4,9 @@ Rule: parameters end up in records and notebooks, so they carry references to se
 """
 
 from importlib import import_module
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import Field, SecretBytes, SecretStr
+from pydantic import Field, SecretBytes, SecretStr, model_validator
 
 from fedikit.errors import FedikitError
 from fedikit.model.value import HostName, Value
@@ -24,6 +24,8 @@ class RunbookParameters(Value):
     runbook: ClassVar[str]
     files: ClassVar[tuple[str, ...]] = ()
     """The names of the fields that hold paths of files which must exist."""
+    environments: ClassVar[tuple[str, ...]] = ("environment",)
+    """Those of them that are providers' files: one run at a time works on what each of them is about."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -182,6 +184,31 @@ class RestoreParameters(RunbookParameters):
     dry_run: DryRun = True
 
 
+class MigrateParameters(RunbookParameters):
+    """Carries all applications to another provider, with their data, and back."""
+
+    runbook = "migrate"
+    files = ("configuration", "old", "new")
+    environments = ("old", "new")
+
+    configuration: ConfigurationPath = SAMPLE_CONFIGURATION
+    old: Annotated[EnvironmentPath, Field(description="The file of the provider that is left.")] = LAB_ENVIRONMENT
+    new: Annotated[EnvironmentPath, Field(description="The file of the provider to go to.")] = "new/environment.toml"
+    rehearse: Annotated[bool, Field(description="Do all but the switch, and say how long nobody could write.")] = False
+    back: Annotated[bool, Field(description="Go back, with what was written meanwhile.")] = False
+    names_within: Annotated[
+        float, Field(ge=0, le=10080, description="For how many minutes to wait for names that somebody sets by hand.")
+    ] = 60.0
+    agreed: Agreed = ""
+    dry_run: DryRun = True
+
+    @model_validator(mode="after")
+    def _goes_one_way(self) -> Self:
+        if self.rehearse and self.back:
+            raise ValueError("rehearse and back are two things: choose one of them")
+        return self
+
+
 RUNBOOKS: dict[str, type[RunbookParameters]] = {
     model.runbook: model
     for model in (
@@ -192,6 +219,7 @@ RUNBOOKS: dict[str, type[RunbookParameters]] = {
         UpgradeParameters,
         BackupParameters,
         RestoreParameters,
+        MigrateParameters,
     )
 }
 

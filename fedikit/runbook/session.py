@@ -41,13 +41,16 @@ from fedikit.secrets import Vault, secrets_of
 from fedikit.secrets.redaction import find_leaks, scrub
 
 if TYPE_CHECKING:
+    from fedikit.data.migration.sides import Sides
     from fedikit.environment.environment import Environment
     from fedikit.remote.sessions import Sessions
 
-    Asked = fedikit.Plan | fedikit.UpgradePlan | fedikit.RestorePlan | fedikit.Backups | fedikit.Status
+    AnyPlan = fedikit.Plan | fedikit.UpgradePlan | fedikit.RestorePlan | fedikit.MigrationPlan
+    Asked = AnyPlan | fedikit.Backups | fedikit.Status
 
 KEPT_AS = {
     "Backups": "backups.json",
+    "MigrationPlan": "migration.json",
     "Plan": "plan.json",
     "RestorePlan": "restore.json",
     "Status": "status.json",
@@ -192,6 +195,22 @@ class Run:
             self._require(report.succeeded, report, "not every application is as it was in its backup")
         return report
 
+    def migrate(self, plan: "fedikit.MigrationPlan", sides: "Sides") -> "fedikit.MigrationReport | NothingDone":
+        """Carries applications over as planned, once; in a dry run it does not, and asks a person who is there."""
+        if self.is_dry_run:
+            passed = self._pass_over("apply")
+            return offer(plan, self.parameters, self._own.folder.parent) or passed if self._own else passed
+        self._refuse_an_old_plan()
+        with self.step("apply"):
+            self._refuse_another_plan(plan)
+            self._hide_secrets_of(plan.source)
+            self._hide_secrets_of(plan.target)
+            minutes = getattr(self.parameters, "names_within", 0.0)
+            report = fedikit.apply_migration(plan, sides, names_seconds=minutes * 60, tell=self.tell)
+            self._keep("migrated.json", report.model_dump_json(indent=1))
+            self._require(report.succeeded, report, report.error, hint=report.advice)
+        return report
+
     def back_up(self, deployment: Deployment) -> "fedikit.BackupReport | NothingDone":
         """Has the hosts back up, once; in a dry run they do not."""
         if self.is_dry_run:
@@ -234,7 +253,8 @@ class Run:
         self._keep_answers(asked)
         if asked.has_errors:
             self._close_sessions()
-        hint = "leave the others alone with limit=…, or mend what is said above"
+        hint = "mend what is said above"
+        hint = f"leave the others alone with limit=…, or {hint}" if hasattr(self.parameters, "limit") else hint
         self._require(not asked.has_errors, asked, "not every host can be worked on", hint=hint)
 
     def foresee(self, plan: "fedikit.Plan") -> None:
@@ -352,7 +372,7 @@ class Run:
         if not plans or plans[-1].outcome != "done":
             raise StepRefused("this run has no plan yet", hint="run the notebook from the top")
 
-    def _refuse_another_plan(self, plan: "fedikit.Plan | fedikit.UpgradePlan | fedikit.RestorePlan") -> None:
+    def _refuse_another_plan(self, plan: "AnyPlan") -> None:
         agreed = getattr(self.parameters, "agreed", "")
         if agreed and agreed != plan.digest:
             self._close_sessions()

@@ -1,7 +1,8 @@
 """Stands in for the program of backups in a directory: it speaks as that does, and keeps backups in folders.
 
 Files in the directory's /run make it fail: data-fails (its words), data-busy, data-dies, data-waits (until it is gone),
-data-lingers (a moment, after each part that it puts back), data-differs, data-speaks (its whole output). Of another
+data-lingers (a moment, after each part that it puts back), data-differs, data-opens-not, data-speaks (its whole
+output). Of another
 repository it reads the folder that the end of its address names, below /srv/gates, if the password is that of the file
 `password` there.
 """
@@ -10,6 +11,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from datetime import UTC, datetime
@@ -180,6 +182,12 @@ class Application:
         say("done", restored=done)
         return 0
 
+    def systemctl(self, verb: str) -> None:
+        """As the directory's own systemd does it; nothing where there is no such unit."""
+        for unit in self.settings.get("stop", []):
+            if (ROOT / "etc/systemd/system" / unit).exists():
+                subprocess.run([ROOT / "usr/bin/systemctl", verb, unit], check=True)
+
     def close(self, given: Record) -> int:
         closed = {"migration": given["--migration"], "since": now(), "why": given["--why"], "running": []}
         say("step", name="stop", phase="start")
@@ -187,18 +195,24 @@ class Application:
             return fail("web.service starts although it must not now")
         units = self.settings.get("stop", [])
         (self.state / "closed.json").write_text(json.dumps({"format": 1, "units": units, **closed}))
+        self.systemctl("stop")
         say("step", name="stop", phase="end", failed=False, seconds=0.1)
         say("done", closed={"units": units, **closed})
         return 0
 
     def open(self, given: Record) -> int:
+        if (ROOT / "run/data-opens-not").exists():
+            return fail("its door cannot be opened")
         was_closed = (self.state / "closed.json").exists()
         (self.state / "closed.json").unlink(missing_ok=True)
         (self.state / "started").write_text("yes" if "--start" in given else "no")
+        if "--start" in given:
+            self.systemctl("start")
         say("done", opened={"was_closed": was_closed})
         return 0
 
     def follow(self, given: Record) -> int:
+        (self.state / "followed").write_text(now())
         say("step", name="feeds", phase="start")
         say("step", name="feeds", phase="end", failed=False, seconds=0.1)
         say("done", followed=["feeds"])

@@ -27,7 +27,7 @@ from fedikit.model.deployment import Deployment
 from fedikit.plan import make_plan
 from fedikit.remote.session import new_run
 from fedikit.remote.sessions import Sessions
-from fedikit.results.migration import PHASES, READ_ONLY, MigrationPlan, MigrationReport, Phase, PhaseDone
+from fedikit.results.migration import READ_ONLY, MigrationPlan, MigrationReport, Phase, PhaseDone
 from fedikit.verify import verify_deployment
 
 NAMES_SECONDS = 3600.0
@@ -86,7 +86,7 @@ class _Migration:
             if self.plan.is_rehearsal:
                 self._predict()
         except FedikitError as failure:
-            error = failure.text
+            error = str(failure)
         advice = self._after_failure() if error else self._after_success()
         return MigrationReport(
             id=self.plan.id,
@@ -105,7 +105,8 @@ class _Migration:
     def _turn_round(self) -> None:
         """The way back begins: nobody has written to the old side since it was closed."""
         if "close" in self.plan.left and self.plan.direction == "back" and self.journal.direction == "there":
-            self.note(direction="back", done=(), closed_at=None, opened_at=None, has_begun=False)
+            there = self.journal.done
+            self.note(direction="back", there=there, done=(), closed_at=None, opened_at=None, has_begun=False)
 
     @property
     def _acts(self) -> Mapping[Phase, Callable[[], None]]:
@@ -265,14 +266,14 @@ class _Migration:
         try:
             self._reopen()
         except FedikitError as failure:
-            return f"{left} is closed, and could not be opened again: {failure.text}; do the same again"
+            return f"{left} is closed, and could not be opened again: {failure.headline}; do the same again"
         return f"{left} serves again, as before; do the same again"
 
     def _reopen(self) -> None:
         for pair in self.pairs:
             open_application(self.left, pair.source, pair.application, start=True, tell=self._tell)
         if self.plan.direction == "back":
-            self.note(direction="there", done=PHASES, has_begun=True)
+            self.note(direction="there", done=self.journal.there, has_begun=True)
         else:
             self._begin_the_switch_anew()
 

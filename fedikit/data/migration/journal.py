@@ -24,17 +24,19 @@ class Journal(Value):
     id         what it is called on the hosts
     direction  whether it goes there, or back
     done       the phases that have ended
+    there      of a way back, those that had ended of the way there
     copied     by application, the backup that was copied last
     closed_at  when the door of the side that is left was shut, in seconds since 1970
     opened_at  when the other side served
     has_begun  whether the other side may have been written to
-    predicted  for how many seconds nobody could write, as a rehearsal found
+    predicted  how many seconds it took a rehearsal to copy the differences
     """
 
     format: int = 1
     id: str
     direction: Direction = "there"
     done: tuple[Phase, ...] = ()
+    there: tuple[Phase, ...] = ()
     copied: dict[str, str] = Field(default_factory=dict)
     closed_at: float | None = None
     opened_at: float | None = None

@@ -85,7 +85,7 @@ def _phases_left(journal: Journal, *, rehearse: bool, back: bool) -> tuple[Phase
 
 
 def _require_nothing_closed(journal: Journal) -> None:
-    if journal.closed_at is not None:
+    if journal.closed_at is not None or journal.direction == "back":
         words = "it cannot be rehearsed any more: the old side is closed"
         raise FedikitError(words, hint="go on with it: fedikit migrate; or back: fedikit migrate --back")
 
@@ -141,11 +141,12 @@ class _Planning:
             yield f"{', '.join(sorted(lacking))}: it is on one of the sides only"
         for name, image in old.images.items():
             if new.images.get(name, image) != image:
-                yield f"{name} is {image} there and {new.images[name]} here: migrate one version, upgrade afterwards"
+                was, is_now = f"{image} in {self.source.name}", f"{new.images[name]} in {self.target.name}"
+                yield f"{name} is {was} and {is_now}: migrate one version, upgrade afterwards"
         host = there.hosts[pair.target]
         if host.error:
             yield f"{pair.target} cannot be asked: {host.error}"
-        elif "stage" not in self.journal.done and self._is_there(pair, there):
+        elif self.journal.direction == "there" and "stage" not in self.journal.done and self._is_there(pair, there):
             yield (
                 f"{pair.target} has it already, and not by this migration: what is there would be replaced; "
                 "remove it there first: fedikit remove --purge"

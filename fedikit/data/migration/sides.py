@@ -12,6 +12,7 @@ from fedikit.environment.load import load_configuration, load_environment
 from fedikit.errors import ConfigurationError, FedikitError, Mistake, SeveralFiles
 from fedikit.model.configuration import Configuration
 from fedikit.model.deployment import Deployment
+from fedikit.results.migration import MigrationPlan
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class Sides:
     def with_secrets(self) -> "Sides":
         """The same, with the new environment as its file says now that what was carried is named there."""
         return replace(self, new=load_environment(self.file))
+
+    def serving(self, plan: MigrationPlan) -> Deployment:
+        """The side that serves once the plan is carried out, as the files say then."""
+        source, target = self.with_secrets().deployments()
+        return source if plan.is_rehearsal or plan.direction == "back" else target
 
 
 def load_sides(old: str | Path, new: str | Path, configuration: str | Path) -> Sides:
