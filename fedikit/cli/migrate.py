@@ -29,7 +29,10 @@ def migrate(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Carry all applications to another provider, with their data; cut off anywhere, it goes on when run again."""
+    """Carry all applications to another provider, or back, with their data.
+
+    Cut off anywhere, it goes on when run again.
+    """
     from fedikit.data.migration.carrying_out import apply_migration
     from fedikit.data.migration.planning import make_migration
     from fedikit.data.migration.sides import load_sides

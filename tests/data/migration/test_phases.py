@@ -126,6 +126,7 @@ def test_what_fails_once_people_may_write_to_the_side_that_is_come_to_leaves_the
     assert (scene.old.is_closed, scene.old.serves) == (True, False)
     assert scene.plan().left[0] == "start"
 
+    scene.new.mend()
     scene.old.sign("differs")
     back = scene.migrate(never_both(scene), back=True)
     assert (back.phases[-1].phase, back.phases[-1].failed) == ("differences", True)

@@ -30,7 +30,7 @@ def test_a_plan_says_what_travels_and_changes_nothing(scene: Scene) -> None:
     assert plan.left == PHASES
     (one,) = plan.applications
     assert [part.id for part in one.parts] == [f"volume:{VOLUME}"]
-    assert one.notes == ("it has no backup yet: the first copy makes one, and takes as long as all of it does",)
+    assert one.notes == ("it has no backup yet: the first copy makes one, of all of it",)
     assert tree_of(scene.new.machine) == before
     assert scene.old.serves
     assert not scene.sides.journal.exists()
