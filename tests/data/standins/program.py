@@ -4,15 +4,20 @@ restic, systemd and the database are stand-ins. A bucket is shown as files by co
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import shutil
+import signal
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "fedikit/data"))
 
+import pair
+import restic
 from onhost import command, part, saving
 from onhost.places import Places
 from onhost.program import main as real_main
@@ -24,11 +29,52 @@ def main(root):
     """Carries out the command line as if the directory were the whole host."""
     programs = root / "usr/bin"
     command.ENVIRONMENT["PATH"] = f"{programs}:/usr/local/bin:/usr/bin:/bin"
+    command.start = _Starting(root, command.start).start
     part.import_module = _imported
     part.CLASSES["postgresql"] = ("rows", "RowsPart")
     saving.shown = _copied
     Repository.mount = _linked(programs / "gate")
     return real_main(sys.argv[1:], places=lambda name: _Here(name, root))
+
+
+class _Starting:
+    """Stand-ins that are started are processes of their own, as they would be, but forked: Python starts slowly."""
+
+    SET_DEATH_SIGNAL = 1
+
+    def __init__(self, root, starting):
+        self.root, self.starting = root, starting
+        self.mains = {"restic": lambda: restic.main(), "systemctl": lambda: pair.main(root)}
+        self.library = ctypes.CDLL(None)
+
+    def start(self, words, environment=None, *, stdin=subprocess.DEVNULL, stdout=None, stderr=None):
+        pipes = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
+        if words[0] not in self.mains:
+            return self.starting(words, environment, **pipes)
+        everything = {**command.ENVIRONMENT, **(environment or {})}
+        instead = lambda: self._be(words, everything)  # noqa: E731
+        return subprocess.Popen(["/bin/true"], cwd="/", start_new_session=True, preexec_fn=instead, **pipes)
+
+    def _be(self, words, environment):
+        """Is the stand-in, to its end."""
+        for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(sign, signal.SIG_DFL)
+        self.library.prctl(self.SET_DEATH_SIGNAL, signal.SIGTERM)
+        os.closerange(3, 4096)  # whoever started this waits for that
+        os.environ.clear()
+        os.environ.update(environment)
+        sys.argv = [str(self.root / "usr/bin" / words[0]), *words[1:]]
+        try:
+            status = self.mains[words[0]]() or 0
+        except SystemExit as end:
+            status = end.code or 0
+        except BaseException as error:
+            print(repr(error), file=sys.stderr)
+            status = 1
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)
 
 
 def _imported(name, package):
