@@ -3,6 +3,7 @@
 `both` beside them is written when a unit starts whose other one, on the other host, is up.
 """
 
+import contextlib
 import fcntl
 import json
 import signal
@@ -11,13 +12,24 @@ from pathlib import Path
 
 
 def main(root):
+    with units(root) as systemd:
+        return systemd.carry_out(sys.argv[1:])
+
+
+def boot(root):
+    with units(root) as systemd:
+        systemd.boot()
+
+
+@contextlib.contextmanager
+def units(root):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # who asked systemd may be gone: what was asked is done
     sys.path.insert(0, str(root / "usr/lib"))
     import simulated
 
     with (root.parent / "units.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return Units(root, simulated).carry_out(sys.argv[1:])
+        yield Units(root, simulated)
 
 
 class Units:
