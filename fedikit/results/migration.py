@@ -55,6 +55,8 @@ class MigrationPlan(Value):
 
     id: str
     """What it is called on the hosts."""
+    instead: str = ""
+    """Another migration, that nobody can go on with, whose place it takes."""
     source: Deployment
     target: Deployment
     direction: Direction = "there"
@@ -103,7 +105,7 @@ class MigrationPlan(Value):
         """SHA-256 over what would be done; equal while nothing moves."""
         decisive = [(one.application, one.source, one.target, one.error) for one in self.applications]
         sides = [self.source.digest, self.target.digest, self.direction, self.is_rehearsal]
-        return digest_of([self.id, *sides, list(self.left), decisive])
+        return digest_of([self.id, self.instead, *sides, list(self.left), decisive])
 
 
 class PhaseDone(Value):

@@ -168,7 +168,7 @@ def stays_closed_until_it_is_opened(deployer: Deployer) -> None:
     failed = [one for one in json.loads(deployer.run("verify", "--json").stdout)["results"] if not one["passed"]]
     assert failed
     assert {(one["is_closed"], one["attempts"]) for one in failed} == {(True, 1)}
-    assert open_application(deployer.deployment(), "social", "snac", start=True)
+    assert open_application(deployer.deployment(), "social", "snac", migration="m1", start=True)
     assert asked(machine, "GET", "/").status_code != 503
     assert deployer.planned() == {}
 

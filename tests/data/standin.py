@@ -188,7 +188,14 @@ class Application:
             if (ROOT / "etc/systemd/system" / unit).exists():
                 subprocess.run([ROOT / "usr/bin/systemctl", verb, unit], check=True)
 
+    def closed_by_another(self, *ours: str) -> str:
+        file = self.state / "closed.json"
+        migration = str(json.loads(file.read_text())["migration"]) if file.exists() else ""
+        return migration if migration not in ("", *ours) else ""
+
     def close(self, given: Record) -> int:
+        if other := self.closed_by_another(given["--migration"], given.get("--instead", "")):
+            return fail(f"mastodon is closed by the migration {other}, which is another")
         closed = {"migration": given["--migration"], "since": now(), "why": given["--why"], "running": []}
         say("step", name="stop", phase="start")
         if (ROOT / "run/data-fails").exists():
@@ -203,6 +210,8 @@ class Application:
     def open(self, given: Record) -> int:
         if (ROOT / "run/data-opens-not").exists():
             return fail("its door cannot be opened")
+        if other := self.closed_by_another(given["--migration"]):
+            return fail(f"mastodon is closed by the migration {other}, which is another")
         was_closed = (self.state / "closed.json").exists()
         (self.state / "closed.json").unlink(missing_ok=True)
         (self.state / "started").write_text("yes" if "--start" in given else "no")

@@ -13,11 +13,12 @@ from fedikit.apply import apply_plan
 from fedikit.data.backups import make_backup
 from fedikit.data.carrying_secrets import carry_secrets
 from fedikit.data.certificates import carry_certificates
-from fedikit.data.closing import close_application, open_application, run_what_follows
-from fedikit.data.migration.journal import Journal, end_journal, held, read_journal, write_journal
+from fedikit.data.closing import Why, close_application, open_application, run_what_follows
+from fedikit.data.migration.journal import Journal, end_journal, held, write_journal
 from fedikit.data.migration.names import lead_names
 from fedikit.data.migration.sides import Pair, Sides, pairs_of
 from fedikit.data.migration.staging import checks_before_names, staged
+from fedikit.data.migration.standing import Standing, closed_of, journal_of, read_standing
 from fedikit.data.other import restore_from
 from fedikit.data.way.other import way_to_repository
 from fedikit.errors import FedikitError, StalePlan
@@ -43,12 +44,13 @@ def apply_migration(
     it stands; FedikitError is raised only where nothing was begun.
     """
     with held(sides.journal):
-        journal = read_journal(sides.journal) or Journal(id=plan.id)
+        standing = read_standing(plan.source, plan.target, pairs_of(plan.source, plan.target), instead=plan.instead)
+        journal = journal_of(sides.journal, standing, name=plan.id, instead=plan.instead)
         if journal.id != plan.id or journal.done != plan.done:
             raise StalePlan(plan.target.name, "the migration has gone on since it was planned", hint="plan again")
         migration = _Migration(plan, sides, journal, names_seconds, tell)
         migration.note()
-        return migration.run()
+        return migration.run(list(closed_of(standing)))
 
 
 class _Migration:
@@ -76,10 +78,11 @@ class _Migration:
 
     # The phases, one after the other
 
-    def run(self) -> MigrationReport:
+    def run(self, closed: list[Standing]) -> MigrationReport:
         start, error = time.monotonic(), ""
         self._turn_round()
         try:
+            self._claim(closed)
             for phase in self.plan.left:
                 with self._phase(phase):
                     self._acts[phase]()
@@ -107,6 +110,15 @@ class _Migration:
         if "close" in self.plan.left and self.plan.direction == "back" and self.journal.direction == "there":
             there = self.journal.done
             self.note(direction="back", there=there, done=(), closed_at=None, opened_at=None, has_begun=False)
+
+    def _claim(self, closed: list[Standing]) -> None:
+        """What the migration closed whose place this one takes is this one's: that other can do nothing any more."""
+        for one in closed:
+            assert one.closed
+            if self.plan.instead and one.closed.migration == self.plan.instead:
+                about = {"migration": self.plan.id, "instead": self.plan.instead}
+                why: Why = "moved" if one.closed.why == "moved" else "moving"
+                close_application(one.deployment, one.host, one.application, why=why, tell=self._tell, **about)
 
     @property
     def _acts(self) -> Mapping[Phase, Callable[[], None]]:
@@ -172,7 +184,7 @@ class _Migration:
         self.note(has_begun=True)
         goes_back = self.plan.direction == "back"
         for pair in self.pairs:
-            open_application(self.taken, pair.target, pair.application, start=goes_back, tell=self._tell)
+            self._open_one(self.taken, pair.target, pair.application, start=goes_back)
         if goes_back:
             self.note(opened_at=time.time())
 
@@ -205,7 +217,7 @@ class _Migration:
     def _reopen_old(self) -> None:
         """Of a way back before anybody wrote to the new side."""
         for pair in self.pairs:
-            open_application(self.taken, pair.target, pair.application, start=True, tell=self._tell)
+            self._open_one(self.taken, pair.target, pair.application, start=True)
         self._begin_the_switch_anew()
 
     # What several phases do
@@ -218,11 +230,13 @@ class _Migration:
             raise FedikitError(f"{pair.application} could not be backed up on {pair.source}: {made.error}")
         connection = self.taken.hosts[pair.target].connection
         with way_to_repository(self.left, pair.source, pair.application, pair.target, connection) as other:
-            done = restore_from(
-                self.taken, pair.target, pair.application, backup=made.backup.id, other=other, tell=self._tell
-            )
+            about = {"backup": made.backup.id, "migration": self.plan.id}
+            done = restore_from(self.taken, pair.target, pair.application, other=other, tell=self._tell, **about)
         self.note(copied={**self.journal.copied, pair.application: made.backup.id})
         return done.differences
+
+    def _open_one(self, deployment: Deployment, host: str, application: str, *, start: bool) -> None:
+        open_application(deployment, host, application, migration=self.plan.id, start=start, tell=self._tell)
 
     def _apply(self, deployment: Deployment) -> None:
         with Sessions(deployment) as sessions:
@@ -271,7 +285,7 @@ class _Migration:
 
     def _reopen(self) -> None:
         for pair in self.pairs:
-            open_application(self.left, pair.source, pair.application, start=True, tell=self._tell)
+            self._open_one(self.left, pair.source, pair.application, start=True)
         if self.plan.direction == "back":
             self.note(direction="there", done=self.journal.there, has_begun=True)
         else:

@@ -36,6 +36,7 @@ class Closed:
     units      those that are fenced off
     domains    those whose web sites say why
     restored   whether data was put back meanwhile: what follows a restore is owed then
+    opening    whether it is being opened: it may have been written to since
     """
 
     migration: str
@@ -45,6 +46,7 @@ class Closed:
     units: list[str] = field(default_factory=list)
     domains: list[str] = field(default_factory=list)
     restored: bool = False
+    opening: bool = False
 
 
 def read_closed(state: Path) -> Closed | None:
@@ -62,8 +64,12 @@ def read_closed(state: Path) -> Closed | None:
         raise Trouble(f"{path} cannot be read: {error}", hint=hint) from error
 
 
-def close(work: Work, *, migration: str, why: str) -> dict[str, Any]:
-    """Closes the application, or sees that it is shut; what is written down. Data and backups stay as they are."""
+def close(work: Work, *, migration: str, why: str, instead: str = "") -> dict[str, Any]:
+    """Closes the application, or sees that it is shut; what is written down. Data and backups stay as they are.
+
+    What another migration closed is that one's, and Trouble is raised; unless it is named `instead`, and over thereby.
+    """
+    require_ours(work.state, migration, instead)
     closed = _noted(work, migration, why)
     with work.telling.step("door"):
         door_of(work, closed).shut(why)
@@ -75,17 +81,37 @@ def close(work: Work, *, migration: str, why: str) -> dict[str, Any]:
     return asdict(closed)
 
 
-def open_again(work: Work, *, starts: bool) -> dict[str, Any]:
+def require_ours(state: Path, migration: str, instead: str = "") -> Closed | None:
+    """What is written down, if the application is closed; raises Trouble if another migration closed it."""
+    closed = read_closed(state)
+    if closed and closed.migration not in (migration, instead):
+        words = f"{state.name} is closed since {closed.since} by the migration {closed.migration}, which is another"
+        hint = f"go on with that, where it was begun; if nobody can: fedikit migrate --instead {closed.migration}"
+        raise Trouble(words, hint=hint)
+    return closed
+
+
+def require_closed_by(state: Path, migration: str) -> None:
+    """Raises Trouble unless this migration closed it: whatever else serves is not written over."""
+    closed = require_ours(state, migration)
+    if closed is None or closed.opening:
+        words = f"{state.name} is not closed by the migration {migration}: what serves is not replaced"
+        raise Trouble(words, hint="plan the migration again: it sees how far it has come")
+
+
+def open_again(work: Work, *, migration: str, starts: bool) -> dict[str, Any]:
     """Nothing keeps the application from running any more; `starts` what ran when it was closed. What was written down.
 
-    What follows a restore is owed then. Raises Trouble while its data is half of a backup.
+    What follows a restore is owed then. Raises Trouble while its data is half of a backup, or if another migration
+    closed it.
     """
-    closed = read_closed(work.state)
+    closed = require_ours(work.state, migration)
     if closed is None:
         return {"was_closed": False}
     if journal := read_journal(work.state):
         hint = "end it first: run the restore of that backup again"
         raise Trouble(f"a restore of the backup {journal.backup} was cut off: what is there is half of it", hint=hint)
+    _write(work.state, replace(closed, opening=True))
     fence_of(work, closed).lift()
     if closed.restored:
         owe_what_follows(work.state)
@@ -123,6 +149,8 @@ def _noted(work: Work, migration: str, why: str) -> Closed:
         former,
         migration=migration,
         why=why,
+        restored=former.restored and not former.opening,
+        opening=False,
         units=list(dict.fromkeys([*work.settings.stop, *former.units])),
         domains=list(dict.fromkeys([*work.settings.domains, *former.domains])),
     )

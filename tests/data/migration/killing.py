@@ -38,14 +38,14 @@ class Outcome(NamedTuple):
     is_done: bool = False
 
 
-def deploy(old: Provider, new: Provider, folder: Path, *, back: bool) -> None:
+def deploy(old: Provider, new: Provider, folder: Path, *, back: bool, instead: str) -> None:
     """Plans and carries out; what comes of it is in the file `outcome`."""
     os.chdir(folder)
     sides = Sides(old, new, configuration(), folder / "new.toml")
     for module in (carrying_secrets, sides_module):
         module.load_environment = lambda path: sides.new  # type: ignore[attr-defined]
     try:
-        outcome = _migrated(sides, back=back)
+        outcome = _migrated(sides, back=back, instead=instead)
     except FedikitError as error:
         outcome = Outcome(error.message, error.hint)
     draft = folder / "outcome.draft"
@@ -53,8 +53,8 @@ def deploy(old: Provider, new: Provider, folder: Path, *, back: bool) -> None:
     draft.rename(folder / "outcome")
 
 
-def _migrated(sides: Sides, *, back: bool) -> Outcome:
-    plan = make_migration(sides, back=back)
+def _migrated(sides: Sides, *, back: bool, instead: str) -> Outcome:
+    plan = make_migration(sides, back=back, instead=instead)
     if plan.has_errors:
         return Outcome("; ".join(one.error for one in plan.applications), "(in the error)")
     if plan.is_noop:
@@ -66,12 +66,12 @@ def _migrated(sides: Sides, *, back: bool) -> Outcome:
 class Run:
     """One run of a deployer."""
 
-    def __init__(self, scene: RealScene, *, back: bool) -> None:
+    def __init__(self, scene: RealScene, *, back: bool, instead: str = "") -> None:
         self.scene = scene
         self.file = scene.folder / "outcome"
         self.file.unlink(missing_ok=True)
         told = (scene.old.provider, scene.new.provider, scene.folder)
-        self.process = STARTING.Process(target=deploy, args=told, kwargs={"back": back})
+        self.process = STARTING.Process(target=deploy, args=told, kwargs={"back": back, "instead": instead})
         self.process.start()
 
     @property

@@ -5,6 +5,7 @@ FEDIKIT_KILLS says how often, FEDIKIT_SEED which chance.
 
 import os
 import random
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ KILLS_OF_TRIAL = 15
 LONGEST = 8.0
 """Seconds after which a run is killed at the latest."""
 CHANGES_OF_MIND = 0.08
+JOURNALS_LOST = 0.08
+OF_ANOTHER = re.compile(r"--instead (\S+)")
 ON_ITS_WAY_BACK = "on its way back"
 MOST_RUNS = 6
 """In which a migration that nobody kills must come to its end."""
@@ -33,10 +36,14 @@ class Trial:
     def __init__(self, scene: RealScene, chance: random.Random) -> None:
         self.scene, self.chance = scene, chance
         self.goes_back = self.is_over = False
+        self.instead = ""
 
     def kill_once(self) -> int:
         """A run that is killed at some moment, if it is not over by then; how many were killed."""
-        run, ends = Run(self.scene, back=self.goes_back), time.monotonic() + self.chance.uniform(0, LONGEST)
+        run, ends = (
+            Run(self.scene, back=self.goes_back, instead=self.instead),
+            time.monotonic() + self.chance.uniform(0, LONGEST),
+        )
         while time.monotonic() < ends and not run.is_over:
             time.sleep(0.02)
         kills = 0 if run.is_over else 1
@@ -46,11 +53,13 @@ class Trial:
         self.judge(outcome)
         if self.chance.random() < CHANGES_OF_MIND:
             self.goes_back = not self.goes_back
+        if self.chance.random() < JOURNALS_LOST:
+            self.scene.sides.journal.unlink(missing_ok=True)
         return kills
 
     def bring_to_an_end(self) -> None:
         for _ in range(MOST_RUNS):
-            outcome = Run(self.scene, back=self.goes_back).end()
+            outcome = Run(self.scene, back=self.goes_back, instead=self.instead).end()
             self.judge(outcome)
             if outcome and outcome.is_done:
                 return
@@ -69,6 +78,8 @@ class Trial:
             self.goes_back = not self.goes_back
         elif ON_ITS_WAY_BACK in outcome.error:
             self.goes_back = True
+        elif lost := OF_ANOTHER.search(outcome.advice):
+            self.instead = lost[1]
 
 
 def test_killed_anywhere_again_and_again_it_comes_to_its_end_and_nothing_is_lost(staged: Staged) -> None:  # noqa: F811
