@@ -204,7 +204,6 @@ class Closed(DataMessage):
     units: Annotated[tuple[ShortLine, ...], Field(max_length=200)] = ()
     domains: Annotated[tuple[Line, ...], Field(max_length=200)] = ()
     restored: bool = False
-    opening: bool = False
 
 
 class ApplicationClosed(DataMessage):

@@ -177,6 +177,7 @@ class Application:
             say("step", name=part["id"], phase="end", failed=False, seconds=0.1, bytes=part["bytes"])
             time.sleep(3 if (ROOT / "run/data-lingers").exists() else 0)
         (self.state / "journal.json").unlink()
+        self.note_restored()
         differences = ["volume: 1 file too many"] if (ROOT / "run/data-differs").exists() else []
         done = {"backup": manifest["id"], "before": "", "seconds": 1.0, "differences": differences}
         say("done", restored=done)
@@ -187,6 +188,11 @@ class Application:
         for unit in self.settings.get("stop", []):
             if (ROOT / "etc/systemd/system" / unit).exists():
                 subprocess.run([ROOT / "usr/bin/systemctl", verb, unit], check=True)
+
+    def note_restored(self) -> None:
+        file = self.state / "closed.json"
+        if file.exists():
+            file.write_text(json.dumps(json.loads(file.read_text()) | {"restored": True}))
 
     def closed_by_another(self, *ours: str) -> str:
         file = self.state / "closed.json"

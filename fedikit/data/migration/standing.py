@@ -1,7 +1,7 @@
 """How a migration stands, as its hosts have it written down: which applications are closed there, and by what.
 
 So it can be gone on with where its journal was lost. Which side has the newest data is known at any time: what was put
-back while it is closed is a copy; what is being opened may have been written to.
+back while it is closed is a copy, and what is being opened, and may have been written to, is closed no more.
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ class Standing(NamedTuple):
     @property
     def runs(self) -> bool:
         """Whether it may run, and be written to."""
-        return self.is_there and (self.closed is None or self.closed.opening)
+        return self.is_there and self.closed is None
 
     @property
     def is_copy(self) -> bool:

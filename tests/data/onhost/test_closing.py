@@ -33,7 +33,11 @@ def page(host: Host) -> Path:
 
 def traces(host: Host) -> list[Path]:
     """All that closing leaves, as long as it is closed."""
-    return [*fences(host), *host.places.pages.iterdir(), *host.places.state.glob("closed.json")]
+    return [
+        *fences(host),
+        *host.places.pages.iterdir(),
+        *(host.places.state / name for name in ("closed.json", "opening.json") if (host.places.state / name).exists()),
+    ]
 
 
 def is_shut(host: Host) -> bool:
