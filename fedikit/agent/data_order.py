@@ -106,15 +106,17 @@ def _restore(contact: "Contact", program: Program) -> int:
         options = ["--instead", former] if former not in ("", backup) else []
         options += [] if order["saves"] else ["--without-saving"]
         options += ["--leave-down"] if order.get("leave_down") else []
+        options += ["--migration", str(order["migration"])] if order.get("migration") else []
         return _carry_out(contact, program, "restore", "--backup", backup, *options)
 
 
 def _under_the_lock(contact: "Contact", program: Program, verb: str) -> int:
     contact.channel.send({"event": "noted"})
     order = receive_order(contact.channel)
-    options = ["--start"] if order.get("start") else []
+    options = ["--migration", str(order["migration"])] if order.get("migration") else []
+    options += ["--start"] if order.get("start") else []
     if verb == "close":
-        options = ["--migration", str(order["migration"]), "--why", str(order["why"])]
+        options += ["--why", str(order["why"]), "--instead", str(order.get("instead", ""))]
     with locked(contact, order) as hands:
         hands.take_long(f"{verb} of {contact.request['application']}", seconds=WORKING_SECONDS)
         return _carry_out(contact, program, verb, *options)

@@ -12,6 +12,7 @@ from fedikit.cli.output import finish, listening, present, require_consent
 @click.option("--to", "new", required=True, type=click.Path(), metavar="NEW", help="The environment to go to.")
 @click.option("--rehearse", is_flag=True, help="Do all but the switch, and say how long nobody could write.")
 @click.option("--back", is_flag=True, help="Go back, with what was written meanwhile.")
+@click.option("--instead", default="", metavar="MIGRATION", help="Go on from what hosts know, in its place.")
 @click.option(
     "--names-within", "minutes", default=60.0, show_default=True, metavar="MINUTES",
     help="How long to wait for names that somebody sets by hand.",
@@ -24,6 +25,7 @@ def migrate(
     new: str,
     rehearse: bool,
     back: bool,
+    instead: str,
     minutes: float,
     dry_run: bool,
     yes: bool,
@@ -41,7 +43,7 @@ def migrate(
         raise click.UsageError("--rehearse and --back are two things: give one of them")
     sides = load_sides(old, new, configuration or "configuration.json")
     with listening() as tell:
-        plan = make_migration(sides, rehearse=rehearse, back=back, tell=tell)
+        plan = make_migration(sides, rehearse=rehearse, back=back, instead=instead, tell=tell)
     if not as_json or dry_run or not plan.has_changes:
         present(plan, as_json=as_json)
     if dry_run or not plan.has_changes:

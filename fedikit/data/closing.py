@@ -23,28 +23,30 @@ def close_application(
     *,
     migration: str,
     why: Why = "moving",
+    instead: str = "",
     tell: Tell = tell_nobody,
 ) -> Closed:
     """Shuts its web sites with a page and status 503, stops its units, and keeps them from starting; what was noted.
 
     A reboot, an apply and a restore leave it closed. What is closed already is closed again, with another page if `why`
-    is another. Raises a HostError; cut short, the same again ends what was begun.
+    is another. `instead`: another migration that closed it, and is over by this one. Raises a HostError, also where
+    another closed it that is not named; cut short, the same again ends what was begun.
     """
-    about = {"migration": migration, "why": why}
+    about = {"migration": migration, "why": why, "instead": instead}
     return _ordered(deployment, host, application, ("close", about), ApplicationClosed, tell).closed
 
 
 def open_application(
-    deployment: Deployment, host: str, application: str, *, start: bool, tell: Tell = tell_nobody
+    deployment: Deployment, host: str, application: str, *, migration: str, start: bool, tell: Tell = tell_nobody
 ) -> bool:
     """Lets it run again, and opens its web sites; whether it was closed.
 
     `start`: starts what ran when it was closed; else somebody else starts it, such as an apply. If there was a restore
-    meanwhile, `run_what_follows` is due after that. Raises a HostError, also while its data is half of a backup.
+    meanwhile, `run_what_follows` is due after that. Raises a HostError, also while its data is half of a backup, or
+    where another migration closed it.
     """
-    return _ordered(
-        deployment, host, application, ("open", {"start": start}), ApplicationOpened, tell
-    ).opened.was_closed
+    about = {"migration": migration, "start": start}
+    return _ordered(deployment, host, application, ("open", about), ApplicationOpened, tell).opened.was_closed
 
 
 def run_what_follows(

@@ -29,15 +29,25 @@ def plan_restore_from(
 
 
 def restore_from(
-    deployment: Deployment, host: str, application: str, *, backup: str, other: Other | None, tell: Tell = tell_nobody
+    deployment: Deployment,
+    host: str,
+    application: str,
+    *,
+    backup: str,
+    other: Other | None,
+    migration: str = "",
+    tell: Tell = tell_nobody,
 ) -> RestoreDone:
     """Restores exactly that backup of another repository, of which nothing is written; raises a HostError.
 
-    `other`: none for the host's own repository. What was there is not saved. Where the application is closed, it stays
-    closed. From the next backup on, what is there is what the host's own repository is for.
+    `other`: none for the host's own repository. `migration`: only where that one has closed the application, so that
+    nothing is replaced that serves.
+
+    What was there is not saved. Where the application is closed, it stays closed. From the next backup on, what is
+    there is what the host's own repository is for.
     """
     with failing_alone(host), Session(host, deployment.hosts[host].connection) as session:
         told = ask_to_restore(session, deployment, application, backup, other.told() if other else None)
-        order = {"run": new_run(), "who": deployer_name(), "basis": told.basis, "saves": False}
+        order = {"run": new_run(), "who": deployer_name(), "basis": told.basis, "saves": False, "migration": migration}
         session.order(order, iter(()))
         return session.follow_until(Restored, told_steps(host, application, tell, "restore"), StepEvent).restored

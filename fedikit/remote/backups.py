@@ -40,9 +40,14 @@ def closed_of(application: str, there: BackupsNoted) -> str:
     """That an application is closed, since when and by what, in words; empty if it is not."""
     if not there.closed:
         return ""
-    closed = _read(Closed, there.closed)
+    closed = read_closed(there)
     since = f" since {closed.since:%d %b %Y, %H:%M} UTC by the migration {closed.migration}" if closed else ""
     return f"{application} is closed{since}: fedikit migrate goes on with that, fedikit migrate --back opens it again"
+
+
+def read_closed(there: BackupsNoted) -> Closed | None:
+    """What is written down of a closed application; None if it cannot be read, or it is not closed."""
+    return _read(Closed, there.closed)
 
 
 def read_result(text: str) -> Result | None:

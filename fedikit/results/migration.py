@@ -65,6 +65,8 @@ class MigrationPlan(Value):
 
     id: str
     """What it is called on the hosts."""
+    instead: str = ""
+    """Another migration, that nobody can go on with, whose place it takes."""
     source: Deployment
     target: Deployment
     direction: Direction = "there"
@@ -120,7 +122,7 @@ class MigrationPlan(Value):
         """SHA-256 over what would be done; equal while nothing moves, also of a migration that was not begun yet."""
         decisive = [(one.application, one.source, one.target, one.error) for one in self.applications]
         sides = [self.source.digest, self.target.digest, self.direction, self.is_rehearsal]
-        return digest_of([*sides, list(self.left), decisive])
+        return digest_of([self.instead, *sides, list(self.left), decisive])
 
 
 class PhaseDone(Value):

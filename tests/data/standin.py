@@ -180,6 +180,7 @@ class Application:
             say("step", name=part["id"], phase="end", failed=False, seconds=0.1, bytes=part["bytes"])
             time.sleep(3 if (ROOT / "run/data-lingers").exists() else 0)
         (self.state / "journal.json").unlink()
+        self.note_restored()
         differences = ["volume: 1 file too many"] if (ROOT / "run/data-differs").exists() else []
         done = {"backup": manifest["id"], "before": "", "seconds": 1.0, "differences": differences}
         say("done", restored=done)
@@ -191,7 +192,19 @@ class Application:
             if (ROOT / "etc/systemd/system" / unit).exists():
                 subprocess.run([ROOT / "usr/bin/systemctl", verb, unit], check=True)
 
+    def note_restored(self) -> None:
+        file = self.state / "closed.json"
+        if file.exists():
+            file.write_text(json.dumps(json.loads(file.read_text()) | {"restored": True}))
+
+    def closed_by_another(self, *ours: str) -> str:
+        file = self.state / "closed.json"
+        migration = str(json.loads(file.read_text())["migration"]) if file.exists() else ""
+        return migration if migration not in ("", *ours) else ""
+
     def close(self, given: Record) -> int:
+        if other := self.closed_by_another(given["--migration"], given.get("--instead", "")):
+            return fail(f"mastodon is closed by the migration {other}, which is another")
         file = self.state / "closed.json"
         since = json.loads(file.read_text())["since"] if file.exists() else now()
         closed = {"migration": given["--migration"], "since": since, "why": given["--why"], "running": []}
@@ -208,6 +221,8 @@ class Application:
     def open(self, given: Record) -> int:
         if (ROOT / "run/data-opens-not").exists():
             return fail("its door cannot be opened")
+        if other := self.closed_by_another(given["--migration"]):
+            return fail(f"mastodon is closed by the migration {other}, which is another")
         was_closed = (self.state / "closed.json").exists()
         (self.state / "closed.json").unlink(missing_ok=True)
         (self.state / "started").write_text("yes" if "--start" in given else "no")

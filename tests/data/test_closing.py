@@ -45,9 +45,9 @@ def test_an_application_is_closed_and_opened(scene: Scene) -> None:
     closed = close_application(scene.wanted, "one", "mastodon", migration="m1", why="moved", tell=told.append)
     assert (closed.migration, closed.why, closed.units) == ("m1", "moved", ("mastodon.service",))
     assert [event.item for event in told if isinstance(event, ItemFinished)] == ["mastodon stop"]
-    assert open_application(scene.wanted, "one", "mastodon", start=True) is True
+    assert open_application(scene.wanted, "one", "mastodon", migration="m1", start=True) is True
     assert state(scene, "started") == "yes"
-    assert open_application(scene.wanted, "one", "mastodon", start=False) is False
+    assert open_application(scene.wanted, "one", "mastodon", migration="m1", start=False) is False
     assert state(scene, "started") == "no"
 
 

@@ -13,12 +13,13 @@ from fedikit.apply import apply_plan
 from fedikit.data.backups import make_backup
 from fedikit.data.carrying_secrets import carry_secrets
 from fedikit.data.certificates import carry_all_certificates
-from fedikit.data.closing import close_application, open_application, run_what_follows
-from fedikit.data.migration.journal import Journal, end_journal, held, read_journal, write_journal
+from fedikit.data.closing import Why, close_application, open_application, run_what_follows
+from fedikit.data.migration.journal import Journal, end_journal, held, write_journal
 from fedikit.data.migration.names import lead_names
 from fedikit.data.migration.predicting import predict, seconds_of
-from fedikit.data.migration.sides import Pair, Sides
+from fedikit.data.migration.sides import Pair, Sides, pairs_of
 from fedikit.data.migration.staging import checks_before_names, staged
+from fedikit.data.migration.standing import Standing, closed_of, journal_of, read_standing
 from fedikit.data.other import restore_from
 from fedikit.data.way.other import way_to_repository
 from fedikit.errors import FedikitError, StalePlan
@@ -44,15 +45,16 @@ def apply_migration(
     it stands; FedikitError is raised only where nothing was begun.
     """
     with held(sides.journal):
-        return Migration(plan, sides, journal_for(plan, sides), names_seconds, tell).run()
+        standing = read_standing(plan.source, plan.target, pairs_of(plan.source, plan.target), instead=plan.instead)
+        journal = journal_of(sides.journal, standing, name=plan.id, instead=plan.instead)
+        require_as_planned(plan, journal)
+        return Migration(plan, sides, journal, names_seconds, tell).run(list(closed_of(standing)))
 
 
-def journal_for(plan: MigrationPlan, sides: Sides) -> Journal:
-    """How far it has come, if it was begun. Raises StalePlan if it has come further since it was planned."""
-    journal = read_journal(sides.journal) or Journal(id=plan.id)
+def require_as_planned(plan: MigrationPlan, journal: Journal) -> None:
+    """Raises StalePlan if it has come further since it was planned."""
     if journal.id != plan.id or journal.done != plan.done:
         raise StalePlan(plan.target.name, "it has gone on since it was planned", hint="plan again")
-    return journal
 
 
 class Migration:
@@ -80,11 +82,12 @@ class Migration:
 
     # The phases, one after the other
 
-    def run(self) -> MigrationReport:
+    def run(self, closed: Sequence[Standing] = ()) -> MigrationReport:
         start, error = time.monotonic(), ""
         self.note()
         self._turn_round()
         try:
+            self._claim(closed)
             for phase in self.plan.left:
                 with self._phase(phase):
                     self._acts[phase]()
@@ -112,6 +115,15 @@ class Migration:
         if "close" in self.plan.left and self.plan.direction == "back" and self.journal.direction == "there":
             there = self.journal.done
             self.note(direction="back", there=there, done=(), closed_at=None, opened_at=None, has_begun=False)
+
+    def _claim(self, closed: Sequence[Standing]) -> None:
+        """What the migration closed whose place this one takes is this one's: that other can do nothing any more."""
+        for one in closed:
+            assert one.closed
+            if self.plan.instead and one.closed.migration == self.plan.instead:
+                about = {"migration": self.plan.id, "instead": self.plan.instead}
+                why: Why = "moved" if one.closed.why == "moved" else "moving"
+                close_application(one.deployment, one.host, one.application, why=why, tell=self._tell, **about)
 
     @property
     def _acts(self) -> Mapping[Phase, Callable[[], None]]:
@@ -189,7 +201,7 @@ class Migration:
         self.note(has_begun=True)
         goes_back = self.plan.direction == "back"
         for pair in self.pairs:
-            open_application(self.taken, pair.target, pair.application, start=goes_back, tell=self._tell)
+            self._open_one(self.taken, pair.target, pair.application, start=goes_back)
         if goes_back:
             self.note(opened_at=time.time())
 
@@ -235,7 +247,7 @@ class Migration:
     def _reopen_old(self) -> None:
         """Of a way back before anybody wrote to the new side."""
         for pair in self.pairs:
-            open_application(self.taken, pair.target, pair.application, start=True, tell=self._tell)
+            self._open_one(self.taken, pair.target, pair.application, start=True)
         self._begin_the_switch_anew()
 
     # What several phases do
@@ -245,7 +257,8 @@ class Migration:
         backup = self._backed_up(pair)
         connection = self.taken.hosts[pair.target].connection
         with way_to_repository(self.left, pair.source, pair.application, pair.target, connection) as other:
-            done = restore_from(self.taken, pair.target, pair.application, backup=backup, other=other, tell=self._tell)
+            about = {"backup": backup, "migration": self.plan.id}
+            done = restore_from(self.taken, pair.target, pair.application, other=other, tell=self._tell, **about)
         self.note(copied={**self.journal.copied, pair.application: backup})
         return done.differences
 
@@ -256,6 +269,9 @@ class Migration:
         if made.error or made.backup is None:
             raise FedikitError(f"{pair.application} could not be backed up on {pair.source}: {made.error}")
         return made.backup.id
+
+    def _open_one(self, deployment: Deployment, host: str, application: str, *, start: bool) -> None:
+        open_application(deployment, host, application, migration=self.plan.id, start=start, tell=self._tell)
 
     def _apply(self, deployment: Deployment, limit: Sequence[str] = ()) -> None:
         with Sessions(deployment) as sessions:
@@ -327,7 +343,7 @@ class Migration:
 
     def _reopen(self) -> None:
         for pair in self.pairs:
-            open_application(self.left, pair.source, pair.application, start=True, tell=self._tell)
+            self._open_one(self.left, pair.source, pair.application, start=True)
         if self.plan.direction == "back":
             self.note(direction="there", done=self.journal.there, has_begun=True)
         else:

@@ -22,6 +22,7 @@ class Journal(Value):
     """How far a migration has come.
 
     id         what it is called on the hosts
+    instead    another migration whose place it takes, if any
     direction  whether it goes there, or back
     done       the phases that have ended
     there      of a way back, those that had ended of the way there
@@ -37,6 +38,7 @@ class Journal(Value):
 
     format: int = 1
     id: str
+    instead: str = ""
     direction: Direction = "there"
     done: tuple[Phase, ...] = ()
     there: tuple[Phase, ...] = ()

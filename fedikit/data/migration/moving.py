@@ -7,9 +7,9 @@ closed, backed up, set up with what it is to have, and restored. What leaves a h
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from fedikit.data.certificates import carry_certificates
-from fedikit.data.closing import close_application, open_application
-from fedikit.data.migration.carrying_out import NAMES_SECONDS, Migration, journal_for
-from fedikit.data.migration.journal import end_journal, held
+from fedikit.data.closing import close_application
+from fedikit.data.migration.carrying_out import NAMES_SECONDS, Migration, require_as_planned
+from fedikit.data.migration.journal import Journal, end_journal, held, read_journal
 from fedikit.data.migration.moves import hosts_with_servers, shares_data
 from fedikit.data.migration.names import lead_names
 from fedikit.data.migration.sides import Pair, Sides
@@ -30,7 +30,8 @@ def apply_move(
     it stands; FedikitError is raised only where nothing was begun.
     """
     with held(sides.journal):
-        journal = journal_for(plan, sides)
+        journal = read_journal(sides.journal) or Journal(id=plan.id)
+        require_as_planned(plan, journal)
         moving = {one.application: (one.source, one.target) for one in plan.applications}
         journal = journal.model_copy(update={"moving": moving, "consent": plan.consent})
         return _Move(plan, sides, journal, names_seconds, tell).run()
@@ -89,7 +90,7 @@ class _Move(Migration):
     def _reopen_old(self) -> None:
         """The environment wants them where they were again, and nobody has written to where they were to go."""
         for pair in self.pairs:
-            open_application(self.left, pair.source, pair.application, start=True, tell=self._tell)
+            self._open_one(self.left, pair.source, pair.application, start=True)
 
     # Applications that stay on it, while their data moves
 
@@ -109,8 +110,8 @@ class _Move(Migration):
 
     def _put_back(self) -> None:
         for pair in self.staying:
-            backup = self.journal.copied[pair.application]
-            done = restore_from(self.taken, pair.target, pair.application, backup=backup, other=None, tell=self._tell)
+            about = {"backup": self.journal.copied[pair.application], "migration": self.plan.id}
+            done = restore_from(self.taken, pair.target, pair.application, other=None, tell=self._tell, **about)
             self.compared[pair.application] = done.differences
         self._require_the_same()
 

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 from fedikit.data.backups import list_backups
 from fedikit.data.carrying_secrets import secrets_to_carry
-from fedikit.data.migration.journal import Journal, read_journal
+from fedikit.data.migration.journal import Journal
 from fedikit.data.migration.sides import Pair, Sides, pairs_of
 from fedikit.data.migration.staging import staged
+from fedikit.data.migration.standing import journal_of, read_standing
 from fedikit.dns.lookup import look_up_names
 from fedikit.errors import FedikitError
 from fedikit.events import StepFinished, StepStarted, Tell, tell_nobody
@@ -31,23 +32,29 @@ from fedikit.results.restoring import Amount
 
 
 def make_migration(
-    sides: Sides, *, rehearse: bool = False, back: bool = False, tell: Tell = tell_nobody
+    sides: Sides, *, rehearse: bool = False, back: bool = False, instead: str = "", tell: Tell = tell_nobody
 ) -> MigrationPlan:
     """What carrying all applications over would take, or what is left of it where an earlier run was cut off.
 
-    `rehearse`: everything but the switch, to learn how long nobody could write. `back`: the way back. Raises
-    FedikitError where it could not be; what stands against one application is in its part.
+    `rehearse`: everything but the switch, to learn how long nobody could write. `back`: the way back. `instead`:
+    another migration that nobody can go on with; this one goes on from what the hosts know of it. Raises FedikitError
+    where it could not be; what stands against one application is in its part.
     """
     start = time.monotonic()
     tell(StepStarted(step="plan"))
     source, target = sides.deployments()
-    journal = read_journal(sides.journal) or Journal(id=new_id())
-    left = _phases_left(journal, rehearse=rehearse, back=back)
     pairs = pairs_of(source, target)
-    applications = tuple(_Planning(source, target, pairs, journal, tell).applications())
+    standing = read_standing(source, target, pairs, instead=instead)
+    journal = journal_of(sides.journal, standing, name=new_id(), instead=instead)
+    left = _phases_left(journal, rehearse=rehearse, back=back)
+    staged_here = {both.new.application for both in standing if both.new.closed}
+    is_begun = journal.direction == "back" or "stage" in journal.done
+    ours = {pair.application for pair in pairs} if is_begun else staged_here
+    applications = tuple(_Planning(source, target, pairs, ours, tell).applications())
     hosting = sides.old if back else sides.new
     plan = MigrationPlan(
         id=journal.id,
+        instead=journal.instead,
         source=source,
         target=target,
         direction="back" if back else "there",
@@ -114,11 +121,11 @@ def parts_of(source: Deployment, pair: Pair, newest: Backup | None) -> Iterator[
 
 
 class _Planning:
-    """Both sides, asked what of each application they have."""
+    """Both sides, asked what of each application they have; `ours` are on the new side by this migration."""
 
-    def __init__(self, source: Deployment, target: Deployment, pairs: list[Pair], journal: Journal, tell: Tell) -> None:
+    def __init__(self, source: Deployment, target: Deployment, pairs: list[Pair], ours: set[str], tell: Tell) -> None:
         self.source, self.target = source, target
-        self.pairs, self.journal, self.tell = pairs, journal, tell
+        self.pairs, self.ours, self.tell = pairs, ours, tell
 
     def applications(self) -> Iterator[ApplicationMigration]:
         kept = {one.application: one for one in list_backups(self.source, tell=self.tell).applications}
@@ -153,7 +160,7 @@ class _Planning:
         host = there.hosts[pair.target]
         if host.error:
             yield f"{pair.target} cannot be asked: {host.error}"
-        elif self.journal.direction == "there" and "stage" not in self.journal.done and self._is_there(pair, there):
+        elif pair.application not in self.ours and self._is_there(pair, there):
             yield (
                 f"{pair.target} has it already, and not by this migration: what is there would be replaced; "
                 "remove it there first: fedikit remove --purge"

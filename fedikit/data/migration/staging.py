@@ -30,7 +30,7 @@ def _at_rest(state: HostState, applications: Collection[str]) -> HostState:
 
 def _quiet(item: Item, units: set[str]) -> Item:
     if isinstance(item, Unit) and item.name in units:
-        return item.model_copy(update={"active": False, "restart_on": (), "reload_on": ()})
+        return item.model_copy(update={"active": False, "enabled": False, "restart_on": (), "reload_on": ()})
     return item
 
 

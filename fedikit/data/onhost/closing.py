@@ -6,6 +6,7 @@ tried: cut off anywhere, the same again comes to the same end.
 
 import json
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,14 @@ from .fence import Fence
 from .following import owe_what_follows
 from .journal import read_journal
 from .moments import now
-from .places import remove_whole, write_whole
+from .places import remove_whole, sync_folder, write_whole
 from .trouble import Trouble
 from .work import OTHER, Work
 
 FORMAT = 1
 FILE = "closed.json"
+OPENING = "opening.json"
+"""The same once it is being opened, and may have been written to: renamed, for which a full disk has room too."""
 MARK = "the application was closed by the migration {migration}\n"
 
 
@@ -49,7 +52,10 @@ class Closed:
 
 def read_closed(state: Path) -> Closed | None:
     """What is written down; None if the application is not closed."""
-    path = state / FILE
+    return _read(state / FILE)
+
+
+def _read(path: Path) -> Closed | None:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         if raw.pop("format") != FORMAT:
@@ -62,8 +68,12 @@ def read_closed(state: Path) -> Closed | None:
         raise Trouble(f"{path} cannot be read: {error}", hint=hint) from error
 
 
-def close(work: Work, *, migration: str, why: str) -> dict[str, Any]:
-    """Closes the application, or sees that it is shut; what is written down. Data and backups stay as they are."""
+def close(work: Work, *, migration: str, why: str, instead: str = "") -> dict[str, Any]:
+    """Closes the application, or sees that it is shut; what is written down. Data and backups stay as they are.
+
+    What another migration closed is that one's, and Trouble is raised; unless it is named `instead`, and over thereby.
+    """
+    require_ours(work.state, migration, instead)
     closed = _noted(work, migration, why)
     with work.telling.step("door"):
         door_of(work, closed).shut(why)
@@ -75,17 +85,38 @@ def close(work: Work, *, migration: str, why: str) -> dict[str, Any]:
     return asdict(closed)
 
 
-def open_again(work: Work, *, starts: bool) -> dict[str, Any]:
+def require_ours(state: Path, migration: str, instead: str = "") -> Closed | None:
+    """What is written down, if the application is closed; raises Trouble if another migration closed it."""
+    closed = read_closed(state)
+    if closed and closed.migration not in (migration, instead):
+        words = f"{state.name} is closed since {closed.since} by the migration {closed.migration}, which is another"
+        hint = f"go on with that, where it was begun; if nobody can: fedikit migrate --instead {closed.migration}"
+        raise Trouble(words, hint=hint)
+    return closed
+
+
+def require_closed_by(state: Path, migration: str) -> None:
+    """Raises Trouble unless this migration closed it: whatever else serves is not written over."""
+    if require_ours(state, migration) is None:
+        words = f"{state.name} is not closed by the migration {migration}: what serves is not replaced"
+        raise Trouble(words, hint="plan the migration again: it sees how far it has come")
+
+
+def open_again(work: Work, *, migration: str, starts: bool) -> dict[str, Any]:
     """Nothing keeps the application from running any more; `starts` what ran when it was closed. What was written down.
 
-    What follows a restore is owed then. Raises Trouble while its data is half of a backup.
+    What follows a restore is owed then. Raises Trouble while its data is half of a backup, or if another migration
+    closed it.
     """
-    closed = read_closed(work.state)
+    closed = require_ours(work.state, migration) or _read(work.state / OPENING)
     if closed is None:
         return {"was_closed": False}
     if journal := read_journal(work.state):
         hint = "end it first: run the restore of that backup again"
         raise Trouble(f"a restore of the backup {journal.backup} was cut off: what is there is half of it", hint=hint)
+    with suppress(FileNotFoundError):
+        (work.state / FILE).replace(work.state / OPENING)
+    sync_folder(work.state)
     fence_of(work, closed).lift()
     if closed.restored:
         owe_what_follows(work.state)
@@ -95,7 +126,7 @@ def open_again(work: Work, *, starts: bool) -> dict[str, Any]:
     with work.telling.step("door"):
         door_of(work, closed).open()
     shutil.rmtree(work.state / OTHER, ignore_errors=True)
-    remove_whole(work.state / FILE)
+    remove_whole(work.state / OPENING)
     return {"was_closed": True, **asdict(closed)}
 
 
@@ -118,7 +149,9 @@ def door_of(work: Work, closed: Closed) -> Door:
 
 def _noted(work: Work, migration: str, why: str) -> Closed:
     """Written down; who closes it once more takes over what ran before, and what is to be lifted again."""
-    former = read_closed(work.state) or Closed(migration, now(), why, running=_running(work))
+    opened = _read(work.state / OPENING)
+    former = read_closed(work.state) or (replace(opened, restored=False) if opened else None)
+    former = former or Closed(migration, now(), why, running=_running(work))
     closed = replace(
         former,
         migration=migration,
@@ -127,6 +160,7 @@ def _noted(work: Work, migration: str, why: str) -> Closed:
         domains=list(dict.fromkeys([*work.settings.domains, *former.domains])),
     )
     _write(work.state, closed)
+    remove_whole(work.state / OPENING)
     return closed
 
 

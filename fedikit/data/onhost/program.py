@@ -12,7 +12,7 @@ from typing import IO, Any
 from . import lock
 from .backup import back_up
 from .checking import check
-from .closing import close, open_again
+from .closing import close, open_again, require_closed_by
 from .door import WORDS
 from .following import run_what_is_owed
 from .listing import backups
@@ -62,13 +62,15 @@ OPTIONS: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("--without-saving", {"action": "store_true"}),
         ("--read-only", {"action": "store_true"}),
         ("--leave-down", {"action": "store_true"}),
+        ("--migration", {"type": migration_name}),
         OTHER,
     ],
     "close": [
         ("--migration", {"required": True, "type": migration_name}),
         ("--why", {"choices": tuple(WORDS), "default": "moving"}),
+        ("--instead", {"default": ""}),
     ],
-    "open": [("--start", {"action": "store_true"})],
+    "open": [("--migration", {"required": True, "type": migration_name}), ("--start", {"action": "store_true"})],
     "note-proof": [("--backup", {"required": True, "type": backup_name}), ("--proof", {"required": True})],
 }
 FAILED, BUSY = 1, 3
@@ -94,15 +96,17 @@ def _plan_restore(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
 
 def _restore(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
     options = {"instead": asked.instead, "saves": not asked.without_saving, "leave_down": asked.leave_down}
+    if asked.migration:
+        require_closed_by(work.state, asked.migration)
     return {"restored": restore(work, asked.backup, **options)}
 
 
 def _close(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
-    return {"closed": close(work, migration=asked.migration, why=asked.why)}
+    return {"closed": close(work, migration=asked.migration, why=asked.why, instead=asked.instead)}
 
 
 def _open(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
-    return {"opened": open_again(work, starts=asked.start)}
+    return {"opened": open_again(work, migration=asked.migration, starts=asked.start)}
 
 
 def _follow(work: Work, asked: argparse.Namespace) -> dict[str, Any]:

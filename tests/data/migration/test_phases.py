@@ -169,7 +169,7 @@ def test_the_way_back_before_the_new_side_served_just_opens_the_old_one(scene: S
 def test_what_somebody_opened_since_it_was_closed_is_copied_once_more(scene: Scene) -> None:
     with pytest.raises(Cut):
         scene.migrate(cut_at(StepFinished, "differences"))
-    open_application(scene.old.wanted, "here", APPLICATION, start=True)
+    open_application(scene.old.wanted, "here", APPLICATION, migration=scene.journal.id, start=True)
     scene.old.write("written by somebody who knew no better")
     time.sleep(1.1)  # hosts tell times in seconds
     report = scene.migrate(never_both(scene))

@@ -11,6 +11,7 @@ from tests.data.onhost.conftest import Host, fill
 
 STOP = ["sidekiq.service", "web.service"]
 CLOSE = ("close", "--migration", "m1")
+OPEN = ("open", "--migration", "m1")
 
 
 @pytest.fixture
@@ -32,7 +33,11 @@ def page(host: Host) -> Path:
 
 def traces(host: Host) -> list[Path]:
     """All that closing leaves, as long as it is closed."""
-    return [*fences(host), *host.places.pages.iterdir(), *host.places.state.glob("closed.json")]
+    return [
+        *fences(host),
+        *host.places.pages.iterdir(),
+        *(host.places.state / name for name in ("closed.json", "opening.json") if (host.places.state / name).exists()),
+    ]
 
 
 def is_shut(host: Host) -> bool:
@@ -52,7 +57,7 @@ def test_closing_says_why_at_the_door_and_keeps_every_unit_down(app: Host) -> No
 
 def test_what_is_closed_is_closed_again_and_what_ran_is_still_known(app: Host) -> None:
     since = app.done(*CLOSE)["closed"]["since"]
-    again = app.done("close", "--migration", "m2", "--why", "moved")["closed"]
+    again = app.done("close", "--migration", "m2", "--why", "moved", "--instead", "m1")["closed"]
     assert (again["since"], again["migration"], again["running"]) == (since, "m2", ["web.service"])
     assert "has moved" in page(app).read_text()
     assert is_shut(app)
@@ -87,16 +92,16 @@ def test_the_door_is_shut_and_the_fence_stands_before_anything_is_stopped(app: H
 
 def test_opening_starts_what_ran_and_leaves_nothing(app: Host) -> None:
     app.done(*CLOSE)
-    opened = app.done("open", "--start")["opened"]
+    opened = app.done(*OPEN, "--start")["opened"]
     assert (opened["was_closed"], opened["running"]) == (True, ["web.service"])
     assert (app.state_of("web"), app.state_of("sidekiq")) == ("active", "inactive")
     assert traces(app) == []
-    assert app.done("open", "--start")["opened"] == {"was_closed": False}
+    assert app.done(*OPEN, "--start")["opened"] == {"was_closed": False}
 
 
 def test_opening_leaves_it_to_others_to_start_it(app: Host) -> None:
     app.done(*CLOSE)
-    app.done("open")
+    app.done(*OPEN)
     assert app.state_of("web") == "inactive"
     assert traces(app) == []
 
@@ -104,8 +109,8 @@ def test_opening_leaves_it_to_others_to_start_it(app: Host) -> None:
 @pytest.mark.parametrize("call", ["daemon-reload 1", "reset-failed 1", "start 1"])
 def test_an_opening_that_was_killed_goes_on(app: Host, call: str) -> None:
     app.done(*CLOSE)
-    app.killed(call, "open", "--start")
-    app.done("open", "--start")
+    app.killed(call, *OPEN, "--start")
+    app.done(*OPEN, "--start")
     assert app.state_of("web") == "active"
     assert traces(app) == []
 
@@ -120,7 +125,7 @@ def test_while_it_is_closed_it_is_backed_up_and_a_restore_starts_nothing(app: Ho
     assert not (app.volume / "new").exists()
     assert is_shut(app)
     assert not (app.root / "after").exists()
-    app.done("open", "--start")
+    app.done(*OPEN, "--start")
     assert app.state_of("web") == "active"
     assert not (app.root / "after").exists(), "the doors are open before that begins: it may take hours"
     app.done("follow")
@@ -136,7 +141,7 @@ def test_what_follows_a_restore_is_owed_where_others_start_it(app: Host) -> None
     app.done(*CLOSE)
     backup = app.done("backup")["result"]["newest"]["id"]
     app.done("restore", "--backup", backup)
-    app.done("open")
+    app.done(*OPEN)
     assert not (app.root / "after").exists()
     assert app.done("follow")["followed"] == ["feeds"]
     assert (app.root / "after").exists()
@@ -146,7 +151,7 @@ def test_what_follows_a_restore_is_owed_where_others_start_it(app: Host) -> None
 def test_what_follows_a_restore_does_not_run_when_nothing_was_restored(app: Host) -> None:
     app.settings(stop=STOP, domains=["example.org"], after=[_after(app)])
     app.done(*CLOSE)
-    app.done("open", "--start")
+    app.done(*OPEN, "--start")
     assert not (app.root / "after").exists()
 
 
@@ -155,10 +160,10 @@ def test_a_restore_that_was_killed_while_it_is_closed_goes_on_and_opens_nothing(
     backup = app.done("backup")["result"]["newest"]["id"]
     app.done(*CLOSE)
     app.killed(call, "restore", "--backup", backup)
-    assert "what is there is half of it" in app.trouble("open", "--start")["message"]
+    assert "what is there is half of it" in app.trouble(*OPEN, "--start")["message"]
     app.done("restore", "--backup", backup)
     assert is_shut(app)
-    app.done("open", "--start")
+    app.done(*OPEN, "--start")
     assert app.state_of("web") == "active"
 
 
@@ -168,7 +173,7 @@ def test_what_a_restore_that_was_cut_off_had_stopped_runs_once_it_is_opened(app:
     assert app.done(*CLOSE)["closed"]["running"] == ["web.service"]
     app.done("restore", "--backup", backup)
     assert is_shut(app)
-    app.done("open", "--start")
+    app.done(*OPEN, "--start")
     assert app.state_of("web") == "active"
 
 
@@ -200,14 +205,14 @@ def test_units_and_domains_that_came_since_are_closed_too_and_all_are_opened(app
     assert closed["units"] == ["queue.service", *STOP]
     assert app.state_of("queue") == "inactive"
     assert {file.name for file in app.places.pages.iterdir()} == {"example.org.html", "example.com.html"}
-    app.done("open")
+    app.done(*OPEN)
     assert traces(app) == []
 
 
 def test_what_was_written_down_and_cannot_be_read_is_said(app: Host) -> None:
     app.done(*CLOSE)
     (app.places.state / "closed.json").write_text(json.dumps({"format": 2}))
-    assert "closed.json cannot be read" in app.trouble("open")["message"]
+    assert "closed.json cannot be read" in app.trouble(*OPEN)["message"]
 
 
 @pytest.mark.parametrize("domain", ["../passwd", "a/b", "", ".", "A.example", "x\n", 7])
@@ -231,3 +236,29 @@ def test_the_pace_of_units_is_what_systemd_remembers(app: Host) -> None:
         {"unit": "sidekiq.service", "start": None, "stop": None},
         {"unit": "web.service", "start": 0.25, "stop": 2.5},
     ]
+
+
+def test_what_another_migration_closed_is_that_ones(app: Host) -> None:
+    app.done(*CLOSE)
+    refused = app.trouble("close", "--migration", "m2")
+    assert "by the migration m1, which is another" in refused["message"]
+    assert "fedikit migrate --instead m1" in refused["hint"]
+    assert "which is another" in app.trouble("open", "--migration", "m2", "--start")["message"]
+    assert is_shut(app)
+    assert app.done("close", "--migration", "m2", "--instead", "m1")["closed"]["migration"] == "m2"
+    assert "the migration m2, which is another" in app.trouble(*OPEN)["message"], "the first one can do nothing more"
+
+
+def test_what_a_migration_has_not_closed_it_does_not_replace(app: Host) -> None:
+    backup = app.done("backup")["result"]["newest"]["id"]
+    restore = ("restore", "--backup", backup, "--migration", "m1")
+    fill(app.volume, ["new"])
+    assert "is not closed by the migration m1" in app.trouble(*restore)["message"]
+    app.done(*CLOSE)
+    app.done(*restore)
+    assert not (app.volume / "new").exists()
+    app.killed("start 1", *OPEN, "--start")
+    fill(app.volume, ["new"])
+    assert "is not closed by the migration m1" in app.trouble(*restore)["message"], "somebody may have written to it"
+    assert app.done(*CLOSE)["closed"]["restored"] is False
+    assert (app.volume / "new").exists()

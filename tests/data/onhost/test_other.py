@@ -102,7 +102,7 @@ def test_into_a_closed_application_it_starts_nothing(host: Host, theirs: str) ->
     host.done("restore", "--other", "--backup", theirs, said=OTHER)
     host.done("restore", "--other", "--backup", theirs, said=OTHER)
     assert host.state_of("web") == "inactive"
-    host.done("open")
+    host.done("open", "--migration", "m1")
     assert not (host.places.state / "other").exists()
 
 

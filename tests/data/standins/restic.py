@@ -97,8 +97,9 @@ class Store:
         if (self.folder / "config").exists():
             fail("create repository failed: config file already exists")
         self.folder.mkdir(exist_ok=True)
-        (self.folder / "snapshots").mkdir()
-        (self.folder / "files").mkdir()
+        for name in ("snapshots", "files", "keys"):
+            (self.folder / name).mkdir(exist_ok=True)
+        (self.folder / "keys" / ("1" * 64)).touch()
         (self.folder / "password").write_text(self.password)
         identity = os.urandom(32).hex()
         (self.folder / "config").write_text(json.dumps({"version": 2, "id": identity}))

@@ -1,0 +1,29 @@
+"""A migration with the program of backups itself: a database, a bucket and a volume, while people write."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from fedikit.data import carrying_secrets
+from fedikit.data.migration import sides
+from tests.data.migration.real import RealScene
+from tests.remote.conftest import Staged, staged  # noqa: F401
+
+
+@pytest.fixture
+def real(staged: Staged, monkeypatch: pytest.MonkeyPatch) -> Iterator[RealScene]:  # noqa: F811
+    scene = RealScene(staged)
+    for module in (carrying_secrets, sides):
+        monkeypatch.setattr(module, "load_environment", lambda path: scene.new.provider)
+    yield scene
+    scene.close()
+
+
+def test_nothing_that_was_written_is_lost_on_either_way(real: RealScene) -> None:
+    with real.people():
+        assert real.migrate().error == ""
+    real.require_all_is_there(real.new)
+    with real.people():
+        assert real.migrate(back=True).error == ""
+    real.require_all_is_there(real.old)
+    real.require_never_both()
