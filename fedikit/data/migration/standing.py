@@ -132,7 +132,8 @@ def journal_of(path: Path, standing: list[Both], *, name: str, instead: str) -> 
 def journal_from(standing: list[Both], *, name: str, instead: str) -> Journal:
     """The journal of a migration that takes the place of another: as far as that had come."""
     closed_at = min((_moment(both.old.closed) for both in standing if both.old.closed), default=None)
-    journal = Journal(id=name, instead=instead, closed_at=closed_at)
+    closed = {both.old.application: f"{both.old.closed.since}" for both in standing if both.old.closed}
+    journal = Journal(id=name, instead=instead, closed_at=closed_at, closed=closed)
     if any(both.is_on_its_way_back for both in standing):
         return journal.model_copy(update={"direction": "back", "there": PHASES})
     if any(both.old.closed and both.new.runs for both in standing):

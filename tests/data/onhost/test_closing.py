@@ -70,7 +70,7 @@ def test_nothing_is_let_go_as_long_as_it_is_closed(app: Host) -> None:
     app.done(*CLOSE)
     app.done("backup")
     assert len(app.backups()) == 2
-    app.done("open")
+    app.done(*OPEN)
     app.done("backup")
     assert len(app.backups()) == 1
 

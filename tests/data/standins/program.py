@@ -47,10 +47,10 @@ class _Starting:
         self.mains = {"restic": lambda: restic.main(), "systemctl": lambda: pair.main(root)}
         self.library = ctypes.CDLL(None)
 
-    def start(self, words, environment=None, *, stdin=subprocess.DEVNULL, stdout=None, stderr=None):
+    def start(self, words, environment=None, *, stdin=subprocess.DEVNULL, stdout=None, stderr=None, folder=""):
         pipes = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
         if words[0] not in self.mains:
-            return self.starting(words, environment, **pipes)
+            return self.starting(words, environment, folder=folder, **pipes)
         everything = {**command.ENVIRONMENT, **(environment or {})}
         instead = lambda: self._be(words, everything)  # noqa: E731
         return subprocess.Popen(["/bin/true"], cwd="/", start_new_session=True, preexec_fn=instead, **pipes)
