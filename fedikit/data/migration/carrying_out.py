@@ -16,7 +16,7 @@ from fedikit.data.certificates import carry_certificates
 from fedikit.data.closing import Why, close_application, open_application, run_what_follows
 from fedikit.data.migration.journal import Journal, end_journal, held, write_journal
 from fedikit.data.migration.names import lead_names
-from fedikit.data.migration.sides import Pair, Sides, pairs_of
+from fedikit.data.migration.sides import Pair, Sides, hosts_of, pairs_of
 from fedikit.data.migration.staging import checks_before_names, staged
 from fedikit.data.migration.standing import Standing, closed_of, journal_of, read_standing
 from fedikit.data.other import restore_from
@@ -49,7 +49,7 @@ def apply_migration(
         if journal.id != plan.id or journal.done != plan.done:
             raise StalePlan(plan.target.name, "the migration has gone on since it was planned", hint="plan again")
         migration = _Migration(plan, sides, journal, names_seconds, tell)
-        migration.note()
+        migration.note(hosts=hosts_of(plan.source, plan.target))
         return migration.run(list(closed_of(standing)))
 
 
@@ -181,6 +181,7 @@ class _Migration:
 
     def _open(self) -> None:
         """From here on the new side may be written to: it is written down before."""
+        self._require_left_is_closed()
         self.note(has_begun=True)
         goes_back = self.plan.direction == "back"
         for pair in self.pairs:
@@ -216,9 +217,10 @@ class _Migration:
 
     def _reopen_old(self) -> None:
         """Of a way back before anybody wrote to the new side."""
+        self._forget_the_switch()
         for pair in self.pairs:
             self._open_one(self.taken, pair.target, pair.application, start=True)
-        self._begin_the_switch_anew()
+        self.note(closed_at=None)
 
     # What several phases do
 
@@ -234,6 +236,16 @@ class _Migration:
             done = restore_from(self.taken, pair.target, pair.application, other=other, tell=self._tell, **about)
         self.note(copied={**self.journal.copied, pair.application: made.backup.id})
         return done.differences
+
+    def _require_left_is_closed(self) -> None:
+        """Whatever the journal says: the host knows, and somebody may have opened it there."""
+        for both in read_standing(self.plan.source, self.plan.target, pairs_of(self.plan.source, self.plan.target)):
+            left = both.new if self.plan.direction == "back" else both.old
+            if left.closed is None or left.closed.migration != self.plan.id:
+                words = (
+                    f"{left.application} is no longer closed on {left.host} of {left.deployment.name} by this migration"
+                )
+                raise FedikitError(words, hint="do the same again: it closes it again, and copies what came since")
 
     def _open_one(self, deployment: Deployment, host: str, application: str, *, start: bool) -> None:
         open_application(deployment, host, application, migration=self.plan.id, start=start, tell=self._tell)
@@ -284,15 +296,17 @@ class _Migration:
         return f"{left} serves again, as before; do the same again"
 
     def _reopen(self) -> None:
+        self._forget_the_switch()
         for pair in self.pairs:
             self._open_one(self.left, pair.source, pair.application, start=True)
         if self.plan.direction == "back":
             self.note(direction="there", done=self.journal.there, has_begun=True)
         else:
-            self._begin_the_switch_anew()
+            self.note(closed_at=None)
 
-    def _begin_the_switch_anew(self) -> None:
-        self.note(closed_at=None, done=tuple(phase for phase in self.journal.done if phase not in READ_ONLY))
+    def _forget_the_switch(self) -> None:
+        """Before a side opens again: cut off after that, nothing must say that it is closed."""
+        self.note(done=tuple(phase for phase in self.journal.done if phase not in READ_ONLY))
 
     def _after_success(self) -> str:
         left, taken = self.left.name, self.taken.name

@@ -30,7 +30,7 @@ def back_up(work: Work, reason: str, *, anew: bool = False) -> dict[str, Any]:
         has_begun(work)
         work.result.backed_up(manifest, time.monotonic() - started)
         with work.telling.step("keep"):
-            let_go(work)
+            let_go(work, manifest)
     except Exception as error:
         trouble = trouble_from(error)
         with contextlib.suppress(OSError):  # a full disk must not hide what happened

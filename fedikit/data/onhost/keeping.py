@@ -15,8 +15,11 @@ YOUNG = timedelta(days=1)
 """What another host put there may be part of a backup that is still being made, for so long."""
 
 
-def let_go(work: Work) -> None:
-    """Forgets backups that the rules do not keep, and what failed ones left; then removes what nobody needs."""
+def let_go(work: Work, made: Manifest) -> None:
+    """Forgets backups that the rules do not keep, and what failed ones left; then removes what nobody needs.
+
+    What was just `made` stays, whatever the clock says: of those of a day, the rules keep the latest.
+    """
     manifests = work.manifests.all()
     for trouble in work.manifests.unreadable.values():
         raise trouble  # what it names would be forgotten
@@ -24,6 +27,7 @@ def let_go(work: Work) -> None:
     kept = {snapshot for snapshot, one in manifests.items() if snapshot in kept_ids or _is_a_way_back(one)}
     if not kept:
         return
+    kept |= {snapshot for snapshot, one in manifests.items() if one.id == made.id}
     needed = kept | {snapshot for one in kept for snapshot in manifests[one].snapshots}
     names = {manifests[one].id for one in kept}
     snapshots = work.repository.snapshots()
