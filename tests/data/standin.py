@@ -1,10 +1,9 @@
 """Stands in for the program of backups in a directory: it speaks as that does, and keeps backups in folders.
 
 Files in the directory's /run make it fail: data-fails (its words), data-busy, data-dies, data-waits (until it is gone),
-data-lingers (a moment, after each part that it puts back), data-differs, data-opens-not, data-is-full (of a restore, its words), data-speaks (its whole
-output). Of another
-repository it reads the folder that the end of its address names, below /srv/gates, if the password is that of the file
-`password` there.
+data-lingers (a moment, after each part that it puts back), data-is-full (the words of a restore that fails),
+data-differs, data-opens-not, data-speaks (its whole output). Of another repository it reads the folder that the end of
+its address names, below /srv/gates, if the password is that of the file `password` there.
 """
 
 import json
