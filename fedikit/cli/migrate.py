@@ -31,9 +31,9 @@ def migrate(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Carry all applications to another provider, or back, with their data.
+    """Carry all applications to another provider, or back.
 
-    Cut off anywhere, it goes on when run again.
+    All their data comes along. Cut off anywhere, it goes on when run again.
     """
     from fedikit.data.migration.carrying_out import apply_migration
     from fedikit.data.migration.planning import make_migration

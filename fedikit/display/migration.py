@@ -89,8 +89,9 @@ def summary_of_migrationplan(plan: MigrationPlan) -> Text:
         return Text("Nothing is left to do: it has ended.", style="bold")
     if plan.left == ("reopen",):
         return Text(f"{there} opens again; nobody has written to {here}.", style="bold")
-    size = amount(sum(one.bytes for one in plan.applications))
-    what = f"{plural(len(plan.applications), 'application')} from {here} to {there}, {size}"
+    size = sum(one.bytes for one in plan.applications)
+    what = f"{plural(len(plan.applications), 'application')} from {here} to {there}"
+    what = f"{what}, {amount(size)}" if size else what
     return Text(f"A rehearsal: {what}." if plan.is_rehearsal else f"{what}.", style="bold")
 
 

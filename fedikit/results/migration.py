@@ -102,10 +102,10 @@ class MigrationPlan(Value):
 
     @property
     def digest(self) -> str:
-        """SHA-256 over what would be done; equal while nothing moves."""
+        """SHA-256 over what would be done; equal while nothing moves, also of a migration that was not begun yet."""
         decisive = [(one.application, one.source, one.target, one.error) for one in self.applications]
         sides = [self.source.digest, self.target.digest, self.direction, self.is_rehearsal]
-        return digest_of([self.id, self.instead, *sides, list(self.left), decisive])
+        return digest_of([self.instead, *sides, list(self.left), decisive])
 
 
 class PhaseDone(Value):

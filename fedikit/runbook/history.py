@@ -120,9 +120,17 @@ def _ended(events: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, float]]:
 
 
 def _begun(events: Iterable[Mapping[str, Any]]) -> dict[str, datetime]:
-    """When each step began."""
-    starts = ((event["step"], event["time"]) for event in events if event["event"] == "StepStarted")
-    return {NAMES.get(step, step): datetime.fromisoformat(time) for step, time in starts}
+    """When each step began, but for those within another."""
+    begun: dict[str, datetime] = {}
+    within: list[str] = []
+    for event in events:
+        if event["event"] == "StepStarted":
+            if not within:
+                begun[NAMES.get(event["step"], event["step"])] = datetime.fromisoformat(event["time"])
+            within.append(event["step"])
+        elif event["event"] == "StepFinished" and event["step"] in within:
+            within.remove(event["step"])
+    return begun
 
 
 def _is_past(name: str, begun: Mapping[str, datetime]) -> bool:

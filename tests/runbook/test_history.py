@@ -87,6 +87,15 @@ def test_what_remains_falls_and_never_goes_below_zero_or_up(earlier: list[Record
     assert told[1:] == pytest.approx([62, 59, 34, 10, 10, 9.5, 1, 0])
 
 
+def test_a_step_within_another_is_not_the_one_of_its_name_that_comes_later(
+    earlier: list[Record], tmp_path: Path
+) -> None:
+    """So it is with the phases of a migration."""
+    told = [*step("plan", 0, 4), step("apply", 4, 90)[0], step("verify", 14, 90)[0]]
+    record = keep(tmp_path / "now", 9, told, None)
+    assert remaining_seconds(record, earlier, BEGAN + timedelta(seconds=24)) == 50 - 20 + 10
+
+
 def test_a_clock_that_went_back_adds_nothing(earlier: list[Record], tmp_path: Path) -> None:
     record = running(tmp_path / "now", 1)
     assert remaining_seconds(record, earlier, BEGAN - timedelta(hours=1)) == 64

@@ -135,7 +135,7 @@ class _Migration:
         try:
             yield
         except FedikitError as error:
-            failure = error.headline
+            failure = error.headline.partition("\n")[0]
             raise
         finally:
             seconds = round(time.monotonic() - start, 3)
