@@ -1,10 +1,10 @@
 """Stands in for the program of backups in a directory: it speaks as that does, and keeps backups in folders.
 
 Files in the directory's /run make it fail: data-fails (its words), data-busy, data-dies, data-waits (until it is gone),
-data-lingers (a moment, after each part that it puts back), data-differs, data-opens-not, data-speaks (its whole
-output), data-notes (what is to be known of the repository), data-pace (how long units take, by their names). Of another
-repository it reads the folder that the end of its address names, below /srv/gates, if the password is that of the file
-`password` there.
+data-lingers (a moment, after each part that it puts back), data-is-full (the words of a restore that fails),
+data-differs, data-opens-not, data-speaks (its whole output), data-notes (what is to be known of the repository),
+data-pace (how long units take, by their names). Of another repository it reads the folder that the end of its address
+names, below /srv/gates, if the password is that of the file `password` there.
 """
 
 import json
@@ -166,6 +166,8 @@ class Application:
         assert manifest
         if "--without-saving" not in given and (ROOT / "run/data-fails").exists():
             return fail("what is there cannot be saved")
+        if (words := ROOT / "run/data-is-full").exists():
+            return fail(words.read_text())
         former = self.cut_off() or manifest["id"]
         if former not in (manifest["id"], given.get("--instead", "")):
             return fail(f"a restore of the backup {former} was cut off, and {manifest['id']} is another")

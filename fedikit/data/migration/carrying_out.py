@@ -17,7 +17,7 @@ from fedikit.data.closing import Why, close_application, open_application, run_w
 from fedikit.data.migration.journal import Journal, end_journal, held, write_journal
 from fedikit.data.migration.names import lead_names
 from fedikit.data.migration.predicting import predict, seconds_of
-from fedikit.data.migration.sides import Pair, Sides, pairs_of
+from fedikit.data.migration.sides import Pair, Sides, hosts_of, pairs_of
 from fedikit.data.migration.staging import checks_before_names, staged
 from fedikit.data.migration.standing import Standing, closed_of, journal_of, read_standing
 from fedikit.data.other import restore_from
@@ -48,6 +48,7 @@ def apply_migration(
         standing = read_standing(plan.source, plan.target, pairs_of(plan.source, plan.target), instead=plan.instead)
         journal = journal_of(sides.journal, standing, name=plan.id, instead=plan.instead)
         require_as_planned(plan, journal)
+        journal = journal.model_copy(update={"hosts": hosts_of(plan.source, plan.target)})
         return Migration(plan, sides, journal, names_seconds, tell).run(list(closed_of(standing)))
 
 
@@ -213,7 +214,7 @@ class Migration:
         left = [pair for pair in self.pairs if pair not in stay]
         opened = [pair for pair in left if self._close_left(pair) != self.journal.closed.get(pair.application)]
         if opened:
-            self._begin_the_switch_anew(closed_at=self.journal.closed_at)
+            self._forget_the_switch()
             names = ", ".join(f"{pair.application} on {pair.source}" for pair in opened)
             hint = "do the same again: the switch begins anew"
             raise FedikitError(f"somebody opened {names} since it was closed, and may have written there", hint=hint)
@@ -246,9 +247,10 @@ class Migration:
 
     def _reopen_old(self) -> None:
         """Of a way back before anybody wrote to the new side."""
+        self._forget_the_switch()
         for pair in self.pairs:
             self._open_one(self.taken, pair.target, pair.application, start=True)
-        self._begin_the_switch_anew()
+        self.note(closed_at=None)
 
     # What several phases do
 
@@ -342,15 +344,17 @@ class Migration:
         return f"{left} is closed, and {taken} may have been written to: mend it, and do the same again{back}"
 
     def _reopen(self) -> None:
+        self._forget_the_switch()
         for pair in self.pairs:
             self._open_one(self.left, pair.source, pair.application, start=True)
         if self.plan.direction == "back":
             self.note(direction="there", done=self.journal.there, has_begun=True)
         else:
-            self._begin_the_switch_anew()
+            self.note(closed_at=None)
 
-    def _begin_the_switch_anew(self, closed_at: float | None = None) -> None:
-        self.note(closed_at=closed_at, done=tuple(phase for phase in self.journal.done if phase not in READ_ONLY))
+    def _forget_the_switch(self) -> None:
+        """Before a side opens again: cut off after that, nothing must say that it is closed."""
+        self.note(done=tuple(phase for phase in self.journal.done if phase not in READ_ONLY))
 
     def _after_success(self) -> str:
         left, taken = self.left.name, self.taken.name

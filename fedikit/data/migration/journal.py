@@ -25,6 +25,7 @@ class Journal(Value):
     instead    another migration whose place it takes, if any
     direction  whether it goes there, or back
     done       the phases that have ended
+    hosts      by application, those that it leaves and comes to
     there      of a way back, those that had ended of the way there
     copied     by application, the backup that was copied last
     closed     by application, since when it is closed on the side that is left, as its host says
@@ -40,6 +41,7 @@ class Journal(Value):
     id: str
     instead: str = ""
     direction: Direction = "there"
+    hosts: dict[str, tuple[str, str]] = Field(default_factory=dict)
     done: tuple[Phase, ...] = ()
     there: tuple[Phase, ...] = ()
     copied: dict[str, str] = Field(default_factory=dict)
@@ -77,14 +79,18 @@ def read_journal(path: Path) -> Journal | None:
 
 
 def write_journal(path: Path, journal: Journal) -> None:
-    """Puts it in the place of the former one, at once and on the disk."""
-    path.parent.mkdir(mode=0o700, exist_ok=True)
+    """Puts it in the place of the former one, at once and on the disk; raises FedikitError if it cannot be written."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with draft.open("w", encoding="utf-8") as file:
-        file.write(f"{journal.model_dump_json(indent=1)}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(f"{journal.model_dump_json(indent=1)}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        words = f"how far the migration has come cannot be written down in {path}: {error.strerror or error}"
+        raise FedikitError(words, hint="see that there is room, and that you may write there") from error
 
 
 def end_journal(path: Path) -> None:

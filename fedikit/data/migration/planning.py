@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from fedikit.data.backups import list_backups
 from fedikit.data.carrying_secrets import secrets_to_carry
 from fedikit.data.migration.journal import Journal
-from fedikit.data.migration.sides import Pair, Sides, pairs_of
+from fedikit.data.migration.sides import Pair, Sides, hosts_of, pairs_of
 from fedikit.data.migration.staging import staged
 from fedikit.data.migration.standing import journal_of, read_standing
 from fedikit.dns.lookup import look_up_names
@@ -46,6 +46,7 @@ def make_migration(
     pairs = pairs_of(source, target)
     standing = read_standing(source, target, pairs, instead=instead)
     journal = journal_of(sides.journal, standing, name=new_id(), instead=instead)
+    _require_same_hosts(journal, hosts_of(source, target))
     left = _phases_left(journal, rehearse=rehearse, back=back)
     staged_here = {both.new.application for both in standing if both.new.closed}
     is_begun = journal.direction == "back" or "stage" in journal.done
@@ -76,6 +77,22 @@ def make_migration(
 def new_id() -> str:
     """What a migration that begins is called on the hosts."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+def _require_same_hosts(journal: Journal, hosts: dict[str, tuple[str, str]]) -> None:
+    """Raises FedikitError where the files were changed since it began, and something would go elsewhere."""
+    if journal.hosts in ({}, hosts):
+        return
+    moved = sorted(name for name in {*journal.hosts, *hosts} if journal.hosts.get(name) != hosts.get(name))
+    words = "; ".join(
+        f"{name} was to go {_way(journal.hosts.get(name))}, and now {_way(hosts.get(name))}" for name in moved
+    )
+    hint = "put the files back as they were, and end it, or go back (fedikit migrate --back) before it goes elsewhere"
+    raise FedikitError(f"the files were changed since this migration began: {words}", hint=hint)
+
+
+def _way(hosts: tuple[str, str] | None) -> str:
+    return f"from {hosts[0]} to {hosts[1]}" if hosts else "nowhere"
 
 
 def _phases_left(journal: Journal, *, rehearse: bool, back: bool) -> tuple[Phase, ...]:

@@ -85,6 +85,11 @@ def pairs_of(source: Deployment, target: Deployment) -> list[Pair]:
     return [Pair(name, left[name][0], taken[name][0]) for name in left]
 
 
+def hosts_of(source: Deployment, target: Deployment) -> dict[str, tuple[str, str]]:
+    """By application, the hosts that it leaves and comes to."""
+    return {pair.application: (pair.source, pair.target) for pair in pairs_of(source, target)}
+
+
 def _hosts_by_application(deployment: Deployment) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for kept in _kept(deployment):

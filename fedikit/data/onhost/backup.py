@@ -33,7 +33,7 @@ def back_up(work: Work, reason: str, *, anew: bool = False) -> dict[str, Any]:
         work.result.backed_up(manifest, time.monotonic() - started)
         if read_closed(work.state) is None:
             with work.telling.step("keep"):
-                work.result.noted(let_go(work))
+                work.result.noted(let_go(work, manifest))
     except Exception as error:
         trouble = trouble_from(error)
         with contextlib.suppress(OSError):  # a full disk must not hide what happened

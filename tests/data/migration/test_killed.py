@@ -17,7 +17,7 @@ from tests.data.migration.killing import Outcome, Run
 from tests.data.migration.real import RealScene
 from tests.remote.conftest import Stage, Staged, staged  # noqa: F401
 
-KILLS = int(os.environ.get("FEDIKIT_KILLS", "4"))
+KILLS = int(os.environ.get("FEDIKIT_KILLS", "2"))
 SEED = int(os.environ.get("FEDIKIT_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
 KILLS_OF_TRIAL = 15
 LONGEST = 8.0

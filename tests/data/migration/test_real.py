@@ -5,8 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from fedikit.data import carrying_secrets
-from fedikit.data.migration import sides
+from fedikit.data.backups import make_backup
+from fedikit.data.migration import carrying_out, sides
+from fedikit.events import Event, StepStarted, Tell
 from tests.data.migration.real import RealScene
+from tests.data.migration.scene import Cut
 from tests.remote.conftest import Staged, staged  # noqa: F401
 
 
@@ -19,11 +22,39 @@ def real(staged: Staged, monkeypatch: pytest.MonkeyPatch) -> Iterator[RealScene]
     scene.close()
 
 
+def others_work_too(real: RealScene) -> Tell:
+    """While both sides are closed, each is applied and backed up, from another deployer."""
+
+    def tell(event: Event) -> None:
+        if event != StepStarted(step="differences"):
+            return
+        for side in (real.old, real.new):
+            assert side.stage.bring(side.wanted).succeeded
+            assert make_backup(side.wanted).succeeded
+            assert not side.serves
+
+    return tell
+
+
 def test_nothing_that_was_written_is_lost_on_either_way(real: RealScene) -> None:
     with real.people():
-        assert real.migrate().error == ""
+        assert real.migrate(others_work_too(real)).error == ""
     real.require_all_is_there(real.new)
     with real.people():
         assert real.migrate(back=True).error == ""
     real.require_all_is_there(real.old)
+    real.require_never_both()
+
+
+def test_a_boot_before_the_new_side_is_closed_starts_nothing_there(
+    real: RealScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(*_: object, **__: object) -> None:
+        raise Cut
+
+    monkeypatch.setattr(carrying_out, "close_application", cut)
+    with pytest.raises(Cut):
+        real.migrate()
+    real.new.boot()
+    assert (real.old.serves, real.new.serves, real.new.is_closed) == (True, False, False)
     real.require_never_both()

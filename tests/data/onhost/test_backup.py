@@ -221,3 +221,18 @@ def test_a_repository_that_lets_nothing_go_has_good_backups_and_a_note(host: Hos
     (host.repository / "append-only").unlink()
     assert host.done("backup")["result"]["note"] == ""
     assert len(host.backups()) == 1
+
+
+def test_a_backup_is_kept_though_the_clock_was_wrong_when_earlier_ones_were_made(host: Host) -> None:
+    """Rules keep the latest of a day; what is in the future is later than what is made now."""
+    host.settings(keep={"daily": 1, "weekly": 0, "monthly": 0})
+    host.done("backup")
+    for snapshot in (host.repository / "snapshots").iterdir():
+        about = json.loads(snapshot.read_text())
+        snapshot.write_text(json.dumps(about | {"time": "2099" + about["time"][4:]}))
+    made = host.done("backup")["result"]["newest"]["id"]
+    assert made in [one["id"] for one in host.backups()]
+    fill = host.volume / "a/one"
+    fill.write_text("changed")
+    host.done("restore", "--backup", made, "--without-saving")
+    assert fill.read_text() == "a/one"

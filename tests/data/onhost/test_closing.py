@@ -1,11 +1,13 @@
 """A closed application: its door, its fence, backups and restores meanwhile, and how it is opened again."""
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fedikit.data.onhost import closing, door, fence
 from fedikit.data.onhost.fence import DROP_IN
 from tests.data.onhost.conftest import Host, fill
 
@@ -262,3 +264,20 @@ def test_what_a_migration_has_not_closed_it_does_not_replace(app: Host) -> None:
     assert "is not closed by the migration m1" in app.trouble(*restore)["message"], "somebody may have written to it"
     assert app.done(*CLOSE)["closed"]["restored"] is False
     assert (app.volume / "new").exists()
+
+
+def test_on_a_full_disk_nothing_is_closed_and_what_is_closed_opens(app: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, text: str, *, mode: int = 0o600) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(closing, "write_whole", full)
+        assert "No space left on device" in app.trouble(*CLOSE)["message"]
+    assert traces(app) == []
+    assert app.state_of("web") == "active"
+    app.done(*CLOSE)
+    for module in (closing, fence, door):
+        monkeypatch.setattr(module, "write_whole", full)
+    app.done(*OPEN, "--start")
+    assert app.state_of("web") == "active"
+    assert traces(app) == []
