@@ -24,6 +24,7 @@ from fedikit.results.migration import (
     MigrationPlan,
     Phase,
 )
+from fedikit.results.moves import would_stop
 from fedikit.results.plan import Plan
 
 _GONE = "if it is gone for good, the newest backup comes back elsewhere: docs/host-is-gone.md"
@@ -87,8 +88,10 @@ def _troubles(pair: Pair, pairs: list[Pair], plan: Plan) -> Iterator[str]:
     for host in sorted(left.intersection(servers)):
         what = "is to serve it there" if host == pair.source else "is left by another application"
         yield f"{host} {what}, and hosts that are left are changed last: do one after the other, servers first"
+    stops = would_stop(plan)
     for host, planned in plan.hosts.items():
-        refused = [words for words in planned.refused if not any(move in words for move in plan.moves)]
+        known = (*plan.moves, *stops.get(host, ()))
+        refused = [words for words in planned.refused if not any(move in words for move in known)]
         blocked = [f"{change.id}: {change.reasons[0]}" for change in planned.changes if change.action == "blocked"]
         yield from (f"{host}: {words}" for words in (*refused, *blocked))
     units = {f"unit:{unit}" for unit in plan.deployment.hosts[pair.target].data[pair.application].stop}

@@ -200,3 +200,16 @@ def test_a_plan_that_refuses_to_begin_empty_names_the_move(house: House) -> None
     (refused,) = plan.hosts["two"].refused
     assert "fedikit move brings it along" in refused
     assert "--consent mastodon" in refused
+
+
+def test_an_apply_in_the_midst_of_a_move_does_not_take_away_what_alone_serves(house: House) -> None:
+    house.placed = "two"
+    with pytest.raises(Cut):
+        house.move(cut_at(StepFinished, "copy"))
+    plan = make_plan(house.wanted)
+    assert plan.is_refused
+    assert plan.hosts["one"].refused == (
+        "mastodon is being moved from one to two, where it is closed: fedikit move goes on with that",
+    )
+    assert house.one.serves
+    assert house.move(house.never_both()).error == ""
