@@ -109,9 +109,9 @@ def _with_moves(plan: Plan) -> Plan:
     """The plan with what it says of data that does not follow; that takes consent, by the name of what begins anew."""
     if plan.is_noop or plan.purpose != "apply":
         return plan
-    from fedikit.results.moves import moves_of  # needed only where something changes
+    from fedikit.results.moves import moves_of, would_stop  # needed only where something changes
 
-    refused: dict[str, tuple[str, ...]] = {}
+    refused: dict[str, tuple[str, ...]] = would_stop(plan)
     moves = moves_of(plan)
     for move in moves:
         if not move.becomes and not {move.name, *(names := _names_of(move, plan))}.intersection(plan.consent):
@@ -180,6 +180,7 @@ class _Planning:
             bytes_to_send=sum(deb.size for deb in asked.debs_to_send)
             + sum(payload.size_of(sha256) or 0 for sha256 in answer.contents),
             kept=answer.kept,
+            at_rest=answer.at_rest,
             last_run=answer.last_run.run if answer.last_run else "",
             unfinished=answer.unfinished,
             refused=asked.refused,

@@ -76,8 +76,8 @@ def answer_to(question: Question, comparison: Comparison) -> Record:
         images = [_told(item) for item in question.wish.items if "layers" in item]
         answer |= {"target": question.target, "images": images}
         answer |= {key: value for key, value in question.generation.items() if key == "checks"}
-    if closed := [one.words for one in closed_here(question.eyes, ledger, question.wish.resting)]:
-        answer["closed"] = closed
+    if closed := closed_here(question.eyes, ledger, question.wish.resting):
+        answer |= {"closed": [one.words for one in closed], "at_rest": [one.application for one in closed]}
     return answer | _for_changes(question, comparison) if comparison.changes else answer
 
 

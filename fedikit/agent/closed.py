@@ -27,8 +27,8 @@ class Closed(NamedTuple):
     def words(self) -> str:
         why = f"by the migration {self.migration}" if self.migration else "by a migration"
         since = f"since {self.since} " if self.since else ""
-        what = "nothing of it is started: fedikit migrate goes on with that, fedikit migrate --back opens it again"
-        return f"{self.application} is closed {since}{why}, and {what}"
+        what = "fedikit migrate or fedikit move goes on with that, fedikit migrate --back opens it again"
+        return f"{self.application} is closed {since}{why}, and nothing of it is started: {what}"
 
 
 def closed_here(eyes: Eyes, ledger: Ledger, resting: Mapping[str, Iterable[str]] | None = None) -> list[Closed]:

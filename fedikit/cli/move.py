@@ -15,9 +15,10 @@ from fedikit.cli.output import finish, listening, present, require_consent
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and end there.")
 @options("yes", "json")
 def move(configuration: str | None, environment: str, minutes: float, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Apply an environment that places applications, or their databases and buckets, elsewhere, with their data.
+    """Bring data along to another host or server.
 
-    Cut off anywhere, it goes on when run again.
+    Applies an environment that places applications, or their databases and buckets, elsewhere. Cut off anywhere, it
+    goes on when run again.
     """
     from fedikit.data.migration.moving import apply_move
     from fedikit.data.migration.planning_moves import load_move, make_move

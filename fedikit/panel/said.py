@@ -64,7 +64,7 @@ _HOSTS = (
     "the last apply ({run}) failed at {item}: {message}",
     "not part of the last change",
     "{application} is closed since {time} by the migration {name}, and nothing of it is started: "
-    "fedikit migrate goes on with that, fedikit migrate --back opens it again",
+    "fedikit migrate or fedikit move goes on with that, fedikit migrate --back opens it again",
     "belongs to the deployment {name}",
     "belongs to the deployment {name}: let that one's environment open what this one needs "
     "(policies.firewall.open), and leave this host out of policies.firewall.hosts here",

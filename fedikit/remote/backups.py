@@ -42,7 +42,8 @@ def closed_of(application: str, there: BackupsNoted) -> str:
         return ""
     closed = read_closed(there)
     since = f" since {closed.since:%d %b %Y, %H:%M} UTC by the migration {closed.migration}" if closed else ""
-    return f"{application} is closed{since}: fedikit migrate goes on with that, fedikit migrate --back opens it again"
+    what = "fedikit migrate or fedikit move goes on with that, fedikit migrate --back opens it again"
+    return f"{application} is closed{since}: {what}"
 
 
 def read_closed(there: BackupsNoted) -> Closed | None:

@@ -174,6 +174,8 @@ class Answer(Message):
     concerns: Annotated[tuple[Words, ...], Field(max_length=1000)] = ()
     closed: Annotated[tuple[Words, ...], Field(max_length=1000)] = ()
     """What is to be said of applications that are closed there."""
+    at_rest: Annotated[tuple[Line, ...], Field(max_length=1000)] = ()
+    """The names of those."""
     identity: Annotated[dict[Line, Line], Field(max_length=1000)] = Field(default_factory=dict)
     has_data: bool = False
     """Whether people's data is there, which knows the deployment by this identity."""

@@ -26,10 +26,12 @@ MOVING: tuple[Phase, ...] = (
     "afterwards", "leave",
 )  # fmt: skip
 """What a move within one environment does."""
-BETWEEN_HOSTS: tuple[Phase, ...] = ("stage", "copy", "differences", "names", "leave")
+BETWEEN_HOSTS: tuple[Phase, ...] = ("stage", "names", "leave")
 """Those of them for applications that leave their host."""
-ON_ITS_HOST: tuple[Phase, ...] = ("save", "parts", "put-back")
-"""Those for applications whose data alone moves, such as to another database server."""
+WHILE_IT_SERVES: tuple[Phase, ...] = ("copy", "differences")
+"""Those for the ones among these that take all data along."""
+ONCE_CLOSED: tuple[Phase, ...] = ("save", "parts", "put-back")
+"""Those for applications that stay on their host, or leave some data where it is: a server knows them in one place."""
 READ_ONLY: tuple[Phase, ...] = ("close", "differences", "save", "parts", "put-back", "open", "start")
 """The phases in which nobody can write: neither side serves."""
 Direction = Literal["there", "back"]

@@ -117,6 +117,21 @@ def waits_of(plan: Plan) -> Waits:
     return Waits(after={host: tuple(others) for host, others in extra.items() if others}, unmet=tuple(unmet))
 
 
+def would_stop(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """By host, the applications that would leave it while they are closed where they are to be, a sentence each."""
+    found: dict[str, tuple[str, ...]] = {}
+    for taking, planned in plan.hosts.items():
+        for name in planned.at_rest:
+            data = plan.deployment.hosts[taking].data.get(name)
+            units = {f"unit:{unit}" for unit in data.stop} if data else set()
+            for host in dict.fromkeys(host for host, change in _leaving(plan) if change.id in units):
+                words = (
+                    f"{name} is being moved from {host} to {taking}, where it is closed: fedikit move goes on with that"
+                )
+                found[host] = (*found.get(host, ()), words)
+    return found
+
+
 def waiting_in_vain(plan: Plan) -> dict[str, str]:
     """Hosts that would wait for a bucket which the host that is to make it cannot make now; with that host."""
     leader = _leader(plan)

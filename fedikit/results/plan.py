@@ -103,6 +103,8 @@ class HostPlan(Value):
     """Items that left the configuration earlier and were kept."""
     note: str = ""
     """Something the operator should know: an interrupted run, a busy host."""
+    at_rest: tuple[str, ...] = ()
+    """The applications that are closed there."""
     last_run: str = ""
     """The last apply that touched the host."""
     unfinished: bool = False

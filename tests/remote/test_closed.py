@@ -77,7 +77,7 @@ def test_an_apply_leaves_it_closed_and_says_so_in_one_sentence(closed: Stage) ->
     assert plan.is_noop
     assert plan.hosts["one"].note == (
         f"snac is closed since {SINCE} by the migration m1, and nothing of it is started: "
-        "fedikit migrate goes on with that, fedikit migrate --back opens it again"
+        "fedikit migrate or fedikit move goes on with that, fedikit migrate --back opens it again"
     )
     assert "snac is closed since" in "\n".join(lines_of(plan, 200))
     assert apply_plan(plan).succeeded
@@ -135,7 +135,7 @@ def test_a_status_calls_it_closed_and_not_failed(closed: Stage) -> None:
     assert all(unit.is_well for unit in one.health.units)
     assert one.closed == (
         "snac is closed since 27 Nov 2026, 19:01 UTC by the migration m1: "
-        "fedikit migrate goes on with that, fedikit migrate --back opens it again",
+        "fedikit migrate or fedikit move goes on with that, fedikit migrate --back opens it again",
     )
     assert "! snac is closed since" in "\n".join(lines_of(status, 200))
 

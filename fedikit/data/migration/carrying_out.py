@@ -29,6 +29,7 @@ from fedikit.model.deployment import Deployment
 from fedikit.plan import make_plan
 from fedikit.remote.session import new_run
 from fedikit.remote.sessions import Sessions
+from fedikit.results.backup import Backup
 from fedikit.results.migration import READ_ONLY, MigrationPlan, MigrationReport, Phase, PhaseDone
 from fedikit.verify import verify_deployment
 
@@ -256,21 +257,27 @@ class Migration:
 
     def _carry(self, pair: Pair) -> tuple[str, ...]:
         """Backs up where it comes from, and restores that where it goes; in what the two differ."""
-        backup = self._backed_up(pair)
+        backup = self._backed_up(pair).id
+        differences = self._brought(pair, backup)
+        self.note(copied={**self.journal.copied, pair.application: backup})
+        return differences
+
+    def _brought(self, pair: Pair, backup: str) -> tuple[str, ...]:
+        """Restores a backup of where it comes from where it goes; in what the two differ."""
         connection = self.taken.hosts[pair.target].connection
         with way_to_repository(self.left, pair.source, pair.application, pair.target, connection) as other:
             about = {"backup": backup, "migration": self.plan.id}
-            done = restore_from(self.taken, pair.target, pair.application, other=other, tell=self._tell, **about)
-        self.note(copied={**self.journal.copied, pair.application: backup})
-        return done.differences
+            return restore_from(
+                self.taken, pair.target, pair.application, other=other, tell=self._tell, **about
+            ).differences
 
-    def _backed_up(self, pair: Pair) -> str:
-        """Backs up where it comes from; the name of that backup."""
+    def _backed_up(self, pair: Pair) -> Backup:
+        """Backs up where it comes from."""
         report = make_backup(self.left, [pair.application], limit=[pair.source], tell=self._tell)
         (made,) = report.applications
         if made.error or made.backup is None:
             raise FedikitError(f"{pair.application} could not be backed up on {pair.source}: {made.error}")
-        return made.backup.id
+        return made.backup
 
     def _open_one(self, deployment: Deployment, host: str, application: str, *, start: bool) -> None:
         open_application(deployment, host, application, migration=self.plan.id, start=start, tell=self._tell)

@@ -72,15 +72,27 @@ def before(environment: Environment, pairs: list[Pair]) -> Environment:
 
 
 def shares_data(pair: Pair, source: Deployment, target: Deployment) -> bool:
-    """Whether some of its data stays where it is, such as a database on a third host: no copy may be put over it."""
+    """Whether it goes to another host, and some of its data stays where it is, such as a database on a third host.
+
+    Then no copy may be put over it while it is in use, nor may its server be told of another user.
+    """
+    if pair.source == pair.target:
+        return False
+    parts = source.hosts[pair.source].data[pair.application].parts
+    same = [part for part in target.hosts[pair.target].data[pair.application].parts if part in parts]
+    is_a_providers = any(isinstance(part, BucketPart) and not _is_here(part) for part in same)
+    return is_a_providers or bool(hosts_that_keep(pair, source, target))
+
+
+def hosts_that_keep(pair: Pair, source: Deployment, target: Deployment) -> set[str]:
+    """The hosts with databases or buckets of an application before and after it moves."""
+    found = set()
     for host, state in target.hosts.items():
         there = {item.id for item in source.hosts[host].items}
         mine = (item.id for item in state.items if pair.application in state.belongings.get(item.id, ()))
         if any(class_of(id).is_store and id in there for id in mine):
-            return True
-    parts = source.hosts[pair.source].data[pair.application].parts
-    same = [part for part in target.hosts[pair.target].data[pair.application].parts if part in parts]
-    return any(isinstance(part, BucketPart) and not _is_here(part) for part in same)
+            found.add(host)
+    return found
 
 
 def _is_here(part: BucketPart) -> bool:

@@ -10,7 +10,7 @@ from fedikit.data.certificates import carry_certificates
 from fedikit.data.closing import close_application
 from fedikit.data.migration.carrying_out import NAMES_SECONDS, Migration, require_as_planned
 from fedikit.data.migration.journal import Journal, end_journal, held, read_journal
-from fedikit.data.migration.moves import hosts_with_servers, shares_data
+from fedikit.data.migration.moves import hosts_that_keep, hosts_with_servers, shares_data
 from fedikit.data.migration.names import lead_names
 from fedikit.data.migration.sides import Pair, Sides
 from fedikit.data.migration.staging import staged
@@ -18,6 +18,7 @@ from fedikit.data.other import restore_from
 from fedikit.errors import FedikitError
 from fedikit.events import Tell, tell_nobody
 from fedikit.plan import make_plan
+from fedikit.results.backup import Backup
 from fedikit.results.migration import MigrationPlan, MigrationReport, Phase
 
 
@@ -46,8 +47,14 @@ class _Move(Migration):
         return [pair for pair in self.pairs if pair.source != pair.target]
 
     @property
-    def staying(self) -> list[Pair]:
-        return [pair for pair in self.pairs if pair.source == pair.target]
+    def copied(self) -> list[Pair]:
+        """Those of them with nothing that stays where it is: they are copied while they serve."""
+        return [pair for pair in self.leaving if not shares_data(pair, self.left, self.taken)]
+
+    @property
+    def others(self) -> list[Pair]:
+        """Those that are closed before anything is set up for them: their servers know them in one place only."""
+        return [pair for pair in self.pairs if pair not in self.copied]
 
     @property
     def _acts(self) -> Mapping[Phase, Callable[[], None]]:
@@ -59,20 +66,23 @@ class _Move(Migration):
     # Applications that leave their host
 
     def _stage(self) -> None:
-        """The hosts that are come to, and those that serve them there, are set up with the applications at rest."""
-        self._apply(staged(self.taken, self.names), hosts_with_servers(self.taken, self.leaving))
+        """The hosts that are come to, and those that serve them there, are set up with the applications at rest.
+
+        Not servers that keep what they have: who serves still would be let in no more.
+        """
+        keep = {host for pair in self.leaving for host in hosts_that_keep(pair, self.left, self.taken)}
+        hosts = [host for host in hosts_with_servers(self.taken, self.leaving) if host not in keep]
+        self._apply(staged(self.taken, self.names), hosts)
         for pair in self.leaving:
             close_application(self.taken, pair.target, pair.application, migration=self.plan.id, tell=self._tell)
             carry_certificates(self.left, pair.source, self.taken, pair.target, pair.application)
 
     def _copy(self) -> None:
-        """Not of what has data in a place that does not change: the copy would come over what is in use."""
-        for pair in self.leaving:
-            if not shares_data(pair, self.left, self.taken):
-                self._carry(pair)
+        for pair in self.copied:
+            self._carry(pair)
 
     def _copy_differences(self) -> None:
-        for pair in self.leaving:
+        for pair in self.copied:
             self.compared[pair.application] = self._carry(pair)
         self._require_the_same()
 
@@ -92,11 +102,11 @@ class _Move(Migration):
         for pair in self.pairs:
             self._open_one(self.left, pair.source, pair.application, start=True)
 
-    # Applications that stay on it, while their data moves
+    # Applications that stay on it while their data moves, or that leave some of their data where it is
 
     def _save(self) -> None:
-        for pair in self.staying:
-            self.note(copied={**self.journal.copied, pair.application: self._backed_up(pair)})
+        for pair in self.others:
+            self.note(copied={**self.journal.copied, pair.application: self._backed_up(pair).id})
 
     def _set_up_parts(self) -> None:
         """From here on the hosts know only where data is to be, and the way on is the only one."""
@@ -109,23 +119,26 @@ class _Move(Migration):
         self._apply(resting, self._hosts_to_start)
 
     def _put_back(self) -> None:
-        for pair in self.staying:
-            about = {"backup": self.journal.copied[pair.application], "migration": self.plan.id}
-            done = restore_from(self.taken, pair.target, pair.application, other=None, tell=self._tell, **about)
-            self.compared[pair.application] = done.differences
+        for pair in self.others:
+            bring = self._brought if pair in self.leaving else self._restored
+            self.compared[pair.application] = bring(pair, self.journal.copied[pair.application])
         self._require_the_same()
+
+    def _restored(self, pair: Pair, backup: str) -> tuple[str, ...]:
+        """From its own host's repository."""
+        about = {"backup": backup, "migration": self.plan.id}
+        done = restore_from(self.taken, pair.target, pair.application, other=None, tell=self._tell, **about)
+        return done.differences
 
     # Both
 
-    def _backed_up(self, pair: Pair) -> str:
-        """Only of what has a place where it goes."""
-        before, there = (
-            {part.id for part in deployment.hosts[host].data[pair.application].parts}
-            for deployment, host in ((self.left, pair.source), (self.taken, pair.target))
-        )
-        if lost := sorted(before - there):
+    def _backed_up(self, pair: Pair) -> Backup:
+        """All of it must have a place where it goes."""
+        backup = super()._backed_up(pair)
+        there = {part.id for part in self.taken.hosts[pair.target].data[pair.application].parts}
+        if lost := sorted({part.id for part in backup.parts} - there):
             raise FedikitError(f"{pair.application} has no {', '.join(lost)} on {pair.target}: it would be lost")
-        return super()._backed_up(pair)
+        return backup
 
     @property
     def _hosts_to_start(self) -> Sequence[str]:

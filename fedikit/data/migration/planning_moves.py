@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fedikit.data.backups import list_backups
 from fedikit.data.migration.journal import Journal, read_journal
-from fedikit.data.migration.moves import Moving, before, hosts_with_servers, what_moves
+from fedikit.data.migration.moves import Moving, before, hosts_with_servers, shares_data, what_moves
 from fedikit.data.migration.planning import new_id, notes_on, parts_of
 from fedikit.data.migration.sides import Pair, Sides
 from fedikit.dns.lookup import look_up_names
@@ -19,14 +19,16 @@ from fedikit.plan import make_plan
 from fedikit.results.migration import (
     BETWEEN_HOSTS,
     MOVING,
-    ON_ITS_HOST,
+    ONCE_CLOSED,
+    WHILE_IT_SERVES,
     ApplicationMigration,
     MigrationPlan,
     Phase,
 )
+from fedikit.results.moves import would_stop
 from fedikit.results.plan import Plan
 
-_GONE = "if it is gone for good, the newest backup comes back elsewhere: docs/host-is-gone.md"
+_GONE = "if one is gone for good, the newest backup comes back by fedikit restore: docs/host-is-gone.md"
 
 
 def load_move(environment: str | Path, configuration: str | Path) -> Sides:
@@ -58,7 +60,7 @@ def make_move(sides: Sides, *, tell: Tell = tell_nobody) -> MigrationPlan:
         consent=moving.consent,
         sets_names=sides.new.dns is not None,
         done=journal.done,
-        left=_phases_left(moving.pairs, journal, target),
+        left=_phases_left(moving.pairs, journal, source, target),
         seconds=round(time.monotonic() - start, 3),
     )
     tell(StepFinished(step="plan", seconds=plan.seconds, failed=plan.has_errors))
@@ -87,8 +89,10 @@ def _troubles(pair: Pair, pairs: list[Pair], plan: Plan) -> Iterator[str]:
     for host in sorted(left.intersection(servers)):
         what = "is to serve it there" if host == pair.source else "is left by another application"
         yield f"{host} {what}, and hosts that are left are changed last: do one after the other, servers first"
+    stops = would_stop(plan)
     for host, planned in plan.hosts.items():
-        refused = [words for words in planned.refused if not any(move in words for move in plan.moves)]
+        known = (*plan.moves, *stops.get(host, ()))
+        refused = [words for words in planned.refused if not any(move in words for move in known)]
         blocked = [f"{change.id}: {change.reasons[0]}" for change in planned.changes if change.action == "blocked"]
         yield from (f"{host}: {words}" for words in (*refused, *blocked))
     units = {f"unit:{unit}" for unit in plan.deployment.hosts[pair.target].data[pair.application].stop}
@@ -129,10 +133,12 @@ def _applications(source: Deployment, moving: Moving, journal: Journal, tell: Te
         )
 
 
-def _phases_left(pairs: list[Pair], journal: Journal, target: Deployment) -> tuple[Phase, ...]:
+def _phases_left(pairs: list[Pair], journal: Journal, source: Deployment, target: Deployment) -> tuple[Phase, ...]:
     """What is still to be done; all that is, where the environment wants it where it was again, is to open it."""
     if any(pair.application not in target.hosts[pair.target].applications for pair in pairs):
         return ("reopen",)
     leaving = _leaving(pairs)
-    without = {*(() if leaving else BETWEEN_HOSTS), *(ON_ITS_HOST if len(leaving) == len(pairs) else ())}
+    copied = [pair for pair in leaving if not shares_data(pair, source, target)]
+    groups = {BETWEEN_HOSTS: leaving, WHILE_IT_SERVES: copied, ONCE_CLOSED: len(copied) < len(pairs)}
+    without = {phase for phases, is_needed in groups.items() if not is_needed for phase in phases}
     return tuple(phase for phase in MOVING if phase not in without and phase not in journal.done) if pairs else ()

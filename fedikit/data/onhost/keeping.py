@@ -19,7 +19,8 @@ def let_go(work: Work, made: Manifest) -> str:
     """Forgets backups that the rules do not keep, and what failed ones left; then removes what nobody needs.
 
     In words, what is to be known of it: some repositories let nobody delete, so that nothing is lost there by whoever
-    breaks into this host. What was just `made` stays, whatever the clock says: of those of a day, the rules keep the latest.
+    breaks into this host. What was just `made` stays, whatever the clock says: of those of a day, the rules keep the
+    latest.
     """
     manifests = work.manifests.all()
     for trouble in work.manifests.unreadable.values():
@@ -27,7 +28,7 @@ def let_go(work: Work, made: Manifest) -> str:
     kept_ids = set(work.repository.kept_by(work.settings.keep, [f"{TAG},reason={reason}" for reason in REGULAR]))
     kept = {snapshot for snapshot, one in manifests.items() if snapshot in kept_ids or _is_a_way_back(one)}
     if not kept:
-        return None
+        return ""
     kept |= {snapshot for snapshot, one in manifests.items() if one.id == made.id}
     needed = kept | {snapshot for one in kept for snapshot in manifests[one].snapshots}
     names = {manifests[one].id for one in kept}

@@ -7,8 +7,9 @@ from fedikit.data.migration.sides import Sides
 from fedikit.environment.environment import Environment
 from fedikit.events import Tell, tell_nobody
 from fedikit.model.configuration import Configuration
+from fedikit.model.data import BucketPart
 from fedikit.model.deployment import Deployment
-from fedikit.model.item import Directory
+from fedikit.model.item import Directory, SecretRef
 from fedikit.results.migration import MigrationPlan, MigrationReport
 from tests.data.migration.scene import APPLICATION, Side, lend
 from tests.model.example import configuration
@@ -17,6 +18,13 @@ from tests.remote.conftest import Stage, Staged
 HOSTS = ("one", "two")
 SERVED = "/srv/server"
 """Where another host keeps something for the application, as a server of databases would."""
+
+
+SECRET = SecretRef(name=f"{APPLICATION}/bucket")
+BUCKET = BucketPart(
+    name="media", endpoint="https://s3.example.net", region="eu-1", bucket="media", key_id="id", key_secret=SECRET
+)
+"""A provider's, which is the same from both hosts."""
 
 
 class Placed(Environment):
@@ -36,6 +44,7 @@ class House:
         self.stage: Stage = staged(*HOSTS, name="house")
         self.one, self.two = (Side(self.stage, host) for host in HOSTS)
         self.placed, self.server = "one", ""
+        self.elsewhere: tuple[BucketPart, ...] = ()
         self.one.write("the first words")
         report = self.stage.bring(self.wanted)
         assert report.succeeded, report
@@ -47,7 +56,10 @@ class House:
         side = self.one if placed == "one" else self.two
         deployment = side.wanted
         hosts = dict(deployment.hosts)
-        hosts[placed] = hosts[placed].model_copy(update={"applications": (APPLICATION,)})
+        data = hosts[placed].data[APPLICATION]
+        data = data.model_copy(update={"parts": (*data.parts, *self.elsewhere)})
+        about = {"applications": (APPLICATION,), "data": {APPLICATION: data}}
+        hosts[placed] = hosts[placed].model_copy(update=about)
         if self.server:
             state = hosts[self.server]
             items = (*state.items, Directory(path=SERVED, data=True))

@@ -10,13 +10,20 @@ from fedikit.display.drawing import lines_of
 from fedikit.errors import FedikitError
 from fedikit.events import Event, StepFinished, StepStarted, Tell
 from fedikit.plan import make_plan
-from fedikit.results.migration import BETWEEN_HOSTS, MOVING, ON_ITS_HOST, MigrationPlan, MigrationReport
-from tests.data.migration.move_scene import SERVED, House
+from fedikit.results.migration import (
+    BETWEEN_HOSTS,
+    MOVING,
+    ONCE_CLOSED,
+    WHILE_IT_SERVES,
+    MigrationPlan,
+    MigrationReport,
+)
+from tests.data.migration.move_scene import BUCKET, SERVED, House
 from tests.data.migration.scene import APPLICATION, VOLUME, Cut, Side, cut_at
 from tests.remote.conftest import Staged, staged  # noqa: F401
 
-TO_ANOTHER_HOST = tuple(phase for phase in MOVING if phase not in ON_ITS_HOST)
-ON_THE_SAME = tuple(phase for phase in MOVING if phase not in BETWEEN_HOSTS)
+TO_ANOTHER_HOST = tuple(phase for phase in MOVING if phase not in ONCE_CLOSED)
+ON_THE_SAME = tuple(phase for phase in MOVING if phase not in (*BETWEEN_HOSTS, *WHILE_IT_SERVES))
 
 
 @pytest.fixture
@@ -48,10 +55,10 @@ def when(step: str, act: Callable[[], object], house: House) -> Tell:
     return tell
 
 
-def require_closed(side: Side) -> None:
+def require_closed(side: Side, why: str = "moved") -> None:
     """Visitors are told that it has moved, for as long as names may lead there."""
     assert side.is_closed
-    assert '"why": "moved"' in side.state("closed.json").read_text()
+    assert f'"why": "{why}"' in side.state("closed.json").read_text()
 
 
 def error_of(plan: MigrationPlan) -> str:
@@ -103,6 +110,17 @@ def test_what_another_host_keeps_for_it_is_put_back_where_it_begins_empty(served
     assert served.one.machine.path(SERVED).is_dir()
     assert served.two.machine.path(SERVED).is_dir(), "it is kept where it was"
     assert make_plan(served.wanted).is_noop
+
+
+def test_what_leaves_some_of_its_data_where_it_is_is_closed_before_anything_is_put_back(house: House) -> None:
+    """A copy made while it serves would come over what is in use."""
+    house.placed, house.elsewhere = "two", (BUCKET,)
+    order = tuple(phase for phase in MOVING if phase not in WHILE_IT_SERVES)
+    assert house.plan().left == order
+    report = house.move(when("put-back", lambda: require_closed(house.one, "moving"), house))
+    assert (report.error, phases(report), report.compared) == ("", list(order), {APPLICATION: ()})
+    assert (house.one.serves, house.two.serves) == (False, True)
+    assert house.two.read() == "the first words"
 
 
 @pytest.mark.parametrize("name", ["house", "served"])
@@ -201,3 +219,16 @@ def test_a_plan_that_refuses_to_begin_empty_names_the_move(house: House) -> None
     (refused,) = plan.hosts["two"].refused
     assert "fedikit move brings it along" in refused
     assert "--consent mastodon" in refused
+
+
+def test_an_apply_in_the_midst_of_a_move_does_not_take_away_what_alone_serves(house: House) -> None:
+    house.placed = "two"
+    with pytest.raises(Cut):
+        house.move(cut_at(StepFinished, "copy"))
+    plan = make_plan(house.wanted)
+    assert plan.is_refused
+    assert plan.hosts["one"].refused == (
+        "mastodon is being moved from one to two, where it is closed: fedikit move goes on with that",
+    )
+    assert house.one.serves
+    assert house.move(house.never_both()).error == ""
