@@ -24,12 +24,14 @@ import fedikit
 from fedikit.data.migration.carrying_out import apply_migration
 from fedikit.data.migration.planning import make_migration
 from fedikit.display.drawing import lines_of
-from fedikit.events import Event, StepStarted, Waiting
+from fedikit.events import CheckFinished, Event, HostFinished, ItemFinished, StepStarted, Waiting
 from fedikit.results.migration import MigrationReport
 from fedikit_lab import Lab
 
 RESULTS = Path(__file__).resolve().parent / "migrate.json"
 NAMES_SECONDS = 120.0
+SHORTEST = 0.3
+"""What takes less is not said."""
 BEFORE = 5.0
 """For how many seconds somebody posts before the door is shut, and afterwards."""
 
@@ -101,8 +103,17 @@ def migrate(providers: Providers, *, there: str, rehearse: bool = False, back: b
         raise RuntimeError("\n".join(lines_of(plan)))
 
     def tell(event: Event) -> None:
-        if isinstance(event, StepStarted):
-            say(f"  {event.step}")
+        match event:
+            case StepStarted(step=step):
+                say(f"  {step}")
+            case ItemFinished(host=host, item=what, seconds=seconds) if seconds >= SHORTEST:
+                say(f"    {host}: {what} took {seconds:.1f} s")
+            case CheckFinished(check=what, seconds=seconds) if seconds >= SHORTEST:
+                say(f"    {what} took {seconds:.1f} s")
+            case HostFinished(host=host, outcome=outcome, seconds=seconds):
+                say(f"    {host} {outcome} after {seconds:.1f} s")
+            case _:
+                pass
         if isinstance(event, Waiting) and event.what.startswith("names to be set"):
             providers.lab.announce(providers.deployment(there))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
@@ -21,6 +22,7 @@ class SealedFiles:
     def __init__(self, paths: Sequence[str], key: Callable[[], MasterKey]) -> None:
         self._paths = paths
         self._key = key
+        self._reading = Lock()
         self._found: dict[tuple[str, str], tuple[int, SecretStr]] | None = None
 
     def find(self, ref: SecretRef) -> tuple[int, SecretStr] | None:
@@ -40,14 +42,20 @@ class SealedFiles:
         return found
 
     def _all(self) -> dict[tuple[str, str], tuple[int, SecretStr]]:
-        if self._found is None:
-            self._found = {}
-            for path, name, version, value in self._read():
-                if name in self._found:
-                    hint = f"take {path} or the other file out of secrets.sealed"
-                    raise SecretError(f"the secret {name[0]} is sealed twice, also in {path}", hint=hint)
-                self._found[name] = (version, value)
+        """All at once or nothing: who asks while they are read, as hosts do side by side, waits, and derives none."""
+        with self._reading:
+            if self._found is None:
+                self._found = self._opened()
         return self._found
+
+    def _opened(self) -> dict[tuple[str, str], tuple[int, SecretStr]]:
+        found: dict[tuple[str, str], tuple[int, SecretStr]] = {}
+        for path, name, version, value in self._read():
+            if name in found:
+                hint = f"take {path} or the other file out of secrets.sealed"
+                raise SecretError(f"the secret {name[0]} is sealed twice, also in {path}", hint=hint)
+            found[name] = (version, value)
+        return found
 
     def _read(self) -> Iterator[tuple[str, tuple[str, str], int, SecretStr]]:
         for path in self._paths:

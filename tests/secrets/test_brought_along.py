@@ -1,6 +1,9 @@
 """What an application brings along is in force at the new provider; what opens a provider's own means is not."""
 
+import threading
+import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from fedikit.model.deployment import Deployment
 from fedikit.model.item import SecretRef
 from fedikit.secrets import Vault, secrets_of
 from fedikit.secrets.own import STAYS, own_secrets
+from fedikit.secrets.sealed import open_file
 from fedikit.secrets.sealing import seal
 from tests.secrets.provider import APPLICATIONS, Provider
 
@@ -263,3 +267,39 @@ def test_nothing_shows_what_came_along(old: Provider, new: Provider) -> None:
     (secret,) = {vault.value(ref) for ref in own_secrets(deployment, "snac")}
     assert secret not in f"{vault!r} {vars(vault)} {vars(vars(vault)['_sealed'])} {deployment!r}"
     assert secret not in repr(vault.opened(new.folder / "snac.sealed"))
+
+
+def test_all_hosts_that_ask_at_once_get_what_came_along(
+    old: Provider, new: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that did not wait for the files would be given a derived secret, and what is encrypted would be lost."""
+    bring(old, new, "mastodon")
+    (wanted,) = {
+        value for (name, _), value in own(old.deployment(), "mastodon").items() if name == "mastodon/secret-key-base"
+    }
+    begun = threading.Barrier(2, timeout=10)
+
+    def slowly(*about: Any) -> Any:
+        begun.wait()
+        time.sleep(0.05)
+        return open_file(*about)
+
+    monkeypatch.setattr("fedikit.secrets.sealed.open_file", slowly)
+    deployment = new.deployment()
+    vault = Vault.of(deployment)
+    (ref,) = [one for one in own_secrets(deployment, "mastodon") if one.name == "mastodon/secret-key-base"]
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(vault.value, ref)
+        begun.wait()
+        assert {vault.value(ref), first.result()} == {wanted}
+
+
+def test_files_that_cannot_be_opened_are_told_each_time(old: Provider, new: Provider) -> None:
+    """And never is a secret derived instead."""
+    bring(old, new, "mastodon")
+    deployment = new.deployment()
+    vault = Vault.of(deployment)
+    (new.folder / "mastodon.sealed").write_text("nothing")
+    for ref in own_secrets(deployment, "mastodon"):
+        with pytest.raises(SecretError):
+            vault.value(ref)

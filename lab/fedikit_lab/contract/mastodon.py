@@ -16,6 +16,7 @@ from .mastodon_accounts import tootctl
 from .mastodon_database import Database, libpq_variables, run_tasks
 from .mastodon_queue import Queue, open_redis
 from .mastodon_settings import load_settings, refuse_strangers
+from .mastodon_upkeep import keep_up
 from .mastodon_work import Work
 from .shared import BucketError, Environment, Refused, run_program, serve
 
@@ -72,6 +73,9 @@ def main(arguments: list[str]) -> int:
             return _web()
         case ["sidekiq", *_]:
             return _sidekiq()
+        case ["tootctl", "cache" | "feeds" as what, *rest]:
+            settings = load_settings(Environment())
+            return keep_up(Database(settings.servers.database), open_redis(settings.servers), [what, *rest])
         case ["tootctl", *rest]:
             return tootctl(load_settings(Environment()), rest)
         case ["rails", *rest]:

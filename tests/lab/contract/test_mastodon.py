@@ -483,6 +483,11 @@ def test_a_picture_is_in_the_bucket_when_it_was_sent(program: Program, storage: 
     assert browser.ask("GET", urllib.parse.urlsplit(posted["url"]).path)[0] == 200
     assert browser.ask("GET", f"/@{posted['account']['acct']}/1")[0] == 404
     assert f"img-src 'self' data: blob: {MEDIA};" in browser.ask("GET", "/")[2]["content-security-policy"]
+    assert program.run("mastodon", "tootctl", "cache", "clear").stdout == "OK\n"
+    assert program.run("mastodon", "tootctl", "feeds", "clear").stdout == "OK\n"
+    assert program.run("mastodon", "tootctl", "feeds", "build").stdout == "Regenerated feeds for 1 accounts\n"
+    assert json.loads(browser.ask("GET", "/api/v1/timelines/home", headers=bearer)[1]) == [posted]
+    assert program.run("mastodon", "tootctl", "feeds", "mend").returncode == 1
 
 
 def test_a_video_goes_by_way_of_sidekiq(program: Program, storage: Stored) -> None:
