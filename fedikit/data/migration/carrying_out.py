@@ -276,6 +276,7 @@ class _Migration:
             back = "" if self.plan.direction == "back" else "; or go back with what was written: fedikit migrate --back"
             return f"{left} is closed, and {taken} may have been written to: mend it, and do the same again{back}"
         if self.journal.closed_at is None:
+            self._forget_the_way_back()
             return f"{left} serves as before; do the same again"
         try:
             self._reopen()
@@ -286,10 +287,14 @@ class _Migration:
     def _reopen(self) -> None:
         for pair in self.pairs:
             open_application(self.left, pair.source, pair.application, start=True, tell=self._tell)
+        self._forget_the_way_back()
+        if self.plan.direction == "there":
+            self._begin_the_switch_anew()
+
+    def _forget_the_way_back(self) -> None:
+        """It did not come to anything: the new side serves, and may have been written to."""
         if self.plan.direction == "back":
             self.note(direction="there", done=PHASES, has_begun=True)
-        else:
-            self._begin_the_switch_anew()
 
     def _begin_the_switch_anew(self) -> None:
         self.note(closed_at=None, done=tuple(phase for phase in self.journal.done if phase not in READ_ONLY))
