@@ -55,6 +55,11 @@ def main(words: Sequence[str]) -> int:
 
 def measured(directory: Path, *, rows: int, objects: int, runs: int) -> Iterator[dict[str, Any]]:
     """What each run came to; raises if one does not go well, or anything is lost."""
+    for number in range(runs):
+        yield run_on_fresh_machines(directory / str(number), rows=rows, objects=objects)
+
+
+def run_on_fresh_machines(directory: Path, *, rows: int, objects: int) -> dict[str, Any]:
     names = [name for side in MACHINES.values() for name in side]
     with Lab(directory / "lab", names) as lab:
         providers = Providers(lab)
@@ -66,8 +71,7 @@ def measured(directory: Path, *, rows: int, objects: int, runs: int) -> Iterator
         say("the old side serves")
         settle(providers, rows=rows, objects=objects)
         say("its database and its bucket are full")
-        for _ in range(runs):
-            yield run_once(providers)
+        return run_once(providers)
 
 
 def run_once(providers: Providers) -> dict[str, Any]:

@@ -19,8 +19,11 @@ PHASES: tuple[Phase, ...] = (
 """In their order. What is not yet done when a migration is cut off is done when it is run again."""
 REHEARSED: tuple[Phase, ...] = ("secrets", "stage", "copy")
 """What a rehearsal does; then it does again what it can of the rest, to see how long that takes."""
-BACKWARDS: tuple[Phase, ...] = ("close", "differences", "open", "names", "verify", "afterwards")
-"""What a way back does, with the roles exchanged. Where the new side never served, all there is to do is `reopen`."""
+BACKWARDS: tuple[Phase, ...] = ("copy", "close", "differences", "open", "names", "verify", "afterwards")
+"""What a way back does, with the roles exchanged; the new side may never have backed up before.
+
+Where that never served, all there is to do is `reopen`.
+"""
 MOVING: tuple[Phase, ...] = (
     "stage", "copy", "close", "differences", "save", "parts", "put-back", "open", "start", "names", "verify",
     "afterwards", "leave",

@@ -334,6 +334,7 @@ class Migration:
         if self.journal.has_begun:
             return self._how_it_stands_once_begun()
         if self.journal.closed_at is None:
+            self._forget_the_way_back()
             return f"{left} serves as before; do the same again"
         try:
             self._reopen()
@@ -354,10 +355,14 @@ class Migration:
         self._forget_the_switch()
         for pair in self.pairs:
             self._open_one(self.left, pair.source, pair.application, start=True)
+        self._forget_the_way_back()
+        if self.plan.direction == "there":
+            self.note(closed_at=None)
+
+    def _forget_the_way_back(self) -> None:
+        """It did not come to anything: the new side serves, and may have been written to."""
         if self.plan.direction == "back":
             self.note(direction="there", done=self.journal.there, has_begun=True)
-        else:
-            self.note(closed_at=None)
 
     def _forget_the_switch(self) -> None:
         """Before a side opens again: cut off after that, nothing must say that it is closed."""
