@@ -37,11 +37,12 @@ class BackupsPage(Page):
         self.show(heading(self.text(self.title)), *self._parts())
 
     def _parts(self) -> Iterator[w.Widget]:
-        if not self.desk.saved():
-            yield paragraph(self.text("Nothing is chosen yet."))
-            return
         try:
-            kept = applications_kept(self.desk.deployment(self.desk.saved()))
+            chosen = self.desk.saved()
+            if not chosen:
+                yield paragraph(self.text("Nothing is chosen yet."))
+                return
+            kept = applications_kept(self.desk.deployment(chosen))
         except ConfigurationError as error:
             yield notice(error.text, "warn")
             return
