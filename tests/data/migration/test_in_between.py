@@ -11,7 +11,7 @@ from fedikit.data.migration import carrying_out
 from fedikit.data.migration.journal import Journal, write_journal
 from fedikit.errors import FedikitError
 from fedikit.events import Event, StepFinished, StepStarted
-from fedikit.results.migration import PHASES
+from fedikit.results.migration import BACKWARDS, PHASES
 from tests.data.migration.scene import APPLICATION, Cut, Scene, Side, cut_at
 from tests.data.migration.test_phases import never_both, require_one_serves
 
@@ -47,7 +47,7 @@ def test_cut_off_when_the_new_side_had_just_opened_again_it_is_closed_once_more(
     with pytest.raises(Cut):
         scene.migrate(back=True)
     assert scene.new.serves
-    assert scene.plan(back=True).left[0] == "close"
+    assert scene.plan(back=True).left == BACKWARDS
 
 
 def test_what_somebody_opened_by_hand_is_not_left_behind(scene: Scene) -> None:
