@@ -2,7 +2,7 @@
 
 import click
 
-from fedikit.cli.options import options
+from fedikit.cli.options import CONFIGURATION, options
 from fedikit.cli.output import finish, listening, present, require_consent
 
 
@@ -13,10 +13,7 @@ from fedikit.cli.output import finish, listening, present, require_consent
 @click.option("--rehearse", is_flag=True, help="Do all but the switch, and say how long nobody could write.")
 @click.option("--back", is_flag=True, help="Go back, with what was written meanwhile.")
 @click.option("--instead", default="", metavar="MIGRATION", help="Go on from what hosts know, in its place.")
-@click.option(
-    "--names-within", "minutes", default=60.0, show_default=True, metavar="MINUTES",
-    help="How long to wait for names that somebody sets by hand.",
-)  # fmt: skip
+@options("names_within")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and end there.")
 @options("yes", "json")
 def migrate(
@@ -41,7 +38,7 @@ def migrate(
 
     if rehearse and back:
         raise click.UsageError("--rehearse and --back are two things: give one of them")
-    sides = load_sides(old, new, configuration or "configuration.json")
+    sides = load_sides(old, new, configuration or CONFIGURATION)
     with listening() as tell:
         plan = make_migration(sides, rehearse=rehearse, back=back, instead=instead, tell=tell)
     if not as_json or dry_run or not plan.has_changes:

@@ -2,16 +2,12 @@
 
 import click
 
-from fedikit.cli.options import options
+from fedikit.cli.options import CONFIGURATION, options
 from fedikit.cli.output import finish, listening, present, require_consent
 
 
 @click.command()
-@options("configuration", "environment")
-@click.option(
-    "--names-within", "minutes", default=60.0, show_default=True, metavar="MINUTES",
-    help="How long to wait for names that somebody sets by hand.",
-)  # fmt: skip
+@options("configuration", "environment", "names_within")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and end there.")
 @options("yes", "json")
 def move(configuration: str | None, environment: str, minutes: float, dry_run: bool, yes: bool, as_json: bool) -> None:
@@ -23,7 +19,7 @@ def move(configuration: str | None, environment: str, minutes: float, dry_run: b
     from fedikit.data.migration.moving import apply_move
     from fedikit.data.migration.planning_moves import load_move, make_move
 
-    sides = load_move(environment, configuration or "configuration.json")
+    sides = load_move(environment, configuration or CONFIGURATION)
     with listening() as tell:
         plan = make_move(sides, tell=tell)
     if not as_json or dry_run or not plan.has_changes:

@@ -42,6 +42,10 @@ def options(*names: str) -> Callable[[Any], Any]:
         "confirm": click.option(
             "--confirm", metavar="NAME", help="The environment's name: needed to purge where nobody can be asked."
         ),
+        "names_within": click.option(
+            "--names-within", "minutes", default=60.0, show_default=True, metavar="MINUTES",
+            help="How long to wait for names that somebody sets by hand.",
+        ),
         "drift": click.option(
             "--drift", type=click.Choice(["restore", "keep"]), default="restore", show_default=True,
             help="Files of ours that somebody edited: restore (the edition is saved on the host) or keep them.",

@@ -10,7 +10,7 @@ from fedikit.data.carrying_secrets import secrets_to_carry
 from fedikit.data.migration.journal import Journal
 from fedikit.data.migration.sides import Pair, Sides, hosts_of, pairs_of
 from fedikit.data.migration.staging import staged
-from fedikit.data.migration.standing import journal_of, read_standing
+from fedikit.data.migration.standing import Both, journal_of, read_standing
 from fedikit.dns.lookup import look_up_names
 from fedikit.errors import FedikitError
 from fedikit.events import StepFinished, StepStarted, Tell, tell_nobody
@@ -48,10 +48,7 @@ def make_migration(
     journal = journal_of(sides.journal, standing, name=new_id(), instead=instead)
     _require_same_hosts(journal, hosts_of(source, target))
     left = _phases_left(journal, rehearse=rehearse, back=back)
-    staged_here = {both.new.application for both in standing if both.new.closed}
-    is_begun = journal.direction == "back" or "stage" in journal.done
-    ours = {pair.application for pair in pairs} if is_begun else staged_here
-    applications = tuple(_Planning(source, target, pairs, ours, tell).applications())
+    applications = tuple(_Planning(source, target, pairs, _staged(journal, standing), tell).applications())
     hosting = sides.old if back else sides.new
     plan = MigrationPlan(
         id=journal.id,
@@ -116,6 +113,12 @@ def _require_nothing_closed(journal: Journal) -> None:
     if journal.closed_at is not None or journal.direction == "back":
         words = "it cannot be rehearsed any more: the old side is closed"
         raise FedikitError(words, hint="go on with it: fedikit migrate; or back: fedikit migrate --back")
+
+
+def _staged(journal: Journal, standing: list[Both]) -> set[str]:
+    """The applications that are on the new side by this migration."""
+    is_begun = journal.direction == "back" or "stage" in journal.done
+    return {both.new.application for both in standing if is_begun or both.new.closed}
 
 
 def _secrets_that_travel(source: Deployment, target: Deployment, pairs: list[Pair]) -> Iterator[str]:
