@@ -145,7 +145,7 @@ def _lend(transport: paramiko.Transport, listener: socket.socket) -> None:
 
 
 def _hand_on(transport: paramiko.Transport, line: socket.socket, origin: Any, place: Any) -> None:
-    with line, contextlib.suppress(paramiko.SSHException, EOFError):
+    with line, contextlib.suppress(paramiko.SSHException, OSError, EOFError):
         line.settimeout(None)
         _joined(transport.open_forwarded_tcpip_channel(origin, place), line)
 
@@ -170,26 +170,26 @@ def _run(channel: paramiko.Channel, command: list[str]) -> None:
 
 
 def _pump(read: Any, write: Any, end: Any) -> None:
+    """Carry what comes until either side is gone, at whatever moment of it."""
     with contextlib.suppress(OSError, ValueError, EOFError):
         while piece := read(65536):
             write(piece)
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError, EOFError):
         if end:
             end()
 
 
 def _join(transport: paramiko.Transport, line: socket.socket) -> None:
-    channel = transport.accept(5)
-    assert channel
-    line.settimeout(None)
-    _joined(channel, line)
+    with line:
+        if channel := transport.accept(5):
+            line.settimeout(None)
+            _joined(channel, line)
 
 
 def _joined(channel: paramiko.Channel, line: socket.socket) -> None:
-    with line:
-        given = (channel.recv, line.sendall, lambda: line.shutdown(socket.SHUT_RDWR))
-        threading.Thread(target=_pump, args=given, daemon=True).start()
-        _pump(line.recv, channel.sendall, channel.close)
+    given = (channel.recv, line.sendall, lambda: line.shutdown(socket.SHUT_RDWR))
+    threading.Thread(target=_pump, args=given, daemon=True).start()
+    _pump(line.recv, channel.sendall, channel.close)
 
 
 @contextlib.contextmanager
