@@ -1,6 +1,5 @@
 """Who uses the server that moves: what is there before, and a member who goes on posting whatever happens."""
 
-import re
 import shlex
 import ssl
 import threading
@@ -15,6 +14,7 @@ from providers import DOMAIN, EMAIL, NEW, OLD, Providers
 
 from fedikit.model import initial_password
 from fedikit.secrets import Vault
+from fedikit_lab.member import sign_in, visitor_at
 
 SITE, MEDIA = f"mastodon.{DOMAIN}", f"media.mastodon.{DOMAIN}"
 PROGRAM = "/usr/local/lib/fedikit-data"
@@ -99,9 +99,11 @@ class Member:
     def __init__(self, providers: Providers, *, serving: str) -> None:
         self._sides = (serving, NEW if serving == OLD else OLD)
         trust = ssl.create_default_context(cadata=providers.lab.acme_root())
-        addresses = [(providers.machine(side, "application").address, trust) for side in self._sides]
-        self._clients = [_client(address, trust) for address, trust in addresses]
-        _sign_in(self._clients, Vault.of(providers.deployment(serving)).value(initial_password("mastodon")))
+        addresses = [providers.machine(side, "application").address for side in self._sides]
+        self._clients = [visitor_at(address, SITE, trust, seconds=SECONDS) for address in addresses]
+        password = Vault.of(providers.deployment(serving)).value(initial_password("mastodon"))
+        bearer = sign_in(self._clients[0], EMAIL, password)
+        self._clients[1].headers["Authorization"] = f"Bearer {bearer}"  # it holds wherever the data is
         self.posted = Posted()
         self._over = threading.Event()
 
@@ -157,7 +159,7 @@ def lost(providers: Providers, side: str, posted: Posted) -> list[str]:
     missing = [f"post {number}" for number in posted.texts if number not in found["statuses"]]
     missing += [f"attachment {number}" for number in posted.pictures if number not in found["media_attachments"]]
     trust = ssl.create_default_context(cadata=providers.lab.acme_root())
-    with _client(providers.machine(side, "bucket").address, trust, MEDIA) as visitor:
+    with visitor_at(providers.machine(side, "bucket").address, MEDIA, trust, seconds=SECONDS) as visitor:
         for path in posted.pictures.values():
             answer = visitor.get(path)
             if answer.status_code != httpx.codes.OK or len(answer.content) != OBJECT_BYTES:
@@ -170,41 +172,3 @@ def _numbers(providers: Providers, side: str) -> dict[str, set[int]]:
     ask = "runuser -u postgres -- psql -XAtq mastodon -c 'SELECT id FROM {}'"
     tables = ("statuses", "media_attachments")
     return {table: set(map(int, machine.succeed(ask.format(table)).split())) for table in tables}
-
-
-def _client(address: str, trust: ssl.SSLContext, name: str = SITE) -> httpx.Client:
-    return httpx.Client(transport=_Directly(address, trust), base_url=f"https://{name}", timeout=SECONDS)
-
-
-def _sign_in(clients: list[httpx.Client], password: str) -> None:
-    """At the first, as a browser does; the token holds wherever the data is."""
-    form = clients[0].get("/auth/sign_in").text
-    token = _found(r'name="authenticity_token" value="([^"]+)"', form)
-    fields = {"authenticity_token": token, "user[email]": EMAIL, "user[password]": password}
-    clients[0].post("/auth/sign_in", data=fields)
-    bearer = _found(r'"access_token": ?"([^"]+)"', clients[0].get("/home").text)
-    for client in clients:
-        client.headers["Authorization"] = f"Bearer {bearer}"
-
-
-def _found(pattern: str, text: str) -> str:
-    match = re.search(pattern, text)
-    if not match:
-        raise RuntimeError(f"the server shows a page that the member does not know: {text[:500]}")
-    return match[1]
-
-
-class _Directly(httpx.BaseTransport):
-    """Leads every name to one address."""
-
-    def __init__(self, address: str, trust: ssl.SSLContext) -> None:
-        self._address, self._inner = address, httpx.HTTPTransport(verify=trust)
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        extensions = {**request.extensions, "sni_hostname": request.url.host}
-        url = request.url.copy_with(host=self._address)
-        sent = httpx.Request(request.method, url, headers=request.headers, stream=request.stream, extensions=extensions)
-        return self._inner.handle_request(sent)
-
-    def close(self) -> None:
-        self._inner.close()

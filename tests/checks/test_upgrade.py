@@ -26,6 +26,7 @@ from fedikit.store import Images, Store, default_directory
 from fedikit_lab import Lab
 from fedikit_lab.images import lab_image
 from fedikit_lab.layout import Layout
+from fedikit_lab.member import sign_in, visitor_at
 from fedikit_lab.replacements import GARAGE, STAND_INS
 from fedikit_lab.standins import VERSION_FILE
 from tests.checks.certificates import await_certificates
@@ -86,20 +87,14 @@ class Instance:
         """Somebody out there, for whom the lab's DNS and its authority are the world's."""
         trust = ssl.create_default_context(cadata=self.lab.acme_root())
         address = self.lab["mastodon"].address
-        return httpx.Client(transport=Directly(address, trust), base_url=f"https://{SITE}", timeout=30)
+        return visitor_at(address, SITE, trust)
 
     @contextmanager
     def member(self) -> Iterator[httpx.Client]:
         """The initial user, signed in through the form."""
         password = Vault.of(self.deployment()).value(initial_password("mastodon"))
         with self.visitor() as visitor:
-            form = visitor.get("/auth/sign_in").text
-            token = found(r'name="authenticity_token" value="([^"]+)"', form)
-            fields = {"authenticity_token": token, "user[email]": EMAIL, "user[password]": password}
-            answer = visitor.post("/auth/sign_in", data=fields)
-            assert answer.status_code == 303, answer.text
-            token = found(r'"access_token": ?"([^"]+)"', visitor.get("/home").text)
-            visitor.headers["Authorization"] = f"Bearer {token}"
+            sign_in(visitor, EMAIL, password)
             yield visitor
 
     def publish(self, text: str) -> None:
@@ -112,28 +107,6 @@ class Instance:
         with self.member() as member:
             shown = member.get("/api/v1/timelines/home").json()
         return [re.sub("<[^>]+>", "", post["content"]) for post in shown]
-
-
-class Directly(httpx.BaseTransport):
-    """Leads every name to one address."""
-
-    def __init__(self, address: str, trust: ssl.SSLContext) -> None:
-        self._address, self._inner = address, httpx.HTTPTransport(verify=trust)
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        extensions = {**request.extensions, "sni_hostname": request.url.host}
-        url = request.url.copy_with(host=self._address)
-        sent = httpx.Request(request.method, url, headers=request.headers, stream=request.stream, extensions=extensions)
-        return self._inner.handle_request(sent)
-
-    def close(self) -> None:
-        self._inner.close()
-
-
-def found(pattern: str, text: str) -> str:
-    match = re.search(pattern, text)
-    assert match, text
-    return match[1]
 
 
 def changes_in(plan: Plan) -> dict[str, dict[str, str]]:
