@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from fedikit.apply import apply_plan
 from fedikit.data.backups import make_backup
 from fedikit.data.carrying_out import put_back
+from fedikit.data.closing import run_what_follows
 from fedikit.errors import FedikitError
 from fedikit.events import StepFinished, StepStarted, Tell
 from fedikit.plan import make_rollback
@@ -39,7 +40,7 @@ def is_lost(plan: Plan, one: Endangered, report: HostReport) -> bool:
 def go_back(
     plan: Plan, lost: Sequence[Endangered], saved: dict[tuple[str, str], str], tell: Tell
 ) -> Iterator[Returned]:
-    """Data first, with nothing running; then the images, whose start is part of it."""
+    """Data first, with nothing running; then the images, whose start is part of it, and what follows a restore."""
     for host in dict.fromkeys(one.host for one in lost):
         names = [one.application for one in lost if one.host == host]
         start, error = time.monotonic(), ""
@@ -49,6 +50,8 @@ def go_back(
             for name in names:
                 befores[name] = put_back(plan.deployment, host, name, backup=saved[host, name], tell=tell)
             _roll_back(plan, host, tell)
+            for name in names:
+                run_what_follows(plan.deployment, host, name, tell=tell)
         except FedikitError as failure:
             error = failure.text
         tell(StepFinished(step="way back", seconds=time.monotonic() - start, failed=bool(error)))

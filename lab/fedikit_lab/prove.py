@@ -5,7 +5,6 @@ also if it ends early.
 """
 
 import contextlib
-import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -13,10 +12,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import ValidationError
-
 import fedikit
 from fedikit.apply import apply_plan
+from fedikit.data.migration.staging import staged
 from fedikit.data.way.gate import Gate
 from fedikit.data.way.opening import opened
 from fedikit.data.way.settings import settings_of
@@ -29,8 +27,6 @@ from fedikit.model.configuration import Configuration
 from fedikit.model.deployment import Deployment
 from fedikit.model.host import Ssh
 from fedikit.plan import make_plan
-from fedikit.policies.backup_units import PROGRAM
-from fedikit.remote.data_messages import RestoreDone
 from fedikit.remote.sessions import Sessions
 from fedikit.results.backup import Backup
 from fedikit.results.proof import BackupProven, Proof, doubts_about
@@ -43,8 +39,8 @@ from fedikit_lab.lock import held_lock
 from fedikit_lab.prove_choice import backups_to_prove
 from fedikit_lab.prove_environment import Stage, hosts_of, rehearsal
 from fedikit_lab.prove_post import Seen, look_at_newest_post
+from fedikit_lab.prove_restore import NotRestored, restore_there, run_what_follows_there
 
-RESTORE_SECONDS = 24 * 3600
 PATIENCE_SECONDS = 30
 BROWSER = ("chromium", "certutil")
 """The programs that it takes to look at a page."""
@@ -138,9 +134,13 @@ class _Proving:
                 self._try(lab, gate, wanted)
 
     def _try(self, lab: Lab, gate: Gate, wanted: Deployment) -> None:
-        self._deploy(wanted)
+        """The application meets its own data from its first start on, as wherever it is brought to."""
+        self._deploy(staged(wanted, [self.asked.application]))
         for host in self.backups:
             self._restore(lab, host, gate)
+        self._deploy(wanted)
+        for host in self.backups:
+            run_what_follows_there(lab[host], self.asked.application)
         self._verify(wanted)
         self._open_the_newest_post(wanted)
         self._take_picture(lab, wanted)
@@ -175,15 +175,14 @@ class _Proving:
     def _restore(self, lab: Lab, host: str, gate: Gate) -> None:
         backup, application = self.backups[host], self.asked.application
         self.tell(Waiting(what=f"{backup.id} to be restored"))
-        words = f"python3 -I -B {PROGRAM} restore {application} --backup {backup.id} --without-saving --read-only"
         with self._step("restore"):
-            done = lab[host].run(words, seconds=RESTORE_SECONDS)
-            if done.exit_status:
-                self.proven[host] = BackupProven(
-                    host=host, backup=backup, error=" ".join([_trouble_in(done.stdout), *gate.troubles])
-                )
-                raise FedikitError(f"{application} cannot be restored from it")
-            self.proven[host] = BackupProven(host=host, backup=backup, differences=_restored(done.stdout).differences)
+            try:
+                restored = restore_there(lab[host], application, backup.id)
+            except NotRestored as error:
+                words = " ".join([error.headline, *gate.troubles])
+                self.proven[host] = BackupProven(host=host, backup=backup, error=words)
+                raise FedikitError(f"{application} cannot be restored from it") from error
+            self.proven[host] = BackupProven(host=host, backup=backup, differences=restored.differences)
 
     def _verify(self, wanted: Deployment) -> None:
         mine = tuple(check for check in wanted.checks if check.application == self.asked.application)
@@ -237,19 +236,3 @@ def _room_of_ones_own(room: Path) -> Iterator[Path]:
             yield room
         finally:
             shutil.rmtree(room, ignore_errors=True)
-
-
-def _restored(output: str) -> RestoreDone:
-    try:
-        return RestoreDone.model_validate_json(json.dumps(json.loads(output.splitlines()[-1])["restored"]))
-    except (ValueError, KeyError, IndexError, ValidationError) as error:
-        raise FedikitError("the program of backups did not say what it restored") from error
-
-
-def _trouble_in(output: str) -> str:
-    """What the program said went wrong, with the part that it was at."""
-    try:
-        told = json.loads(output.splitlines()[-1])
-        return ": ".join(filter(None, (str(told.get("part", "")), str(told["message"]))))
-    except (ValueError, KeyError, IndexError):
-        return "the program of backups ended, and said nothing"

@@ -11,7 +11,7 @@ from typing import Any
 from . import units
 from .backup import make_backup
 from .closing import fence_of, note_restored, read_closed
-from .following import run_what_follows
+from .following import owe_what_follows, run_what_follows
 from .journal import Journal, end_journal, read_journal, write_journal
 from .life import go_on_with
 from .manifest import Manifest, chosen
@@ -115,11 +115,12 @@ class Restore:
             units.start_all(list(reversed(self.journal.running)))
 
     def end(self, *, leave_down: bool) -> None:
-        """All runs again, and then what follows a restore; unless somebody else starts it, or it is closed."""
+        """All runs again, and then what follows a restore; who else starts it, or opens it, owes that."""
         if self.closed is not None:
             note_restored(self.work)
         elif leave_down:
             self.fence.lift()
+            owe_what_follows(self.work.state)
         else:
             with self.work.telling.step("start"):
                 self.open_up()

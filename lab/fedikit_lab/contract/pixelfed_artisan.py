@@ -131,7 +131,16 @@ def _forget(settings: Settings, options: _Options) -> int:
     return 0
 
 
+def _clear_cache(settings: Settings, options: _Options) -> int:
+    queue = Queue(settings)
+    queue.demand()
+    queue.clear()
+    print("INFO  Application cache cleared successfully.")
+    return 0
+
+
 _COMMANDS: dict[str, Callable[[Settings, _Options], int]] = {
+    "cache:clear": _clear_cache,
     "contract:forget": _forget,
     "horizon": lambda settings, _: run_horizon(settings),
     "horizon:status": _horizon_status,

@@ -76,6 +76,10 @@ class Queue:
     def forget(self, name: str) -> None:
         self._redis.delete(self._cache + name)
 
+    def clear(self) -> None:
+        """As Laravel does it: whatever is in that database goes, jobs that wait and the sign of life too."""
+        self._redis.flushdb()
+
     def demand(self) -> None:
         """Refuses to go on without the cache."""
         try:

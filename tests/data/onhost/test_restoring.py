@@ -238,6 +238,14 @@ def test_units_may_be_left_to_somebody_else_to_start(host: Host, backup: str) ->
     assert not (host.places.state / "journal.json").exists()
 
 
+def test_who_starts_the_units_runs_what_follows_then(host: Host, backup: str) -> None:
+    host.done("restore", "--backup", backup, "--leave-down")
+    assert not (host.root / "after").exists()
+    assert host.done("follow")["followed"] == ["feeds"]
+    assert (host.root / "after").exists()
+    assert host.done("follow")["followed"] == [], "once"
+
+
 def test_what_cannot_be_saved_is_not_replaced_unless_it_is_given_up(host: Host, backup: str) -> None:
     (host.programs / "unread").write_text(f"{host.volume}/new\n")
     trouble = host.trouble("restore", "--backup", backup)

@@ -803,6 +803,16 @@ def test_horizon_tries_three_times_and_says_why(pixelfed: Program, visitor: Visi
     assert shown_picture(visitor, path).startswith(f"https://{DOMAIN}/storage/")
 
 
+def test_what_follows_a_restore_clears_the_cache_while_horizon_works_on(pixelfed: Program, visitor: Visitor) -> None:
+    visitor.log_in("correct horse")
+    path = post_picture(visitor, "")
+    assert "cleared" in artisan(pixelfed, "cache:clear").stdout
+    pixelfed.start("pixelfed", "php", "artisan", "horizon", says="Horizon started successfully.")
+    assert artisan(pixelfed, "cache:clear").returncode == 0
+    wait_until(lambda: artisan(pixelfed, "horizon:status").returncode == 0, "Horizon to say again that it runs")
+    assert shown_picture(visitor, path).startswith(f"https://{DOMAIN}/storage/"), "the job went with the cache"
+
+
 def test_the_schedule_is_seen_while_it_runs(pixelfed: Program) -> None:
     assert pixelfed.run("pixelfed", "healthcheck-schedule").returncode == 1
     pixelfed.start("pixelfed", "php", "artisan", "schedule:work", says="Running scheduled tasks")
