@@ -37,6 +37,17 @@ CONFIGURATION: dict[str, Any] = {
     "peertube": {"enable": True},
     "pixelfed": {"enable": True},
 }
+PARTS = {
+    "mastodon": {"postgresql", "bucket"},
+    "peertube": {"postgresql", "bucket", "volume"},
+    "pixelfed": {"mariadb", "bucket", "volume"},
+}
+"""By application, the kinds of what a backup of it has."""
+REPOSITORY = "/srv/backups"
+POLICY = f"""
+[policies.backup]
+repository = "{REPOSITORY}"
+"""
 CONTAINER_REMAINS = "find /var/lib/containers -mindepth 1"
 
 pytestmark = pytest.mark.lab
@@ -49,10 +60,13 @@ class Services:
         self.lab = lab
         self.configuration = lab.directory / "configuration.json"
         self._chosen = dict(CONFIGURATION)
+        lab.environment_file.write_text(lab.environment_file.read_text() + POLICY)
         self.wants()
         lab.announce(self.deployment)
         lab.set_dns({DOMAIN: lab["garage"].address})  # addresses of people need a domain that receives mail
         self.before = {name: picture_of(lab, name) for name in TARGETS}
+        for name in TARGETS[1:]:
+            lab[name].succeed(f"mkdir {REPOSITORY}")
 
     @property
     def deployment(self) -> Deployment:
@@ -214,6 +228,18 @@ def test_a_picture_on_pixelfed(services: Services, browser: Browser, picture_fil
     assert pixelfed.publish_picture(picture_file, "A day at the sea", media=media).startswith(media)
 
 
+@pytest.mark.parametrize(("name", "kinds"), PARTS.items())
+def test_a_backup_is_proven(services: Services, name: str, kinds: set[str]) -> None:
+    """Restored elsewhere, rows, objects and files are as they were, the checks hold, and the newest post shows."""
+    services.succeed("backup now", "--application", name)
+
+    (proof,) = json.loads(services.succeed("prove", "--application", name, "--json"))
+
+    assert proof["findings"] == []
+    assert {part["kind"] for part in proof["backups"][0]["backup"]["parts"]} == kinds
+    assert proof["post"].startswith(f"https://{name}.{DOMAIN}/")
+
+
 def test_what_pixelfed_runs_ends_when_told(services: Services) -> None:
     """What does not listen is killed when its time is over, and then counts as failed."""
     pixelfed = services.lab["pixelfed"]
@@ -291,6 +317,8 @@ def test_a_disabled_application_goes_and_leaves_its_data(services: Services) -> 
 
 def test_removal_with_purge_leaves_every_machine_as_it_was(services: Services) -> None:
     services.succeed("remove", "--yes", "--purge", "--confirm", "lab")
+    for name in TARGETS[1:]:
+        services.lab[name].succeed(f"rm --recursive {REPOSITORY}")
 
     assert {name: changes(services.before[name], picture_of(services.lab, name)) for name in TARGETS} == {
         name: [] for name in TARGETS

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .pixelfed_config import Config
@@ -15,6 +15,7 @@ from .version import VERSION
 _NODEINFO_SECONDS = 900
 _INSTANCE_SECONDS = 1800
 _RULES_SECONDS = 604800
+_FEED_SECONDS = 14400
 _USERNAME = re.compile(r"(?=.{2,30}$)[A-Za-z0-9]+([._-][A-Za-z0-9]+)?")
 
 
@@ -38,6 +39,7 @@ class About:
             ("GET", "/.well-known/nodeinfo"): self._nodeinfo_link,
             ("GET", "/api/nodeinfo/2.0.json"): self._nodeinfo,
             ("GET", "/.well-known/webfinger"): self._webfinger,
+            ("GET", "/users/{feed}"): self._feed,
             ("GET", "/api/v1/instance"): self._instance,
             ("GET", "/api/v2/instance"): self._instance,
         }
@@ -94,6 +96,18 @@ class About:
         rules = json.loads(self._config["app.rules"] or "[]")
         return [{"id": str(number), "text": rule} for number, rule in enumerate(rules, 1)]
 
+    def _feed(self, request: Request, feed: str) -> Answer:
+        """What somebody posted, as Atom."""
+        name, _, form = feed.rpartition(".")
+        if form != "atom" or not self._store.ask("select id from profiles where username = %s", name):
+            return plain("Not Found", 404)
+
+        def tell() -> object:
+            return [f"{self._settings.url}/p/{name}/{post['id']}" for post in self._store.posts("username = %s", name)]
+
+        links = self._remembered(f"pf:atom:user-feed:by-id:{name}", _FEED_SECONDS, tell)
+        return Answer(200, _atom(f"{self._settings.url}{request.path}", links).encode(), "application/atom+xml")
+
     def _remembered(self, name: str, seconds: int, tell: Callable[[], object]) -> Any:
         kept = self._queue.remembered(name)
         if kept is None:
@@ -103,3 +117,8 @@ class About:
 
     def _count(self, table: str) -> int:
         return int(self._store.ask(f"select count(*) as number from {table}")[0]["number"])  # noqa: S608 - ours
+
+
+def _atom(address: str, links: Sequence[str]) -> str:
+    entries = "".join(f'<entry><id>{link}</id><link rel="alternate" href="{link}"/></entry>' for link in links)
+    return f'<feed xmlns="http://www.w3.org/2005/Atom"><link rel="self" href="{address}"/>{entries}</feed>'

@@ -793,6 +793,18 @@ def test_a_caption_may_be_so_long(pixelfed: Program) -> None:
     assert (status, json.loads(text)["message"]) == (422, "The caption may not be greater than 10 characters.")
 
 
+def test_a_feed_tells_of_posts_and_is_kept_until_the_cache_is_cleared(pixelfed: Program, visitor: Visitor) -> None:
+    feed = f"/users/{FIRST[1]}.atom"
+    visitor.log_in("correct horse")
+    assert visitor.ask("GET", "/users/nobody.atom")[0] == 404
+    before = visitor.ask("GET", feed)
+    assert (before[0], "<entry>" in before[1]) == (200, False)
+    number = post_picture(visitor, "").rpartition("/")[2]
+    assert "<entry>" not in visitor.ask("GET", feed)[1]
+    artisan(pixelfed, "cache:clear")
+    assert f'<link rel="alternate" href="https://{DOMAIN}/p/{FIRST[1]}/{number}"/>' in visitor.ask("GET", feed)[1]
+
+
 def test_horizon_tries_three_times_and_says_why(pixelfed: Program, visitor: Visitor) -> None:
     visitor.log_in("correct horse")
     path = post_picture(visitor, "")
