@@ -33,7 +33,7 @@ class About:
         self._queue = queue
         self._config = Config(settings, store)
 
-    def routes(self) -> dict[tuple[str, str], Callable[[Request], Answer]]:
+    def routes(self) -> dict[tuple[str, str], Callable[..., Answer]]:
         """The addresses that are answered."""
         return {
             ("GET", "/.well-known/nodeinfo"): self._nodeinfo_link,
