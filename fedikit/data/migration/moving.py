@@ -7,14 +7,13 @@ closed, backed up, set up with what it is to have, and restored. What leaves a h
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from fedikit.data.certificates import carry_certificates
-from fedikit.data.closing import close_application
-from fedikit.data.migration.carrying_out import NAMES_SECONDS, Migration, require_as_planned
+from fedikit.data.migration.carrying_out import NAMES_SECONDS, require_as_planned
 from fedikit.data.migration.journal import Journal, end_journal, held, read_journal
 from fedikit.data.migration.moves import hosts_that_keep, hosts_with_servers, shares_data
 from fedikit.data.migration.names import lead_names
+from fedikit.data.migration.phases import Migration
 from fedikit.data.migration.sides import Pair, Sides
 from fedikit.data.migration.staging import staged
-from fedikit.data.other import restore_from
 from fedikit.errors import FedikitError
 from fedikit.events import Tell, tell_nobody
 from fedikit.plan import make_plan
@@ -72,9 +71,9 @@ class _Move(Migration):
         """
         keep = {host for pair in self.leaving for host in hosts_that_keep(pair, self.left, self.taken)}
         hosts = [host for host in hosts_with_servers(self.taken, self.leaving) if host not in keep]
-        self._apply(staged(self.taken, self.names), hosts)
+        self.hands.set_up(staged(self.taken, self.names), hosts)
         for pair in self.leaving:
-            close_application(self.taken, pair.target, pair.application, migration=self.plan.id, tell=self._tell)
+            self.hands.close(self.taken, pair.target, pair.application)
             carry_certificates(self.left, pair.source, self.taken, pair.target, pair.application)
 
     def _copy(self) -> None:
@@ -88,19 +87,17 @@ class _Move(Migration):
 
     def _lead_names(self) -> None:
         for pair in self.leaving:
-            close_application(
-                self.left, pair.source, pair.application, migration=self.plan.id, why="moved", tell=self._tell
-            )
+            self.hands.close(self.left, pair.source, pair.application, why="moved")
         lead_names(self.hosting, self.taken, leaving=self.left, seconds=self.names_seconds, tell=self.tell)
 
     def _leave(self) -> None:
         """What is left behind goes, and its data is kept, as by any apply."""
-        self._apply(self.taken)
+        self.hands.set_up(self.taken)
 
     def _reopen_old(self) -> None:
         """The environment wants them where they were again, and nobody has written to where they were to go."""
         for pair in self.pairs:
-            self._open_one(self.left, pair.source, pair.application, start=True)
+            self.hands.open_and_start(self.left, pair.source, pair.application)
 
     # Applications that stay on it while their data moves, or that leave some of their data where it is
 
@@ -111,24 +108,23 @@ class _Move(Migration):
     def _set_up_parts(self) -> None:
         """From here on the hosts know only where data is to be, and the way on is the only one."""
         resting = staged(self.taken, self.names)
-        plan = make_plan(resting, limit=self._hosts_to_start, consent=self.plan.consent, tell=self._tell)
+        plan = make_plan(resting, limit=self._hosts_to_start, consent=self.plan.consent, tell=self.hands.tell)
         if plan.has_errors:
             found = [f"{host}: {one.error or 'cannot be changed'}" for host, one in plan.hosts.items() if one.error]
             raise FedikitError(f"nothing was changed: {'; '.join(found) or 'see fedikit plan'}")
         self.note(has_begun=True)
-        self._apply(resting, self._hosts_to_start)
+        self.hands.set_up(resting, self._hosts_to_start)
 
     def _put_back(self) -> None:
         for pair in self.others:
-            bring = self._brought if pair in self.leaving else self._restored
-            self.compared[pair.application] = bring(pair, self.journal.copied[pair.application])
+            self.compared[pair.application] = self._put_back_one(pair, self.journal.copied[pair.application])
         self._require_the_same()
 
-    def _restored(self, pair: Pair, backup: str) -> tuple[str, ...]:
-        """From its own host's repository."""
-        about = {"backup": backup, "migration": self.plan.id}
-        done = restore_from(self.taken, pair.target, pair.application, other=None, tell=self._tell, **about)
-        return done.differences
+    def _put_back_one(self, pair: Pair, backup: str) -> tuple[str, ...]:
+        """Who stays has it in its own host's repository."""
+        if pair in self.leaving:
+            return self.hands.bring(pair, self.left, self.taken, backup)
+        return self.hands.put_back(self.taken, pair, backup)
 
     # Both
 

@@ -1,7 +1,6 @@
 """For how long nobody could write: what a rehearsal measures, and what hosts know of the pace of their units."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from time import monotonic
+from collections.abc import Iterator, Mapping, Sequence
 
 from fedikit.data.migration.sides import Pair
 from fedikit.model.deployment import Deployment
@@ -11,12 +10,6 @@ from fedikit.remote.sessions import failing_alone
 from fedikit.results.migration import Phase, PhaseDone
 
 WHILE_IT_SERVES = "rehearsed, while the old side serves"
-
-
-def seconds_of(act: Callable[[], None]) -> float:
-    started = monotonic()
-    act()
-    return monotonic() - started
 
 
 def predict(left: Deployment, pairs: Sequence[Pair], measured: Mapping[Phase, float]) -> Iterator[PhaseDone]:

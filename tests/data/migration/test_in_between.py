@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fedikit.data.closing import open_application
-from fedikit.data.migration import carrying_out
+from fedikit.data.migration import hands
 from fedikit.data.migration.journal import Journal, write_journal
 from fedikit.errors import FedikitError
 from fedikit.events import Event, StepFinished, StepStarted
@@ -26,12 +26,12 @@ def test_cut_off_when_the_old_side_had_just_opened_again_it_is_closed_once_more(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     differs = scene.new.sign("differs")
-    monkeypatch.setattr(carrying_out, "open_application", opened_and_cut)
+    monkeypatch.setattr(hands, "open_application", opened_and_cut)
     with pytest.raises(Cut):
         scene.migrate()
     assert scene.old.serves
     assert scene.plan().left == PHASES
-    monkeypatch.setattr(carrying_out, "open_application", open_application)
+    monkeypatch.setattr(hands, "open_application", open_application)
     differs.unlink()
     scene.old.write("written since")
     assert scene.migrate(never_both(scene)).error == ""
@@ -43,7 +43,7 @@ def test_cut_off_when_the_new_side_had_just_opened_again_it_is_closed_once_more(
 ) -> None:
     assert scene.migrate().succeeded
     scene.old.sign("differs")
-    monkeypatch.setattr(carrying_out, "open_application", opened_and_cut)
+    monkeypatch.setattr(hands, "open_application", opened_and_cut)
     with pytest.raises(Cut):
         scene.migrate(back=True)
     assert scene.new.serves

@@ -6,7 +6,7 @@ import pytest
 
 from fedikit.data import carrying_secrets
 from fedikit.data.backups import make_backup
-from fedikit.data.migration import carrying_out, sides
+from fedikit.data.migration import hands, sides
 from fedikit.events import Event, StepStarted, Tell
 from tests.data.migration.real import RealScene
 from tests.data.migration.scene import Cut
@@ -52,7 +52,7 @@ def test_a_boot_before_the_new_side_is_closed_starts_nothing_there(
     def cut(*_: object, **__: object) -> None:
         raise Cut
 
-    monkeypatch.setattr(carrying_out, "close_application", cut)
+    monkeypatch.setattr(hands, "close_application", cut)
     with pytest.raises(Cut):
         real.migrate()
     real.new.boot()

@@ -1,0 +1,96 @@
+"""What a migration does on hosts: closing and opening applications, carrying their data, setting up, looking."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fedikit.apply import apply_plan
+from fedikit.data.backups import make_backup
+from fedikit.data.closing import Why, close_application, open_application, run_what_follows
+from fedikit.data.migration.sides import Pair
+from fedikit.data.other import restore_from
+from fedikit.data.way.other import Other, way_to_repository
+from fedikit.errors import FedikitError
+from fedikit.events import Event, StepFinished, StepStarted, Tell
+from fedikit.model.check import Check
+from fedikit.model.deployment import Deployment
+from fedikit.plan import make_plan
+from fedikit.remote.sessions import Sessions
+from fedikit.results.backup import Backup
+from fedikit.verify import verify_deployment
+
+
+@dataclass(frozen=True)
+class Hands:
+    """What works on hosts for one migration, by its name there; all of it raises FedikitError.
+
+    consent    what an apply is told that data is brought along by
+    listening  hears what is done; phases are steps, and what is done in them is none
+    """
+
+    migration: str
+    consent: tuple[str, ...]
+    listening: Tell
+
+    # Whether it runs
+
+    def close(self, side: Deployment, host: str, application: str, *, why: Why = "moving", instead: str = "") -> str:
+        """Since when it is closed."""
+        about = {"migration": self.migration, "instead": instead}
+        return f"{close_application(side, host, application, why=why, tell=self.tell, **about).since}"
+
+    def open(self, side: Deployment, host: str, application: str) -> None:
+        """Lets it run; an apply starts it."""
+        open_application(side, host, application, migration=self.migration, start=False, tell=self.tell)
+
+    def open_and_start(self, side: Deployment, host: str, application: str) -> None:
+        """Starts what ran when it was closed."""
+        open_application(side, host, application, migration=self.migration, start=True, tell=self.tell)
+
+    def do_what_follows(self, side: Deployment, host: str, application: str) -> None:
+        """What makes anew what no backup holds."""
+        run_what_follows(side, host, application, tell=self.tell)
+
+    # Its data
+
+    def back_up(self, side: Deployment, host: str, application: str) -> Backup:
+        """Backs it up now."""
+        report = make_backup(side, [application], limit=[host], tell=self.tell)
+        (made,) = report.applications
+        if made.error or made.backup is None:
+            raise FedikitError(f"{application} could not be backed up on {host}: {made.error}")
+        return made.backup
+
+    def bring(self, pair: Pair, left: Deployment, taken: Deployment, backup: str) -> tuple[str, ...]:
+        """Restores a backup of where it comes from where it goes; in what the two differ."""
+        connection = taken.hosts[pair.target].connection
+        with way_to_repository(left, pair.source, pair.application, pair.target, connection) as other:
+            return self.put_back(taken, pair, backup, other=other)
+
+    def put_back(self, taken: Deployment, pair: Pair, backup: str, *, other: Other | None = None) -> tuple[str, ...]:
+        """Restores a backup where it goes, from its host's own repository or another; in what the two differ."""
+        about = {"backup": backup, "migration": self.migration}
+        return restore_from(taken, pair.target, pair.application, other=other, tell=self.tell, **about).differences
+
+    # All else
+
+    def set_up(self, side: Deployment, hosts: Sequence[str] = ()) -> None:
+        """Applies it to these hosts, to all if none are named."""
+        with Sessions(side) as sessions:
+            plan = make_plan(side, limit=hosts, consent=self.consent, sessions=sessions, tell=self.tell)
+            report = apply_plan(plan, sessions=sessions, tell=self.tell)
+        failed = [f"{name}: {host.error}" for name, host in report.hosts.items() if host.error]
+        failed += [f"{name}: {host.error}" for name, host in plan.hosts.items() if host.error]
+        if failed or not report.succeeded:
+            raise FedikitError(f"{side.name} could not be set up: {'; '.join(dict.fromkeys(failed))}")
+
+    def require(self, side: Deployment, checks: tuple[Check, ...], addresses: Mapping[str, tuple[str, ...]]) -> None:
+        """Looks from outside whether these checks hold; `addresses`: where names lead, as far as they are given."""
+        looked_at = side.model_copy(update={"checks": checks})
+        verdict = verify_deployment(looked_at, known=addresses, tell=self.tell)
+        if failed := [f"{one.name}: {one.detail}" for one in verdict.results if not one.passed]:
+            raise FedikitError(f"not every check holds: {'; '.join(failed)}")
+
+    def tell(self, event: Event) -> None:
+        """What phases do is no step of its own."""
+        if not isinstance(event, StepStarted | StepFinished):
+            self.listening(event)
