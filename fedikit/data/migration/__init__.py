@@ -6,8 +6,10 @@ standing    how it stands, as the hosts have it written down
 planning    what it would do
 predicting  for how long nobody could write
 staging     the new side's deployment as long as its applications must not run
+abreast     several applications at once, each host with one after the other
 hands       what is done on hosts
-phases      what is done one after the other, and how it stands
+at_work     phase after phase, written down, and how it stands in the end
+phases      what each of them does
 rehearsing  the same without the switch
 carrying_out  what is left of the phases is carried out, by one at a time
 moves, planning_moves, moving  the same within one environment: what would stay behind, and bringing it along

@@ -1,11 +1,14 @@
 """What a migration does on hosts: closing and opening applications, carrying their data, setting up, looking."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from fedikit.apply import apply_plan
 from fedikit.data.backups import make_backup
 from fedikit.data.closing import Why, close_application, open_application, run_what_follows
+from fedikit.data.migration.abreast import Turns
 from fedikit.data.migration.sides import Pair
 from fedikit.data.other import restore_from
 from fedikit.data.way.other import Other, way_to_repository
@@ -19,9 +22,18 @@ from fedikit.results.backup import Backup
 from fedikit.verify import verify_deployment
 
 
+class Way(NamedTuple):
+    """A way to another repository that is open, `until` that is left."""
+
+    until: ExitStack
+    other: Other
+
+
 @dataclass(frozen=True)
 class Hands:
-    """What works on hosts for one migration, by its name there; all of it raises FedikitError.
+    """What works on hosts for one migration, by its name there, from several threads; all of it raises FedikitError.
+
+    Used as a context manager, for ways that were opened ahead.
 
     consent    what an apply is told that data is brought along by
     listening  hears what is done; phases are steps, and what is done in them is none
@@ -30,46 +42,73 @@ class Hands:
     migration: str
     consent: tuple[str, ...]
     listening: Tell
+    turns: Turns = field(default_factory=Turns)
+    _ways: dict[str, Way] = field(default_factory=dict)
+
+    def __enter__(self) -> "Hands":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Closes the ways that nobody went."""
+        while self._ways:
+            self._ways.popitem()[1].until.close()
 
     # Whether it runs
 
     def close(self, side: Deployment, host: str, application: str, *, why: Why = "moving", instead: str = "") -> str:
         """Since when it is closed."""
         about = {"migration": self.migration, "instead": instead}
-        return f"{close_application(side, host, application, why=why, tell=self.tell, **about).since}"
+        with self.turns.on(side, host):
+            return f"{close_application(side, host, application, why=why, tell=self.tell, **about).since}"
 
     def open(self, side: Deployment, host: str, application: str) -> None:
         """Lets it run; an apply starts it."""
-        open_application(side, host, application, migration=self.migration, start=False, tell=self.tell)
+        with self.turns.on(side, host):
+            open_application(side, host, application, migration=self.migration, start=False, tell=self.tell)
 
     def open_and_start(self, side: Deployment, host: str, application: str) -> None:
         """Starts what ran when it was closed."""
-        open_application(side, host, application, migration=self.migration, start=True, tell=self.tell)
+        with self.turns.on(side, host):
+            open_application(side, host, application, migration=self.migration, start=True, tell=self.tell)
 
     def do_what_follows(self, side: Deployment, host: str, application: str) -> None:
         """What makes anew what no backup holds."""
-        run_what_follows(side, host, application, tell=self.tell)
+        with self.turns.on(side, host):
+            run_what_follows(side, host, application, tell=self.tell)
 
     # Its data
 
     def back_up(self, side: Deployment, host: str, application: str) -> Backup:
         """Backs it up now."""
-        report = make_backup(side, [application], limit=[host], tell=self.tell)
+        with self.turns.on(side, host):
+            report = make_backup(side, [application], limit=[host], tell=self.tell)
         (made,) = report.applications
         if made.error or made.backup is None:
             raise FedikitError(f"{application} could not be backed up on {host}: {made.error}")
         return made.backup
 
+    def open_way(self, pair: Pair, left: Deployment, taken: Deployment) -> None:
+        """Opens ahead the way by which the next `bring` of it goes."""
+        with ExitStack() as stack:
+            connection = taken.hosts[pair.target].connection
+            way = way_to_repository(left, pair.source, pair.application, pair.target, connection)
+            other = stack.enter_context(way)
+            self._ways[pair.application] = Way(stack.pop_all(), other)
+
     def bring(self, pair: Pair, left: Deployment, taken: Deployment, backup: str) -> tuple[str, ...]:
         """Restores a backup of where it comes from where it goes; in what the two differ."""
-        connection = taken.hosts[pair.target].connection
-        with way_to_repository(left, pair.source, pair.application, pair.target, connection) as other:
-            return self.put_back(taken, pair, backup, other=other)
+        if pair.application not in self._ways:
+            self.open_way(pair, left, taken)
+        way = self._ways.pop(pair.application)
+        with way.until:
+            return self.put_back(taken, pair, backup, other=way.other)
 
     def put_back(self, taken: Deployment, pair: Pair, backup: str, *, other: Other | None = None) -> tuple[str, ...]:
         """Restores a backup where it goes, from its host's own repository or another; in what the two differ."""
         about = {"backup": backup, "migration": self.migration}
-        return restore_from(taken, pair.target, pair.application, other=other, tell=self.tell, **about).differences
+        with self.turns.on(taken, pair.target):
+            done = restore_from(taken, pair.target, pair.application, other=other, tell=self.tell, **about)
+        return done.differences
 
     # All else
 

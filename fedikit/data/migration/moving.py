@@ -7,10 +7,10 @@ closed, backed up, set up with what it is to have, and restored. What leaves a h
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from fedikit.data.certificates import carry_certificates
+from fedikit.data.migration.abreast import for_each
 from fedikit.data.migration.carrying_out import NAMES_SECONDS, require_as_planned
 from fedikit.data.migration.journal import Journal, end_journal, held, read_journal
 from fedikit.data.migration.moves import hosts_that_keep, hosts_with_servers, shares_data
-from fedikit.data.migration.names import lead_names
 from fedikit.data.migration.phases import Migration
 from fedikit.data.migration.sides import Pair, Sides
 from fedikit.data.migration.staging import staged
@@ -76,34 +76,18 @@ class _Move(Migration):
             self.hands.close(self.taken, pair.target, pair.application)
             carry_certificates(self.left, pair.source, self.taken, pair.target, pair.application)
 
-    def _copy(self) -> None:
-        for pair in self.copied:
-            self._carry(pair)
-
-    def _copy_differences(self) -> None:
-        for pair in self.copied:
-            self.compared[pair.application] = self._carry(pair)
-        self._require_the_same()
-
-    def _lead_names(self) -> None:
-        for pair in self.leaving:
-            self.hands.close(self.left, pair.source, pair.application, why="moved")
-        lead_names(self.hosting, self.taken, leaving=self.left, seconds=self.names_seconds, tell=self.tell)
-
     def _leave(self) -> None:
         """What is left behind goes, and its data is kept, as by any apply."""
         self.hands.set_up(self.taken)
 
     def _reopen_old(self) -> None:
         """The environment wants them where they were again, and nobody has written to where they were to go."""
-        for pair in self.pairs:
-            self.hands.open_and_start(self.left, pair.source, pair.application)
+        for_each(self.pairs, lambda pair: self.hands.open_and_start(self.left, pair.source, pair.application))
 
     # Applications that stay on it while their data moves, or that leave some of their data where it is
 
     def _save(self) -> None:
-        for pair in self.others:
-            self.note(copied={**self.journal.copied, pair.application: self._backed_up(pair).id})
+        for_each(self.others, lambda pair: self._note_copied(pair, self._backed_up(pair).id))
 
     def _set_up_parts(self) -> None:
         """From here on the hosts know only where data is to be, and the way on is the only one."""
@@ -116,15 +100,16 @@ class _Move(Migration):
         self.hands.set_up(resting, self._hosts_to_start)
 
     def _put_back(self) -> None:
-        for pair in self.others:
-            self.compared[pair.application] = self._put_back_one(pair, self.journal.copied[pair.application])
+        for_each(self.others, self._put_back_one)
         self._require_the_same()
 
-    def _put_back_one(self, pair: Pair, backup: str) -> tuple[str, ...]:
+    def _put_back_one(self, pair: Pair) -> None:
         """Who stays has it in its own host's repository."""
+        backup = self.journal.copied[pair.application]
         if pair in self.leaving:
-            return self.hands.bring(pair, self.left, self.taken, backup)
-        return self.hands.put_back(self.taken, pair, backup)
+            self.compared[pair.application] = self.hands.bring(pair, self.left, self.taken, backup)
+        else:
+            self.compared[pair.application] = self.hands.put_back(self.taken, pair, backup)
 
     # Both
 

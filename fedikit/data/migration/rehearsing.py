@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from time import monotonic
 
+from fedikit.data.migration.abreast import for_each
 from fedikit.data.migration.phases import Migration
 from fedikit.data.migration.predicting import predict
 from fedikit.data.migration.staging import checks_before_names, staged
@@ -24,8 +25,7 @@ class Rehearsal(Migration):
         self.note(predicted=round(sum(one.seconds for one in predicted), 3))
 
     def _copy_while_it_serves(self) -> None:
-        for pair in self.pairs:
-            self.compared[pair.application] = self._carry(pair)
+        for_each(self.pairs, self._compare)
 
     def _start_nothing(self) -> None:
         """As the new side is started and looked at, but that nothing is to start, and the old side is looked at."""

@@ -89,7 +89,7 @@ class Side:
         ]
 
     def _data(self, name: str) -> ApplicationData:
-        parts = tuple(VolumePart(path=path) for path in self.parts)
+        parts = tuple(VolumePart(path=path) for path in (self.parts if name == APPLICATION else [f"/srv/{name}"]))
         return ApplicationData(folder=name, parts=parts, stop=(f"{name}.service",), images=self.images)
 
     def _belongings(self) -> dict[str, tuple[str, ...]]:
@@ -129,15 +129,15 @@ class Side:
         return units.exists() and json.loads(units.read_text()).get(UNIT, {}).get("active") == "active"
 
 
-def lend(side: Side, other: Side) -> None:
+def lend(side: Side, other: Side, name: str = APPLICATION) -> None:
     """What the stand-in on one side reads through the gate is what the other side backed up."""
-    folder, gates = side.machine.path(f"/srv/backups/{APPLICATION}"), other.machine.path("/srv/gates")
+    folder, gates = side.machine.path(f"/srv/backups/{name}"), other.machine.path("/srv/gates")
     (folder / "keys").mkdir(parents=True)
     (folder / "keys" / ("1" * 64)).write_text("sealed")
     (folder / "config").write_text("known")
-    (folder / "password").write_text(Vault.of(side.wanted).value(sealed_with(APPLICATION)))
-    gates.mkdir()
-    (gates / APPLICATION).symlink_to(folder)
+    (folder / "password").write_text(Vault.of(side.wanted).value(sealed_with(name)))
+    gates.mkdir(exist_ok=True)
+    (gates / name).symlink_to(folder)
 
 
 class Scene:
