@@ -5,15 +5,17 @@ list     only looks, and is answered at once; so do pace, which tells how long u
 backup   is noted, and begins with the order
 restore  is answered with what it would do, and begins with the order, under the host's lock
 close    is noted, and begins with the order, under the host's lock; so are open, and follow, which runs what a restore
-         still owes
+         still owes, and bring, which restores one backup where a migration has closed the application
 
 give-certificates, take-certificates: those of Caddy's; see `certificates`
 
-A list and a restore may be asked of another repository than the application's own: the request says of which.
+What is brought may come from another repository than the application's own: the request says from which.
 What was ordered goes on in a session and a unit of its own should the connection end.
 """
 
+import contextlib
 import hashlib
+import json
 from typing import TYPE_CHECKING
 
 from .confidential import secrets_known
@@ -75,6 +77,8 @@ def _serve(contact: "Contact") -> int:
             return _restore(contact, program)
         case "close" | "open" | "follow" as verb:
             return _under_the_lock(contact, program, verb)
+        case "bring":
+            return _bring(contact, program)
         case unknown:
             raise Trouble(f"was asked for what it does not know: {unknown}", code="agent")
 
@@ -106,8 +110,25 @@ def _restore(contact: "Contact", program: Program) -> int:
         options = ["--instead", former] if former not in ("", backup) else []
         options += [] if order["saves"] else ["--without-saving"]
         options += ["--leave-down"] if order.get("leave_down") else []
-        options += ["--migration", str(order["migration"])] if order.get("migration") else []
         return _carry_out(contact, program, "restore", "--backup", backup, *options)
+
+
+def _bring(contact: "Contact", program: Program) -> int:
+    """Nothing is planned, for nothing serves that could be lost, and people wait; nor is what is there saved."""
+    contact.channel.send({"event": "noted"})
+    order = receive_order(contact.channel)
+    with locked(contact, order) as hands:
+        hands.take_long(f"restore of {contact.request['application']}", seconds=WORKING_SECONDS)
+        options = ["--backup", str(order["backup"]), "--migration", str(order["migration"]), "--without-saving"]
+        former = _cut_off(contact)
+        return _carry_out(contact, program, "restore", *options, *(["--instead", former] if former else []))
+
+
+def _cut_off(contact: "Contact") -> str:
+    """The backup whose restore was cut off before, which is given up for another; empty if there is none."""
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        return str(json.loads(record_of(contact.eyes, contact.request["application"], "journal.json"))["backup"])
+    return ""
 
 
 def _under_the_lock(contact: "Contact", program: Program, verb: str) -> int:

@@ -1,53 +1,35 @@
-"""Restoring from another repository, such as another provider's, which the host reads by a way of its deployer's."""
+"""Bringing a backup to a closed application, also from another repository, by a way of the deployer's."""
 
-from fedikit.data.planning import ask_to_restore
 from fedikit.data.telling import told_steps
 from fedikit.data.way.other import Other
 from fedikit.events import Tell, tell_nobody
 from fedikit.model.deployment import Deployment
-from fedikit.remote.data_messages import BackupsListed, Manifest, Restored, RestoreDone, RestoreTold, StepEvent
+from fedikit.remote.data_messages import Restored, RestoreDone, StepEvent
+from fedikit.remote.messages import Noted
 from fedikit.remote.session import Session, deployer_name, new_run
 from fedikit.remote.sessions import failing_alone
 
 
-def list_other(deployment: Deployment, host: str, application: str, *, other: Other) -> tuple[Manifest, ...]:
-    """The backups in another repository, as the host reads it. Changes nothing; raises a HostError."""
-    request = {"op": "data", "deployment": deployment.name, "verb": "list", "application": application}
-    with failing_alone(host), Session(host, deployment.hosts[host].connection) as session:
-        return session.ask({**request, "other": other.told()}, BackupsListed).backups
-
-
-def plan_restore_from(
-    deployment: Deployment, host: str, application: str, *, backup: str = "", other: Other
-) -> RestoreTold:
-    """What it would do on a host to restore a backup of another repository, the newest if none is named.
-
-    Changes nothing; raises a HostError.
-    """
-    with failing_alone(host), Session(host, deployment.hosts[host].connection) as session:
-        return ask_to_restore(session, deployment, application, backup, other.told()).plan
-
-
-def restore_from(
+def bring_backup(
     deployment: Deployment,
     host: str,
     application: str,
     *,
     backup: str,
+    migration: str,
     other: Other | None,
-    migration: str = "",
     tell: Tell = tell_nobody,
 ) -> RestoreDone:
-    """Restores exactly that backup of another repository, of which nothing is written; raises a HostError.
+    """Restores exactly that backup where the migration has closed the application, which stays closed.
 
-    `other`: none for the host's own repository. `migration`: only where that one has closed the application, so that
-    nothing is replaced that serves.
-
-    What was there is not saved. Where the application is closed, it stays closed. From the next backup on, what is
-    there is what the host's own repository is for.
+    `other`: the repository that it is read from, of which nothing is written; none for the host's own. What was there
+    is not saved, and a restore of another backup that was cut off is given up. From the next backup on, what is there
+    is what the host's own repository is for. Raises a HostError, also where the application is not closed: nothing is
+    replaced that serves.
     """
+    request = {"op": "data", "deployment": deployment.name, "verb": "bring", "application": application}
     with failing_alone(host), Session(host, deployment.hosts[host].connection) as session:
-        told = ask_to_restore(session, deployment, application, backup, other.told() if other else None)
-        order = {"run": new_run(), "who": deployer_name(), "basis": told.basis, "saves": False, "migration": migration}
+        session.ask(request | ({"other": other.told()} if other else {}), Noted)
+        order = {"run": new_run(), "who": deployer_name(), "backup": backup, "migration": migration}
         session.order(order, iter(()))
         return session.follow_until(Restored, told_steps(host, application, tell, "restore"), StepEvent).restored

@@ -1,7 +1,7 @@
 """Planning a restore: asks each host which backup it would be, and what of today's data that would replace."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from fedikit.data.kept import Kept, applications_kept
 from fedikit.data.moment import as_asked
@@ -65,9 +65,7 @@ def _planned(deployment: Deployment, kept: Kept, at: str) -> ApplicationRestore:
     return ApplicationRestore(host=kept.host, application=kept.application, basis=told.basis, **told.plan.model_dump())
 
 
-def ask_to_restore(
-    session: Session, deployment: Deployment, application: str, at: str, other: Mapping[str, str] | None = None
-) -> Restorable:
-    """What the host would do; it waits for the order. `other`: the repository that it reads instead of its own."""
+def ask_to_restore(session: Session, deployment: Deployment, application: str, at: str) -> Restorable:
+    """What the host would do; it waits for the order."""
     request = {"op": "data", "deployment": deployment.name, "verb": "restore", "application": application, "at": at}
-    return session.ask(request | ({"other": other} if other else {}), Restorable)
+    return session.ask(request, Restorable)

@@ -162,6 +162,7 @@ class Application:
         return 0
 
     def restore(self, given: Record) -> int:
+        (self.state / "asked").write_text(" ".join(word for pair in given.items() for word in pair))
         manifest = self.chosen(given["--backup"])
         assert manifest
         if "--without-saving" not in given and (ROOT / "run/data-fails").exists():

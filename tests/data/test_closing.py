@@ -6,12 +6,13 @@ import shutil
 import pytest
 from pydantic import SecretStr
 
-from fedikit.data.backups import list_backups, make_backup
+from fedikit.data.backups import make_backup
 from fedikit.data.closing import close_application, open_application, run_what_follows
-from fedikit.data.other import list_other, plan_restore_from, restore_from
+from fedikit.data.other import bring_backup
 from fedikit.data.way.other import Other
 from fedikit.errors import FedikitError, HostBusy
-from fedikit.events import Event, ItemFinished
+from fedikit.events import Event, ItemFinished, Tell, tell_nobody
+from fedikit.remote.data_messages import RestoreDone
 from tests.data.scene import Scene
 from tests.remote.conftest import Stage, Staged, stage, staged, tree_of  # noqa: F401
 
@@ -27,13 +28,18 @@ def scene(stage: Stage) -> Scene:  # noqa: F811
 @pytest.fixture
 def backup(scene: Scene) -> str:
     """The name of a backup that lies in another repository only; there is something else here since."""
-    assert make_backup(scene.wanted).succeeded
+    (made,) = make_backup(scene.wanted).applications
+    assert made.backup
     gates = scene.machine.path("/srv/gates")
     gates.mkdir()
     scene.machine.path("/srv/backups/mastodon").rename(gates / "theirs")
     (gates / "theirs/password").write_text(PASSWORD)
     scene.write("mastodon", "the words of another")
-    return list_other(scene.wanted, "one", "mastodon", other=OTHER)[0].id
+    return made.backup.id
+
+
+def bring(scene: Scene, backup: str, *, other: Other = OTHER, tell: Tell = tell_nobody) -> RestoreDone:
+    return bring_backup(scene.wanted, "one", "mastodon", backup=backup, migration="m1", other=other, tell=tell)
 
 
 def state(scene: Scene, name: str) -> str:
@@ -64,17 +70,9 @@ def test_one_that_cannot_be_closed_is_said(scene: Scene) -> None:
         close_application(scene.wanted, "one", "mastodon", migration="m1")
 
 
-def test_another_repository_is_planned_and_nothing_changed(scene: Scene, backup: str) -> None:
-    before = tree_of(scene.machine)
-    plan = plan_restore_from(scene.wanted, "one", "mastodon", other=OTHER)
-    assert (plan.backup.id, plan.bytes, [part.id for part in plan.parts]) == (backup, 15, ["volume:/srv/mastodon"])
-    assert tree_of(scene.machine) == before
-    assert list_backups(scene.wanted).applications[0].backups == ()
-
-
 def test_another_repository_is_restored_from(scene: Scene, backup: str) -> None:
     told: list[Event] = []
-    done = restore_from(scene.wanted, "one", "mastodon", backup=backup, other=OTHER, tell=told.append)
+    done = bring(scene, backup, tell=told.append)
     assert (done.backup, done.before, done.differences) == (backup, "", ())
     assert scene.read("mastodon") == "the first words"
     assert [event.item for event in told if isinstance(event, ItemFinished)] == ["mastodon volume:/srv/mastodon"]
@@ -85,10 +83,10 @@ def test_its_password_lies_nowhere_and_is_told_nobody(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     told: list[Event] = []
-    restore_from(scene.wanted, "one", "mastodon", backup=backup, other=OTHER, tell=told.append)
+    bring(scene, backup, tell=told.append)
     wrong = Other(OTHER.url, SecretStr("the wrong password"))
     with pytest.raises(FedikitError) as caught:
-        restore_from(scene.wanted, "one", "mastodon", backup=backup, other=wrong, tell=told.append)
+        bring(scene, backup, other=wrong, tell=told.append)
     assert f"{OTHER.url.get_secret_value()} does not open with •••" in caught.value.text
     shutil.rmtree(scene.machine.path("/srv/gates"))
     files = [file for file in scene.machine.root.rglob("*") if file.is_file() and not file.is_symlink()]
@@ -100,7 +98,22 @@ def test_its_password_lies_nowhere_and_is_told_nobody(
 def test_a_part_that_fails_is_named(scene: Scene, backup: str) -> None:
     scene.sign("dies")
     with pytest.raises(FedikitError, match="said nothing"):
-        restore_from(scene.wanted, "one", "mastodon", backup=backup, other=OTHER)
+        bring(scene, backup)
     scene.machine.path("/run/data-dies").unlink()
-    restore_from(scene.wanted, "one", "mastodon", backup=backup, other=OTHER)
+    bring(scene, backup)
     assert scene.read("mastodon") == "the first words"
+
+
+def test_one_that_was_cut_off_is_given_up_for_another(scene: Scene, backup: str) -> None:
+    scene.machine.path("/var/lib/fedikit-data/mastodon/journal.json").write_text(
+        '{"backup": "20260101T000000Z-00000001"}'
+    )
+    assert bring(scene, backup).backup == backup
+
+
+def test_what_the_host_serves_is_not_replaced(scene: Scene, backup: str) -> None:
+    """The host's program is told which migration must have closed it, and that nothing is to be saved."""
+    bring(scene, backup)
+    asked = state(scene, "asked").split()
+    assert asked[asked.index("--migration") + 1] == "m1"
+    assert "--without-saving" in asked

@@ -10,7 +10,7 @@ from fedikit.data.backups import make_backup
 from fedikit.data.closing import Why, close_application, open_application, run_what_follows
 from fedikit.data.migration.abreast import Turns
 from fedikit.data.migration.sides import Pair
-from fedikit.data.other import restore_from
+from fedikit.data.other import bring_backup
 from fedikit.data.way.other import Other, way_to_repository
 from fedikit.errors import FedikitError
 from fedikit.events import Event, StepFinished, StepStarted, Tell
@@ -107,7 +107,7 @@ class Hands:
         """Restores a backup where it goes, from its host's own repository or another; in what the two differ."""
         about = {"backup": backup, "migration": self.migration}
         with self.turns.on(taken, pair.target):
-            done = restore_from(taken, pair.target, pair.application, other=other, tell=self.tell, **about)
+            done = bring_backup(taken, pair.target, pair.application, other=other, tell=self.tell, **about)
         return done.differences
 
     # All else

@@ -65,13 +65,24 @@ def test_what_somebody_opened_by_hand_is_not_left_behind(scene: Scene) -> None:
 
 
 def test_a_repository_that_is_gone_in_the_window_has_the_old_side_serve_again(scene: Scene) -> None:
-    keys = scene.old.machine.path(f"/srv/backups/{APPLICATION}/keys")
+    folder = scene.old.machine.path(f"/srv/backups/{APPLICATION}")
 
     def tell(event: Event) -> None:
         if event == StepStarted(step="differences"):
-            keys.rename(keys.with_name("elsewhere"))
+            folder.rename(folder.with_name("elsewhere"))
 
     report = scene.migrate(tell)
+    assert "the repository /srv/backups/mastodon can no longer be read: it is gone" in report.error
+    assert report.advice == "old serves again, as before; do the same again"
+    require_one_serves(scene, scene.old, "the first words")
+
+
+def test_a_repository_that_is_gone_when_the_window_is_gone_on_with_has_the_old_side_serve_again(scene: Scene) -> None:
+    with pytest.raises(Cut):
+        scene.migrate(cut_at(StepStarted, "differences"))
+    keys = scene.old.machine.path(f"/srv/backups/{APPLICATION}/keys")
+    keys.rename(keys.with_name("elsewhere"))
+    report = scene.migrate()
     assert "there is no repository at /srv/backups/mastodon" in report.error
     assert report.advice == "old serves again, as before; do the same again"
     require_one_serves(scene, scene.old, "the first words")
