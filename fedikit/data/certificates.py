@@ -1,9 +1,10 @@
 """Certificates of an application's web sites, carried to another host: it can serve before names lead there."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from fedikit.data.authorities import folders_of, where_looked_for
 from fedikit.errors import AgentFailed
 from fedikit.model.check import TlsIsValid
 from fedikit.model.deployment import Deployment
@@ -45,8 +46,9 @@ def carry_certificates(
 ) -> Carried:
     """Puts what Caddy has of the application's sites on one host where Caddy of another host finds it.
 
-    Never over one that is valid for longer. Keys travel in the two sessions only. `only`: of these sites. Raises a
-    HostError, also where a host shows what is no certificate of that site.
+    Also where that one asks another authority: what is carried is used until it nears its end. Never over one that is
+    valid for longer. Keys travel in the two sessions only. `only`: of these sites. Raises a HostError, also where a
+    host shows what is no certificate of that site.
     """
     domains = sorted(_domains(source, application) & _domains(target, application))
     domains = [domain for domain in domains if only is None or domain in only]
@@ -59,7 +61,8 @@ def carry_certificates(
     with failing_alone(target_host), Session(target_host, target.hosts[target_host].connection) as session:
         request = {"op": "data", "deployment": target.name, "verb": "take-certificates", "application": application}
         there = session.ask({**request, "domains": domains}, CertificatesTold).certificates
-        better = [one for one in valid if not _is_outlived(target_host, one, there)]
+        placed = _longest_of_each(source_host, where_looked_for(valid, folders_of(target, target_host)))
+        better = [one for one in placed if not _is_outlived(target_host, one, there)]
         told = [{**one.model_dump(by_alias=True), "key": one.key.get_secret_value()} for one in better]
         session.order({"run": new_run(), "who": deployer_name(), "certificates": told}, iter(()))
         taken = session.follow_until(CertificatesTaken, lambda _: None, CertificatesTold)
@@ -83,6 +86,12 @@ def _shown(deployment: Deployment, host: str, application: str, domains: Sequenc
         request = {"op": "data", "deployment": deployment.name, "verb": "give-certificates", "application": application}
         shown = session.ask({**request, "domains": domains}, CertificatesTold).certificates
     return [one for one in shown if one.domain in domains]
+
+
+def _longest_of_each(host: str, certificates: Iterable[Certificate]) -> Iterable[Certificate]:
+    """Of those for the same place, the one that is valid for longest."""
+    by_end = sorted(certificates, key=lambda one: _life(host, one)[1])
+    return {(one.issuer, one.domain): one for one in by_end}.values()
 
 
 def _is_outlived(host: str, one: Certificate, there: Sequence[Certificate]) -> bool:

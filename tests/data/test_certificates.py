@@ -195,3 +195,29 @@ def test_each_site_goes_from_where_it_is_to_where_it_shall_be(staged: Staged) ->
     assert found(new["b"], "example.org") == texts["example.org"]
     assert found(new["c"], "media.example.org") == texts["media.example.org"]
     assert not place(new["b"], "media.example.org").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "folders"),
+    [
+        ("", ["acme-v02.api.letsencrypt.org-directory"]),
+        ("\tacme_ca https://acme-v02.example.org/directory\n", [ISSUER]),
+        ("\tacme_ca https://CA.example.net/acme/v2/\n", ["ca.example.net-acme-v2"]),
+        ("\tacme_ca https://ca.example.net:14000/dir\n", ["ca.example.net-14000-dir", "ca.example.net14000-dir"]),
+    ],
+)
+def test_it_is_found_whichever_authority_the_new_side_asks(pair: Pair, line: str, folders: list[str]) -> None:
+    """Caddy looks in no folder but that of whom it asks, and would serve nothing until names lead there."""
+    texts = put(pair.old["a"], "example.org", pair_of("example.org", 60))
+    there = pair.new["b"].path(CERTIFICATES)
+    pair.items = [*pair.items, File(path="/etc/caddy/Caddyfile", content=f"{{\n{line}}}\n")]
+    assert pair.carry() == (("example.org",), ())
+    assert sorted(folder.name for folder in there.iterdir()) == folders
+    for folder in folders:
+        kept = {file.suffix[1:]: file.read_text() for file in (there / folder / "example.org").iterdir()}
+        assert (kept["crt"], kept["key"]) == (texts["crt"], texts["key"])
+        assert json.loads(kept["json"])["sans"] == (1 if folder == ISSUER else ["example.org"])
+    again = {file: file.stat().st_ino for file in there.rglob("*.crt")}
+    put(pair.old["a"], "example.org", pair_of("example.org", 30))
+    assert pair.carry() == ((), ())
+    assert {file: file.stat().st_ino for file in there.rglob("*.crt")} == again, "a shorter one does not replace it"
