@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import pytest
 
+from fedikit.data.backups import list_backups
 from fedikit.data.migration.carrying_out import apply_migration
 from fedikit.errors import FedikitError, StalePlan
-from fedikit.events import Event, StepFinished, StepStarted, Tell
+from fedikit.events import Event, ItemStarted, StepFinished, StepStarted, Tell
 from fedikit.results.migration import BACKWARDS, PHASES, REHEARSED, MigrationReport, Phase
-from tests.data.migration.scene import APPLICATION, Cut, Scene, Side, cut_at
+from tests.data.migration.scene import APPLICATION, VOLUME, Cut, Scene, Side, cut_at
 
 
 def phases(report: MigrationReport) -> list[str]:
@@ -182,3 +183,27 @@ def test_a_migration_that_is_at_work_is_not_begun_twice(scene: Scene) -> None:
 
     with pytest.raises(Cut):
         scene.migrate(tell)
+
+
+def test_where_it_serves_now_it_is_backed_up_at_once_and_not_while_nobody_can_write(scene: Scene) -> None:
+    """Nor does a backup that fails keep what is due from being done."""
+    told: list[Event] = []
+
+    def tell(event: Event) -> None:
+        told.append(event)
+        if event == StepStarted(step="afterwards"):
+            scene.new.sign("fails", "no space left on device")
+
+    report = scene.migrate(tell)
+    assert (report.phases[-1].phase, report.phases[-1].failed) == ("afterwards", True)
+    assert "no space left on device" in report.error
+    assert scene.new.state("followed").exists()
+    require_one_serves(scene, scene.new, "the first words")
+
+    scene.new.machine.path("/run/data-fails").unlink()
+    assert phases(scene.migrate()) == ["afterwards"]
+    (kept,) = list_backups(scene.new.wanted).applications
+    assert len(kept.backups) == 1
+    made = [event for event in told if isinstance(event, ItemStarted) and event.action == "backup"]
+    of_new = next(event for event in made if event.host == "there" and VOLUME in event.item)
+    assert told.index(of_new) > told.index(StepStarted(step="afterwards"))
