@@ -9,7 +9,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,8 @@ class Repository:
     host: str
     reads_only: bool = False
     reads_all: bool = False
+    _paths: dict[str, list[str]] = field(default_factory=dict, repr=False, compare=False)
+    """What each snapshot is of that was told of so far."""
 
     @property
     def url(self) -> str:
@@ -217,18 +219,21 @@ class Repository:
 
     def snapshots(self, tags: Sequence[str] = ()) -> list[dict[str, Any]]:
         """All snapshots that have all of these tags, as restic tells them, the oldest first."""
-        finished = self.run("snapshots", "--no-lock", "--json", *([f"--tag={','.join(tags)}"] if tags else []))
+        finished = self.run("snapshots", "--no-lock", "--json")
         found: list[dict[str, Any]] = json.loads(finished.output.strip() or "null") or []
-        return sorted(found, key=lambda snapshot: datetime.fromisoformat(snapshot["time"]))
+        self._paths.update((snapshot["id"], snapshot["paths"]) for snapshot in found)
+        fitting = [snapshot for snapshot in found if set(tags) <= set(snapshot.get("tags") or ())]
+        return sorted(fitting, key=lambda snapshot: datetime.fromisoformat(snapshot["time"]))
 
     # Snapshots
 
     def path_of(self, snapshot: str) -> str:
-        """The one folder or file that a snapshot is of, where it lay then."""
-        paths: list[list[str]] = [found["paths"] for found in self.snapshots() if found["id"] == snapshot]
-        if not paths:
+        """The one folder or file that a snapshot is of, where it lay then; asked for once, for that never changes."""
+        if snapshot not in self._paths:
+            self.snapshots()
+        if snapshot not in self._paths:
             raise Trouble(f"the repository {self.url} has no snapshot {snapshot}, which the backup names")
-        return paths[0][0]
+        return self._paths[snapshot][0]
 
     def snapshot_command(
         self,

@@ -3,10 +3,13 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fedikit.data.onhost.command import Finished
 from fedikit.data.onhost.life import life_of
+from fedikit.data.onhost.repository import Repository
 from tests.data.onhost.conftest import Host, fill
 
 PASSWORD = "another's 'password'"
@@ -95,6 +98,19 @@ def test_one_that_was_killed_goes_on(host: Host, theirs: str, call: str) -> None
     assert sorted(contents(host.volume)) == ["a/one", "a/two", "b/three"]
     assert host.state_of("web") == "active"
     host.done("backup")
+
+
+def test_which_snapshots_it_has_is_asked_once(host: Host, theirs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each question goes all the way, while nobody can write."""
+    asked, run = [], Repository.run
+
+    def noting(self: Repository, *words: str, **how: Any) -> Finished:
+        asked.append(words[0])
+        return run(self, *words, **how)
+
+    monkeypatch.setattr(Repository, "run", noting)
+    host.done("restore", "--other", "--backup", theirs, said=OTHER)
+    assert asked.count("snapshots") == 1
 
 
 def test_into_a_closed_application_it_starts_nothing(host: Host, theirs: str) -> None:
