@@ -1,4 +1,7 @@
-"""The verbs of the program: fedikit-data VERB APPLICATION."""
+"""The verbs of the program: fedikit-data VERB APPLICATION.
+
+`restore --other`: standard input says which repository is read instead of the application's own.
+"""
 
 import argparse
 import contextlib
@@ -47,15 +50,12 @@ def backup_name(text: str) -> str:
     return text
 
 
-OTHER: tuple[str, dict[str, Any]] = ("--other", {"action": "store_true"})
-"""Standard input says which repository is read instead of the application's own."""
 OPTIONS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "backup": [
         ("--reason", {"choices": ("schedule", "now", "upgrade"), "default": "schedule"}),
         ("--anew", {"action": "store_true"}),
     ],
-    "list": [OTHER],
-    "plan-restore": [("--at", {"default": ""}), OTHER],
+    "plan-restore": [("--at", {"default": ""})],
     "restore": [
         ("--backup", {"required": True, "type": backup_name}),
         ("--instead", {"default": ""}),
@@ -63,7 +63,7 @@ OPTIONS: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("--read-only", {"action": "store_true"}),
         ("--leave-down", {"action": "store_true"}),
         ("--migration", {"type": migration_name}),
-        OTHER,
+        ("--other", {"action": "store_true"}),
     ],
     "close": [
         ("--migration", {"required": True, "type": migration_name}),

@@ -43,14 +43,6 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
-def test_it_is_listed_and_planned_instead_of_the_own_one(host: Host, theirs: str) -> None:
-    assert host.done("list")["backups"] == []
-    assert [one["id"] for one in host.done("list", "--other", said=OTHER)["backups"]] == [theirs]
-    plan = host.done("plan-restore", "--other", said=OTHER)["plan"]
-    assert plan["backup"]["id"] == theirs
-    assert plan["parts"][0]["becomes"]["counts"] == {"files": 3}
-
-
 def test_it_is_restored_without_being_written(host: Host, theirs: str) -> None:
     before = contents(host.programs / "gate")
     restored = host.done("restore", "--other", "--backup", theirs, said=OTHER)["restored"]
@@ -69,7 +61,7 @@ def test_its_password_is_in_no_file_and_no_word(host: Host, theirs: str) -> None
     assert [file for file in found if PASSWORD.encode() in file.read_bytes()] == []
     shutil.rmtree(gate / "theirs")
     (gate / "theirs").mkdir()
-    assert PASSWORD not in json.dumps(host.trouble("list", "--other", said="\0" + OTHER))
+    assert PASSWORD not in json.dumps(host.trouble("restore", "--other", "--backup", theirs, said="\0" + OTHER))
 
 
 def test_a_wrong_password_is_said_without_it(host: Host, theirs: str) -> None:
@@ -136,6 +128,6 @@ def test_into_a_closed_application_it_starts_nothing(host: Host, theirs: str) ->
     ],
 )  # fmt: skip
 def test_anything_but_the_way_to_a_gate_is_refused(host: Host, theirs: str, said: str) -> None:
-    trouble = host.trouble("list", "--other", said=said)
+    trouble = host.trouble("restore", "--other", "--backup", theirs, said=said)
     assert "one line with url" in trouble["message"]
     assert "secretive" not in json.dumps(trouble)
