@@ -1,6 +1,7 @@
 """A bucket: the objects of an application behind S3, with what is kept beside their bytes, which browsers are told."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +73,7 @@ class Snapshots:
     listing: Path
 
     def objects(self) -> Iterator[Object]:
-        return read_objects(self.listing / "objects.jsonl")
+        return read_objects(Path(_straight(f"{self.listing}/objects.jsonl")))
 
     def require(self, count: int) -> None:
         """Raises Trouble unless the listing has that many: what it does not have would be deleted."""
@@ -81,9 +82,9 @@ class Snapshots:
 
     @contextlib.contextmanager
     def reading(self, found: Object) -> Iterator[IO[bytes]]:
-        place = aside(self.listing, found.key) if found.aside else self.data / found.key
+        place = str(aside(self.listing, found.key)) if found.aside else f"{self.data}/{found.key}"
         try:
-            with place.open("rb") as file:
+            with open(_straight(place), "rb") as file:
                 yield file
         except OSError as error:
             words = f"{found.key!r} cannot be read from the backup: {error.strerror or error}"
@@ -92,4 +93,12 @@ class Snapshots:
 
 def _folder(repository: Repository, mounted: Path, snapshot: str) -> Path:
     """Where the one folder that a snapshot is of lies below a mounted repository."""
-    return mounted / "ids" / snapshot[:8] / repository.path_of(snapshot).lstrip("/")
+    top = os.path.realpath(mounted / "ids" / snapshot[:8])
+    return Path(_straight(f"{top}/{repository.path_of(snapshot).strip('/')}"))
+
+
+def _straight(place: str) -> str:
+    """A place that no link and no `..` leads away from: a backup may be another's, who would have us read elsewhere."""
+    if os.path.realpath(place) != place:
+        raise Trouble(f"the backup leads elsewhere, which no backup of a bucket does: {place}")
+    return place

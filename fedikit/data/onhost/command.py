@@ -28,7 +28,8 @@ ENDING_SECONDS = 30
 _LOOK_SECONDS = 1.0
 _FIRST_LINES, _LAST_LINES = 5, 25
 """What is kept of what a command said: how its trouble began, and how it ended."""
-_LONGEST_LINE = 1 << 20
+MOST_OUTPUT = 16 << 20
+"""What a command may answer in all, in characters; also what a repository of another's has restic say."""
 Pipe = int | IO[bytes] | None
 Hear = Callable[[str], bool]
 """Is given each line of a command's output; whether that line says that the work gets on."""
@@ -54,7 +55,7 @@ class _Stream:
         *lines, self.rest = (self.rest + data).split(b"\n")
         for line in lines if data or not self.rest else [*lines, self.rest]:
             self.take(line.decode(errors="replace"))
-        self.rest = self.rest[-_LONGEST_LINE:] if data else b""
+        self.rest = self.rest[-MOST_OUTPUT:] if data else b""
 
 
 @dataclass
@@ -64,11 +65,18 @@ class _Work:
     process: "subprocess.Popen[bytes]"
     silence: float
     output: list[str] = field(default_factory=list)
+    length: int = 0
     said: list[str] = field(default_factory=list)
     moved: float = field(default_factory=time.monotonic)
 
     def got_on(self) -> None:
         self.moved = time.monotonic()
+
+    def keep(self, line: str) -> None:
+        self.output.append(line)
+        self.length += len(line) + 1
+        if self.length > MOST_OUTPUT:
+            raise Trouble(f"it answered more than {MOST_OUTPUT:,} characters, and was ended")
 
     def say(self, line: str) -> None:
         said = [*self.said, line]
@@ -115,7 +123,7 @@ def run(
 
     def listen(line: str) -> None:
         if hear is None:
-            work.output.append(line)
+            work.keep(line)
         elif hear(line):
             work.got_on()
 

@@ -12,6 +12,8 @@ from .trouble import Absent
 
 LOOPBACK = ("127.0.0.1", "::1")
 _ANSWERS = ("--batch", "--raw", "--skip-column-names", "--max-allowed-packet=1G")
+_STATEMENTS_ONLY = ("--sandbox", "--skip-local-infile")
+"""A dump may come from another's host: no command of the client's in it runs a program, and none reads a file here."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Server:
     def client(self, doing: str, database: str | None = None) -> AbstractContextManager[Client]:
         """A client in the database, which ends at the first statement that fails; `doing` is as in "restore"."""
         inside = self.name if database is None else database
-        words = self.command("mariadb", *_ANSWERS, f"--database={inside}")
+        words = self.command("mariadb", *_ANSWERS, *_STATEMENTS_ONLY, f"--database={inside}")
         return running(words, {}, f"{doing} the database {self.name}")
 
     def ask(self, statements: str, database: str | None = None) -> list[str]:

@@ -16,6 +16,8 @@ from .signature import Headers
 from .trouble import Trouble
 
 THREADS = 8
+LONGEST_LINE = 1 << 20
+"""A key has a thousand bytes, and headers a few thousand."""
 
 
 class Object(NamedTuple):
@@ -42,7 +44,7 @@ Made = TypeVar("Made")
 def read_objects(file: Path) -> Iterator[Object]:
     """The objects of a listing that was written before."""
     with file.open(encoding="utf-8") as lines:
-        for line in lines:
+        while line := lines.readline(LONGEST_LINE):
             try:
                 yield Object(**json.loads(line))
             except (TypeError, ValueError) as error:

@@ -16,6 +16,10 @@ from .trouble import Trouble
 FILE = "postgresql.dump"
 _NO_PATH = b"SELECT pg_catalog.set_config('search_path', '', false);\n"
 _HEAD = 1 << 16
+_MOST_LISTED = 32 << 20
+"""A hundred bytes for each thing: what tells more would fill the memory."""
+_RESTRICTED = re.compile(rb"(--[^\n]*\n|\n)*\\restrict [A-Za-z0-9]+\n")
+"""How a script begins in which psql takes nothing but statements, as pg_restore writes it before what it is told."""
 _NUMBERS = re.compile(r"^[0-9]+; [0-9]+ [0-9]+ ")
 
 
@@ -29,8 +33,13 @@ class Dump:
 
     def entries(self) -> list[str]:
         """Its table of contents, a line for each thing; only the dump's beginning is read."""
+        listed = b""
         with closing(self._read("--list")) as blocks:
-            return b"".join(blocks).decode(errors="surrogateescape").splitlines()
+            for block in blocks:
+                listed += block
+                if len(listed) > _MOST_LISTED:
+                    raise Trouble(f"the dump in snapshot {self.snapshot[:8]} lists more than any database has")
+        return listed.decode(errors="surrogateescape").splitlines()
 
     def script(self, staying: Sequence[str]) -> Generator[bytes, None, None]:
         """The statements that make it anew, but for the schemas that stay; raises Trouble unless it is read whole.
@@ -45,6 +54,7 @@ class Dump:
                 head = b""
                 while len(head) < _HEAD and (block := next(blocks, b"")):
                     head += block
+                _require_restricted(head)
                 yield head.replace(_NO_PATH, b"RESET search_path;\n", 1)
                 yield from blocks
 
@@ -65,6 +75,13 @@ class Dump:
                 reader.stdout.close()
                 end(reader)
                 end(source)
+
+
+def _require_restricted(head: bytes) -> None:
+    """A dump may come from another's host, and hold commands that psql would run as root."""
+    if not _RESTRICTED.match(head):
+        words = "PostgreSQL's client on this host would run what a dump says; that was mended in August 2025"
+        raise Trouble(words, hint="upgrade its package there: fedikit upgrade; then run it again")
 
 
 def _without(schemas: Sequence[str], entries: list[str]) -> list[str]:

@@ -39,6 +39,7 @@ class Repository:
     """One repository, worked upon in the name of one host; `state` keeps restic's cache.
 
     `reads_only`: nothing is ever written there, not even a lock. `reads_all`: a restore shows that all can be read.
+    `is_others`: who filled it is not trusted.
     """
 
     settings: Mapping[str, Any]
@@ -47,6 +48,7 @@ class Repository:
     host: str
     reads_only: bool = False
     reads_all: bool = False
+    is_others: bool = False
     _paths: dict[str, list[str]] = field(default_factory=dict, repr=False, compare=False)
     """What each snapshot is of that was told of so far."""
 

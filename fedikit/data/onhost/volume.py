@@ -14,6 +14,9 @@ from .repository import Repository
 from .settings import Secrets
 from .trouble import Absent, Trouble
 
+_CAPABILITIES = "security.capability"
+_NAMED = 5
+
 
 @dataclass
 class _Sum:
@@ -64,6 +67,8 @@ class VolumePart:
         if repository.reads_all:
             self._empty()
         repository.restore(snapshot, path, str(self.path), exclude=exclude)
+        if repository.is_others:
+            self._require_harmless()
         self._take_permissions(repository, snapshot, path)
 
     def _close(self) -> None:
@@ -86,6 +91,15 @@ class VolumePart:
         """Of files: restic leaves in place, unread, what is there already as it should be."""
         for folder, entry in self._files():
             os.unlink(entry.name, dir_fd=folder)
+
+    def _require_harmless(self) -> None:
+        """What another's backup brought gives nobody here any rights; as long as it is looked at, only root gets in."""
+        harmful = [entry.name for folder, entry in self._files() if gives_rights(folder, entry)]
+        if harmful:
+            some = ", ".join(map(repr, harmful[:_NAMED]))
+            words = f"among the files for {self.path} are devices, or programs that run as another user: {some}"
+            hint = "see where they come from, and remove them there; then do the same again"
+            raise Trouble(words, hint=hint)
 
     def differences(self, record: Record) -> list[str]:
         now, then = self.measure(), record
@@ -154,6 +168,21 @@ def _opened(name: str, beside: int | None = None) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def gives_rights(folder: int, entry: "os.DirEntry[str]") -> bool:
+    """Whether a file is a device, or whoever runs it has the rights of somebody else."""
+    mode = entry.stat(follow_symlinks=False).st_mode
+    if stat.S_ISREG(mode):
+        names = os.listxattr(f"/proc/self/fd/{folder}/{entry.name}", follow_symlinks=False)
+        return _runs_as_another(mode) or _CAPABILITIES in names
+    return stat.S_ISBLK(mode) or stat.S_ISCHR(mode)
+
+
+def _runs_as_another(mode: int) -> bool:
+    """Whether a program runs as its file's owner or group; without leave to run, the group's bit says nothing."""
+    as_group = stat.S_ISGID | stat.S_IXGRP
+    return bool(mode & stat.S_ISUID) or mode & as_group == as_group
 
 
 def _followed(path: Path) -> Path:

@@ -63,4 +63,4 @@ def _other(own: Repository, other: Other) -> Repository:
     state.mkdir(mode=0o700, exist_ok=True)
     settings = {"url": other.url, "access_key": "", "user": other.user, "upload_kib": 0}
     settings["download_kib"] = own.settings["download_kib"]
-    return Repository(settings, kept_in_memory(other), state, own.host, reads_only=True)
+    return Repository(settings, kept_in_memory(other), state, own.host, reads_only=True, is_others=True)

@@ -4,9 +4,11 @@ It speaks restic's REST protocol, whatever the repository itself is reached by: 
 """
 
 import base64
+import contextlib
 import hmac
 import json
 import re
+import socket
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -81,6 +83,7 @@ class Gate:
     ) -> None:
         self._server.shutdown()
         self._server.server_close()
+        self._server.hang_up()
         self._thread.join()
 
 
@@ -94,6 +97,8 @@ class _Server(ThreadingHTTPServer):
         self.troubles: list[str] = []
         self._login = f"Basic {base64.b64encode(f'{USER}:{password}'.encode()).decode()}" if password else ""
         self._room = threading.Semaphore(MOST_AT_ONCE)
+        self._open: set[socket.socket] = set()
+        self._opening = threading.Lock()
         super().__init__((address, 0), _Asked)
 
     def lets_in(self, shown: str) -> bool:
@@ -103,6 +108,8 @@ class _Server(ThreadingHTTPServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         """One thread for each connection, up to the most; one more is hung up on, and may come again."""
         if self._room.acquire(blocking=False):
+            with self._opening:
+                self._open.add(request)
             super().process_request(request, client_address)
         else:
             self.troubles.append(f"more than {MOST_AT_ONCE} connections at once")
@@ -113,6 +120,18 @@ class _Server(ThreadingHTTPServer):
             super().process_request_thread(request, client_address)
         finally:
             self._room.release()
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._opening:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        """On whoever is still there: who keeps a connection open reads nothing by it any more."""
+        with self._opening:
+            for request in self._open:
+                with contextlib.suppress(OSError):
+                    request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Is told, like all else that cannot be read."""

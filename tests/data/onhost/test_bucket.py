@@ -1,6 +1,7 @@
 """Buckets, against a stand-in for S3: what is listed, what is kept, what is sent again, and what is told."""
 
 import contextlib
+import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -500,3 +501,37 @@ def test_no_secret_is_on_rclones_command_line(tmp_path: Path, monkeypatch: pytes
     assert environment["RCLONE_CONFIG_BUCKET_SECRET_ACCESS_KEY"] == ACCESS[1]
     assert not any(secret in word for word in words for secret in ACCESS)
     assert (tmp_path / "hidden").read_text() == "/bo\\*th\n/b\\{o\\}th\n"
+
+
+LEADS_AWAY = ("{outside}", "../../../../../../../../../..{outside}", "link", "folder/secret")
+
+
+@pytest.mark.parametrize("key", LEADS_AWAY)
+def test_a_backup_that_leads_elsewhere_puts_nothing_of_this_host_into_the_bucket(
+    scene: Scene, tmp_path: Path, key: str
+) -> None:
+    """It may be another's: its keys, its links and its folders say nothing of where this host's own files lie."""
+    outside = tmp_path / "outside/secret"
+    outside.parent.mkdir()
+    outside.write_text("of this host")
+    scene.storage.put("picture", b"of the bucket")
+    record = scene.back_up()
+    data, listing = (scene.repository._place(record["snapshots"][name]) for name in ("data", "listing"))
+    (data / "link").symlink_to(outside)
+    (data / "folder").symlink_to(outside.parent)
+    evil = Object(key.format(outside=outside), 12, "", "2026-11-27T10:00:00.000Z", {})
+    (listing / "objects.jsonl").write_text(json.dumps(evil._asdict()) + "\n")
+    with pytest.raises(Trouble, match="leads elsewhere"):
+        scene.restore(record)
+    assert b"of this host" not in [kept.body for kept in scene.storage.objects.values()]
+
+
+def test_a_listing_that_is_a_link_is_not_read(scene: Scene, tmp_path: Path) -> None:
+    scene.storage.put("picture", b"of the bucket")
+    record = scene.back_up()
+    listing = scene.repository._place(record["snapshots"]["listing"]) / "objects.jsonl"
+    listing.rename(tmp_path / "secret")
+    listing.symlink_to(tmp_path / "secret")
+    with pytest.raises(Trouble, match="leads elsewhere"):
+        scene.restore(record)
+    assert list(scene.storage.objects) == ["picture"]

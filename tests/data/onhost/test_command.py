@@ -74,3 +74,13 @@ def is_gone(process: int) -> bool:
             return True
         time.sleep(0.01)
     return False
+
+
+def test_what_answers_without_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "MOST_OUTPUT", 1 << 16)
+    with pytest.raises(Trouble, match="more than 65,536 characters"):
+        command.run(["yes"], seconds=60)
+
+
+def test_a_long_line_is_whole() -> None:
+    assert len(command.run(["head", "-c", "3000000", "/dev/zero"], seconds=60).output) == 3_000_000

@@ -335,3 +335,22 @@ def test_more_tables_are_counted_than_are_asked_for_at_once(
     database.as_user("CREATE TABLE t (a int); CREATE TABLE u (a int); CREATE TABLE v (a int)")
     monkeypatch.setattr(mariadb, "_AT_ONCE", 2)
     assert database.part.measure()["counts"] == {"table t": 0, "table u": 0, "table v": 0}
+
+
+@pytest.mark.parametrize("command", ["\\! touch {file}", "LOAD DATA LOCAL INFILE '{secret}' INTO TABLE t;"])
+def test_a_dump_of_anothers_runs_nothing_and_reads_nothing_on_this_host(
+    make: Callable[[str], Database], tmp_path: Path, command: str
+) -> None:
+    database = make("evil")
+    database.as_user("CREATE TABLE t (a text)")
+    record = database.back_up()
+    (tmp_path / "secret").write_text("of this host")
+    (tmp_path / "secret").chmod(0o644)
+    dump = database.shelf.folder / record["snapshots"]["data"]
+    told = command.format(file=tmp_path / "made", secret=tmp_path / "secret")
+    dump.write_text(dump.read_text().replace("-- Dump completed", f"{told}\n-- Dump completed"))
+    dump.write_text("".join(line for line in dump.read_text().splitlines(keepends=True) if "sandbox" not in line))
+    with pytest.raises(Trouble):
+        database.restore(record)
+    assert not (tmp_path / "made").exists()
+    assert database.as_user("SELECT COUNT(*) FROM t") == "0"

@@ -1,7 +1,9 @@
 """Restoring from another repository: read through a gate, never written, and its password never told."""
 
 import json
+import os
 import shutil
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from fedikit.data.onhost.command import Finished
 from fedikit.data.onhost.life import life_of
 from fedikit.data.onhost.repository import Repository
+from fedikit.data.onhost.volume import gives_rights
 from tests.data.onhost.conftest import Host, fill
 
 PASSWORD = "another's 'password'"
@@ -131,3 +134,92 @@ def test_anything_but_the_way_to_a_gate_is_refused(host: Host, theirs: str, said
     trouble = host.trouble("restore", "--other", "--backup", theirs, said=said)
     assert "one line with url" in trouble["message"]
     assert "secretive" not in json.dumps(trouble)
+
+
+def kept(host: Host, name: str) -> Path:
+    """A file as it lies in the other repository."""
+    (file,) = (host.programs / "gate/theirs/files").rglob(name)
+    return file
+
+
+def give_capability(file: Path) -> None:
+    os.setxattr(file, "security.capability", bytes.fromhex("0100000280000000000000000000000000000000"))
+
+
+@pytest.mark.parametrize("mode", [0o4755, 0o4600, 0o2755])
+def test_a_program_that_would_run_as_somebody_else_is_not_let_in(host: Host, theirs: str, mode: int) -> None:
+    kept(host, "two").chmod(mode)
+    host.volume.chmod(0o755)
+    trouble = host.trouble("restore", "--other", "--backup", theirs, said=OTHER)
+    assert "devices, or programs that run as another user: 'two'" in trouble["message"]
+    assert host.volume.stat().st_mode & 0o7777 == 0o700, "nobody gets in"
+    assert host.state_of("web") == "inactive"
+    kept(host, "two").chmod(0o2644)
+    host.done("restore", "--other", "--backup", theirs, said=OTHER)
+    assert host.state_of("web") == "active"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives capabilities")
+def test_a_program_with_capabilities_is_not_let_in(host: Host, theirs: str) -> None:
+    give_capability(kept(host, "one"))
+    assert "'one'" in host.trouble("restore", "--other", "--backup", theirs, said=OTHER)["message"]
+
+
+def test_a_device_gives_rights(tmp_path: Path) -> None:
+    os.mknod(tmp_path / "device", stat.S_IFCHR | 0o600, os.makedev(0, 0))
+    fill(tmp_path, ["file"])
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    found = {entry.name: gives_rights(descriptor, entry) for entry in os.scandir(tmp_path)}
+    os.close(descriptor)
+    assert found == {"device": True, "file": False}
+
+
+def test_what_comes_from_the_own_repository_is_as_it_was(host: Host) -> None:
+    (host.volume / "a/one").chmod(0o4755)
+    backup = host.done("backup")["result"]["newest"]["id"]
+    (host.volume / "a/one").unlink()
+    host.done("restore", "--backup", backup)
+    assert (host.volume / "a/one").stat().st_mode & 0o7777 == 0o4755
+
+
+def rewritten(host: Host, **changes: object) -> None:
+    """The manifest in the other repository says something else."""
+    manifest = kept(host, "manifest.json")
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), **changes}))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"id": "../../../etc/cron.d/evil"},
+        {"parts": [{"id": "volume:app", "snapshots": {"data": "../../etc"}}], "expected": ["volume:app"]},
+        {"parts": "x", "expected": []},
+        {"ended": "never"},
+        {"format": 2},
+        {"expected": ["volume:app", "volume:/etc"]},
+    ],
+)
+def test_a_manifest_that_is_none_restores_nothing(host: Host, theirs: str, changes: dict[str, object]) -> None:
+    rewritten(host, **changes)
+    trouble = host.trouble("restore", "--other", "--backup", theirs, said=OTHER)
+    assert trouble["message"] == "there is no backup at all"
+    assert sorted(contents(host.volume)) == ["fresh"]
+    notes = host.done("list", "--other", said=OTHER)["notes"]
+    assert len(notes) == 1
+    assert "cannot be read" in notes[0] or "newer fedikit" in notes[0]
+
+
+def test_a_part_that_the_settings_do_not_name_is_not_restored(host: Host, theirs: str) -> None:
+    """Where things go is what this host's settings say, whatever a backup would like."""
+    raw = json.loads(kept(host, "manifest.json").read_text())
+    evil = {**raw["parts"][0], "id": "volume:/etc/cron.d"}
+    rewritten(host, parts=[*raw["parts"], evil], expected=["volume:app", "volume:/etc/cron.d"])
+    host.done("restore", "--other", "--backup", theirs, said=OTHER)
+    assert sorted(contents(host.volume)) == ["a/one", "a/two", "b/three"]
+    assert not (host.root / "etc/cron.d").exists()
+
+
+def test_a_backup_that_changes_after_it_was_counted_is_told(host: Host, theirs: str) -> None:
+    kept(host, "two").write_text("more than was counted")
+    restored = host.done("restore", "--other", "--backup", theirs, said=OTHER)["restored"]
+    assert len(restored["differences"]) == 1

@@ -13,6 +13,8 @@ import pytest
 
 from fedikit.data.onhost.part import Record
 from fedikit.data.onhost.postgresql import PostgresPart
+from fedikit.data.onhost.postgresql_dump import Dump
+from fedikit.data.onhost.psql import Server
 from fedikit.data.onhost.trouble import Absent, Trouble
 from tests.data.onhost.shelf import PASSWORD, Shelf, secrets_in
 from tests.lab.contract.conftest import postgresql_cluster, wait_until
@@ -355,3 +357,19 @@ def test_200000_rows_take_seconds(make: Callable[[str], Database]) -> None:
     database.restore(record)
     assert time.monotonic() - begun < 30
     assert database.part.differences(record) == []
+
+
+@pytest.mark.parametrize("head", ["", "-- PostgreSQL database dump\n\\! true\n\\restrict a1\n", "SELECT 1;\n"])
+def test_a_client_that_would_run_what_a_dump_says_is_given_none(tmp_path: Path, head: str) -> None:
+    """Its own programs write first that psql shall take nothing but statements."""
+    (tmp_path / "shelf").mkdir()
+    (tmp_path / "shelf/one").touch()
+    (tmp_path / "script").write_text(head)
+    (tmp_path / "pg_restore").write_text(f"#!/bin/sh\ncat {tmp_path}/script\n")
+    (tmp_path / "pg_restore").chmod(0o755)
+    dump = Dump(Shelf(tmp_path / "shelf"), "one", Server("", "one", tmp_path))
+    with pytest.raises(Trouble, match="would run what a dump says") as caught:
+        list(dump.script([]))
+    assert "fedikit upgrade" in caught.value.hint
+    (tmp_path / "script").write_text(f"--\n-- PostgreSQL database dump\n--\n\n\\restrict k3Y\n\n{head}")
+    assert b"".join(dump.script([])).endswith(head.encode())

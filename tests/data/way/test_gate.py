@@ -258,3 +258,12 @@ def test_more_than_was_told_does_not_go_through(tmp_path: Path) -> None:
         answer = httpx.get(f"{gate.url.removeprefix('rest:')}/mastodon/config", trust_env=False, timeout=5)
     assert answer.content == b"x" * BLOCK + b"H"
     assert gate.troubles == ["config: the file is not as long as was told"]
+
+
+def test_who_keeps_a_line_open_reads_nothing_by_it_once_the_gate_is_shut(repository: Path) -> None:
+    with Gate("127.0.0.1", {"mastodon": FolderSource(repository)}, password="") as gate:
+        line = http.client.HTTPConnection("127.0.0.1", gate.port, timeout=10)
+        line.request("GET", "/mastodon/config")
+        assert line.getresponse().read() == b"sealed"
+    assert line.sock.recv(1) == b""
+    line.close()
