@@ -126,7 +126,19 @@ def journal_of(path: Path, standing: list[Both], *, name: str, instead: str) -> 
         require_ours(standing, journal.id, journal.instead)
         return journal
     require_ours(standing, instead)
+    _require_not_elsewhere(standing)
     return journal_from(standing, name=name, instead=instead) if instead else Journal(id=name)
+
+
+def _require_not_elsewhere(standing: list[Both]) -> None:
+    """Raises FedikitError where an application has moved to a third place, and what is kept of it is old by now."""
+    for both in standing:
+        if both.old.closed and both.old.closed.why == "moved" and not both.new.is_there:
+            words = (
+                f"{both.old.application} has left {both.old.host} of {both.old.deployment.name} already, and not for "
+                f"{both.new.host} of {both.new.deployment.name}: what is kept there is no longer what serves"
+            )
+            raise FedikitError(words, hint="go on with the environment that it moved to: fedikit migrate --to")
 
 
 def journal_from(standing: list[Both], *, name: str, instead: str) -> Journal:

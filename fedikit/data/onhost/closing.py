@@ -102,6 +102,17 @@ def require_closed_by(state: Path, migration: str) -> None:
         raise Trouble(words, hint="plan the migration again: it sees how far it has come")
 
 
+def require_no_migration(state: Path) -> None:
+    """Raises Trouble while a migration holds it closed: what anybody else restores would be taken for what it copied.
+
+    A restore that was cut off is ended by anybody.
+    """
+    closed = read_closed(state)
+    if closed and read_journal(state) is None:
+        words = f"{state.name} is closed by the migration {closed.migration}, and restored by that alone"
+        raise Trouble(words, hint="end that, or go back (fedikit migrate --back), and restore then")
+
+
 def open_again(work: Work, *, migration: str, starts: bool) -> dict[str, Any]:
     """Nothing keeps the application from running any more; `starts` what ran when it was closed. What was written down.
 

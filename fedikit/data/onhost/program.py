@@ -15,7 +15,7 @@ from typing import IO, Any
 from . import lock
 from .backup import back_up
 from .checking import check
-from .closing import close, open_again, require_closed_by
+from .closing import close, open_again, require_closed_by, require_no_migration
 from .door import WORDS
 from .following import run_what_is_owed
 from .listing import backups
@@ -98,6 +98,8 @@ def _restore(work: Work, asked: argparse.Namespace) -> dict[str, Any]:
     options = {"instead": asked.instead, "saves": not asked.without_saving, "leave_down": asked.leave_down}
     if asked.migration:
         require_closed_by(work.state, asked.migration)
+    elif not asked.other:
+        require_no_migration(work.state)
     return {"restored": restore(work, asked.backup, **options)}
 
 

@@ -14,6 +14,7 @@ from tests.data.onhost.conftest import Host, fill
 STOP = ["sidekiq.service", "web.service"]
 CLOSE = ("close", "--migration", "m1")
 OPEN = ("open", "--migration", "m1")
+RESTORE = ("restore", "--migration", "m1", "--backup")
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ def test_while_it_is_closed_it_is_backed_up_and_a_restore_starts_nothing(app: Ho
     app.done(*CLOSE)
     backup = app.done("backup")["result"]["newest"]["id"]
     fill(app.volume, ["new"])
-    _, events = app.run("restore", "--backup", backup)
+    _, events = app.run(*RESTORE, backup)
     assert [event["name"] for event in events if event.get("phase") == "start"][-1] == "volume:app"
     assert not (app.volume / "new").exists()
     assert is_shut(app)
@@ -142,7 +143,7 @@ def test_what_follows_a_restore_is_owed_where_others_start_it(app: Host) -> None
     app.settings(stop=STOP, domains=["example.org"], after=[_after(app)])
     app.done(*CLOSE)
     backup = app.done("backup")["result"]["newest"]["id"]
-    app.done("restore", "--backup", backup)
+    app.done(*RESTORE, backup)
     app.done(*OPEN)
     assert not (app.root / "after").exists()
     assert app.done("follow")["followed"] == ["feeds"]
@@ -161,9 +162,9 @@ def test_what_follows_a_restore_does_not_run_when_nothing_was_restored(app: Host
 def test_a_restore_that_was_killed_while_it_is_closed_goes_on_and_opens_nothing(app: Host, call: str) -> None:
     backup = app.done("backup")["result"]["newest"]["id"]
     app.done(*CLOSE)
-    app.killed(call, "restore", "--backup", backup)
+    app.killed(call, *RESTORE, backup)
     assert "what is there is half of it" in app.trouble(*OPEN, "--start")["message"]
-    app.done("restore", "--backup", backup)
+    app.done(*RESTORE, backup)
     assert is_shut(app)
     app.done(*OPEN, "--start")
     assert app.state_of("web") == "active"
@@ -182,7 +183,7 @@ def test_what_a_restore_that_was_cut_off_had_stopped_runs_once_it_is_opened(app:
 def test_a_restore_that_others_end_leaves_the_fence_of_a_closed_application(app: Host) -> None:
     backup = app.done("backup")["result"]["newest"]["id"]
     app.done(*CLOSE)
-    app.done("restore", "--backup", backup, "--leave-down")
+    app.done(*RESTORE, backup, "--leave-down")
     assert is_shut(app)
 
 
@@ -253,7 +254,7 @@ def test_what_another_migration_closed_is_that_ones(app: Host) -> None:
 
 def test_what_a_migration_has_not_closed_it_does_not_replace(app: Host) -> None:
     backup = app.done("backup")["result"]["newest"]["id"]
-    restore = ("restore", "--backup", backup, "--migration", "m1")
+    restore = (*RESTORE, backup)
     fill(app.volume, ["new"])
     assert "is not closed by the migration m1" in app.trouble(*restore)["message"]
     app.done(*CLOSE)
@@ -263,6 +264,17 @@ def test_what_a_migration_has_not_closed_it_does_not_replace(app: Host) -> None:
     fill(app.volume, ["new"])
     assert "is not closed by the migration m1" in app.trouble(*restore)["message"], "somebody may have written to it"
     assert app.done(*CLOSE)["closed"]["restored"] is False
+    assert (app.volume / "new").exists()
+
+
+def test_what_a_migration_holds_closed_nobody_else_restores(app: Host) -> None:
+    """It would be taken for what was copied, and served."""
+    backup = app.done("backup")["result"]["newest"]["id"]
+    fill(app.volume, ["new"])
+    app.done(*CLOSE)
+    trouble = app.trouble("restore", "--backup", backup)
+    assert "is closed by the migration m1, and restored by that alone" in trouble["message"]
+    assert "--back" in trouble["hint"]
     assert (app.volume / "new").exists()
 
 

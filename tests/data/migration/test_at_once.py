@@ -1,0 +1,115 @@
+"""Others at work on what is being migrated: another migration, and whatever else is done to either side meanwhile."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fedikit.data import carrying_secrets
+from fedikit.data.backups import make_backup
+from fedikit.data.carrying_out import apply_restore
+from fedikit.data.migration import sides as sides_module
+from fedikit.data.migration.carrying_out import apply_migration
+from fedikit.data.migration.planning import make_migration
+from fedikit.data.migration.sides import Sides
+from fedikit.data.planning import make_restore
+from fedikit.errors import FedikitError
+from fedikit.events import Event, StepFinished, StepStarted
+from tests.data.migration.real import RealScene, RealSide
+from tests.data.migration.scene import Cut, Scene, Side, cut_at
+from tests.data.migration.test_phases import require_one_serves
+from tests.data.migration.test_real import real  # noqa: F401
+from tests.model.example import configuration
+from tests.remote.conftest import Staged, staged  # noqa: F401
+
+
+@pytest.fixture
+def third(scene: Scene, staged: Staged, monkeypatch: pytest.MonkeyPatch) -> Side:  # noqa: F811
+    """Another provider, where somebody else would like it to go."""
+    third = Side(staged("elsewhere", name="third", key="7" * 64), "elsewhere")
+    gates = third.machine.path("/srv/gates")
+    gates.mkdir()
+    (gates / "mastodon").symlink_to(scene.new.machine.path("/srv/gates/mastodon"))
+    for module in (carrying_secrets, sides_module):
+        monkeypatch.setattr(
+            module, "load_environment", lambda path: (third if Path(path).name == "third.toml" else scene.new).provider
+        )
+    return third
+
+
+def to_the_third(scene: Scene, third: Side) -> Sides:
+    return Sides(scene.old.provider, third.provider, configuration(), third.stage.folder / "third.toml")
+
+
+def test_of_two_migrations_to_two_places_one_ends_and_the_other_is_told(scene: Scene, third: Side) -> None:
+    other = to_the_third(scene, third)
+
+    def tell(event: Event) -> None:
+        if event == StepStarted(step="close"):
+            scene.old.write("the last words")
+            assert scene.migrate().error == ""
+
+    report = apply_migration(make_migration(other), other, names_seconds=0, tell=tell)
+    assert f"by the migration {scene.journal.id}, which is another" in report.error
+    assert report.advice.startswith("old is closed, and could not be opened again")
+    require_one_serves(scene, scene.new, "the last words")
+    assert (third.serves, third.is_closed) == (False, True)
+
+    with pytest.raises(FedikitError, match="by the migration"):
+        make_migration(other)
+
+
+def test_what_has_moved_elsewhere_is_not_taken_from_where_it_was(scene: Scene, third: Side) -> None:
+    """What is kept there is old by now, and the other place serves."""
+    assert scene.migrate().error == ""
+    with pytest.raises(FedikitError, match="has left here of old already, and not for elsewhere of third") as caught:
+        make_migration(to_the_third(scene, third), instead=scene.journal.id)
+    assert "--to" in caught.value.hint
+
+
+def restore(side: RealSide) -> str:
+    (done,) = apply_restore(make_restore(side.wanted)).applications
+    return done.error
+
+
+def apply(side: RealSide) -> str:
+    assert side.stage.bring(side.wanted).succeeded
+    return ""
+
+
+def back_up(side: RealSide) -> str:
+    assert make_backup(side.wanted).succeeded
+    return ""
+
+
+def remove(side: RealSide) -> str:
+    """And set up again, as somebody who took one side for the other would."""
+    assert side.stage.remove().succeeded
+    return apply(side)
+
+
+ACTS: list[tuple[Callable[[RealSide], str], str]] = [
+    (restore, "and restored by that alone"),
+    (apply, ""),
+    (back_up, ""),
+    (remove, ""),
+]
+
+
+def test_whatever_is_done_to_either_side_of_a_migration_that_was_cut_off_nothing_is_lost(
+    real: RealScene,  # noqa: F811
+) -> None:
+    real.post()
+    assert make_backup(real.old.wanted).succeeded
+    real.post()
+    with pytest.raises(Cut):
+        real.migrate(cut_at(StepFinished, "differences"))
+    for act, refusal in ACTS:
+        for side in (real.old, real.new):
+            if act is restore and side is real.new:
+                back_up(side)
+            said = act(side)
+            assert refusal in said if refusal else not said, (act, said)
+            assert (real.old.serves, real.new.serves) == (False, False)
+    assert real.migrate().error == ""
+    real.require_all_is_there(real.new)
