@@ -5,7 +5,7 @@ was lost: so it makes none until somebody restores, or says that what is there n
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from .manifest import Manifest
@@ -15,6 +15,8 @@ from .work import Work
 
 FILE = "life"
 ANEW = "begins-anew"
+FORMER = "lives-before"
+"""Those in the repository that this one came after, whatever a clock said when their backups were made."""
 
 
 def life_of(state: Path) -> str:
@@ -25,9 +27,10 @@ def life_of(state: Path) -> str:
         return ""
 
 
-def begin_life(state: Path) -> str:
-    """What is there now is a life of its own."""
+def begin_life(state: Path, manifests: Iterable[Manifest]) -> str:
+    """What is there now is a life of its own, after those that have backups already."""
     life = secrets.token_hex(8)
+    write_whole(state / FORMER, "\n".join(sorted({one.life for one in manifests})))
     write_whole(state / FILE, life)
     return life
 
@@ -37,19 +40,19 @@ def go_on_with(work: Work, manifests: Iterable[Manifest], restored: Manifest) ->
     if work.is_of_other:
         write_whole(work.state / ANEW, "")
         return
-    newest = _newest(manifests)
+    newest = _newest(work, manifests)
     write_whole(work.state / FILE, newest.life if newest else restored.life)
     remove_whole(work.state / ANEW)
 
 
-def require_life(work: Work, manifests: Iterable[Manifest], *, anew: bool) -> None:
+def require_life(work: Work, manifests: Sequence[Manifest], *, anew: bool) -> None:
     """Trouble if the repository has backups of another life; `anew`: from now on, this one is backed up there.
 
     So it is for what came from another repository, until there is a backup of it in this one.
     """
-    newest, own = _newest(manifests), life_of(work.state)
+    newest, own = _newest(work, manifests), life_of(work.state)
     if anew or (work.state / ANEW).exists() or not (own or newest):
-        begin_life(work.state)
+        begin_life(work.state, manifests)
     elif newest and newest.life != own:
         name = work.settings.application
         words = f"the repository has backups of another {name} than this host's, the newest of {newest.ended}"
@@ -62,5 +65,8 @@ def has_begun(work: Work) -> None:
     remove_whole(work.state / ANEW)
 
 
-def _newest(manifests: Iterable[Manifest]) -> Manifest | None:
-    return next((one for one in manifests if one.is_regular), None)
+def _newest(work: Work, manifests: Iterable[Manifest]) -> Manifest | None:
+    """The newest of those that did not end with a life before this one."""
+    file = work.state / FORMER
+    former = file.read_text(encoding="utf-8").split() if file.exists() else []
+    return next((one for one in manifests if one.is_regular and one.life not in former), None)

@@ -12,13 +12,15 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "fedikit/data"))
 
+import full
 import pair
 import restic
-from onhost import command, part, saving
+from onhost import command, keeping, moments, part, saving
 from onhost.places import Places
 from onhost.program import main as real_main
 from onhost.repository import Repository
@@ -28,6 +30,8 @@ from onhost.s3 import Bucket
 def main(root):
     """Carries out the command line as if the directory were the whole host."""
     programs = root / "usr/bin"
+    full.watch(root)
+    set_clock(root / "run/clock")
     command.ENVIRONMENT["PATH"] = f"{programs}:/usr/local/bin:/usr/bin:/bin"
     command.start = _Starting(root, command.start).start
     part.import_module = _imported
@@ -35,6 +39,21 @@ def main(root):
     saving.shown = _copied
     Repository.mount = _linked(programs / "gate")
     return real_main(sys.argv[1:], places=lambda name: _Here(name, root))
+
+
+def set_clock(file):
+    """The host's clock is as many seconds ahead as the file says."""
+    if not file.exists():
+        return
+    restic.AHEAD = int(file.read_text())
+    ahead = timedelta(seconds=restic.AHEAD)
+
+    class Wrong(datetime):
+        @classmethod
+        def now(cls, zone=None):
+            return datetime.now(zone) + ahead
+
+    moments.datetime = keeping.datetime = Wrong
 
 
 class _Starting:
