@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from fedikit.data.backups import list_backups
@@ -12,11 +13,12 @@ from fedikit.data.migration.sides import Pair, Sides, hosts_of, pairs_of
 from fedikit.data.migration.staging import staged
 from fedikit.data.migration.standing import Both, journal_of, read_standing
 from fedikit.dns.lookup import look_up_names
-from fedikit.errors import FedikitError
+from fedikit.errors import FedikitError, HostError
 from fedikit.events import StepFinished, StepStarted, Tell, tell_nobody
 from fedikit.model.deployment import Deployment
 from fedikit.model.dns import USUAL_TTL
 from fedikit.plan import make_plan
+from fedikit.remote.sessions import Sessions
 from fedikit.results.backup import Backup
 from fedikit.results.migration import (
     BACKWARDS,
@@ -27,7 +29,7 @@ from fedikit.results.migration import (
     Moved,
     Phase,
 )
-from fedikit.results.plan import Plan
+from fedikit.results.plan import Plan, Question
 from fedikit.results.restoring import Amount
 
 
@@ -170,6 +172,7 @@ class _Planning:
         """What stands against it, in words."""
         old = self.source.hosts[pair.source].data[pair.application]
         new = self.target.hosts[pair.target].data[pair.application]
+        yield from self._refusals_of_old_side(pair.source)
         lacking = {part.id for part in old.parts} ^ {part.id for part in new.parts}
         if lacking:
             yield f"{', '.join(sorted(lacking))}: it is on one of the sides only"
@@ -185,6 +188,17 @@ class _Planning:
                 f"{pair.target} has it already, and not by this migration: what is there would be replaced; "
                 "remove it there first: fedikit remove --purge"
             )
+
+    def _refusals_of_old_side(self, host: str) -> tuple[str, ...]:
+        """Why its host says that the files are not those it was set up by: another key would seal other secrets."""
+        state = self.source.hosts[host]
+        bare = state.model_copy(update={"items": tuple(item for item in state.items if not item.has_image)})
+        source = self.source.model_copy(update={"hosts": {**self.source.hosts, host: bare}})
+        with suppress(HostError), Sessions(source) as sessions:  # that it is silent is said with its backups
+            asked = sessions.ask(host, Question(purpose="apply"))
+            asked.session.close()
+            return tuple(f"{host} {words}" for words in asked.refused)
+        return ()
 
     def _is_there(self, pair: Pair, there: Plan) -> bool:
         """Whether the application runs on the host already, or has data there."""
