@@ -15,7 +15,7 @@ from fedikit.data.migration.planning import make_migration
 from fedikit.data.migration.planning_moves import load_move, make_move
 from fedikit.data.migration.sides import Sides, load_sides
 from fedikit.display.drawing import lines_of
-from fedikit.events import Event, Tell, Waiting
+from fedikit.events import Event, ItemStarted, StepStarted, Tell, Waiting
 from fedikit.secrets import new_key
 from fedikit_lab import Lab, Machine
 from fedikit_lab.environment import LabHost, environment_text
@@ -128,6 +128,30 @@ def test_a_rehearsal_leaves_everything_as_it_was(providers: Providers) -> None:
     assert page(providers, OLD)[0] == "200"
     assert page(providers, NEW)[0] == "503", "it is not reachable yet"
     providers.lab[NEW].fails("systemctl is-active snac2.service")
+
+
+def cut_in(providers: Providers, phase: str) -> Tell:
+    """Every connection to the new host is cut as soon as it begins to restore in that phase, by which it reads too."""
+    phases: list[str] = []
+
+    def tell(event: Event) -> None:
+        if isinstance(event, StepStarted):
+            phases.append(event.step)
+        if isinstance(event, ItemStarted) and event.action == "restore" and phases[-1] == phase:
+            providers.lab[NEW].run("pkill --signal KILL '^sshd-session$'")
+
+    return tell
+
+
+@pytest.mark.parametrize("phase", ["copy", "differences"])
+def test_a_connection_that_is_cut_leaves_the_old_side_serving(providers: Providers, phase: str) -> None:
+    sides = providers.sides()
+    report = apply_migration(make_migration(sides), sides, names_seconds=30, tell=cut_in(providers, phase))
+    assert (report.phases[-1].phase, report.phases[-1].failed) == (phase, True)
+    again = "" if phase == "copy" else "again, "
+    assert report.advice == f"{OLD} serves {again}as before; do the same again"
+    assert page(providers, OLD)[0] == "200"
+    assert page(providers, NEW)[0] == "503"
 
 
 def test_it_leaves_and_takes_all_of_its_data_along(providers: Providers) -> None:

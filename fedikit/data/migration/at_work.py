@@ -7,13 +7,13 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from fedikit.data.closing import Why
 from fedikit.data.migration.abreast import for_each
 from fedikit.data.migration.hands import Hands
-from fedikit.data.migration.journal import Journal, end_journal, write_journal
+from fedikit.data.migration.journal import Journal, end_journal, give_room, write_journal
 from fedikit.data.migration.sides import Pair, Sides
 from fedikit.data.migration.standing import Standing
 from fedikit.errors import FedikitError
@@ -44,8 +44,9 @@ class AtWork(ABC):
         return [pair.application for pair in self.pairs]
 
     def note(self, **changes: Any) -> None:
-        self.journal = self.journal.model_copy(update=changes)
-        write_journal(self.sides.journal, self.journal)
+        journal = self.journal.model_copy(update=changes)
+        write_journal(self.sides.journal, journal)
+        self.journal = journal
 
     def _note_copied(self, pair: Pair, backup: str) -> None:
         """Written by one at a time, whoever is at work."""
@@ -112,6 +113,9 @@ class AtWork(ABC):
         except FedikitError as error:
             failure = error.headline.partition("\n")[0]
             raise
+        except OSError as error:
+            failure = f"this deployer's disk: {error}"
+            raise FedikitError(failure, hint="see that there is room, and that you may write there") from error
         finally:
             seconds = round(time.monotonic() - start, 3)
             self.tell(StepFinished(step=phase, seconds=seconds, failed=bool(failure)))
@@ -124,10 +128,12 @@ class AtWork(ABC):
     def _after_failure(self) -> str:
         """Lets the side that was left serve again where the other cannot have been written to."""
         left = self._what_is_left
+        give_room(self.sides.journal)
         if self.journal.has_begun:
             return self._how_it_stands_once_begun()
         if self.journal.closed_at is None:
-            self._forget_the_way_back()
+            with suppress(FedikitError):
+                self._forget_the_way_back()
             return f"{left} serves as before; do the same again"
         try:
             self._reopen()

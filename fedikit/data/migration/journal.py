@@ -6,8 +6,9 @@ What matters most is on the hosts themselves: whether an application is closed t
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from pydantic import Field, ValidationError
 
@@ -78,6 +79,10 @@ def read_journal(path: Path) -> Journal | None:
         raise ConfigurationError(str(path), [mistake], hint=hint) from error
 
 
+SPARE_BYTES = 64 << 10
+"""More than a journal has: a disk gives what was freed to others too."""
+
+
 def write_journal(path: Path, journal: Journal) -> None:
     """Puts it in the place of the former one, at once and on the disk; raises FedikitError if it cannot be written."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
@@ -89,25 +94,68 @@ def write_journal(path: Path, journal: Journal) -> None:
             os.fsync(file.fileno())
         draft.replace(path)
     except OSError as error:
-        words = f"how far the migration has come cannot be written down in {path}: {error.strerror or error}"
-        raise FedikitError(words, hint="see that there is room, and that you may write there") from error
+        raise _unwritten(path, error) from error
+
+
+def _unwritten(path: Path, error: OSError) -> FedikitError:
+    words = f"how far the migration has come cannot be written down in {path}: {error.strerror or error}"
+    return FedikitError(words, hint="see that there is room, and that you may write there")
 
 
 def end_journal(path: Path) -> None:
     """Keeps what is over under its own name: the next migration is another."""
     journal = read_journal(path)
     if journal:
-        path.replace(path.with_name(f"{path.stem}.{journal.id}.json"))
+        try:
+            path.replace(path.with_name(f"{path.stem}.{journal.id}.json"))
+        except OSError as error:
+            raise _unwritten(path, error) from error
 
 
 @contextmanager
 def held(path: Path) -> Iterator[None]:
-    """Nobody else carries out the same migration from this deployer meanwhile. Raises FedikitError if somebody does."""
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    with path.with_suffix(".lock").open("w") as file:
+    """Nobody else carries out the same migration from this deployer meanwhile, and there is room for its journal.
+
+    Raises FedikitError if somebody does, or if there is none.
+    """
+    with _opened_lock(path) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             hint = "wait until that has ended; what is done is done, and it goes on where it is"
             raise FedikitError("this migration is being carried out already", hint=hint) from None
-        yield
+        _keep_room(path)
+        try:
+            yield
+        finally:
+            give_room(path)
+
+
+def _opened_lock(path: Path) -> IO[str]:
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        return path.with_suffix(".lock").open("w")
+    except OSError as error:
+        raise _unwritten(path, error) from error
+
+
+def _keep_room(path: Path) -> None:
+    """For what is to be written down when the disk has become full, so that a side may open again."""
+    try:
+        with _spare(path).open("wb") as file:
+            file.write(os.urandom(SPARE_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        give_room(path)
+        raise _unwritten(path, error) from error
+
+
+def give_room(path: Path) -> None:
+    """The room that was kept is for the journal now."""
+    with suppress(OSError):
+        _spare(path).unlink()
+
+
+def _spare(path: Path) -> Path:
+    return path.with_name(f".{path.name}.room")
