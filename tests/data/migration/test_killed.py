@@ -1,6 +1,7 @@
 """Migrations that are killed anywhere, on either side, again and again: never do both serve, and nothing is lost.
 
-FEDIKIT_KILLS says how often, FEDIKIT_SEED which chance. Where nobody asks for more, it is always the same one.
+FEDIKIT_KILLS says how often, FEDIKIT_SEED which chance. Where nobody asks for more, it is always the same one; who does
+has several tests of it, for as many processors.
 """
 
 import os
@@ -13,6 +14,8 @@ from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 
+import pytest
+
 from tests.data.migration.killing import Outcome, Run
 from tests.data.migration.real import RealScene
 from tests.remote.conftest import Stage, Staged, staged  # noqa: F401
@@ -20,9 +23,12 @@ from tests.remote.conftest import Stage, Staged, staged  # noqa: F401
 FEW, USUAL = 2, 11
 KILLS = int(os.environ.get("FEDIKIT_KILLS", FEW))
 SEED = int(os.environ.get("FEDIKIT_SEED", USUAL if KILLS <= FEW else random.SystemRandom().randrange(1, 1 << 32)))
+SHARES = 1 if KILLS <= FEW else 4
 KILLS_OF_TRIAL = 15
 LONGEST = 8.0
-"""Seconds after which a run is killed at the latest."""
+"""Seconds after which a run is killed at the latest, as long as none is known that came to its end."""
+BEYOND = 1.2
+"""By how much later than that one's end: some are not killed at all."""
 CHANGES_OF_MIND = 0.08
 JOURNALS_LOST = 0.08
 OF_ANOTHER = re.compile(r"--instead (\S+)")
@@ -31,25 +37,40 @@ MOST_RUNS = 6
 """In which a migration that nobody kills must come to its end."""
 
 
+class Moments:
+    """When runs are killed: at any moment of one, however fast they are here."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.chance, self.known = chance, 0.0
+
+    def draw(self) -> float:
+        """After how many seconds."""
+        return self.chance.uniform(0, self.known * BEYOND or LONGEST)
+
+    def learn(self, seconds: float) -> None:
+        """A run that nobody killed took so long: a whole one takes the longest."""
+        self.known = max(self.known, seconds)
+
+
 class Trial:
     """One pair of providers; the application goes there and back, as long as there are kills left."""
 
-    def __init__(self, scene: RealScene, chance: random.Random) -> None:
-        self.scene, self.chance = scene, chance
+    def __init__(self, scene: RealScene, moments: Moments) -> None:
+        self.scene, self.moments, self.chance = scene, moments, moments.chance
         self.goes_back = self.is_over = False
         self.instead = ""
 
     def kill_once(self) -> int:
         """A run that is killed at some moment, if it is not over by then; how many were killed."""
-        run, ends = (
-            Run(self.scene, back=self.goes_back, instead=self.instead),
-            time.monotonic() + self.chance.uniform(0, LONGEST),
-        )
+        begun, moment = time.monotonic(), self.moments.draw()
+        run, ends = Run(self.scene, back=self.goes_back, instead=self.instead), begun + moment
         while time.monotonic() < ends and not run.is_over:
             time.sleep(0.02)
         kills = 0 if run.is_over else 1
         killed = run.kill(self.chance) if kills else "nothing"
         outcome = run.end()
+        if not kills and outcome and outcome.is_done:
+            self.moments.learn(time.monotonic() - begun)
         print(f"{'back' if self.goes_back else 'there'}, killed: {killed}; {self.scene.state}; {outcome}")
         self.judge(outcome)
         if self.chance.random() < CHANGES_OF_MIND:
@@ -60,7 +81,9 @@ class Trial:
 
     def bring_to_an_end(self) -> None:
         for _ in range(MOST_RUNS):
+            begun = time.monotonic()
             outcome = Run(self.scene, back=self.goes_back, instead=self.instead).end()
+            self.moments.learn(time.monotonic() - begun)
             self.judge(outcome)
             if outcome and outcome.is_done:
                 return
@@ -83,25 +106,29 @@ class Trial:
             self.instead = lost[1]
 
 
-def test_killed_anywhere_again_and_again_it_comes_to_its_end_and_nothing_is_lost(staged: Staged) -> None:  # noqa: F811
-    print(f"FEDIKIT_SEED={SEED} FEDIKIT_KILLS={KILLS}")
-    chance, kills = random.Random(SEED), 0
+@pytest.mark.parametrize("share", range(SHARES))
+def test_killed_anywhere_again_and_again_it_comes_to_its_end_and_nothing_is_lost(
+    staged: Staged,  # noqa: F811
+    share: int,
+) -> None:
+    print(f"FEDIKIT_SEED={SEED} FEDIKIT_KILLS={KILLS}, share {share}")
+    moments, kills, most = Moments(random.Random(SEED + share)), 0, -(-KILLS // SHARES)
     folder = Path.cwd()
     for number in count():
-        with trial_in(folder / f"trial{number}", chance) as trial:
+        with trial_in(folder / f"trial{number}", moments) as trial:
             begun = kills
-            while not trial.is_over and kills - begun < KILLS_OF_TRIAL and kills < KILLS:
+            while not trial.is_over and kills - begun < KILLS_OF_TRIAL and kills < most:
                 kills += trial.kill_once()
             if not trial.is_over:
                 trial.bring_to_an_end()
-        if kills >= KILLS:
+        if kills >= most:
             return
 
 
 @contextmanager
-def trial_in(folder: Path, chance: random.Random) -> Iterator[Trial]:
+def trial_in(folder: Path, moments: Moments) -> Iterator[Trial]:
     folder.mkdir()
     scene = RealScene(lambda *hosts, **how: Stage(folder, *hosts, **how))
     with closing(scene), scene.people():
-        yield Trial(scene, chance)
+        yield Trial(scene, moments)
     shutil.rmtree(folder)
