@@ -1,6 +1,7 @@
 """Others at work on what is being migrated: another migration, and whatever else is done to either side meanwhile."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -88,9 +89,17 @@ def remove(side: RealSide) -> str:
     return apply(side)
 
 
+def roll_back(side: RealSide) -> str:
+    """To what was there before, if only nothing; and set up again, as below."""
+    with suppress(FedikitError):
+        side.stage.rollback()
+    return apply(side)
+
+
 ACTS: list[tuple[Callable[[RealSide], str], str]] = [
     (restore, "and restored by that alone"),
     (apply, ""),
+    (roll_back, ""),
     (back_up, ""),
     (remove, ""),
 ]

@@ -3,10 +3,15 @@
 Each time a sentence says so, one side serves, and the same again ends it once there is room.
 """
 
+import errno
+import os
+import tempfile
+
 import pytest
 
 from fedikit.data.migration.journal import read_journal
 from fedikit.errors import FedikitError
+from fedikit.events import Event, StepStarted
 from fedikit.results.migration import Phase
 from tests.data.migration.full import SmallDisk, agents_that_look, fills, frees
 from tests.data.migration.real import RealScene
@@ -105,7 +110,6 @@ def test_a_deployer_without_room_later_says_so_and_goes_on(
 
 
 def test_without_room_for_a_journal_nothing_is_begun(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = scene.plan()
     disk = SmallDisk(scene.sides.journal.parent, monkeypatch)
     disk.is_full = True
     with pytest.raises(FedikitError, match="cannot be written down") as caught:
@@ -113,4 +117,19 @@ def test_without_room_for_a_journal_nothing_is_begun(scene: Scene, monkeypatch: 
     assert "room" in caught.value.hint
     assert read_journal(scene.sides.journal) is None
     require_serves(scene)
-    assert plan.has_changes
+
+
+def test_a_deployer_without_room_for_what_it_needs_meanwhile_says_so(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(**_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/tmp/fedikit-way-x")
+
+    def tell(event: Event) -> None:
+        if event == StepStarted(step="differences"):
+            monkeypatch.setattr(tempfile, "TemporaryDirectory", full)
+
+    report = scene.migrate(tell)
+    assert "No space left on device: '/tmp/fedikit-way-x'" in report.error
+    assert report.advice == SERVES_AGAIN
+    require_serves(scene)

@@ -88,6 +88,19 @@ def test_a_repository_that_is_gone_when_the_window_is_gone_on_with_has_the_old_s
     require_one_serves(scene, scene.old, "the first words")
 
 
+def test_a_repository_that_is_gone_before_anything_closes_leaves_the_old_side_as_it_was(scene: Scene) -> None:
+    keys = scene.old.machine.path(f"/srv/backups/{APPLICATION}/keys")
+
+    def tell(event: Event) -> None:
+        if event == StepStarted(step="copy"):
+            keys.rename(keys.with_name("elsewhere"))
+
+    report = scene.migrate(tell)
+    assert "there is no repository at /srv/backups/mastodon" in report.error
+    assert report.advice == "old serves as before; do the same again"
+    require_one_serves(scene, scene.old, "the first words")
+
+
 @pytest.mark.parametrize("side", ["old", "new"])
 def test_a_disk_that_is_full_in_the_window_has_the_old_side_serve_again(scene: Scene, side: str) -> None:
     full: Side = getattr(scene, side)
