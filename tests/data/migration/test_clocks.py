@@ -1,7 +1,5 @@
 """Clocks that are wrong during a migration and its way back: what was written last arrives, and backups go on."""
 
-import pytest
-
 from fedikit.data.backups import make_backup
 from fedikit.events import Event, StepFinished, Tell
 from tests.data.migration.real import RealScene, RealSide
@@ -26,24 +24,14 @@ def sets_and_writes(real: RealScene, side: RealSide, *, ahead: int) -> Tell:  # 
     return tell
 
 
-@pytest.mark.parametrize(("before", "after"), [(-HOUR, -HOUR), (HOUR, -HOUR)])
-def test_what_was_written_last_arrives_whatever_the_old_sides_clock_says(
+def test_what_was_written_last_arrives_and_comes_back_and_backups_go_on_whatever_clocks_say(
     real: RealScene,  # noqa: F811
-    before: int,
-    after: int,
 ) -> None:
-    """Also if by that clock the first copy is newer than the second."""
-    set_clock(real.old, ahead=before)
-    real.post()
-    assert real.migrate(sets_and_writes(real, real.old, ahead=after)).error == ""
-    real.require_all_is_there(real.new)
-
-
-def test_it_comes_back_and_backups_go_on_after_a_clock_was_put_right(real: RealScene) -> None:  # noqa: F811
-    """The old side's backups of before it left are of the future then, and another life's."""
+    """By its own clock the old side's first copy is newer than its second, and of the future once that is put right."""
     set_clock(real.old, ahead=HOUR)
     real.post()
-    assert real.migrate().error == ""
+    assert real.migrate(sets_and_writes(real, real.old, ahead=-HOUR)).error == ""
+    real.require_all_is_there(real.new)
     set_clock(real.old, ahead=0)
     set_clock(real.new, ahead=-HOUR)
     real.post()
