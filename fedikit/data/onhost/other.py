@@ -29,6 +29,11 @@ class Other:
     login: str = field(repr=False)
     password: str = field(repr=False)
 
+    @property
+    def port(self) -> int:
+        """Where the way begins, at 127.0.0.1."""
+        return int(self.url.removeprefix("rest:http://127.0.0.1:").partition("/")[0])
+
 
 @dataclass(frozen=True)
 class GateSecrets:

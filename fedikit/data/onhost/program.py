@@ -29,6 +29,7 @@ from .restoring import restore
 from .settings import NAME
 from .telling import Telling
 from .trouble import Busy, Trouble, trouble_from
+from .watching import way_watched
 from .work import Work, open_work
 
 
@@ -169,7 +170,8 @@ def main(
 def _carry_out(asked: argparse.Namespace, places: Places, telling: Telling, source: IO[str]) -> None:
     other = read_other(source) if getattr(asked, "other", False) else None
     work = open_work(places, telling, other=other, reads_all=getattr(asked, "read_only", False))
-    with contextlib.nullcontext() if asked.verb in READING else lock.held(work.state, asked.verb):
+    holding = contextlib.nullcontext() if asked.verb in READING else lock.held(work.state, asked.verb)
+    with way_watched(other), holding:
         work.manifests.may_remember = asked.verb not in READING
         telling.done(**VERBS[asked.verb](work, asked))
 
