@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from fedikit.data.backups import list_backups, make_backup
     from fedikit.data.carrying_out import apply_restore
     from fedikit.data.migration.carrying_out import apply_migration
+    from fedikit.data.migration.moving import apply_move
     from fedikit.data.migration.planning import make_migration
+    from fedikit.data.migration.planning_moves import load_move, make_move
     from fedikit.data.migration.sides import load_sides
     from fedikit.data.planning import make_restore
     from fedikit.data.safeguard import apply_safely
@@ -43,17 +45,19 @@ __version__ = "0.1.0"
 __all__ = [
     "BackupReport", "Backups", "ConfigurationError", "FedikitError", "MigrationPlan", "MigrationReport", "Plan",
     "Report", "RestorePlan", "RestoreReport", "Sessions", "Status", "UpgradePlan", "UpgradeReport", "Verdict",
-    "apply_migration", "apply_plan", "apply_restore", "apply_safely", "apply_upgrade", "list_backups",
-    "load_configuration", "load_environment", "load_plan", "load_sides", "make_backup", "make_migration", "make_plan",
-    "make_removal", "make_restore", "make_rollback", "make_upgrade", "read_status", "save_plan", "verify_deployment",
-    "verify_rollback",
+    "apply_migration", "apply_move", "apply_plan", "apply_restore", "apply_safely", "apply_upgrade", "list_backups",
+    "load_configuration", "load_environment", "load_move", "load_plan", "load_sides", "make_backup", "make_migration",
+    "make_move", "make_plan", "make_removal", "make_restore", "make_rollback", "make_upgrade", "read_status",
+    "save_plan", "verify_deployment", "verify_rollback",
 ]  # fmt: skip
 _ROOMS = {
     "apply": ("apply_plan",),
     "data.backups": ("list_backups", "make_backup"),
     "data.carrying_out": ("apply_restore",),
     "data.migration.carrying_out": ("apply_migration",),
+    "data.migration.moving": ("apply_move",),
     "data.migration.planning": ("make_migration",),
+    "data.migration.planning_moves": ("load_move", "make_move"),
     "data.migration.sides": ("load_sides",),
     "data.planning": ("make_restore",),
     "data.safeguard": ("apply_safely",),

@@ -238,7 +238,7 @@ def test_every_field_of_a_result_is_documented() -> None:
 
 
 WHERE_EMPTY = {
-    **dict.fromkeys(("consent", "confirm", "agreed"), "nothing"),
+    **dict.fromkeys(("consent", "confirm", "agreed", "instead"), "nothing"),
     **dict.fromkeys(("application", "applications"), "all"),
     "at": "the newest",
 }

@@ -7,10 +7,20 @@ from fedikit.cli.output import finish, listening, present, require_consent
 
 
 @click.command()
-@options("configuration", "environment", "names_within")
+@options("configuration", "environment")
+@click.option("--instead", default="", metavar="MOVE", help="Go on from what hosts know, in its place.")
+@options("names_within")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and end there.")
 @options("yes", "json")
-def move(configuration: str | None, environment: str, minutes: float, dry_run: bool, yes: bool, as_json: bool) -> None:
+def move(
+    configuration: str | None,
+    environment: str,
+    instead: str,
+    minutes: float,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
     """Bring data along to another host or server.
 
     Applies an environment that places applications, or their databases and buckets, elsewhere. Cut off anywhere, it
@@ -21,7 +31,7 @@ def move(configuration: str | None, environment: str, minutes: float, dry_run: b
 
     sides = load_move(environment, configuration or CONFIGURATION)
     with listening() as tell:
-        plan = make_move(sides, tell=tell)
+        plan = make_move(sides, instead=instead, tell=tell)
     if not as_json or dry_run or not plan.has_changes:
         present(plan, as_json=as_json)
     if dry_run or not plan.has_changes:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import product
 from typing import NamedTuple
 
 from fedikit.data.authorities import folders_of, where_looked_for
@@ -28,8 +29,8 @@ class Carried(NamedTuple):
 def carry_all_certificates(source: Deployment, target: Deployment, application: str) -> Carried:
     """The same for each of the application's sites, from whichever host has it to whichever shall have it."""
     done: list[Carried] = []
-    for here in source.hosts:
-        for there in target.hosts:
+    for here, there in product(source.hosts, target.hosts):
+        if (source.name, here) != (target.name, there):
             both = _sites(source, here) & _sites(target, there) & _domains(source, application)
             if both & _domains(target, application):
                 done.append(carry_certificates(source, here, target, there, application, both))

@@ -121,7 +121,7 @@ class _Teller:
             "older": "{target} begins with what was left there earlier",
             "unknown": "{target} begins with whatever is there",
         }[move.begins]
-        advice = "Have it copied before" if move.is_lost else "Ask your provider to bring it over"
+        advice = "Have it copied before" if move.is_lost else "Ask your provider to bring it over: fedikit move"
         return f"{left}; {self.text(begins, target=move.target)}. {self.text(advice)}"
 
     # What stands in the way
@@ -149,7 +149,8 @@ class _Teller:
             if not any(words.startswith(str(move)) for move in self._moves):
                 yield f"{planned.host}: {told(words, text=self.text)}"
         if any(words.startswith(str(move)) for words in planned.refused for move in self._moves):
-            yield self.text("Nothing is done on {host} until you agree to begin anew there", host=planned.host)
+            message = "Nothing is done on {host} until it was brought over, or you agree to begin anew there"
+            yield self.text(message, host=planned.host)
 
     # What changes
 

@@ -65,6 +65,7 @@ _HOSTS = (
     "not part of the last change",
     "{application} is closed since {time} by the migration {name}, and nothing of it is started: "
     "fedikit migrate or fedikit move goes on with that, fedikit migrate --back opens it again",
+    "{application} is being moved from {source} to {host}, where it is closed: fedikit move goes on with that",
     "belongs to the deployment {name}",
     "belongs to the deployment {name}: let that one's environment open what this one needs "
     "(policies.firewall.open), and leave this host out of policies.firewall.hosts here",

@@ -199,7 +199,7 @@ class Restored(DataMessage):
 class Closed(DataMessage):
     """What is written down of a closed application: by which migration, since when, and what ran then."""
 
-    migration: ShortLine
+    migration: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     since: Moment
     why: ShortLine = ""
     running: Annotated[tuple[ShortLine, ...], Field(max_length=100)] = ()

@@ -38,6 +38,18 @@ ONCE_CLOSED: tuple[Phase, ...] = ("save", "parts", "put-back")
 READ_ONLY: tuple[Phase, ...] = ("close", "differences", "save", "parts", "put-back", "open", "start")
 """The phases in which nobody can write: neither side serves."""
 Direction = Literal["there", "back"]
+MOVE = "move-"
+"""What the names of moves begin with, so that hosts know one from a migration."""
+
+
+def is_move(name: str) -> bool:
+    """Whether that is the name of a move."""
+    return name.startswith(MOVE)
+
+
+def verb_of(name: str) -> str:
+    """The command that goes on with a migration or a move of that name."""
+    return "fedikit move" if is_move(name) else "fedikit migrate"
 
 
 class Moved(Value):

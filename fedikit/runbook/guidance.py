@@ -50,6 +50,10 @@ ADVICE = {
     ("migrate", "plan"): "nothing was changed; mend what is named above, then run migrate.ipynb again",
     ("migrate", "apply"): "run migrate.ipynb again once the cause is mended: it goes on where it stopped",
     ("migrate", "verify"): "run verify.ipynb again in a minute; migrate.ipynb goes back with back = True",
+    ("move", "pre-checks"): _MEND,
+    ("move", "plan"): "nothing was changed; mend what is named above, then run move.ipynb again",
+    ("move", "apply"): _AGAIN,
+    ("move", "verify"): "run verify.ipynb again in a minute; what was left is kept where it was",
 }
 
 

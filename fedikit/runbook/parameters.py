@@ -70,6 +70,9 @@ Obstacles = Annotated[
         description="If something stands in the way, such as a name that leads elsewhere: say it, or stop before it."
     ),
 ]
+NamesWithin = Annotated[
+    float, Field(ge=0, le=10080, description="For how many minutes to wait for names that somebody sets by hand.")
+]
 DryRun = Annotated[bool, Field(description="Stop after the plan and change nothing.")]
 
 SAMPLE_CONFIGURATION = "configuration.sample.json"
@@ -211,9 +214,7 @@ class MigrateParameters(RunbookParameters):
     new: Annotated[EnvironmentPath, Field(description="The file of the provider to go to.")] = "new/environment.toml"
     rehearse: Annotated[bool, Field(description="Do all but the switch, and say how long nobody could write.")] = False
     back: Annotated[bool, Field(description="Go back, with what was written meanwhile.")] = False
-    names_within: Annotated[
-        float, Field(ge=0, le=10080, description="For how many minutes to wait for names that somebody sets by hand.")
-    ] = 60.0
+    names_within: NamesWithin = 60.0
     agreed: Agreed = ""
     dry_run: DryRun = True
 
@@ -222,6 +223,20 @@ class MigrateParameters(RunbookParameters):
         if self.rehearse and self.back:
             raise ValueError("rehearse and back are two things: choose one of them")
         return self
+
+
+class MoveParameters(RunbookParameters):
+    """Brings data along to another host or server of the environment."""
+
+    runbook = "move"
+    files = ("configuration", "environment")
+
+    configuration: ConfigurationPath = SAMPLE_CONFIGURATION
+    environment: EnvironmentPath = LAB_ENVIRONMENT
+    instead: Annotated[str, Field(description="A move that nobody can go on with: goes on from what hosts know.")] = ""
+    names_within: NamesWithin = 60.0
+    agreed: Agreed = ""
+    dry_run: DryRun = True
 
 
 RUNBOOKS: dict[str, type[RunbookParameters]] = {
@@ -236,6 +251,7 @@ RUNBOOKS: dict[str, type[RunbookParameters]] = {
         RestoreParameters,
         ProveParameters,
         MigrateParameters,
+        MoveParameters,
     )
 }
 

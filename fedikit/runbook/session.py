@@ -6,7 +6,7 @@ to the kernel in FEDIKIT_RECORD; where a person runs the cells, the run keeps it
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -199,6 +199,18 @@ class Run:
 
     def migrate(self, plan: "fedikit.MigrationPlan", sides: "Sides") -> "fedikit.MigrationReport | NothingDone":
         """Carries applications over as planned, once; in a dry run it does not, and asks a person who is there."""
+        return self._carry(plan, sides, fedikit.apply_migration)
+
+    def move(self, plan: "fedikit.MigrationPlan", sides: "Sides") -> "fedikit.MigrationReport | NothingDone":
+        """Brings data along as planned, once; in a dry run it does not, and asks a person who is there.
+
+        Where there is nothing to bring, nothing is done.
+        """
+        return self._carry(plan, sides, fedikit.apply_move)
+
+    def _carry(
+        self, plan: "fedikit.MigrationPlan", sides: "Sides", apply: Callable[..., "fedikit.MigrationReport"]
+    ) -> "fedikit.MigrationReport | NothingDone":
         if self.is_dry_run:
             passed = self._pass_over("apply")
             return offer(plan, self.parameters, self._own.folder.parent) or passed if self._own else passed
@@ -208,7 +220,7 @@ class Run:
             self._hide_secrets_of(plan.source)
             self._hide_secrets_of(plan.target)
             minutes = getattr(self.parameters, "names_within", 0.0)
-            report = fedikit.apply_migration(plan, sides, names_seconds=minutes * 60, tell=self.tell)
+            report = apply(plan, sides, names_seconds=minutes * 60, tell=self.tell)
             self._keep("migrated.json", report.model_dump_json(indent=1))
             self._require(report.succeeded, report, report.error, hint=report.advice)
         return report

@@ -195,6 +195,12 @@ class Application:
             if (ROOT / "etc/systemd/system" / unit).exists():
                 subprocess.run([ROOT / "usr/bin/systemctl", verb, unit], check=True)
 
+    def running(self) -> list[str]:
+        """The units that run, as the directory's own systemd has it."""
+        file = ROOT / "run/simulated-systemd.json"
+        known = json.loads(file.read_text()) if file.exists() else {}
+        return [unit for unit in self.settings.get("stop", []) if known.get(unit, {}).get("active") == "active"]
+
     def note_restored(self) -> None:
         file = self.state / "closed.json"
         if file.exists():
@@ -209,8 +215,10 @@ class Application:
         if other := self.closed_by_another(given["--migration"], given.get("--instead", "")):
             return fail(f"mastodon is closed by the migration {other}, which is another")
         file = self.state / "closed.json"
-        since = json.loads(file.read_text())["since"] if file.exists() else now()
-        closed = {"migration": given["--migration"], "since": since, "why": given["--why"], "running": []}
+        former = json.loads(file.read_text()) if file.exists() else {"since": now(), "running": self.running()}
+        closed = {**former, "migration": given["--migration"], "why": given["--why"]}
+        closed.pop("format", None)
+        closed.pop("units", None)
         say("step", name="stop", phase="start")
         if (ROOT / "run/data-fails").exists():
             return fail("web.service starts although it must not now")

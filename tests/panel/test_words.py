@@ -81,9 +81,9 @@ def test_data_that_does_not_follow_is_a_loss_and_says_what_to_do(provider: Envir
     words = plan_in_words(plan, text=ENGLISH)
     assert words.lost == (
         "The folder /var/lib/snac2 stays behind on spare; six begins without its data. "
-        "Ask your provider to bring it over",
+        "Ask your provider to bring it over: fedikit move",
     )
-    assert words.refused == ("Nothing is done on six until you agree to begin anew there",)
+    assert words.refused == ("Nothing is done on six until it was brought over, or you agree to begin anew there",)
     assert words.rest == "Nothing will be changed"
 
 

@@ -1,6 +1,6 @@
 """Which applications an apply would part from their data, and where each was: as the hosts' own records say it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from fedikit.data.migration.sides import Pair
@@ -67,7 +67,17 @@ def _source_of(application: str, target: str, plan: Plan) -> str:
 
 def before(environment: Environment, pairs: list[Pair]) -> Environment:
     """The environment with these applications placed where they were."""
-    placement = {**environment.placement, **{pair.application: (pair.source,) for pair in pairs}}
+    return placed_on(environment, {pair.application: pair.source for pair in pairs})
+
+
+def after(environment: Environment, pairs: list[Pair]) -> Environment:
+    """The same with them placed where they come to."""
+    return placed_on(environment, {pair.application: pair.target for pair in pairs})
+
+
+def placed_on(environment: Environment, hosts: Mapping[str, str]) -> Environment:
+    """The environment with these applications on these hosts."""
+    placement = {**environment.placement, **{name: (host,) for name, host in hosts.items()}}
     return environment.model_copy(update={"placement": placement})
 
 
@@ -84,13 +94,30 @@ def shares_data(pair: Pair, source: Deployment, target: Deployment) -> bool:
     return is_a_providers or bool(hosts_that_keep(pair, source, target))
 
 
+def moves_of_application(plan: Plan, application: str) -> list[Move]:
+    """Its data that does not follow by itself."""
+    return [move for move in moves_of(plan) if application in _applications_of(move, plan.deployment)]
+
+
+def consent_for(plan: Plan, applications: Collection[str]) -> tuple[str, ...]:
+    """By what an apply is told that the data of these is brought along."""
+    moves = (move for move in moves_of(plan) if {*_applications_of(move, plan.deployment)}.intersection(applications))
+    return tuple(dict.fromkeys(move.name for move in moves))
+
+
+def stores_of(application: str, deployment: Deployment, host: str) -> list[str]:
+    """The ids of the databases and buckets that a host shall have for an application."""
+    state = deployment.hosts[host]
+    mine = (item.id for item in state.items if application in state.belongings.get(item.id, ()))
+    return [id for id in mine if class_of(id).is_store]
+
+
 def hosts_that_keep(pair: Pair, source: Deployment, target: Deployment) -> set[str]:
     """The hosts with databases or buckets of an application before and after it moves."""
     found = set()
-    for host, state in target.hosts.items():
+    for host in target.hosts:
         there = {item.id for item in source.hosts[host].items}
-        mine = (item.id for item in state.items if pair.application in state.belongings.get(item.id, ()))
-        if any(class_of(id).is_store and id in there for id in mine):
+        if there.intersection(stores_of(pair.application, target, host)):
             found.add(host)
     return found
 

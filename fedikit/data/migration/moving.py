@@ -5,15 +5,16 @@ closed, backed up, set up with what it is to have, and restored. What leaves a h
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 
-from fedikit.data.certificates import carry_certificates
+from fedikit.data.certificates import carry_all_certificates
 from fedikit.data.migration.abreast import for_each
+from fedikit.data.migration.between import Between
 from fedikit.data.migration.carrying_out import NAMES_SECONDS, require_as_planned
-from fedikit.data.migration.journal import Journal, end_journal, held, read_journal
-from fedikit.data.migration.moves import hosts_that_keep, hosts_with_servers, shares_data
+from fedikit.data.migration.journal import Journal, end_journal, held
 from fedikit.data.migration.phases import Migration
 from fedikit.data.migration.sides import Pair, Sides
-from fedikit.data.migration.staging import staged
+from fedikit.data.migration.standing_moves import what_is_known
 from fedikit.errors import FedikitError
 from fedikit.events import Tell, tell_nobody
 from fedikit.plan import make_plan
@@ -30,30 +31,29 @@ def apply_move(
     it stands; FedikitError is raised only where nothing was begun.
     """
     with held(sides.journal):
-        journal = read_journal(sides.journal) or Journal(id=plan.id)
+        known = what_is_known(sides, plan.target, name=plan.id, instead=plan.instead)
+        journal = known.journal or Journal(id=plan.id)
         require_as_planned(plan, journal)
         moving = {one.application: (one.source, one.target) for one in plan.applications}
         journal = journal.model_copy(update={"moving": moving, "consent": plan.consent})
-        return _Move(plan, sides, journal, names_seconds, tell).run()
+        return _Move(plan, sides, journal, names_seconds, tell).run(known.closed)
 
 
 class _Move(Migration):
     """One move at work; both sides are of the same environment."""
 
+    @cached_property
+    def between(self) -> Between:
+        """Who moves how, and what hosts have meanwhile."""
+        return Between(self.pairs, self.left, self.taken, self.hosting, self.sides.configuration)
+
     @property
     def leaving(self) -> list[Pair]:
-        """Those that go to another host."""
-        return [pair for pair in self.pairs if pair.source != pair.target]
+        return self.between.leaving
 
     @property
     def copied(self) -> list[Pair]:
-        """Those of them with nothing that stays where it is: they are copied while they serve."""
-        return [pair for pair in self.leaving if not shares_data(pair, self.left, self.taken)]
-
-    @property
-    def others(self) -> list[Pair]:
-        """Those that are closed before anything is set up for them: their servers know them in one place only."""
-        return [pair for pair in self.pairs if pair not in self.copied]
+        return self.between.copied
 
     @property
     def _acts(self) -> Mapping[Phase, Callable[[], None]]:
@@ -65,16 +65,17 @@ class _Move(Migration):
     # Applications that leave their host
 
     def _stage(self) -> None:
-        """The hosts that are come to, and those that serve them there, are set up with the applications at rest.
+        """The hosts that are come to, and those that serve them there, are set up with the applications at rest."""
+        hosts = self.between.staged
+        if hosts:
+            self.hands.set_up(self.between.while_they_serve(), hosts)
+        self._receive(pair for pair in self.leaving if pair.target in hosts)
 
-        Not servers that keep what they have: who serves still would be let in no more.
-        """
-        keep = {host for pair in self.leaving for host in hosts_that_keep(pair, self.left, self.taken)}
-        hosts = [host for host in hosts_with_servers(self.taken, self.leaving) if host not in keep]
-        self.hands.set_up(staged(self.taken, self.names), hosts)
-        for pair in self.leaving:
+    def _receive(self, pairs: Iterable[Pair]) -> None:
+        """They are closed where they come to as soon as they are set up there, and have their certificates."""
+        for pair in pairs:
             self.hands.close(self.taken, pair.target, pair.application)
-            carry_certificates(self.left, pair.source, self.taken, pair.target, pair.application)
+            carry_all_certificates(self.left, self.taken, pair.application)
 
     def _leave(self) -> None:
         """What is left behind goes, and its data is kept, as by any apply."""
@@ -87,26 +88,30 @@ class _Move(Migration):
     # Applications that stay on it while their data moves, or that leave some of their data where it is
 
     def _save(self) -> None:
-        for_each(self.others, lambda pair: self._note_copied(pair, self._backed_up(pair).id))
+        for_each(self.between.others, lambda pair: self._note_copied(pair, self._backed_up(pair).id))
 
     def _set_up_parts(self) -> None:
         """From here on the hosts know only where data is to be, and the way on is the only one."""
-        resting = staged(self.taken, self.names)
+        resting = self.between.at_rest_once_closed()
         plan = make_plan(resting, limit=self._hosts_to_start, consent=self.plan.consent, tell=self.hands.tell)
         if plan.has_errors:
             found = [f"{host}: {one.error or 'cannot be changed'}" for host, one in plan.hosts.items() if one.error]
             raise FedikitError(f"nothing was changed: {'; '.join(found) or 'see fedikit plan'}")
         self.note(has_begun=True)
         self.hands.set_up(resting, self._hosts_to_start)
+        self._receive(pair for pair in self.leaving if pair.target not in self.between.staged)
+
+    def _start(self) -> None:
+        self._start_with(self.between.once_closed())
 
     def _put_back(self) -> None:
-        for_each(self.others, self._put_back_one)
+        for_each(self.between.others, self._put_back_one)
         self._require_the_same()
 
     def _put_back_one(self, pair: Pair) -> None:
         """Who stays has it in its own host's repository."""
         backup = self.journal.copied[pair.application]
-        if pair in self.leaving:
+        if pair.source != pair.target:
             self.compared[pair.application] = self.hands.bring(pair, self.left, self.taken, backup)
         else:
             self.compared[pair.application] = self.hands.put_back(self.taken, pair, backup)
@@ -123,8 +128,8 @@ class _Move(Migration):
 
     @property
     def _hosts_to_start(self) -> Sequence[str]:
-        left = {pair.source for pair in self.leaving}
-        return [host for host in self.taken.hosts if host not in left]
+        idle = set(self.between.left).difference(self.between.busy)
+        return [host for host in self.taken.hosts if host not in idle]
 
     @property
     def _what_is_left(self) -> str:
@@ -142,6 +147,8 @@ class _Move(Migration):
 
     def _after_success(self) -> str:
         end_journal(self.sides.journal)
+        if not self.pairs:
+            return "there was nothing to bring"
         if self.plan.left == ("reopen",):
             return f"{self._what_is_left} serves as before"
         places = _listed(f"{pair.application} on {pair.target}" for pair in self.pairs)

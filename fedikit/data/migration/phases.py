@@ -14,6 +14,7 @@ from fedikit.data.migration.names import lead_names
 from fedikit.data.migration.sides import Pair
 from fedikit.data.migration.staging import checks_before_names, staged
 from fedikit.errors import FedikitError
+from fedikit.model.deployment import Deployment
 from fedikit.results.backup import Backup
 from fedikit.results.migration import Phase
 
@@ -109,7 +110,10 @@ class Migration(AtWork):
             raise FedikitError(f"somebody opened {names} since it was closed, and may have written there", hint=hint)
 
     def _start(self) -> None:
-        self.hands.set_up(self.taken, self._hosts_to_start)
+        self._start_with(self.taken)
+
+    def _start_with(self, deployment: Deployment) -> None:
+        self.hands.set_up(deployment, self._hosts_to_start)
         self.note(opened_at=time.time())
         addresses: dict[str, tuple[str, ...]] = {}
         for record in self.taken.dns:

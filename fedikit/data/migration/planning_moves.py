@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fedikit.data.backups import list_backups
-from fedikit.data.migration.journal import Journal, read_journal
-from fedikit.data.migration.moves import Moving, before, hosts_with_servers, shares_data, what_moves
+from fedikit.data.migration.between import Between
+from fedikit.data.migration.journal import Journal
+from fedikit.data.migration.meeting import meeting_troubles
+from fedikit.data.migration.moves import Moving, before, consent_for, shares_data, what_moves
 from fedikit.data.migration.planning import new_id, notes_on, parts_of
 from fedikit.data.migration.sides import Pair, Sides
+from fedikit.data.migration.standing_moves import what_is_known
 from fedikit.dns.lookup import look_up_names
 from fedikit.environment.load import load_both
 from fedikit.errors import FedikitError
@@ -18,6 +21,7 @@ from fedikit.model.dns import USUAL_TTL
 from fedikit.plan import make_plan
 from fedikit.results.migration import (
     BETWEEN_HOSTS,
+    MOVE,
     MOVING,
     ONCE_CLOSED,
     WHILE_IT_SERVES,
@@ -37,21 +41,24 @@ def load_move(environment: str | Path, configuration: str | Path) -> Sides:
     return Sides(wanted, wanted, configured, Path(environment).absolute())
 
 
-def make_move(sides: Sides, *, tell: Tell = tell_nobody) -> MigrationPlan:
+def make_move(sides: Sides, *, instead: str = "", tell: Tell = tell_nobody) -> MigrationPlan:
     """What bringing data along would take, where the environment has applications or their servers elsewhere now.
 
-    Or what is left of it, where an earlier run was cut off. Nothing is changed. Raises FedikitError where a host cannot
-    be asked; what stands against one application is in its part.
+    Or what is left of it, where an earlier run was cut off. Nothing is changed. `instead`: another move that nobody can
+    go on with; this one goes on from what the hosts know of it. Raises FedikitError where a host cannot be asked; what
+    stands against one application is in its part.
     """
     start = time.monotonic()
     tell(StepStarted(step="plan"))
     target = sides.new.deployment(sides.configuration)
-    journal = read_journal(sides.journal)
-    moving = _gone_on_with(journal, target) if journal else _asked_for(target, tell)
+    name = f"{MOVE}{new_id()}"
+    journal = what_is_known(sides, target, name=name, instead=instead).journal
+    moving = _gone_on_with(journal, sides, target, tell) if journal else _asked_for(sides, _plan_of(target, tell))
     source = before(sides.new, moving.pairs).deployment(sides.configuration)
-    journal = journal or Journal(id=new_id())
+    journal = journal or Journal(id=name)
     plan = MigrationPlan(
         id=journal.id,
+        instead=journal.instead,
         source=source,
         target=target,
         applications=tuple(_applications(source, moving, journal, tell)),
@@ -67,28 +74,30 @@ def make_move(sides: Sides, *, tell: Tell = tell_nobody) -> MigrationPlan:
     return plan
 
 
-def _asked_for(target: Deployment, tell: Tell) -> Moving:
-    """What an apply would part from its data now. Raises FedikitError where that cannot be known."""
+def _plan_of(target: Deployment, tell: Tell) -> Plan:
+    """What an apply would do now. Raises FedikitError where that cannot be known."""
     plan = make_plan(target, tell=tell)
     if failed := [f"{host}: {planned.error}" for host, planned in plan.hosts.items() if planned.error]:
         words = "what is to be moved is not known before every host can be asked"
         raise FedikitError("\n".join([words, *failed]), hint=f"see that they are up; {_GONE}")
+    return plan
+
+
+def _asked_for(sides: Sides, plan: Plan) -> Moving:
+    """What an apply would part from its data."""
     moving = what_moves(plan)
     errors = dict(moving.errors)
-    for pair in moving.pairs:
-        if trouble := errors.get(pair.application) or "; ".join(_troubles(pair, moving.pairs, plan)):
-            errors[pair.application] = trouble
+    fit = [pair for pair in moving.pairs if pair.application not in errors]
+    source = before(sides.new, fit).deployment(sides.configuration)
+    between = Between(fit, source, plan.deployment, sides.new, sides.configuration)
+    for pair in fit:
+        if troubles := [*meeting_troubles(pair, between, plan), *_troubles(pair, plan)]:
+            errors[pair.application] = "; ".join(troubles)
     return moving._replace(errors=errors)
 
 
-def _troubles(pair: Pair, pairs: list[Pair], plan: Plan) -> Iterator[str]:
+def _troubles(pair: Pair, plan: Plan) -> Iterator[str]:
     """What stands against moving one application, in words."""
-    leaving = _leaving(pairs)
-    left = {one.source for one in leaving}
-    servers = hosts_with_servers(plan.deployment, leaving) if pair in leaving else [pair.target]
-    for host in sorted(left.intersection(servers)):
-        what = "is to serve it there" if host == pair.source else "is left by another application"
-        yield f"{host} {what}, and hosts that are left are changed last: do one after the other, servers first"
     stops = would_stop(plan)
     for host, planned in plan.hosts.items():
         known = (*plan.moves, *stops.get(host, ()))
@@ -97,7 +106,7 @@ def _troubles(pair: Pair, pairs: list[Pair], plan: Plan) -> Iterator[str]:
         yield from (f"{host}: {words}" for words in (*refused, *blocked))
     units = {f"unit:{unit}" for unit in plan.deployment.hosts[pair.target].data[pair.application].stop}
     met = [c.id for c in plan.hosts[pair.target].changes if c.id in units and c.action != "create"]
-    if pair in leaving and met:
+    if pair.source != pair.target and met:
         yield f"{pair.target} runs it already, and it is not known with what data: remove it there first"
 
 
@@ -105,7 +114,7 @@ def _leaving(pairs: list[Pair]) -> list[Pair]:
     return [pair for pair in pairs if pair.source != pair.target]
 
 
-def _gone_on_with(journal: Journal, target: Deployment) -> Moving:
+def _gone_on_with(journal: Journal, sides: Sides, target: Deployment, tell: Tell) -> Moving:
     """What was begun. Raises FedikitError where the environment wants another thing by now, and it is too late."""
     pairs = [Pair(name, *hosts) for name, hosts in journal.moving.items()]
     for pair in pairs:
@@ -113,7 +122,20 @@ def _gone_on_with(journal: Journal, target: Deployment) -> Moving:
         if placed != [pair.target] and (placed != [pair.source] or journal.has_begun):
             words = f"{pair.application} is being moved from {pair.source} to {pair.target}, and that has not ended"
             raise FedikitError(words, hint=f'place it on "{pair.target}" again, and end that first: fedikit move')
-    return Moving(pairs, journal.consent, {})
+    is_told_by_hosts = journal.instead and not journal.consent
+    return (
+        _with_the_rest(pairs, journal, sides, target, tell) if is_told_by_hosts else Moving(pairs, journal.consent, {})
+    )
+
+
+def _with_the_rest(pairs: list[Pair], journal: Journal, sides: Sides, target: Deployment, tell: Tell) -> Moving:
+    """Hosts know nothing of what was not closed yet; nor may that follow any more once others were opened elsewhere."""
+    plan = _plan_of(target, tell)
+    known = set(journal.moving)
+    found = _asked_for(sides, plan)
+    rest = [] if journal.has_begun else [pair for pair in found.pairs if pair.application not in known]
+    errors = {pair.application: words for pair in rest if (words := found.errors.get(pair.application))}
+    return Moving([*pairs, *rest], consent_for(plan, known.union(pair.application for pair in rest)), errors)
 
 
 def _applications(source: Deployment, moving: Moving, journal: Journal, tell: Tell) -> Iterator[ApplicationMigration]:

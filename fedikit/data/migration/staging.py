@@ -1,6 +1,6 @@
 """The new side as it is staged: everything is there, and the applications that are to come do not run."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from fedikit.model.check import BackupIsYoung, BucketWorks, Check, DnsResolves
 from fedikit.model.deployment import Deployment
@@ -16,7 +16,12 @@ def staged(deployment: Deployment, applications: Collection[str]) -> Deployment:
 
     Nor are they backed up by themselves: their repository may be that of where they still serve.
     """
-    hosts = {name: _at_rest(state, applications) for name, state in deployment.hosts.items()}
+    return staged_at(deployment, dict.fromkeys(deployment.hosts, applications))
+
+
+def staged_at(deployment: Deployment, applications: Mapping[str, Collection[str]]) -> Deployment:
+    """The same, on each host with those that it is to have at rest."""
+    hosts = {name: _at_rest(state, applications.get(name, ())) for name, state in deployment.hosts.items()}
     return deployment.model_copy(update={"hosts": hosts, "checks": ()}).with_given(deployment.given)
 
 

@@ -4,7 +4,7 @@ So it can be gone on with where its journal was lost. Which side has the newest 
 back while it is closed is a copy, and what is being opened, and may have been written to, is closed no more.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from fedikit.remote.backups import read_closed
 from fedikit.remote.data_messages import Closed
 from fedikit.remote.session import Session
 from fedikit.remote.sessions import failing_alone
-from fedikit.results.migration import PHASES
+from fedikit.results.migration import PHASES, is_move, verb_of
 
 
 class Standing(NamedTuple):
@@ -58,11 +58,12 @@ def read_standing(source: Deployment, target: Deployment, pairs: list[Pair], *, 
 
     `instead`: what they know is all there is; raises a HostError where one cannot be asked.
     """
-    old = _noted_on(source, {pair.source for pair in pairs}, requires_all=bool(instead))
-    new = _noted_on(target, {pair.target for pair in pairs}, requires_all=bool(instead))
+    old = noted_on(source, {pair.source for pair in pairs}, requires_all=bool(instead))
+    new = noted_on(target, {pair.target for pair in pairs}, requires_all=bool(instead))
     return [
         Both(
-            _standing(source, pair.source, pair.application, old), _standing(target, pair.target, pair.application, new)
+            standing_of(source, pair.source, pair.application, old),
+            standing_of(target, pair.target, pair.application, new),
         )
         for pair in pairs
     ]
@@ -71,7 +72,8 @@ def read_standing(source: Deployment, target: Deployment, pairs: list[Pair], *, 
 Noted = dict[str, dict[str, messages.BackupsNoted]]
 
 
-def _noted_on(deployment: Deployment, hosts: set[str], *, requires_all: bool) -> Noted:
+def noted_on(deployment: Deployment, hosts: Collection[str], *, requires_all: bool) -> Noted:
+    """What hosts noted, by application; nothing of one that cannot be asked, unless all are required."""
     found: Noted = {}
     for host in sorted(hosts):
         try:
@@ -84,7 +86,8 @@ def _noted_on(deployment: Deployment, hosts: set[str], *, requires_all: bool) ->
     return found
 
 
-def _standing(deployment: Deployment, host: str, application: str, noted: Noted) -> Standing:
+def standing_of(deployment: Deployment, host: str, application: str, noted: Noted) -> Standing:
+    """One application on one host; raises FedikitError if it is closed there, and nobody can read by what."""
     there = noted[host].get(application)
     if there is None or not there.closed:
         return Standing(application, deployment, host, is_there=there is not None)
@@ -95,18 +98,17 @@ def _standing(deployment: Deployment, host: str, application: str, noted: Noted)
     return Standing(application, deployment, host, is_there=True, closed=closed)
 
 
-def require_ours(standing: list[Both], *known: str) -> None:
+def require_ours(standing: Iterable[Standing], *known: str) -> None:
     """Raises FedikitError where an application is closed by a migration that is none of these."""
-    for one in closed_of(standing):
-        assert one.closed
-        if (other := one.closed.migration) not in known:
+    for one in standing:
+        if one.closed and (other := one.closed.migration) not in known:
             words = (
                 f"{one.application} is closed on {one.host} of {one.deployment.name} by the migration {other}, "
                 "of which nothing is known here"
             )
             hint = (
                 "go on with it on the deployer where it was begun; if nobody can any more, end it by another that goes "
-                f"on from what the hosts know: fedikit migrate --instead {other}"
+                f"on from what the hosts know: {verb_of(other)} --instead {other}"
             )
             raise FedikitError(words, hint=hint)
 
@@ -121,11 +123,13 @@ def journal_of(path: Path, standing: list[Both], *, name: str, instead: str) -> 
 
     Raises FedikitError where an application is closed by a migration that is neither of them.
     """
+    if is_move(instead):
+        raise FedikitError(f"{instead} is a move", hint=f"go on with it: {verb_of(instead)} --instead {instead}")
     journal = read_journal(path)
     if journal and instead in ("", journal.id, journal.instead):
-        require_ours(standing, journal.id, journal.instead)
+        require_ours(closed_of(standing), journal.id, journal.instead)
         return journal
-    require_ours(standing, instead)
+    require_ours(closed_of(standing), instead)
     _require_not_elsewhere(standing)
     return journal_from(standing, name=name, instead=instead) if instead else Journal(id=name)
 

@@ -25,6 +25,8 @@ FORMAT = 1
 FILE = "closed.json"
 OPENING = "opening.json"
 """The same once it is being opened, and may have been written to: renamed, for which a full disk has room too."""
+MOVE = "move-"
+"""What the names of moves within one environment begin with."""
 MARK = "the application was closed by the migration {migration}\n"
 
 
@@ -90,7 +92,8 @@ def require_ours(state: Path, migration: str, instead: str = "") -> Closed | Non
     closed = read_closed(state)
     if closed and closed.migration not in (migration, instead):
         words = f"{state.name} is closed since {closed.since} by the migration {closed.migration}, which is another"
-        hint = f"go on with that, where it was begun; if nobody can: fedikit migrate --instead {closed.migration}"
+        verb = "move" if closed.migration.startswith(MOVE) else "migrate"
+        hint = f"go on with that, where it was begun; if nobody can: fedikit {verb} --instead {closed.migration}"
         raise Trouble(words, hint=hint)
     return closed
 

@@ -31,7 +31,9 @@ def main(words: list[str]) -> int:
     units = remembered()
     status = max([VERBS[verb](units, name) for name in names] or [daemon_reload(units)])
     MEMORY.parent.mkdir(exist_ok=True)
-    MEMORY.write_text(json.dumps(units))
+    draft = MEMORY.with_name(f".{MEMORY.name}.{os.getpid()}")
+    draft.write_text(json.dumps(units))
+    draft.replace(MEMORY)  # others read it meanwhile
     return status
 
 

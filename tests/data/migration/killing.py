@@ -9,8 +9,9 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,8 +45,13 @@ def deploy(old: Provider, new: Provider, folder: Path, *, back: bool, instead: s
     sides = Sides(old, new, configuration(), folder / "new.toml")
     for module in (carrying_secrets, sides_module):
         module.load_environment = lambda path: sides.new  # type: ignore[attr-defined]
+    write_down(lambda: _migrated(sides, back=back, instead=instead), folder)
+
+
+def write_down(act: Callable[[], Outcome], folder: Path) -> None:
+    """What comes of a run is whole, or not there."""
     try:
-        outcome = _migrated(sides, back=back, instead=instead)
+        outcome = act()
     except FedikitError as error:
         outcome = Outcome(error.message, error.hint)
     draft = folder / "outcome.draft"
@@ -70,9 +76,13 @@ class Run:
         self.scene = scene
         self.file = scene.folder / "outcome"
         self.file.unlink(missing_ok=True)
-        told = (scene.old.provider, scene.new.provider, scene.folder)
-        self.process = STARTING.Process(target=deploy, args=told, kwargs={"back": back, "instead": instead})
+        self.process = self.deployer(back=back, instead=instead)
         self.process.start()
+
+    def deployer(self, *, back: bool, instead: str) -> ForkServerProcess:
+        """The process that is to be started."""
+        told = (self.scene.old.provider, self.scene.new.provider, self.scene.folder)
+        return STARTING.Process(target=deploy, args=told, kwargs={"back": back, "instead": instead})
 
     @property
     def is_over(self) -> bool:

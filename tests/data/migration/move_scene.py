@@ -82,11 +82,11 @@ class House:
     def journal(self) -> Journal | None:
         return read_journal(self.sides.journal)
 
-    def plan(self) -> MigrationPlan:
-        return make_move(self.sides)
+    def plan(self, *, instead: str = "") -> MigrationPlan:
+        return make_move(self.sides, instead=instead)
 
-    def move(self, tell: Tell = tell_nobody) -> MigrationReport:
-        plan = self.plan()
+    def move(self, tell: Tell = tell_nobody, *, instead: str = "") -> MigrationReport:
+        plan = self.plan(instead=instead)
         assert plan.has_changes, plan
         return apply_move(plan, self.sides, names_seconds=0, tell=tell)
 

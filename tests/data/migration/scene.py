@@ -89,7 +89,8 @@ class Side:
         ]
 
     def _data(self, name: str) -> ApplicationData:
-        parts = tuple(VolumePart(path=path) for path in (self.parts if name == APPLICATION else [f"/srv/{name}"]))
+        paths = self.parts if name == APPLICATION else [f"/srv/{name}"]
+        parts = tuple(VolumePart(path=path) for path in paths)
         return ApplicationData(folder=name, parts=parts, stop=(f"{name}.service",), images=self.images)
 
     def _belongings(self) -> dict[str, tuple[str, ...]]:
@@ -101,13 +102,13 @@ class Side:
         """Somebody repairs by hand what does not start."""
         self.machine.path(f"/etc/systemd/system/{UNIT}").write_text("[Service]\nExecStart=/usr/bin/app\n")
 
-    def write(self, words: str) -> None:
-        file = self.machine.path(f"{VOLUME}/posts")
+    def write(self, words: str, application: str = APPLICATION) -> None:
+        file = self.machine.path(f"/srv/{application}/posts")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(words)
 
-    def read(self) -> str:
-        return self.machine.path(f"{VOLUME}/posts").read_text()
+    def read(self, application: str = APPLICATION) -> str:
+        return self.machine.path(f"/srv/{application}/posts").read_text()
 
     def sign(self, name: str, words: str = "") -> Path:
         """A file that has the program behave in some way."""
@@ -125,19 +126,24 @@ class Side:
     @property
     def serves(self) -> bool:
         """Whether its unit runs."""
+        return self.runs(APPLICATION)
+
+    def runs(self, application: str) -> bool:
         units = self.machine.path("/run/simulated-systemd.json")
-        return units.exists() and json.loads(units.read_text()).get(UNIT, {}).get("active") == "active"
+        return (
+            units.exists() and json.loads(units.read_text()).get(f"{application}.service", {}).get("active") == "active"
+        )
 
 
-def lend(side: Side, other: Side, name: str = APPLICATION) -> None:
+def lend(side: Side, other: Side, application: str = APPLICATION) -> None:
     """What the stand-in on one side reads through the gate is what the other side backed up."""
-    folder, gates = side.machine.path(f"/srv/backups/{name}"), other.machine.path("/srv/gates")
-    (folder / "keys").mkdir(parents=True)
+    folder, gates = side.machine.path(f"/srv/backups/{application}"), other.machine.path("/srv/gates")
+    (folder / "keys").mkdir(parents=True, exist_ok=True)
     (folder / "keys" / ("1" * 64)).write_text("sealed")
     (folder / "config").write_text("known")
-    (folder / "password").write_text(Vault.of(side.wanted).value(sealed_with(name)))
+    (folder / "password").write_text(Vault.of(side.wanted).value(sealed_with(application)))
     gates.mkdir(exist_ok=True)
-    (gates / name).symlink_to(folder)
+    (gates / application).symlink_to(folder)
 
 
 class Scene:

@@ -106,3 +106,10 @@ def test_two_deployers_that_begin_at_once_do_not_both_close(scene: Scene) -> Non
     with pytest.raises(FedikitError, match="by the migration"):
         apply_migration(plan, other, names_seconds=0)
     require_one_serves(scene, scene.old, "the first words")
+
+
+def test_a_move_is_not_gone_on_with_as_a_migration(scene: Scene) -> None:
+    """One that lost its journal would be begun again towards another provider."""
+    with pytest.raises(FedikitError, match="is a move") as caught:
+        make_migration(scene.sides, instead="move-20260101T000000Z-12345678")
+    assert "fedikit move --instead move-2026" in caught.value.hint
