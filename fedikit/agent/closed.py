@@ -16,12 +16,17 @@ FILE = "closed.json"
 
 
 class Closed(NamedTuple):
-    """A closed application; `ids`: its items that are left alone."""
+    """A closed application.
+
+    ids    its items that are left alone
+    reads  those of them that go on for readers, until they stop
+    """
 
     application: str
     since: str
     migration: str
     ids: frozenset[str]
+    reads: frozenset[str] = frozenset()
 
     @property
     def words(self) -> str:
@@ -46,6 +51,7 @@ def _read(text: str, application: str, resting: Iterable[str]) -> Closed:
     try:
         raw = json.loads(text)
         units = [f"unit:{name}" for name in raw["units"]]
-        return Closed(application, str(raw["since"]), str(raw["migration"]), frozenset([*units, *resting]))
+        reads = frozenset(f"unit:{name}" for name in raw.get("reads", ()))
+        return Closed(application, str(raw["since"]), str(raw["migration"]), frozenset([*units, *resting]), reads)
     except (ValueError, TypeError, KeyError, RecursionError):
         return Closed(application, "", "", frozenset(resting))

@@ -7,7 +7,7 @@ certificates  those of Caddy for sites of ours, as they lie there
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -34,7 +34,7 @@ def health_of(eyes: Eyes, ledger: Ledger) -> Record:
     held = [entry for entry in ledger.entries.values() if entry["state"] == "held"]
     silent = _look_ahead(eyes, [entry["item"] for entry in held])
     blobs = Blobs(os.path.join(ledger.home, "store"))
-    closed = frozenset().union(*(one.ids for one in closed_here(eyes, ledger)))
+    closed = {id: id in one.reads for one in closed_here(eyes, ledger) for id in one.ids}
     units = [entry for entry in held if kind_of(entry["item"]).unit(entry["item"])]
     others = [entry for entry in held if not kind_of(entry["item"]).unit(entry["item"])]
     return {
@@ -60,26 +60,27 @@ def _look_ahead(eyes: Eyes, items: list[Item]) -> dict[Kind, str]:
 # Units
 
 
-def _units(eyes: Eyes, entries: list[Record], closed: frozenset[str]) -> list[Record]:
+def _units(eyes: Eyes, entries: list[Record], closed: Mapping[str, bool]) -> list[Record]:
     """As systemd tells of each; what a timer starts is no item, and is told of where there is such a unit.
 
-    What is `closed` is not asked for more.
+    What is `closed` is not asked for more; by its id, whether it may go on for readers.
     """
     ours = {entry["item"]["name"]: entry for entry in entries}
     started = {f"{name.removesuffix('.timer')}.service" for name in ours if name.endswith(".timer")} - ours.keys()
     eyes.look_at_units([*ours, *sorted(started)])
-    told = [_unit(eyes, name, entry, is_closed=entry["item"]["id"] in closed) for name, entry in ours.items()]
+    told = [_unit(eyes, name, entry, closed) for name, entry in ours.items()]
     besides = [{"name": name, **eyes.condition(name), "reasons": []} for name in sorted(started)]
     return told + [unit for unit in besides if unit["state"] != "missing"]
 
 
-def _unit(eyes: Eyes, name: str, entry: Record, *, is_closed: bool) -> Record:
+def _unit(eyes: Eyes, name: str, entry: Record, closed: Mapping[str, bool]) -> Record:
     """One that is closed is to be down; should it run all the same, that is told."""
-    condition = eyes.condition(name)
-    if not is_closed:
+    condition, id = eyes.condition(name), entry["item"]["id"]
+    if id not in closed:
         return {"name": name, **condition, "reasons": _reasons(eyes, entry)}
     if condition["state"] in ("active", "activating", "reloading"):
-        return {"name": name, **condition, "reasons": ["runs although its application is closed"]}
+        reasons = [] if closed[id] else ["runs although its application is closed"]
+        return {"name": name, **condition, "reasons": reasons}
     return {"name": name, **condition, "state": "closed", "reasons": []}
 
 

@@ -50,6 +50,7 @@ class Mastodon(WebApplication[MastodonSettings]):
             port=port,
             env={"PORT": port.number, "BIND": "127.0.0.1"},
             live="/health",
+            reads=True,
         )
         r.container(
             "streaming",

@@ -12,8 +12,8 @@ from fedikit.remote.sessions import failing_alone
 from fedikit.remote.spoken import Message
 
 M = TypeVar("M", bound=Message)
-Why = Literal["moving", "moved"]
-"""What visitors are told: that it will be back, or that it is elsewhere by now."""
+Why = Literal["moving", "moved", "reading"]
+"""What visitors are told: that it will be back, that it is elsewhere by now, or that it can be read only."""
 
 
 def close_application(
@@ -28,6 +28,7 @@ def close_application(
 ) -> Closed:
     """Shuts its web sites with a page and status 503, stops its units, and keeps them from starting; what was noted.
 
+    "reading" closes it for writing only, where that can be shown, and says so in what was noted: then its pages go on.
     A reboot, an apply and a restore leave it closed. What is closed already is closed again, with another page if `why`
     is another. `instead`: another migration that closed it, and is over by this one. Raises a HostError, also where
     another closed it that is not named; cut short, the same again ends what was begun.

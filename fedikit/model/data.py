@@ -132,5 +132,7 @@ class ApplicationData(Value):
     """By container, the image that wrote the data."""
     domains: tuple[DomainName, ...] = ()
     """Those of its own web sites there, which say so when it is closed."""
+    reads: tuple[UnitFile, ...] = ()
+    """Those of the units that go on for readers while it is closed for writing only."""
     jobs: tuple[str, ...] = ()
     """The names of its jobs, which do not run while it is closed."""

@@ -297,14 +297,20 @@ class Recipe:
     # How it is written down
 
     def finished(self) -> Requests:
-        """The requests, with all variables in everything that runs."""
-        variables = Variables(name=self._application.name, values=self._values)
-        return dict(self._with_variables(variables))
+        """The requests, with what is known of them once all are there."""
+        return dict(self._completed())
 
-    def _with_variables(self, variables: Variables) -> Iterator[tuple[str, Request]]:
+    def _completed(self) -> Iterator[tuple[str, Request]]:
+        """All variables are in everything that runs; sites may be read if one of the containers may."""
+        variables = Variables(name=self._application.name, values=self._values)
+        reads = any(isinstance(request, Container) and request.reads for request in self.requests.values())
         for name, request in self.requests.items():
-            runs = isinstance(request, Container | OneOffJob) and variables.values
-            yield name, request.model_copy(update={"variables": variables}) if runs else request
+            if isinstance(request, Container | OneOffJob) and variables.values:
+                yield name, request.model_copy(update={"variables": variables})
+            elif isinstance(request, WebSite) and reads:
+                yield name, request.model_copy(update={"reads": True})
+            else:
+                yield name, request
 
     def _add(self, request: RequestT) -> RequestT:
         self.requests[f"{len(self.requests)} {request.kind}"] = request

@@ -112,6 +112,8 @@ class WebSite(Value):
     """By path, the site that has it: visitors are sent to the same path there."""
     max_body_megabytes: Annotated[int, Field(ge=1)] = 20
     """The largest upload."""
+    reads: bool = False
+    """It may be read while its application is closed for writing."""
     buffered: bool = False
     """An upload is passed on when it is there as a whole: for software that gives slow visitors little time."""
     headers: dict[HeaderName, HeaderText] = Field(default_factory=dict)
@@ -201,6 +203,10 @@ class Container(Value):
     """The ports at which it listens."""
     open: tuple[OpenPort, ...] = ()
     """Ports of it that are for everybody; a firewall closes all others."""
+    reads: bool = False
+    """It goes on for readers while the application is closed for writing. It does nothing unasked then, has all that is
+    kept in PostgreSQL and buckets, writes to a bucket only what it has just written into the database, and never asks
+    there for transactions that write."""
     health: Health | None = None
     """When it counts as started; what comes after it in the same application waits for that."""
     ready: HttpHealth | None = None

@@ -155,6 +155,7 @@ class BackupPolicy(Written):
             "after": [_command(command) for command in data.after],
             "images": data.images,
             "domains": list(data.domains),
+            "reads": list(data.reads),
         }
 
     def _secrets(self, data: ApplicationData, place: Place) -> Iterator[tuple[str, Content]]:

@@ -50,6 +50,7 @@ def data_of(requests: Requests, after: Sequence[AfterRestore], known: Known, fol
         after=tuple(after),
         images={request.name: request.image for request in asked if isinstance(request, Container)},
         domains=tuple(dict.fromkeys(request.domain for request in asked if isinstance(request, WebSite))),
+        reads=tuple(unit for request in asked for unit in _units(request) if _goes_on(request)),
         jobs=tuple(dict.fromkeys(job for request in asked for job in _jobs(request, known.application))),
     )
 
@@ -76,6 +77,10 @@ def _units(request: Request) -> Iterator[str]:
             yield request.unit
         case HostItems():
             yield from (item.name for item in request.items if isinstance(item, Unit))
+
+
+def _goes_on(request: Request) -> bool:
+    return isinstance(request, Container) and request.reads
 
 
 def _jobs(request: Request, application: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import ipaddress
 import json
 import re
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -128,17 +129,23 @@ class WebPolicy(Written, Policy[WebSite | OtherServers]):
     def _site_file(self, site: WebSite, place: Place) -> File:
         headers = "".join(f'\theader {name} "{text}"\n' for name, text in sorted(site.headers.items()))
         body = f"\trequest_body {{\n\t\tmax_size {site.max_body_megabytes}MB\n\t}}\n"
-        routes = "".join(self._handler(route, site, place) for route in site.routes)
-        elsewhere = "".join(_redirection(path, domain) for path, domain in site.redirects.items())
-        rest = "" if any(route.path == "/*" for route in site.routes) else _NOTHING_ELSE
-        opened = _indented(f"handle {{\n{routes}{elsewhere}{rest}}}\n")
-        text = f"{site.domain} {{\n{headers}{body}{_door(site.domain)}{opened}}}\n"
+        readable = _readable(site.domain, self._within(site, place, _instead(site.domain))) if site.reads else ""
+        opened = _indented(f"handle {{\n{self._within(site, place)}}}\n")
+        errors = _errors(site.domain) if site.reads else ""
+        text = f"{site.domain} {{\n{headers}{body}{_door(site.domain)}{readable}{opened}{errors}}}\n"
         return File(path=f"{SITES}/{site.domain}.caddy", content=text)
 
-    def _handler(self, route: Route, site: WebSite, place: Place) -> str:
+    def _within(self, site: WebSite, place: Place, instead: Sequence[str] = ()) -> str:
+        """What answers which path; `instead`: what is done with answers of software that failed."""
+        routes = "".join(self._handler(route, site, place, instead) for route in site.routes)
+        elsewhere = "".join(_redirection(path, domain) for path, domain in site.redirects.items())
+        rest = "" if any(route.path == "/*" for route in site.routes) else _NOTHING_ELSE
+        return f"{routes}{elsewhere}{rest}"
+
+    def _handler(self, route: Route, site: WebSite, place: Place, instead: Sequence[str]) -> str:
         options = ["buffer_requests", f"max_buffer_size {BUFFERED_MEGABYTES}MB"] if site.buffered else []
         options += [f"trusted_proxies {' '.join(self.proxies)}"] if self.proxies else []
-        block = "".join(f"\t\t\t{option}\n" for option in options)
+        block = "".join(f"\t\t\t{option}\n" for option in [*options, *instead])
         behind = f"127.0.0.1:{number(route.port, place.facts)}"
         proxy = f"reverse_proxy {behind} {{\n{block}\t\t}}" if block else f"reverse_proxy {behind}"
         asked = _permission(route.permission) if route.permission else ""
@@ -158,11 +165,45 @@ class WebPolicy(Written, Policy[WebSite | OtherServers]):
 
 def _door(domain: str) -> str:
     """What comes before all else while the site is closed, whatever is asked: a page, by its being there."""
+    return _indented(_is_there("closed", domain) + _handle("closed", _page(domain)))
+
+
+def _readable(domain: str, within: str) -> str:
+    """What comes next while the site may be read: a page for what does not only read."""
+    name = _reading(domain)
+    writes = _indented("@writes not method GET HEAD\n" + _handle("writes", _page(name)))
+    return _indented(f"{_is_there('reading', name)}handle @reading {{\n{writes}{within}}}\n")
+
+
+def _instead(domain: str) -> list[str]:
+    """The page in the place of an answer of software that failed, which may have wanted to write."""
+    return ["@failed status 5xx", *_handle("failed", _page(_reading(domain)), "handle_response").splitlines()]
+
+
+def _errors(domain: str) -> str:
+    """The same where nothing answers any more."""
+    name = _reading(domain)
+    return _indented(f"handle_errors {{\n{_indented(_is_there('silent', name) + _handle('silent', _page(name)))}}}\n")
+
+
+def _reading(domain: str) -> str:
+    """What the page is called of a site that may be read."""
+    return f"{domain}.reading"
+
+
+def _is_there(matcher: str, name: str) -> str:
+    return f"@{matcher} file {{\n\troot {CLOSED}\n\ttry_files /{name}.html\n}}\n"
+
+
+def _handle(matcher: str, within: str, directive: str = "handle") -> str:
+    return f"{directive} @{matcher} {{\n{_indented(within)}}}\n"
+
+
+def _page(name: str) -> str:
     return (
-        f"\t@closed file {{\n\t\troot {CLOSED}\n\t\ttry_files /{domain}.html\n\t}}\n"
-        f"\thandle @closed {{\n\t\troot * {CLOSED}\n\t\trewrite * /{domain}.html\n"
-        f"\t\theader Retry-After {RETRY_SECONDS}\n\t\theader Cache-Control no-store\n\t\theader {CLOSED_HEADER} yes\n"
-        "\t\tfile_server {\n\t\t\tstatus 503\n\t\t}\n\t}\n"
+        f"root * {CLOSED}\nrewrite * /{name}.html\n"
+        f"header Retry-After {RETRY_SECONDS}\nheader Cache-Control no-store\nheader {CLOSED_HEADER} yes\n"
+        "file_server {\n\tstatus 503\n}\n"
     )
 
 

@@ -6,6 +6,7 @@ The new version is the contract image with another version in it: enough to be a
 import re
 import shutil
 import ssl
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from fedikit.apply import apply_plan
 from fedikit.catalogue.mastodon import Mastodon
+from fedikit.data.closing import close_application, open_application
 from fedikit.data.safeguard import apply_safely
 from fedikit.display.drawing import lines_of
 from fedikit.environment import Environment, load_catalogue, load_environment
@@ -30,6 +32,7 @@ from fedikit_lab.member import sign_in, visitor_at
 from fedikit_lab.replacements import GARAGE, STAND_INS
 from fedikit_lab.standins import VERSION_FILE
 from tests.checks.certificates import await_certificates
+from tests.checks.pictures import picture
 
 DOMAIN = "fediversity.test"
 SITE = f"mastodon.{DOMAIN}"
@@ -246,6 +249,52 @@ def test_a_version_that_fails_takes_nothing_along_and_goes_back(
     assert instance.version() == f"{OLD}+contract"
     assert instance.posts() == ["Before the upgrade"]
     assert instance.planned() == {}
+
+
+WRITE = """\
+PGPASSWORD="$(cat /etc/fedikit/data/mastodon/database-password)" psql --host=127.0.0.1 --username=mastodon \
+    --dbname=mastodon --command="INSERT INTO rules (text) VALUES ('Be kind')"
+"""
+
+
+def refuses(answer: httpx.Response) -> bool:
+    """Whether it is the page of a site that can only be read, for people and for other servers."""
+    return answer.status_code == 503 and "retry-after" in answer.headers and "can be read until then" in answer.text
+
+
+def fetched(lab: Lab, url: str) -> bytes:
+    """What lies at the media host."""
+    way = ["--resolve", f"{httpx.URL(url).host}:443:{lab['garage'].address}"]
+    trust = ["--cacert", str(lab.directory / "pebble-root.pem")]
+    return subprocess.run(
+        ["curl", "-sSf", "--max-time", "20", *trust, *way, url], capture_output=True, check=True
+    ).stdout
+
+
+def test_it_is_read_while_it_is_closed_for_writing_and_nobody_writes(instance: Instance) -> None:
+    """Neither by the web nor by the application's own password; nor does what is read start again, once it is down."""
+    machine, closing = instance.lab["mastodon"], (instance.deployment(), "mastodon", "mastodon")
+    with instance.member() as member:
+        media = member.post("/api/v2/media", files={"file": ("picture.png", picture(), "image/png")}).json()
+        member.post("/api/v1/statuses", json={"status": "Seen from afar", "media_ids": [media["id"]]})
+
+        assert close_application(*closing, migration="m1", why="reading").why == "reading"
+        machine.succeed("systemctl restart postgresql.service")
+        assert "Seen from afar" in member.get("/api/v1/timelines/home").text
+        assert member.get("/@test").status_code == 200
+        assert fetched(instance.lab, media["url"]) == picture()
+        for path in ("/api/v1/statuses", "/inbox", "/auth/sign_in"):
+            assert refuses(member.post(path, json={"status": "Too late"})), path
+        assert refuses(member.get("/api/v1/streaming/health"))
+        assert "cannot execute INSERT in a read-only transaction" in machine.run(WRITE).stderr
+
+        machine.succeed("systemctl stop mastodon-web.service")
+        machine.fails("systemctl start mastodon-web.service")
+        assert refuses(member.get("/@test"))
+        assert open_application(*closing, migration="m1", start=True)
+        assert member.post("/api/v1/statuses", json={"status": "Back again"}).status_code == 200
+        assert instance.posts()[:2] == ["Back again", "Seen from afar"]
+        machine.succeed("systemctl is-active mastodon-web.service mastodon-sidekiq.service mastodon-streaming.service")
 
 
 def upgrade(old: str, new: str) -> dict[str, str]:

@@ -3,8 +3,8 @@
 Files in the directory's /run make it fail: data-fails (its words), data-busy, data-dies, data-waits (until it is gone),
 data-lingers (a moment, after each part that it puts back), data-is-full (the words of a restore that fails),
 data-differs, data-opens-not, data-speaks (its whole output), data-notes (what is to be known of the repository),
-data-pace (how long units take, by their names). Of another repository it reads the folder that the end of its address
-names, below /srv/gates, if the password is that of the file `password` there.
+data-pace (how long units take, by their names). With data-reads units go on for readers. Of another repository it reads
+the folder that the end of its address names, below /srv/gates, if the password is that of the file `password` there.
 """
 
 import json
@@ -215,8 +215,12 @@ class Application:
         if other := self.closed_by_another(given["--migration"], given.get("--instead", "")):
             return fail(f"mastodon is closed by the migration {other}, which is another")
         file = self.state / "closed.json"
-        former = json.loads(file.read_text()) if file.exists() else {"since": now(), "running": self.running()}
-        closed = {**former, "migration": given["--migration"], "why": given["--why"]}
+        usual = {"since": now(), "why": "reading", "running": self.running()}
+        former = json.loads(file.read_text()) if file.exists() else usual
+        why = given["--why"]
+        if why == "reading":
+            why = "moving" if former["why"] == "reading" and not (ROOT / "run/data-reads").exists() else former["why"]
+        closed = {**former, "migration": given["--migration"], "why": why}
         closed.pop("format", None)
         closed.pop("units", None)
         say("step", name="stop", phase="start")
@@ -224,7 +228,8 @@ class Application:
             return fail("web.service starts although it must not now")
         units = self.settings.get("stop", [])
         file.write_text(json.dumps({"format": 1, "units": units, **closed}))
-        self.systemctl("stop")
+        if why != "reading":
+            self.systemctl("stop")
         say("step", name="stop", phase="end", failed=False, seconds=0.1)
         say("done", closed={"units": units, **closed})
         return 0

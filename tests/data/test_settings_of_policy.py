@@ -68,3 +68,15 @@ def test_what_rests_while_it_is_closed_is_all_that_could_touch_its_data(applicat
     assert {f"unit:{unit}" for unit in settings.stop} == {id for id in resting if id.startswith("unit:")}
     assert settings.domains
     assert all(f"/etc/caddy/sites/{domain}.caddy" in files(state) for domain in settings.domains)
+
+
+@pytest.mark.parametrize("application", ALL)
+def test_what_is_read_while_it_is_closed_writes_only_where_that_is_refused(application: str, tmp_path: Path) -> None:
+    """Into a database of PostgreSQL; and all of its sites know it when they can be read only."""
+    (state,) = [state for state in deployed(application).hosts.values() if application in state.applications]
+    settings, _ = written(application, tmp_path)
+    sites = [files(state)[f"/etc/caddy/sites/{domain}.caddy"] for domain in settings.domains]
+    assert settings.reads == (["mastodon-web.service"] if application == "mastodon" else [])
+    assert all(("handle @reading {" in site) is bool(settings.reads) for site in sites)
+    if settings.reads:
+        assert {part["kind"] for part in settings.parts} == {"postgresql", "bucket"}

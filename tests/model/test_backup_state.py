@@ -69,7 +69,8 @@ def test_nothing_is_left_when_it_leaves_closed(root: Path) -> None:
     before = sorted(root.rglob("*"))
     main("make", str(root), "mastodon")
     (state(root) / "closed.json").write_text(json.dumps({"units": ["former.service"], "domains": ["example.org"]}))
-    (pages / "example.org.html").touch()
+    for name in ("example.org", "example.org.reading"):
+        (pages / f"{name}.html").touch()
     for unit in ("former", "mastodon-web"):
         fence = root / f"etc/systemd/system/{unit}.service.d/fedikit-fence.conf"
         fence.parent.mkdir()
@@ -78,6 +79,17 @@ def test_nothing_is_left_when_it_leaves_closed(root: Path) -> None:
     assert main("undo", str(root), "mastodon", "mastodon-web.service") == 0
 
     assert sorted(path for path in root.rglob("*") if path.name != "told") == before
+
+
+def test_it_does_not_leave_a_database_that_refuses_writes(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main("make", str(root), "mastodon")
+    told = {"units": ["mastodon-web.service"], "domains": [], "reads": ["mastodon-web.service"]}
+    (state(root) / "closed.json").write_text(json.dumps(told))
+
+    assert main("undo", str(root), "mastodon") == 1
+
+    assert "fedikit migrate goes on" in capsys.readouterr().err
+    assert (state(root) / "closed.json").exists()
 
 
 def test_what_is_not_its_own_stays(root: Path) -> None:

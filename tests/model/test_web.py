@@ -82,3 +82,37 @@ def test_a_site_is_found_by_its_name_and_shown_by_a_certificate() -> None:
 
     assert [(record.name, record.type, record.address) for record in provision.dns] == [("one.test", "A", "192.0.2.1")]
     assert [check.kind for check in provision.checks] == ["dns-resolves", "tls-is-valid"]
+
+
+PAGE = [
+    "root * /etc/caddy/closed",
+    "rewrite * /one.test.reading.html",
+    "header Retry-After 600",
+    "header Cache-Control no-store",
+    "header Fedikit-Closed yes",
+    "file_server {",
+    "status 503",
+]
+"""The page of a site that may be read, in its directives."""
+
+
+def test_a_site_that_may_be_read_shows_its_page_to_all_that_writes_and_where_software_fails() -> None:
+    text = files(WebPolicy(), SITE.model_copy(update={"reads": True}))["/etc/caddy/sites/one.test.caddy"]
+    lines = [line.strip() for line in text.splitlines()]
+    closed, reading, opened, errors = (
+        lines.index(line) for line in ("handle @closed {", "handle @reading {", "handle {", "handle_errors {")
+    )
+    assert closed < reading < opened < errors
+    while_read = lines[reading:opened]
+    assert while_read[1:10] == ["@writes not method GET HEAD", "handle @writes {", *PAGE]
+    proxied = while_read.index("reverse_proxy 127.0.0.1:8001 {")
+    assert while_read[proxied + 1 :][:9] == ["@failed status 5xx", "handle_response @failed {", *PAGE]
+    assert lines[opened + 1 : opened + 3] == ["handle /* {", "reverse_proxy 127.0.0.1:8001"]
+    there = ["@silent file {", "root /etc/caddy/closed", "try_files /one.test.reading.html", "}", "handle @silent {"]
+    assert lines[errors + 1 :][:12] == [*there, *PAGE]
+
+
+def test_another_site_has_nothing_of_that() -> None:
+    text = files(WebPolicy())["/etc/caddy/sites/one.test.caddy"]
+    assert "reading" not in text
+    assert "handle_errors" not in text

@@ -148,6 +148,23 @@ def test_a_status_says_that_it_runs_all_the_same(closed: Stage) -> None:
     assert reasons == ("runs although its application is closed",)
 
 
+def test_a_status_knows_what_goes_on_for_readers(closed: Stage) -> None:
+    told = {"format": 1, "migration": "m1", "since": SINCE, "units": ["snac.service"], "reads": ["snac.service"]}
+    close(closed, json.dumps(told | {"why": "reading"}))
+    assert unit_state(closed) == ("closed", ()), "it has stopped, and does not start again"
+    systemctl(closed, "start", "snac.service")
+    assert unit_state(closed) == ("active", ())
+    assert make_plan(wanted(closed, *items("2"))).hosts["one"].note.startswith("snac is closed since")
+
+
+def unit_state(stage: Stage) -> tuple[str, tuple[str, ...]]:
+    """What a status says of its unit, and what is wrong with that."""
+    one = read_status(stage.environment, health=True).hosts["one"]
+    assert one.health
+    (unit,) = [unit for unit in one.health.units if unit.name == "snac.service"]
+    return unit.state, unit.reasons
+
+
 def test_it_is_removed_as_ever(closed: Stage) -> None:
     assert closed.remove(purge=True).succeeded
     assert not closed["one"].path("/etc/systemd/system/snac.service").exists()

@@ -33,6 +33,7 @@ class AtWork(ABC):
         self._noting = threading.Lock()
         self.phases: list[PhaseDone] = []
         self.compared: dict[str, tuple[str, ...]] = {}
+        self.reading: set[str] = set()
         pairs = [Pair(one.application, one.source, one.target) for one in plan.applications]
         goes_back = plan.direction == "back"
         self.left, self.taken = (plan.target, plan.source) if goes_back else (plan.source, plan.target)

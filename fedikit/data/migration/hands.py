@@ -17,6 +17,7 @@ from fedikit.events import Event, StepFinished, StepStarted, Tell
 from fedikit.model.check import Check
 from fedikit.model.deployment import Deployment
 from fedikit.plan import make_plan
+from fedikit.remote.data_messages import Closed
 from fedikit.remote.sessions import Sessions
 from fedikit.results.backup import Backup
 from fedikit.verify import verify_deployment
@@ -55,11 +56,11 @@ class Hands:
 
     # Whether it runs
 
-    def close(self, side: Deployment, host: str, application: str, *, why: Why = "moving", instead: str = "") -> str:
-        """Since when it is closed."""
+    def close(self, side: Deployment, host: str, application: str, *, why: Why = "moving", instead: str = "") -> Closed:
+        """What is noted of it there."""
         about = {"migration": self.migration, "instead": instead}
         with self.turns.on(side, host):
-            return f"{close_application(side, host, application, why=why, tell=self.tell, **about).since}"
+            return close_application(side, host, application, why=why, tell=self.tell, **about)
 
     def open(self, side: Deployment, host: str, application: str) -> None:
         """Lets it run; an apply starts it."""

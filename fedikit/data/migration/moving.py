@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 
 from fedikit.data.certificates import carry_all_certificates
+from fedikit.data.closing import Why
 from fedikit.data.migration.abreast import for_each
 from fedikit.data.migration.between import Between
 from fedikit.data.migration.carrying_out import NAMES_SECONDS, require_as_planned
@@ -76,6 +77,10 @@ class _Move(Migration):
         for pair in pairs:
             self.hands.close(self.taken, pair.target, pair.application)
             carry_all_certificates(self.left, self.taken, pair.application)
+
+    def _why_closed(self, pair: Pair) -> Why:
+        """Where data moves from under an application, nobody reads."""
+        return super()._why_closed(pair) if pair in self.copied else "moving"
 
     def _leave(self) -> None:
         """What is left behind goes, and its data is kept, as by any apply."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from fedikit.data.carrying_secrets import carry_secrets
 from fedikit.data.certificates import carry_all_certificates
+from fedikit.data.closing import Why
 from fedikit.data.migration.abreast import for_each
 from fedikit.data.migration.at_work import AtWork
 from fedikit.data.migration.names import lead_names
@@ -67,11 +68,18 @@ class Migration(AtWork):
     def _close(self) -> None:
         for_each(self.copied, lambda pair: self.hands.open_way(pair, self.left, self.taken))
         self.note(closed_at=self.journal.closed_at or time.time())
-        self.note(closed=for_each(self.pairs, self._close_left))
+        self.note(closed=for_each(self.pairs, lambda pair: self._close_left(pair, self._why_closed(pair))))
 
-    def _close_left(self, pair: Pair) -> str:
+    def _close_left(self, pair: Pair, why: Why = "moving") -> str:
         """Since when it is closed."""
-        return self.hands.close(self.left, pair.source, pair.application)
+        told = self.hands.close(self.left, pair.source, pair.application, why=why)
+        if told.why == "reading":
+            self.reading.add(pair.application)
+        return f"{told.since}"
+
+    def _why_closed(self, pair: Pair) -> Why:
+        """What can be read meanwhile goes on being read."""
+        return "reading" if self.left.hosts[pair.source].data[pair.application].reads else "moving"
 
     def _copy_differences(self) -> None:
         """The side that is left stands still; what comes out on the other must be equal, row for row."""
@@ -88,7 +96,7 @@ class Migration(AtWork):
 
     def _open(self) -> None:
         """From here on the new side may be written to: it is written down before."""
-        self._require_closed_ever_since()
+        self._shut_what_is_left()
         self.note(has_begun=True)
         goes_back = self.plan.direction == "back"
         let_run = self.hands.open_and_start if goes_back else self.hands.open
@@ -96,12 +104,11 @@ class Migration(AtWork):
         if goes_back:
             self.note(opened_at=time.time())
 
-    def _require_closed_ever_since(self) -> None:
-        """What was written to the side that is left after its differences were copied would be lost."""
-        if "close" in {done.phase for done in self.phases}:
-            return
+    def _shut_what_is_left(self) -> None:
+        """Nobody reads there any more. What was written there after its differences were copied would be lost."""
+        is_known = "close" in {done.phase for done in self.phases}
         stay = [pair for pair in self.pairs if pair.source == pair.target and self.journal.has_begun]
-        left = [pair for pair in self.pairs if pair not in stay]
+        left = [pair for pair in self.pairs if pair not in stay and (pair.application in self.reading or not is_known)]
         opened = [pair for pair in left if self._close_left(pair) != self.journal.closed.get(pair.application)]
         if opened:
             self._forget_the_switch()

@@ -1,18 +1,20 @@
 """A closed application: it must not run on this host, whatever else happens, until it is opened again.
 
 It is written down before anything else. Then its door is shut, its units are fenced off and stopped, and the fence is
-tried: cut off anywhere, the same again comes to the same end.
+tried: cut off anywhere, the same again comes to the same end. It may be closed for writing first, and be read on: its
+units for readers run then until they stop for whatever reason, a reboot for instance, and do not start again.
 """
 
 import json
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from . import units
-from .door import Door
+from . import reading, units
+from .door import READING, Door
 from .fence import Fence
 from .following import owe_what_follows
 from .journal import read_journal
@@ -41,6 +43,7 @@ class Closed:
     units      those that are fenced off
     domains    those whose web sites say why
     restored   whether data was put back meanwhile: what follows a restore is owed then
+    reads      the units that go on for readers; also once they are stopped, until databases take writes again
     """
 
     migration: str
@@ -50,6 +53,7 @@ class Closed:
     units: list[str] = field(default_factory=list)
     domains: list[str] = field(default_factory=list)
     restored: bool = False
+    reads: list[str] = field(default_factory=list)
 
 
 def read_closed(state: Path) -> Closed | None:
@@ -74,17 +78,59 @@ def close(work: Work, *, migration: str, why: str, instead: str = "") -> dict[st
     """Closes the application, or sees that it is shut; what is written down. Data and backups stay as they are.
 
     What another migration closed is that one's, and Trouble is raised; unless it is named `instead`, and over thereby.
+    `why` is READING: it is closed for writing only, where that can be shown, and wholly where not, or if it was before.
     """
-    require_ours(work.state, migration, instead)
+    former = require_ours(work.state, migration, instead)
+    if why != READING:
+        return _close_wholly(work, migration, why)
+    if former is not None and former.why != READING:
+        return _close_wholly(work, migration, former.why)
+    if reading.can_go_on(work):
+        with suppress(Trouble):
+            return _close_for_writing(work, migration)
+    return _close_wholly(work, migration, "moving")
+
+
+def _close_wholly(work: Work, migration: str, why: str) -> dict[str, Any]:
     closed = _noted(work, migration, why)
     with work.telling.step("door"):
         door_of(work, closed).shut(why)
     with work.telling.step("stop"):
-        fence = fence_of(work, closed)
-        fence.put_up()
-        units.stop(closed.units)
-        fence.require()
+        _stop(work, closed, closed.units)
+    if closed.reads:
+        with work.telling.step("databases"):
+            reading.take_writes(work)
+        closed = replace(closed, reads=[])
+        _write(work.state, closed)
     return asdict(closed)
+
+
+def _close_for_writing(work: Work, migration: str) -> dict[str, Any]:
+    """Raises Trouble where it cannot be shown that nobody can write."""
+    closed = _noted(work, migration, READING)
+    with work.telling.step("door"):
+        door_of(work, closed).shut(READING)
+    with work.telling.step("stop"):
+        _stop(work, closed, [unit for unit in closed.units if unit not in closed.reads])
+    with work.telling.step("databases"):
+        reading.refuse_writes(work)
+    with work.telling.step("try"):
+        door_of(work, closed).require_shut()
+    return asdict(closed)
+
+
+def _stop(work: Work, closed: Closed, names: Sequence[str]) -> None:
+    """Nothing of the application starts any more; these are stopped, and tried."""
+    fence_of(work, closed).put_up()
+    units.stop(names)
+    fence_of(work, closed).require(names)
+
+
+def end_reading(work: Work) -> None:
+    """Closes wholly what is closed for writing only."""
+    closed = read_closed(work.state)
+    if closed and closed.reads:
+        _close_wholly(work, closed.migration, "moving" if closed.why == READING else closed.why)
 
 
 def require_ours(state: Path, migration: str, instead: str = "") -> Closed | None:
@@ -131,6 +177,8 @@ def open_again(work: Work, *, migration: str, starts: bool) -> dict[str, Any]:
     with suppress(FileNotFoundError):
         (work.state / FILE).replace(work.state / OPENING)
     sync_folder(work.state)
+    if closed.reads:
+        reading.take_writes(work)
     fence_of(work, closed).lift()
     if closed.restored:
         owe_what_follows(work.state)
@@ -172,6 +220,7 @@ def _noted(work: Work, migration: str, why: str) -> Closed:
         why=why,
         units=list(dict.fromkeys([*work.settings.stop, *former.units])),
         domains=list(dict.fromkeys([*work.settings.domains, *former.domains])),
+        reads=work.settings.reads if why == READING else former.reads,
     )
     _write(work.state, closed)
     remove_whole(work.state / OPENING)

@@ -35,9 +35,12 @@ class Fence:
             sync_folder(folder.parent)
         units.reload()
 
-    def require(self) -> None:
-        """Tries it: raises Trouble if a unit, which must be stopped, starts, or fails for another reason only."""
-        for name in self._names:
+    def require(self, names: Sequence[str] | None = None) -> None:
+        """Tries it: raises Trouble if a unit, which must be stopped, starts, or fails for another reason only.
+
+        `names`: of all, those that are tried.
+        """
+        for name in self._names if names is None else names:
             if units.property_of(name, "LoadState") != "loaded":
                 continue
             if units.try_to_start(name) or units.property_of(name, "AssertResult") != "no":

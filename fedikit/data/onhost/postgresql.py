@@ -14,6 +14,7 @@ from . import postgresql_sql as sql
 from .counting import differences_between, rows_of
 from .part import Record
 from .postgresql_dump import FILE, Dump
+from .postgresql_writing import refuse_writes, take_writes
 from .psql import Server, Session, reached
 from .repository import Repository
 from .settings import Secrets
@@ -63,6 +64,16 @@ class PostgresPart:
     def differences(self, record: Record) -> list[str]:
         """In words, what differs now from the record's counts."""
         return differences_between(self.measure()["counts"], record["counts"])
+
+    def refuse_writes(self) -> None:
+        """From now on nobody can write there as the application does, also after a reboot; tried."""
+        with self._reached() as server:
+            refuse_writes(server)
+
+    def take_writes(self) -> None:
+        """The application can write again."""
+        with self._reached() as server:
+            take_writes(server)
 
     def _reached(self) -> AbstractContextManager[Server]:
         return reached(self._spec, self._secrets.read("database-password"))

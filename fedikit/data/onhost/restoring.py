@@ -10,7 +10,7 @@ from typing import Any
 
 from . import units
 from .backup import make_backup
-from .closing import fence_of, note_restored, read_closed
+from .closing import end_reading, fence_of, note_restored, read_closed
 from .following import owe_what_follows, run_what_follows
 from .journal import Journal, end_journal, read_journal, write_journal
 from .life import go_on_with
@@ -146,6 +146,7 @@ def restore(
         acts.save_the_present()
     found: list[str] = []
     if not acts.journal.is_up:
+        end_reading(work)
         acts.close_off()
         acts.replace_parts()
         found = acts.differences()

@@ -32,7 +32,7 @@ WHOLE = {
     "format": int, "deployment": str, "application": str, "host": str, "repository": dict, "keep": dict,
     "check_parts": int, "parts": list, "stop": list, "after": list, "images": dict,
 }  # fmt: skip
-SINCE_THEN = {"domains": list}
+SINCE_THEN = {"domains": list, "reads": list}
 """What settings that an earlier fedikit wrote have not."""
 
 
@@ -41,6 +41,7 @@ class Settings:
     """What is backed up, where to, and what is done around a restore. Of lists and mappings the docs tell the shape.
 
     domains  those of its web sites on this host; an earlier fedikit did not write them
+    reads    the units of `stop` that go on while it is closed for writing only; nor these
     """
 
     deployment: str
@@ -54,6 +55,7 @@ class Settings:
     after: list[dict[str, Any]]
     images: Mapping[str, str]
     domains: list[str] = field(default_factory=list)
+    reads: list[str] = field(default_factory=list)
 
     @property
     def expected(self) -> list[str]:
@@ -129,6 +131,7 @@ def _mistakes(raw: Any, application: str) -> list[str]:
     for number, after in enumerate(raw["after"]):
         found += _of_fields(after, AFTER, f"after.{number}")
     found += [f"stop: {unit!r} is no unit" for unit in raw["stop"] if not _is_unit(unit)]
+    found += [f"reads: {unit!r} is none of stop" for unit in raw.get("reads", ()) if unit not in raw["stop"]]
     found += [f"domains: {name!r} is no domain" for name in raw.get("domains", ()) if not _is_domain(name)]
     return found + _of_parts(raw["parts"])
 

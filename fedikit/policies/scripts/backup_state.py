@@ -31,10 +31,15 @@ def main(verb: str, root: str, application: str, *units: str) -> int:
         return 0
     names = [f"fedikit-backup-{application}", f"fedikit-backup-check-{application}"]
     subprocess.run(["systemctl", "stop", *(f"{name}.service" for name in names)], check=False)
-    units, domains = closed(state, units)
+    units, domains, refuses = closed(state, units)
+    if refuses:
+        words = f"{application} is closed for writing, and only its database can say that it takes writes again"
+        print(f"{words}: fedikit migrate goes on. Without that database: rm {state}/closed.json", file=sys.stderr)
+        return 1
     remove(state)
     for domain in domains:
-        Path(root, PAGES, f"{domain}.html").unlink(missing_ok=True)
+        for name in (domain, f"{domain}.reading"):
+            Path(root, PAGES, f"{name}.html").unlink(missing_ok=True)
     for name in names:
         Path(root, "var/lib/systemd/timers", f"stamp-{name}.timer").unlink(missing_ok=True)
     lifted = [lift(Path(root, "etc/systemd/system", f"{unit}.d")) for unit in units]
@@ -43,13 +48,13 @@ def main(verb: str, root: str, application: str, *units: str) -> int:
     return 0
 
 
-def closed(state: Path, units: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
-    """All units that may be fenced off, and the domains with a page."""
+def closed(state: Path, units: tuple[str, ...]) -> tuple[tuple[str, ...], list[str], bool]:
+    """All units that may be fenced off, the domains with a page, and whether databases may refuse writes."""
     try:
         noted = json.loads((state / "closed.json").read_text())
-        return tuple(dict.fromkeys([*units, *noted["units"]])), noted["domains"]
+        return tuple(dict.fromkeys([*units, *noted["units"]])), noted["domains"], bool(noted.get("reads"))
     except (OSError, ValueError, KeyError, TypeError):
-        return units, []
+        return units, [], False
 
 
 def remove(folder: Path) -> None:

@@ -41,7 +41,8 @@ MIGRATIONS: tuple[tuple[str, str, bool, str], ...] = (
            disabled boolean NOT NULL DEFAULT false, confirmation_token varchar,
            created_at timestamptz NOT NULL DEFAULT now());
            CREATE TABLE session_activations (session_id varchar PRIMARY KEY,
-           user_id bigint NOT NULL REFERENCES users ON DELETE CASCADE, access_token varchar NOT NULL UNIQUE);
+           user_id bigint NOT NULL REFERENCES users ON DELETE CASCADE, access_token varchar NOT NULL UNIQUE,
+           last_used_at timestamptz);
            CREATE TABLE settings (var varchar PRIMARY KEY, value text);
            CREATE TABLE rules (id bigserial PRIMARY KEY, text text NOT NULL, priority integer NOT NULL DEFAULT 0,
            deleted_at timestamptz);

@@ -8,7 +8,8 @@ from .shared import Answer, Request, cookie, is_password, sign, unsign
 COOKIE = "_mastodon_session"
 _USER = """
     SELECT users.id AS user_id, users.account_id, users.confirmed_at IS NOT NULL AND users.approved AS is_active,
-    accounts.username, accounts.display_name, session_activations.access_token FROM session_activations
+    accounts.username, accounts.display_name, session_activations.access_token,
+    coalesce(last_used_at < now() - interval '24 hours', true) AS is_long_unused FROM session_activations
     JOIN users ON users.id = session_activations.user_id JOIN accounts ON accounts.id = users.account_id
 """
 
@@ -42,9 +43,12 @@ class Sessions:
         return self._database.row(f"{_USER} WHERE session_id = %s", self.current(request))
 
     def bearer(self, request: Request) -> Row | None:
-        """The user to whom the request's access token belongs."""
+        """The user to whom the request's access token belongs; once a day it is written down that it is in use."""
         kind, _, token = request.header("Authorization").partition(" ")
-        return self._database.row(f"{_USER} WHERE access_token = %s", token) if kind.lower() == "bearer" else None
+        user = self._database.row(f"{_USER} WHERE access_token = %s", token) if kind.lower() == "bearer" else None
+        if user and user["is_long_unused"]:
+            self._database.rows("UPDATE session_activations SET last_used_at = now() WHERE access_token = %s", token)
+        return user
 
     def log_in(self, email: str, password: str) -> str | None:
         """A new session for a user; nothing when address and password do not belong together."""

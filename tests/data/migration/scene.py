@@ -55,6 +55,7 @@ class Side:
         self.dns: tuple[DnsRecord, ...] = ()
         self.program = "app"
         self.is_backed_up = True
+        self.reads: tuple[str, ...] = ()
         self.about: dict[str, Any] = {}
 
     @property
@@ -90,8 +91,8 @@ class Side:
 
     def _data(self, name: str) -> ApplicationData:
         paths = self.parts if name == APPLICATION else [f"/srv/{name}"]
-        parts = tuple(VolumePart(path=path) for path in paths)
-        return ApplicationData(folder=name, parts=parts, stop=(f"{name}.service",), images=self.images)
+        parts, units = tuple(VolumePart(path=path) for path in paths), (f"{name}.service",)
+        return ApplicationData(folder=name, parts=parts, stop=units, reads=self.reads, images=self.images)
 
     def _belongings(self) -> dict[str, tuple[str, ...]]:
         return {f"directory:/srv/{name}": (name,) for name in self.applications}
@@ -118,6 +119,15 @@ class Side:
 
     def state(self, name: str) -> Path:
         return self.machine.path(f"/var/lib/fedikit-data/{APPLICATION}/{name}")
+
+    def is_read(self) -> None:
+        """While it is closed for writing, its unit goes on."""
+        self.reads = (UNIT,)
+        self.sign("reads")
+
+    @property
+    def why_closed(self) -> str:
+        return str(json.loads(self.state("closed.json").read_text())["why"]) if self.is_closed else ""
 
     @property
     def is_closed(self) -> bool:

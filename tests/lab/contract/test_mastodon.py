@@ -7,6 +7,7 @@ import socket
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import dns.flags
 import dns.message
@@ -14,10 +15,12 @@ import dns.rcode
 import dns.rrset
 import pytest
 
+from fedikit.data.onhost.postgresql import PostgresPart
 from fedikit_lab.contract import mastodon, mastodon_streaming
 from fedikit_lab.contract.mastodon_mail import Server, takes_mail
 from fedikit_lab.contract.mastodon_settings import load_settings, refuse_strangers
 from fedikit_lab.contract.shared import Environment, Refused
+from tests.data.onhost.shelf import secrets_in
 from tests.lab.contract.conftest import (
     PACKAGE,
     VERSION,
@@ -517,6 +520,33 @@ def test_a_bucket_that_is_away_delays_a_video_and_fails_a_picture(servers: Serve
     number = json.loads(browser.ask("POST", "/api/v2/media", VIDEO, {**bearer, **FORM_KIND})[1])["id"]
     program.start("mastodon", "bundle", "exec", "sidekiq", says="no answer")
     assert browser.ask("GET", f"/api/v1/media/{number}", headers=bearer)[0] == 206
+
+
+def test_it_is_read_over_a_database_that_refuses_writes(
+    program: Program, database: dict[str, str], storage: Stored, tmp_path: Path
+) -> None:
+    """Who would write meets a failure; so does who reads with a token of which no use was noted since a day."""
+    browser = start_web(program)
+    bearer = bearer_of(program, browser)
+    new = Browser(browser.port)
+    new.sign_in(create_user(program, "second"), email=f"second@{DOMAIN}")
+    unused = {"Authorization": f"Bearer {new.token()}"}
+    order, post = json.dumps({"status": "Hello"}), {**bearer, "Content-Type": "application/json"}
+    assert browser.ask("POST", "/api/v1/statuses", order, post)[0] == 200
+    place = {"host": database["host"], "port": int(database["port"]), "user": database["user"], "encrypted": False}
+    part = PostgresPart({**place, "name": database["dbname"]}, secrets_in(tmp_path, database["password"]))
+    part.refuse_writes()
+    objects = dict(storage.objects)
+    for path in ("/", "/@test", "/about", "/api/v1/timelines/public?local=true&limit=1"):
+        assert browser.ask("GET", path)[0] == 200, path
+    assert "Hello" in browser.ask("GET", "/api/v1/timelines/home", headers=bearer)[1]
+    assert new.ask("GET", "/api/v1/timelines/home", headers=unused)[0] == 500
+    assert browser.ask("POST", "/api/v1/statuses", order, post)[0] == 500
+    assert browser.ask("POST", "/api/v2/media", FORM, {**bearer, **FORM_KIND})[0] == 500
+    assert storage.objects == objects
+    part.take_writes()
+    assert new.ask("GET", "/api/v1/timelines/home", headers=unused)[0] == 200
+    assert browser.ask("POST", "/api/v1/statuses", order, post)[0] == 200
 
 
 def test_attempts_to_sign_in_are_counted(program: Program) -> None:
