@@ -11,6 +11,7 @@ Exit status: 0 all well; 1 something failed, the report says what; 2 a mistake i
     doctor    what stands in the way
     dns       the names that lead to the hosts
     export    that which takes applications along
+    invite    that which lets somebody move in
     reach     those that reach what runs on hosts
     renaming  that for a new name of an environment
     secret    those on secrets
@@ -44,6 +45,7 @@ FOUND_IN = {
     "export": "fedikit.cli.export",
     "host": "fedikit.cli.host",
     "init": "fedikit.cli.first",
+    "invite": "fedikit.cli.invite",
     "logs": "fedikit.cli.reach",
     "migrate": "fedikit.cli.migrate",
     "move": "fedikit.cli.move",

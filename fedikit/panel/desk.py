@@ -22,12 +22,14 @@ from fedikit.model.deployment import Deployment
 from fedikit.model.document import parse_json
 from fedikit.model.mistake import WHOLE
 from fedikit.model.value import Value, digest_of
+from fedikit.panel.away import Away
 from fedikit.panel.operators import Operator, load_panel
 from fedikit.panel.order import Order, Place
 from fedikit.runbook.record import Record, list_records, newest_record, write_whole, writing
 
 WANTED = "wanted"
 """The folder of documents that somebody wanted to see the plan of."""
+_NOT_THEIRS_TO_MOVE = "to move everything to another provider is the provider's to allow"
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
 LARGEST_DOCUMENT = 1 << 20
 """Bytes that what an operator chose may have; a configuration has some hundred."""
@@ -99,6 +101,11 @@ class Desk:
         """The provider's environment, as it was when first asked for."""
         return load_environment(self.environment)
 
+    @property
+    def away(self) -> Away:
+        """What was brought of another provider's."""
+        return Away(self.folder / "away", self.hosting)
+
     # What is chosen
 
     def saved(self) -> dict[str, Any]:
@@ -168,6 +175,11 @@ class Desk:
         return self.operator is None or self.operator.may_purge
 
     @property
+    def may_leave(self) -> bool:
+        """Whether they may move everything to another provider: who may not change all of it may not move it."""
+        return self.operator is None or (self.operator.may_leave and not self.operator.is_restricted)
+
+    @property
     def approvers(self) -> tuple[str, ...]:
         """Of whom one must agree to each change; nobody must if empty."""
         return self.operator.approved_by if self.operator else ()
@@ -183,6 +195,11 @@ class Desk:
         if reasons := [*self._reasons_against(order)]:
             raise NotAllowed("this is not allowed:\n" + "\n".join(f"  {reason}" for reason in reasons))
 
+    def require_may_leave(self) -> None:
+        """Raises NotAllowed unless they may bring another provider's file, and move there."""
+        if not self.may_leave:
+            raise NotAllowed(f"this is not allowed:\n  {_NOT_THEIRS_TO_MOVE}")
+
     def _reasons_against(self, order: Order) -> Iterator[str]:
         if order.document is not None:
             yield from map(str, self.forbidden(order.document))
@@ -196,15 +213,17 @@ class Desk:
             yield "a generation may hold what others changed: choose the settings of that time instead"
         if order.runbook == "restore":
             yield from self._not_theirs_to_restore(order)
+        if order.runbook == "migrate":
+            yield from self._not_theirs_to_move(order)
         if order.changes_hosts:
             yield from self._reasons_against_changing(order)
 
     def _reasons_against_changing(self, order: Order) -> Iterator[str]:
         if not order.agreed:
             yield "a plan must be looked at first"
-        destroys = order.purge or order.consent or order.runbook == "restore"
-        if destroys and order.confirmed != self.saved().get("domain"):
-            yield "to destroy or replace data takes the domain, typed"
+        if order.takes_the_domain and order.confirmed != self.saved().get("domain"):
+            is_move = order.runbook == "migrate"
+            yield f"to {'move everything' if is_move else 'destroy or replace data'} takes the domain, typed"
         if self.approvers and not self._is_agreed(order):
             yield f"one of these must agree: {', '.join(self.approvers)}"
 
@@ -225,6 +244,15 @@ class Desk:
             yield "a restore names one application and its backup"
         elif not self.may_change(f"{order.application}.enable"):
             yield f"{order.application} is not theirs to restore"
+
+    def _not_theirs_to_move(self, order: Order) -> Iterator[str]:
+        """What is moved is all that is deployed, as it is, to where the kept file leads."""
+        if not self.may_leave:
+            yield _NOT_THEIRS_TO_MOVE
+        elif order.document is not None:
+            yield "a move takes everything along as it is, and changes nothing"
+        elif self.away.file is None:
+            yield "nobody has brought the new provider's file yet"
 
     # What another must agree to
 

@@ -47,6 +47,8 @@ class Operator(Written):
     """What they may change, `enable` of their applications besides; everything if absent."""
     may_purge: bool = False
     """Whether they may also destroy the data of what they remove."""
+    may_leave: bool = False
+    """Whether they may move everything to another provider, whose file they bring; needs the right to change all."""
     approved_by: tuple[OperatorName, ...] = ()
     """Operators of whom one must agree to each change; nobody must if empty."""
     language: Literal["", "de", "en"] = ""

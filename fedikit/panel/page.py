@@ -13,6 +13,7 @@ import ipywidgets as w
 from fedikit.errors import FedikitError
 from fedikit.panel.desk import Desk
 from fedikit.panel.order import Order, Place
+from fedikit.panel.pages.away import AwayPage
 from fedikit.panel.pages.backups import BackupsPage
 from fedikit.panel.pages.checks import Checks
 from fedikit.panel.pages.choose import Choose
@@ -29,7 +30,9 @@ from fedikit.panel.widgets import button, classed, column, markup, plain
 from fedikit.remote.session import OPERATOR
 from fedikit.runbook.record import RunStatus
 
-PAGES: tuple[type[Page], ...] = (Services, Choose, Look, Progress, Checks, BackupsPage, History, Leave, Requests)
+PAGES: tuple[type[Page], ...] = (
+    Services, Choose, Look, Progress, Checks, BackupsPage, History, Leave, AwayPage, Requests,
+)  # fmt: skip
 GLANCE_SECONDS = 1.0
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from fedikit.panel.amounts import duration, moment
+from fedikit.panel.away_words import PHASES
 from fedikit.panel.said import told
 from fedikit.panel.texts import Texts
 from fedikit.runbook.record import Record, RunResult, RunStatus
@@ -47,6 +48,8 @@ def step_in_words(step: str, *, text: Texts) -> str:
         "act": "changing the hosts",
         "verify": "checking the services",
     }
+    if step in PHASES:
+        return text(PHASES.get(step, step))
     return text(names.get(step, step))
 
 
@@ -59,15 +62,24 @@ def _what(record: Record, who: str, when: str, text: Texts) -> str:
         "verify": "{who} checked the services on {when}",
         "backup": "{who} had backups made on {when}",
         "restore": "{who} put data back from a backup on {when}",
+        "migrate": "{who} moved everything to another provider on {when}",
+        "rehearse": "{who} rehearsed the move to another provider on {when}",
+        "back": "{who} came back from another provider on {when}",
     }
     if is_trial and record.runbook == "backup":
         return text("{who} looked at the backups on {when}", who=who or text("Somebody"), when=when)
     if is_trial:
         return text("{who} looked at what would change on {when}", who=who or text("Somebody"), when=when)
-    sentence = sentences.get(record.runbook)
+    sentence = sentences.get(_kind(record))
     if sentence is None:
         return text("{who} ran {runbook} on {when}", who=who or text("Somebody"), runbook=record.runbook, when=when)
     return text(sentence, who=who or text("Somebody"), when=when)
+
+
+def _kind(record: Record) -> str:
+    """The runbook, or what it was that it did, if it does several things."""
+    ways = ("rehearse", "back") if record.runbook == "migrate" else ()
+    return next((way for way in ways if record.parameters.get(way)), record.runbook)
 
 
 def _ended(result: RunResult, text: Texts) -> str:
@@ -117,6 +129,8 @@ def _advice(record: Record, text: Texts) -> str:
     if record.status in (RunStatus.SUCCEEDED, RunStatus.RUNNING):
         return ""
     step = record.result.failed_step if record.result else _step_of(record)
+    if record.runbook == "migrate" and step not in ("", "pre-checks", "plan"):
+        return text("see on the page “Move away” how it stands; it goes on where it stopped")
     if step in ("apply", "act"):
         return text("start it again once the cause is mended: it goes on where it stopped. Or take the change back")
     if step == "verify":

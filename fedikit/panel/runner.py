@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,10 @@ from fedikit.runbook.record import Record, RunStatus
 from fedikit.runbook.work import at_work
 
 __all__ = ["RefusedOrder", "Runner", "cancel", "order_of", "runner_of", "start"]
+
+
+NAMES_MINUTES = 720.0
+"""For how long a run waits for names that somebody sets: nobody sits in front of it."""
 
 
 class Runner(Keeper):
@@ -74,15 +79,20 @@ def _run(order: Order, desk: Desk) -> None:
     who = desk.who or user_name()
     if desk.who:
         os.environ[OPERATOR] = f"{who}, agreed to by {order.approver}" if order.approver else who
-    with at_work(desk.environment, who, order.runbook) as mark:
+    other = [desk.away.file] if order.runbook == "migrate" else []
+    with ExitStack() as taken:
+        files = [file for file in (desk.environment, *other) if file]
+        marks = [taken.enter_context(at_work(file, who, order.runbook)) for file in files]
         parameters = _parameters(order, desk)
         desk.forget_request()
         keeper = Runner(**this_process(who), order=order.model_copy(update={"document": None}))
-        keep_record(order.runbook, parameters, records=desk.records, marks=[mark], keeper=keeper)
+        keep_record(order.runbook, parameters, records=desk.records, marks=marks, keeper=keeper)
 
 
 def _parameters(order: Order, desk: Desk) -> dict[str, Any]:
     """What the runbook is given; the configuration that is wanted is checked, and put in its place."""
+    if order.runbook == "migrate":
+        return _moving(order, desk)
     common = {"environment": str(desk.environment)}
     if order.runbook == "remove":
         confirm = desk.hosting.name if order.purge else ""
@@ -98,6 +108,12 @@ def _parameters(order: Order, desk: Desk) -> dict[str, Any]:
         case "restore":
             return {**common, **_acting(order), "application": order.application, "at": order.backup}
     return common
+
+
+def _moving(order: Order, desk: Desk) -> dict[str, Any]:
+    sides = {"old": str(desk.environment), "new": str(desk.away.file)}
+    how = {"rehearse": order.rehearse, "back": order.back, "names_within": NAMES_MINUTES}
+    return {"configuration": str(desk.configuration), **sides, **how, **_acting(order)}
 
 
 def _acting(order: Order) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 The applications come from a distribution of their own, as anybody's would: `notes` writes a page and keeps a directory
 of data, `album` is not done while the file `Provider.waiting` is there, `diary` is backed up by a stand-in for the
-program, where `Provider.keeps_diary` is said.
+program, where `Provider.keeps_diary` is said, and `letters` can move to another provider, besides.
 """
 
 import json
@@ -23,7 +23,8 @@ HASH = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$q1J5dHJpbmcK"
 APPLICATIONS = '''
 import json
 
-from fedikit.model import Application, Context, Directory, File, HostItems, Job, Requests, Settings
+from fedikit.model import Application, Context, Directory, File, HostItems, Job, Requests, Settings, Unit
+from fedikit.model.item import SecretRef, SecretText
 
 
 class NotesSettings(Settings):
@@ -57,6 +58,33 @@ class Diary(Application[DiarySettings]):
         told = {"application": "diary", "parts": [part], "repository": {"url": "/srv/backups/diary"}}
         kept = File(path="/etc/fedikit/data/diary.json", content=json.dumps(told), mode="0600")
         return {"items": HostItems(items=(kept, Directory(path="/srv/diary", data=True)))}
+
+
+class LettersSettings(Settings):
+    """The letters."""
+
+
+class Letters(Application[LettersSettings]):
+    """Keeps letters, which its host backs up, and a unit of systemd's hands out."""
+
+    name = "letters"
+
+    def requests(self, settings: LettersSettings, context: Context) -> Requests:
+        part = {"id": "volume:/srv/letters", "kind": "volume", "path": "/srv/letters"}
+        told = {"application": "letters", "parts": [part], "repository": {"url": "/srv/backups/letters"}}
+        told |= {"format": 1, "stop": ["letters.service"], "images": {}}
+        password, own = (SecretRef(name=f"letters/{name}", permanent=True) for name in ("backup", "seal"))
+        beside = "/etc/fedikit/data/letters"
+        items = (
+            Directory(path="/srv/letters", data=True),
+            Directory(path=beside),
+            File(path=f"{beside}.json", content=json.dumps(told), mode="0600"),
+            File(path=f"{beside}/repository-password", content=SecretText(parts=(password,)), mode="0600"),
+            File(path="/etc/letters.seal", content=SecretText(parts=(own,)), mode="0600"),
+            File(path="/etc/systemd/system/letters.service", content="[Service]\\nExecStart=/usr/bin/app\\n"),
+            Unit(name="letters.service"),
+        )
+        return {"items": HostItems(items=items)}
 
 
 class AlbumSettings(Settings):
@@ -173,6 +201,7 @@ def _install(site: Path) -> None:
         "notes = panel_scene:Notes",
         "album = panel_scene:Album",
         "diary = panel_scene:Diary",
+        "letters = panel_scene:Letters",
         "",
     ]
     (info / "entry_points.txt").write_text("\n".join(points))

@@ -7,18 +7,22 @@ import ipywidgets as w
 from pydantic import ValidationError
 
 from fedikit.display.drawing import mimebundle
+from fedikit.panel.away_words import MoveInWords, move_in_words
 from fedikit.panel.backup_words import RestoreInWords, restore_in_words
+from fedikit.panel.names_table import names_table
 from fedikit.panel.order import LOOKS, Order
 from fedikit.panel.pages.page import Page, told
 from fedikit.panel.runner import order_of
 from fedikit.panel.settings_changed import settings_chosen
 from fedikit.panel.widgets import Fold, bullets, column, heading, markup, notice, paragraph, row
 from fedikit.panel.words import PlanInWords, plan_in_words
+from fedikit.results.migration import MigrationPlan
 from fedikit.results.plan import Plan
 from fedikit.results.restoring import RestorePlan
 from fedikit.runbook.history import expected_seconds
 from fedikit.runbook.record import Record, RunStatus
 
+AnyPlan = Plan | RestorePlan | MigrationPlan
 UNREADABLE_PLAN = "This plan cannot be read: it is damaged, or of another version. See again what would change."
 
 
@@ -55,7 +59,7 @@ class Look(Page):
         if record.status is RunStatus.RUNNING:
             yield paragraph(self.text("The machines are being asked …"))
             return
-        plan = restore_of(record.folder) if record.runbook == "restore" else plan_of(record.folder)
+        plan = any_plan_of(record)
         if plan is None:
             has_none = record.status is not RunStatus.SUCCEEDED
             yield notice(told(record, self.text) if has_none else self.text(UNREADABLE_PLAN), "bad")
@@ -65,6 +69,9 @@ class Look(Page):
         seconds = expected_seconds(self.desk.runs(), record.runbook, {**parameters, "dry_run": False})
         if isinstance(plan, RestorePlan):
             yield from self._restore(record, plan, restore_in_words(plan, text=self.text, seconds=seconds))
+            return
+        if isinstance(plan, MigrationPlan):
+            yield from self._move(record, plan, move_in_words(plan, text=self.text))
             return
         order = order_of(record.folder)
         changed = settings_chosen(self.desk.saved(), order.document) if order and order.document else None
@@ -94,7 +101,24 @@ class Look(Page):
         yield from self._deed(record, plan, _typed(self.text("Type {domain} to put it back", domain=self._domain)))
         yield from self._exactly(record, plan)
 
-    def _exactly(self, record: Record, plan: Plan | RestorePlan) -> Iterator[w.Widget]:
+    def _move(self, record: Record, plan: MigrationPlan, words: MoveInWords) -> Iterator[w.Widget]:
+        if words.refused:
+            yield notice(self.text("This cannot be done:"), "bad", "fk-refused")
+            yield bullets(words.refused, "fk-refused")
+        yield bullets([*words.moves, *words.meanwhile, *words.stays], "fk-changes")
+        if words.names:
+            yield from self._names(words)
+        label = self.text("Type {domain} to have it moved", domain=self._domain)
+        yield from self._deed(record, plan, None if plan.is_rehearsal else _typed(label))
+        yield from self._exactly(record, plan)
+
+    def _names(self, words: MoveInWords) -> Iterator[w.Widget]:
+        yield paragraph(
+            self.text("Once the other side serves, these names are to be set where you bought your domain:")
+        )
+        yield names_table(words.names, text=self.text)
+
+    def _exactly(self, record: Record, plan: AnyPlan) -> Iterator[w.Widget]:
         yield Fold(
             self.text("The exact plan"), lambda: markup(mimebundle(plan)["text/html"], "fk-printed"), "fk-exact"
         ).widget
@@ -104,10 +128,10 @@ class Look(Page):
     def _domain(self) -> str:
         return str(self.desk.saved().get("domain", self.desk.hosting.name))
 
-    def _deed(self, record: Record, plan: Plan | RestorePlan, typed: w.Text | None) -> Iterator[w.Widget]:
+    def _deed(self, record: Record, plan: AnyPlan, typed: w.Text | None) -> Iterator[w.Widget]:
         """The button that has it done; where something is `typed`, it waits for that."""
         order = order_of(record.folder)
-        if order is None or not plan.has_changes or plan.is_refused:
+        if order is None or not plan.has_changes or (not isinstance(plan, MigrationPlan) and plan.is_refused):
             yield from self._again(order)
             return
         label = self.text("Ask {who} to agree", who=", ".join(self.desk.approvers)) if self.desk.approvers else ""
@@ -142,7 +166,7 @@ class Look(Page):
             label = self.text("See what it would be to destroy that data, too")
             yield self.button(label, lambda: self.ways.order(purging), "fk-purge")
 
-    def _command(self, record: Record, plan: Plan | RestorePlan) -> w.Widget:
+    def _command(self, record: Record, plan: AnyPlan) -> w.Widget:
         parameters = {**record.parameters, "dry_run": False, "agreed": plan.digest}
         words = " ".join(f"{name}={_word(value)}" for name, value in parameters.items() if value not in ([], "", None))
         return paragraph(f"fedikit run {record.runbook} {words}", "fk-command")
@@ -171,9 +195,27 @@ def restore_of(record: Path) -> RestorePlan | None:
         return None
 
 
+def move_of(record: Path) -> MigrationPlan | None:
+    """The move that a run planned; None if there is none, or it cannot be read."""
+    try:
+        return MigrationPlan.model_validate_json((record / "migration.json").read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def any_plan_of(record: Record) -> AnyPlan | None:
+    """What a run planned, by its runbook."""
+    match record.runbook:
+        case "restore":
+            return restore_of(record.folder)
+        case "migrate":
+            return move_of(record.folder)
+    return plan_of(record.folder)
+
+
 def _before(order: Order) -> str:
     """The page that the plan was asked for on."""
-    return "backups" if order.runbook == "restore" else "choose"
+    return {"restore": "backups", "migrate": "away"}.get(order.runbook, "choose")
 
 
 def _word(value: object) -> str:

@@ -8,8 +8,11 @@ import ipywidgets as w
 
 from fedikit.display.timeline import timeline_svg
 from fedikit.panel.amounts import duration
+from fedikit.panel.away_words import PHASES, names_to_set
 from fedikit.panel.log import Log
+from fedikit.panel.names_table import names_html
 from fedikit.panel.order import LOOKS
+from fedikit.panel.pages.look import move_of
 from fedikit.panel.pages.page import Page, told
 from fedikit.panel.runner import Runner, cancel, runner_of
 from fedikit.panel.widgets import Fold, heading, markup, paragraph, plain, row
@@ -59,14 +62,16 @@ class Progress(Page):
         """The parts, which stay while what they say changes, so that no focus is lost and no fold shuts."""
         self._said = markup("", "fk-run-state")
         self._bar = markup("", "fk-run-bar")
+        self._names = markup("", "fk-names")
         self._picture = markup("", "fk-timeline")
         self._picture.tabbable = True  # it may be wider than the page, and is moved by the keyboard, too
         self._lines = markup("", "fk-log")
         self._folded = Fold(self.text("What happens"), self._log_shown, "fk-log-fold").widget
         self._cancel = self.button(self.text("Stop"), self._stop, "fk-cancel", kind="danger")
         self._next = self.button(self.text("Go on"), lambda: self.ways.go("look"), "fk-next", kind="main")
+        self._away = self.button(self.text("Move away"), lambda: self.ways.go("away"), "fk-to-away", kind="main")
         self._home = self.button(self.text("Your services"), lambda: self.ways.go("services"), "fk-home")
-        self._buttons = row(self._cancel, self._next, self._home)
+        self._buttons = row(self._cancel, self._next, self._away, self._home)
 
     def _draw(self, record: Record, log: Log) -> None:
         runner = runner_of(record.folder)
@@ -74,13 +79,16 @@ class Progress(Page):
         assert self._said
         self._said.value = f'<p role="status">{plain(self._sentence(record, log, runner))}</p>'
         self._bar.value = self._bar_of(record, log) if runs else ""
+        self._show_names(self._names_of(record, log) if runs else "")
         self._picture.value = timeline_svg(log.events, text=self.text, now=datetime.now(UTC) if runs else None)
         self._lines.value = self._log_of(log)
         self._cancel.layout.display = "" if runs else "none"
         self._next.layout.display = "none" if runs or not _is_look(runner) else ""
+        is_moved = record.runbook == "migrate" and not runs and not _is_look(runner) and self.desk.may_leave
+        self._away.layout.display = "" if is_moved else "none"
         self._home.layout.display = "none" if runs or _is_look(runner) else ""
         if not self.widget.children or self._said not in self.widget.children:
-            parts: list[w.Widget] = [self._said, self._bar, self._buttons, self._picture, self._folded]
+            parts: list[w.Widget] = [self._said, self._bar, self._names, self._buttons, self._picture, self._folded]
             self.show(heading(self.text(self.title)), *parts)
 
     def _sentence(self, record: Record, log: Log, runner: Runner | None) -> str:
@@ -89,8 +97,23 @@ class Progress(Page):
         if runner and runner.cancelled_by:
             return self.text("Stopping: what machines are at, they bring to its end.")
         who = runner.who if runner else self.text("Somebody")
-        step = self.text(STEPS.get(log.at, "Beginning"))
+        phase = PHASES.get(log.at, "") if record.runbook == "migrate" else ""
+        step = self.text(PHASES.get(log.at, "")) if phase else self.text(STEPS.get(log.at, "Beginning"))
         return self.text("{step} … ({who} began this; it goes on if you close the page.)", step=step, who=who)
+
+    def _names_of(self, record: Record, log: Log) -> str:
+        """What somebody has to set, while a move waits for it."""
+        plan = move_of(record.folder) if (record.runbook, log.at) == ("migrate", "names") else None
+        rows = list(names_to_set(plan, text=self.text)) if plan else []
+        if not rows:
+            return ""
+        words = self.text("Set these names where you bought your domain; visitors find you again then:")
+        return f"<p>{plain(words)}</p>{names_html(rows, text=self.text)}"
+
+    def _show_names(self, content: str) -> None:
+        """Only what is another: who copies from there keeps their place."""
+        if self._names.value != content:
+            self._names.value = content
 
     def _bar_of(self, record: Record, log: Log) -> str:
         now = datetime.now(UTC)

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import ipywidgets as w
 
+from fedikit.panel.away_words import move_in_words
 from fedikit.panel.backup_words import restore_in_words
 from fedikit.panel.desk import Desk, Request
-from fedikit.panel.pages.look import UNREADABLE_PLAN, plan_of, restore_of
+from fedikit.panel.pages.look import UNREADABLE_PLAN, move_of, plan_of, restore_of
 from fedikit.panel.pages.page import Page
 from fedikit.panel.widgets import bullets, column, heading, notice, paragraph, row
 from fedikit.panel.words import plan_in_words
+from fedikit.results.migration import MigrationPlan
 from fedikit.results.plan import Plan
 from fedikit.results.restoring import RestorePlan
 
@@ -49,6 +51,9 @@ class Requests(Page):
         if request.order.runbook == "restore":
             restore = restore_of(record)
             return list(self._restore(restore)) if restore else []
+        if request.order.runbook == "migrate":
+            move = move_of(record)
+            return list(self._move(move)) if move else []
         plan = plan_of(record)
         return list(self._plan(plan)) if plan else []
 
@@ -64,6 +69,11 @@ class Requests(Page):
         yield notice(self.text("This data will be replaced:"), "bad")
         yield bullets(words.replaced, "fk-lost")
         yield bullets(words.meanwhile)
+
+    def _move(self, plan: MigrationPlan) -> Iterator[w.Widget]:
+        words = move_in_words(plan, text=self.text)
+        yield notice(self.text("Everything is moved, with all data:"), "warn")
+        yield bullets([*words.moves, *words.meanwhile, *words.stays])
 
     def _answer(self, request: Request, decline: w.Widget) -> w.Widget:
         agreed = request.order.model_copy(update={"approver": self.desk.who})
