@@ -60,6 +60,11 @@ class Away:
         """Where services are: here, in between, there, or on their way back."""
         return stage_of(self.journal)
 
+    @property
+    def provider_there(self) -> str:
+        """The name of the provider that everything has moved to; empty while it is here, or in between."""
+        return self.file.parent.name if self.file and self.stage == "there" else ""
+
     def keep(self, content: bytes) -> None:
         """Keeps what somebody brought, in the place of what was brought before. Raises ConfigurationError."""
         draft = self.folder / DRAFT

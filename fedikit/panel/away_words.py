@@ -44,6 +44,11 @@ class MoveInWords:
     """What somebody has to set where the domain was bought: name, type, address, and where it leads now."""
 
 
+def phase_in_words(phase: str, *, text: Texts) -> str:
+    """What a phase of a move is called; empty if it is none."""
+    return text(PHASES.get(phase, "Beginning")) if phase in PHASES else ""
+
+
 def move_in_words(plan: MigrationPlan, *, text: Texts) -> MoveInWords:
     """A move, its rehearsal or its way back, in words."""
     refused = tuple(_refusal(one, text) for one in plan.applications if one.error)

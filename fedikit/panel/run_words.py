@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from fedikit.panel.amounts import duration, moment
-from fedikit.panel.away_words import PHASES
+from fedikit.panel.away_words import phase_in_words
 from fedikit.panel.said import told
 from fedikit.panel.texts import Texts
 from fedikit.runbook.record import Record, RunResult, RunStatus
@@ -48,9 +48,7 @@ def step_in_words(step: str, *, text: Texts) -> str:
         "act": "changing the hosts",
         "verify": "checking the services",
     }
-    if step in PHASES:
-        return text(PHASES.get(step, step))
-    return text(names.get(step, step))
+    return phase_in_words(step, text=text) or text(names.get(step, step))
 
 
 def _what(record: Record, who: str, when: str, text: Texts) -> str:

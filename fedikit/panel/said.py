@@ -104,10 +104,50 @@ _ORDERS = (
     "{name} is not theirs to remove",
     "{who} is at work there: {runbook}, since {time}",
     "wait for it to end, or stop it first",
+    "to move everything to another provider is the provider's to allow",
+    "to move everything takes the domain, typed",
+    "a move takes everything along as it is, and changes nothing",
+    "nobody has brought the new provider's file yet",
     "what would be done is no longer what was agreed to; nothing was changed",
     "look at the plan again: a host, the files or Debian's packages moved",
 )
-FORMS = dict.fromkeys(_MISTAKES + _HOSTS + _ORDERS) | {
+_MOVES = (
+    "a move has begun, and takes the file that it began with",
+    "go on with it, or go back",
+    'the new provider calls itself "{name}", as this one does',
+    "ask for a file with another name",
+    "nothing of it was kept; ask the new provider for another one, made by fedikit invite",
+    "may only name what the file brings along",
+    "is each deployer's own, and cannot be brought along",
+    "is an address of this machine itself",
+    "should be ssh: other hosts are on this machine itself",
+    "is no UTF-8 text",
+    "not everything could be carried over",
+    "it cannot be rehearsed any more: the old side is closed",
+    "{names}: it is on one of the sides only",
+    "{name} is {image} in {here} and {other} in {there}: migrate one version, upgrade afterwards",
+    "{host} cannot be asked: {reason}",
+    "{application} could not be backed up on {host}: {reason}",
+    "names do not lead to {name} yet; to be set: {words}",
+    "set them, and do the same again; until then visitors reach the closed side, which says so",
+    "{name} serves as before; do the same again",
+    "{name} serves again, as before; do the same again",
+    "{name} is closed, and could not be opened again: {reason}; do the same again",
+    "it has no backup yet: the first copy makes one, of all of it",
+)
+FORMS = dict.fromkeys(_MISTAKES + _HOSTS + _ORDERS + _MOVES) | {
+    "{host} has it already, and not by this migration: what is there would be replaced; remove it there first: "
+    "fedikit remove --purge": (
+        "On {host} there is something of it already, which would be replaced. Ask the new provider to remove it"
+    ),
+    "{here} is closed, and {there} may have been written to: mend it, and do the same again; or go back with what "
+    "was written: fedikit migrate --back": (
+        "Here it is closed, and somebody may have written at {there}: have the reason mended and go on, or go back "
+        "with what was written"
+    ),
+    "{here} is closed, and {there} may have been written to: mend it, and do the same again": (
+        "{here} is closed, and somebody may have written at {there}: have the reason mended and go on"
+    ),
     "the domain of {application} would change from {had} to {wanted}: other servers know its users and posts by "
     "{again}, and that cannot be told to them. If it is meant: --consent {consent}": (
         "The address of {application} would change from {had} to {wanted}: other servers know its users and posts by "

@@ -18,7 +18,7 @@ from tomlkit.exceptions import TOMLKitError
 from fedikit.environment.environment import Environment
 from fedikit.environment.load import CERTIFICATE_FILES, load_environment
 from fedikit.errors import ConfigurationError, Mistake
-from fedikit.model.document import Malformed, parse_json
+from fedikit.model.document import Malformed, parse_json, parse_toml
 from fedikit.model.host import Connection, DirectoryHost, Ssh
 from fedikit.model.mistake import WHOLE, dotted, mistakes_in
 from fedikit.model.ssh_server import SshServer, is_ip_address
@@ -31,6 +31,7 @@ FORMAT = "fedikit-invitation-1"
 ENVIRONMENT = "environment.toml"
 LARGEST = 1 << 20
 """Bytes that an invitation may have; one has some ten thousand."""
+MOST_HOSTS = 32
 BROUGHT = ("name", "hosts", "policies", "placement", "network", "dns", "secrets", "parallel")
 """What an environment may say elsewhere, too; whom to tell, and where to fetch packages, is each deployer's own."""
 SOURCE = "the new provider's file"
@@ -120,10 +121,15 @@ def _loaded(path: Path) -> Environment:
 
 
 def _as_toml(document: dict[str, Any]) -> str:
+    """The same as TOML, and nothing else than that: what was looked at is what is read."""
     try:
-        return tomlkit.dumps(document)
-    except (TOMLKitError, TypeError, ValueError, RecursionError):
-        raise ConfigurationError(SOURCE, [Mistake("environment", "cannot be written as TOML")], hint=_HINT) from None
+        text = tomlkit.dumps(document)
+        is_same = parse_toml(text) == document
+    except (Malformed, TOMLKitError, TypeError, ValueError, RecursionError):
+        is_same = False
+    if not is_same:
+        raise ConfigurationError(SOURCE, [Mistake("environment", "cannot be written as TOML")], hint=_HINT)
+    return text
 
 
 def _plain(document: Any) -> dict[str, Any]:
@@ -165,7 +171,9 @@ def _mistakes_in_document(document: dict[str, Any], files: dict[str, str]) -> It
     """What it must not say, and files that would be read from elsewhere as soon as it is loaded."""
     for key in document.keys() - {*BROUGHT}:
         yield Mistake(key, "is each deployer's own, and cannot be brought along")
-    network = document.get("network")
+    hosts, network = document.get("hosts"), document.get("network")
+    if isinstance(hosts, dict) and len(hosts) > MOST_HOSTS:
+        yield Mistake("hosts", f"are more than {MOST_HOSTS}")
     if isinstance(network, dict) and "dns" in network:
         yield Mistake("network.dns", "is each deployer's own, and cannot be brought along")
     for path in CERTIFICATE_FILES:

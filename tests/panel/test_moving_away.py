@@ -1,7 +1,6 @@
 """Moving to another provider from the panel: looked at, rehearsed, moved and come back; the machines are directories."""
 
-import json
-from typing import Any
+from datetime import UTC, datetime
 
 import pytest
 
@@ -18,8 +17,8 @@ def moving(provider: Provider) -> Moving:
 def upload(visitor: Visitor, content: bytes) -> None:
     """As a browser hands a file over."""
     (button,) = visitor.find("fk-upload")
-    button.set_state({"value": [{"name": "new", "type": "", "size": len(content), "last_modified": 0}]}) if 0 else None
-    button.value = ({"name": "new", "type": "", "size": len(content), "content": memoryview(content), "last_modified": 0},)
+    about = {"name": "new", "type": "", "size": len(content), "last_modified": datetime.now(UTC)}
+    button.value = ({**about, "content": memoryview(content)},)
 
 
 async def have_it_done(visitor: Visitor, *, typed: str = DOMAIN) -> None:

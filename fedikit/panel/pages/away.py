@@ -6,7 +6,7 @@ from typing import Any
 
 import ipywidgets as w
 
-from fedikit.errors import FedikitError
+from fedikit.errors import ConfigurationError, FedikitError
 from fedikit.panel.amounts import age, listed
 from fedikit.panel.away import Stage
 from fedikit.panel.away_words import names_to_set, outcome_in_words
@@ -16,10 +16,14 @@ from fedikit.panel.order import Order
 from fedikit.panel.owners import spelt
 from fedikit.panel.pages.page import Page
 from fedikit.panel.pages.services import latest
+from fedikit.panel.said import said
 from fedikit.panel.widgets import Fold, bullets, classed, column, heading, link, notice, paragraph, row
 from fedikit.results.migration import MigrationPlan, MigrationReport
 from fedikit.results.services import address_of
 from fedikit.runbook.record import RunStatus
+
+MOST = 9
+"""So many reasons are told why a file cannot be taken."""
 
 
 class AwayPage(Page):
@@ -27,6 +31,8 @@ class AwayPage(Page):
 
     name = "away"
     title = "Move away"
+
+    _unfit: tuple[str, ...] = ()
 
     @classmethod
     def concerns(cls, desk: Desk) -> bool:
@@ -37,7 +43,7 @@ class AwayPage(Page):
         return (run and (run.folder, run.status), *self.desk.marks(), *self.desk.away.marks)
 
     def refresh(self) -> None:
-        self.show(heading(self.text(self.title)), *self._parts())
+        self.show(heading(self.text(self.title)), *self._refusal(), *self._parts())
 
     def _parts(self) -> Iterator[w.Widget]:
         try:
@@ -103,8 +109,18 @@ class AwayPage(Page):
 
     def _keep(self, files: Sequence[Any]) -> None:
         self.desk.require_may_leave()
-        for file in files:
-            self.desk.away.keep(bytes(file["content"]))
+        try:
+            for file in files:
+                self.desk.away.keep(bytes(file["content"]))
+        except ConfigurationError as error:
+            self._unfit = tuple(f"{each.path}: {said(each.message, text=self.text)}" for each in error.mistakes[:MOST])
+
+    def _refusal(self) -> Iterator[w.Widget]:
+        """Why what was brought last was not taken."""
+        unfit, self._unfit = self._unfit, ()
+        if unfit:
+            yield notice(self.text("That file cannot be taken. Ask the new provider for another one."), "bad")
+            yield bullets(unfit, "fk-refused")
 
     # What came of it, and what is to be done
 

@@ -8,7 +8,7 @@ import ipywidgets as w
 
 from fedikit.display.timeline import timeline_svg
 from fedikit.panel.amounts import duration
-from fedikit.panel.away_words import PHASES, names_to_set
+from fedikit.panel.away_words import names_to_set, phase_in_words
 from fedikit.panel.log import Log
 from fedikit.panel.names_table import names_html
 from fedikit.panel.order import LOOKS
@@ -97,8 +97,8 @@ class Progress(Page):
         if runner and runner.cancelled_by:
             return self.text("Stopping: what machines are at, they bring to its end.")
         who = runner.who if runner else self.text("Somebody")
-        phase = PHASES.get(log.at, "") if record.runbook == "migrate" else ""
-        step = self.text(PHASES.get(log.at, "")) if phase else self.text(STEPS.get(log.at, "Beginning"))
+        phase = phase_in_words(log.at, text=self.text) if record.runbook == "migrate" else ""
+        step = phase or self.text(STEPS.get(log.at, "Beginning"))
         return self.text("{step} … ({who} began this; it goes on if you close the page.)", step=step, who=who)
 
     def _names_of(self, record: Record, log: Log) -> str:

@@ -41,7 +41,7 @@ class Services(Page):
 
     def seen(self) -> object:
         files = [next(newest(self.desk, name), None) for name in ("verdict.json", "status.json")]
-        return (*self.desk.marks(), *files)
+        return (*self.desk.marks(), *files, *self.desk.away.marks)
 
     def refresh(self) -> None:
         try:
@@ -53,7 +53,17 @@ class Services(Page):
         except FedikitError as error:
             self.show(heading(self.text(self.title)), notice(error.text, "bad"))
             return
-        self.show(heading(self.text(self.title)), *self._shown(chosen, deployment), self._foot())
+        self.show(heading(self.text(self.title)), *self._elsewhere(), *self._shown(chosen, deployment), self._foot())
+
+    def _elsewhere(self) -> Iterator[w.Widget]:
+        """Where services are that have moved away."""
+        try:
+            name = self.desk.away.provider_there
+        except FedikitError:
+            return
+        if name:
+            words = "Your services are with {name} now. Here everything is closed, and kept for a way back."
+            yield notice(self.text(words, name=name), "warn", "fk-moved-away")
 
     def _nothing_yet(self, error: ConfigurationError) -> Iterator[w.Widget]:
         yield heading(self.text(self.title))
