@@ -36,14 +36,18 @@ class Away:
     """That of the provider who may be left."""
 
     @property
-    def file(self) -> Path | None:
-        """The other provider's environment; None where nobody brought one."""
+    def name(self) -> str:
+        """What the other provider's environment is called; empty where nobody brought a file."""
         try:
-            name = (self.folder / CURRENT).read_text("utf-8").strip()
+            return (self.folder / CURRENT).read_text("utf-8").strip()
         except (OSError, ValueError):
-            return None
-        file = self.folder / name / ENVIRONMENT
-        return file if file.parent.parent == self.folder and file.is_file() else None
+            return ""
+
+    @property
+    def file(self) -> Path | None:
+        """The other provider's environment; None where nobody brought one, or it was forgotten."""
+        file = self.folder / self.name / ENVIRONMENT
+        return file if self.name and file.is_file() else None
 
     @cached_property
     def other(self) -> Environment | None:
@@ -63,7 +67,7 @@ class Away:
     @property
     def provider_there(self) -> str:
         """The name of the provider that everything has moved to; empty while it is here, or in between."""
-        return self.file.parent.name if self.file and self.stage == "there" else ""
+        return self.name if self.stage == "there" else ""
 
     def keep(self, content: bytes) -> None:
         """Keeps what somebody brought, in the place of what was brought before. Raises ConfigurationError."""
@@ -81,11 +85,10 @@ class Away:
                 shutil.rmtree(draft, ignore_errors=True)
 
     def forget(self) -> None:
-        """Deletes what was brought, with all keys; what is known of moves stays."""
+        """Deletes what was brought, with all keys; how far a move has come stays known."""
         with self._nobody_else_at_it():
             if file := self.file:
                 with writing(file):
-                    (self.folder / CURRENT).unlink()
                     _clear(file.parent)
 
     @property
@@ -95,8 +98,7 @@ class Away:
 
     @property
     def _journal(self) -> Path | None:
-        file = self.file
-        return place_of(file.parent, self.hosting.name, file.parent.name) if file else None
+        return place_of(self.folder / self.name, self.hosting.name, self.name) if self.name else None
 
     @property
     def _is_trial(self) -> bool:
@@ -117,6 +119,9 @@ class Away:
         if environment.name == self.hosting.name:
             words = f'the new provider calls itself "{environment.name}", as this one does'
             raise FedikitError(words, hint="ask for a file with another name")
+        if (there := self.provider_there) and environment.name != there:
+            words = f"everything is with {there}, and goes nowhere else from here"
+            raise FedikitError(words, hint=f"bring the file of {there} to come back, or ask there to move on")
 
     @contextmanager
     def _nobody_else_at_it(self) -> Iterator[None]:

@@ -3,8 +3,9 @@
 Every sentence is plain text: whoever shows it escapes it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fedikit.panel.amounts import about, duration, listed, size
 from fedikit.panel.owners import spelt
@@ -22,6 +23,7 @@ PHASES = {
     "open": "Opening on the other side",
     "start": "Starting on the other side",
     "names": "Waiting until names lead to the other side",
+    "verify": "Looking at the services from outside",
     "reopen": "Opening here again",
     "afterwards": "Making anew what no copy holds",
 }
@@ -47,6 +49,20 @@ class MoveInWords:
 def phase_in_words(phase: str, *, text: Texts) -> str:
     """What a phase of a move is called; empty if it is none."""
     return text(PHASES.get(phase, "Beginning")) if phase in PHASES else ""
+
+
+def phases_in_words(plan: MigrationPlan, events: Sequence[Mapping[str, Any]], *, text: Texts) -> Iterator[str]:
+    """What a run does, phase by phase: what is done, goes on, and is yet to come. `events`: those of its record."""
+    begun = {event["step"] for event in events if event["event"] == "StepStarted"}
+    ended = {event["step"] for event in events if event["event"] == "StepFinished" and not event["failed"]}
+    for phase in plan.left:
+        words = phase_in_words(phase, text=text)
+        if phase in ended:
+            yield text("{phase}: done", phase=words)
+        elif phase in begun:
+            yield text("{phase} …", phase=words)
+        else:
+            yield text("{phase}: yet to come", phase=words)
 
 
 def move_in_words(plan: MigrationPlan, *, text: Texts) -> MoveInWords:

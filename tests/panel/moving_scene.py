@@ -44,7 +44,6 @@ class Moving:
         bring_program(self.old)
         self._place_letters()
         self.new_file = self._found_harbour()
-        self.write("the first words")
 
     @property
     def away(self) -> Path:
@@ -88,8 +87,13 @@ class Moving:
         file.write_text(file.read_text().replace("[placement]\n", '[placement]\nletters = "alice"\n'))
         desk = self.provider.desk("alice")
         desk.save({**desk.saved(), "letters": {"enable": True}})
+
+    def deploy(self) -> None:
+        """Her letters are handed out."""
+        desk = self.provider.desk("alice")
         report = apply_plan(make_plan(desk.deployment(desk.saved())))
         assert report.succeeded, report
+        self.write("the first words")
 
     def _found_harbour(self) -> Path:
         folder = self.provider.folder / NAME

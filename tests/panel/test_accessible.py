@@ -1,5 +1,6 @@
 """The panel for everybody: by keyboard, by screen reader, in both themes, on small and on large screens."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,12 +11,15 @@ from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
+from fedikit.data.migration.journal import Journal, place_of, write_journal
 from fedikit.results.backup import ApplicationBackups, Backup, Backups, LastRun, Proven
+from fedikit.results.migration import PHASES, MigrationPlan
+from fedikit.results.names import NameFound
 from tests.pages import PROJECT
 from tests.panel.browser import Seat, chromium, served, until
 
 AXE = next((PROJECT / ".venv").glob("axe-*.min.js"), None)
-PAGES = ("services", "choose", "look", "progress", "checks", "backups", "history", "leave")
+PAGES = ("services", "choose", "look", "progress", "checks", "backups", "history", "leave", "away")
 ENDED = datetime.now(UTC) - timedelta(days=3)
 KEPT = [
     Backup(id=f"20261127T02300{number}Z-1a2b3c4d", started=ENDED, ended=ENDED, bytes=7_000_000, proof=proof)
@@ -32,6 +36,12 @@ BACKUPS = Backups(
         ),
     ),
 )
+INVITATION = {
+    "format": "fedikit-invitation-1",
+    "environment": {"name": "harbour", "hosts": {"quay": {"type": "directory", "path": "machines/quay"}}},
+    "files": {"master.key": "6" * 64},
+}
+NAME = NameFound(name="social.example.org", wanted=("2001:db8:1234:5678:9abc:def0:1234:5678",), found=("192.0.2.1",))
 SEVERE = ("serious", "critical")
 pytestmark = [
     pytest.mark.skipif(not shutil.which("chromedriver"), reason="needs chromium-driver: scripts/prepare browser"),
@@ -71,7 +81,7 @@ return [at.className || at.tagName, style.outlineStyle !== "none" && parseFloat(
 @pytest.fixture(scope="module")
 def seat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seat]:
     """Alice, who has deployed two services, knows of backups of one, and looks at the plan of another."""
-    with served(tmp_path_factory.mktemp("panel"), may_purge=True) as server, chromium() as browser:
+    with served(tmp_path_factory.mktemp("panel"), may_purge=True, may_leave=True) as server, chromium() as browser:
         server.provider.knows_of_backups("alice", BACKUPS)
         seat = Seat(browser, server)
         seat.sign_in()
@@ -84,7 +94,28 @@ def seat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seat]:
         seat.page("leave")
         seat.click(".fk-remove-all")
         seat.find(".fk-page-look .fk-to-choose, .fk-page-look .fk-do")
+        begin_to_move(seat)
         yield seat
+
+
+def begin_to_move(seat: Seat) -> None:
+    """Alice brings another provider's file; then a move there was cut off, and names are to be set."""
+    provider, file = seat.server.provider, seat.server.provider.folder / "new.invitation"
+    file.write_text(json.dumps(INVITATION))
+    seat.page("away")
+    seat.hand_over(".fk-upload", file)
+    seat.find(".fk-stage-brought")
+    desk = provider.desk("alice")
+    assert desk.away.other
+    sides = {"source": desk.hosting.empty(), "target": desk.away.other.empty()}
+    record = desk.records / "20260101T090000Z-migrate-abc123"
+    record.mkdir()
+    (record / "parameters.json").write_text("{}")
+    plan = MigrationPlan(id="1", applications=(), names=(NAME,), **sides)
+    (record / "migration.json").write_text(plan.model_dump_json())
+    place = place_of(desk.away.folder / "harbour", "alice", "harbour")
+    write_journal(place, Journal(id="1", closed_at=1.0, has_begun=True, done=PHASES[: PHASES.index("names")]))
+    seat.find(".fk-names input")
 
 
 def in_theme(browser: webdriver.Chrome, theme: str) -> None:

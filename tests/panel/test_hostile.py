@@ -18,7 +18,7 @@ from tests.panel.test_unlucky import TO_BLAME, kept, look_everywhere, result
 
 HOSTILE = "\"'><img src=x onerror=window.__pwned=1><script>window.__pwned=1</script>\x1b[2J{x}{0.__class__}%s`\u202e"
 ELEMENTS = set(
-    "h1 h2 h3 p ul li a code pre progress span div b i br table thead tbody tr th td details summary "
+    "h1 h2 h3 p ul ol li a code pre progress span div b i br table thead tbody tr th td details summary "
     "svg g rect path text title desc defs pattern style em strong".split()
 )
 ADDRESSES = ("https://", "records/")

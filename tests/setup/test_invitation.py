@@ -1,4 +1,4 @@
-"""Invitations: what a provider may give away comes out whole elsewhere, and what a stranger wrote reaches nothing here."""
+"""Invitations: what a provider gives away comes out whole elsewhere, and what a stranger wrote reaches nothing here."""
 
 import json
 import os

@@ -6,6 +6,7 @@ from typing import Any
 
 import ipywidgets as w
 
+from fedikit.data.migration.sides import pairs_of
 from fedikit.errors import ConfigurationError, FedikitError
 from fedikit.panel.amounts import age, listed
 from fedikit.panel.away import Stage
@@ -17,7 +18,7 @@ from fedikit.panel.owners import spelt
 from fedikit.panel.pages.page import Page
 from fedikit.panel.pages.services import latest
 from fedikit.panel.said import said
-from fedikit.panel.widgets import Fold, bullets, classed, column, heading, link, notice, paragraph, row
+from fedikit.panel.widgets import Fold, Kind, bullets, classed, column, heading, link, notice, paragraph, row
 from fedikit.results.migration import MigrationPlan, MigrationReport
 from fedikit.results.services import address_of
 from fedikit.runbook.record import RunStatus
@@ -50,16 +51,14 @@ class AwayPage(Page):
             if not self.desk.saved():
                 yield paragraph(self.text("Nothing is chosen yet."))
                 return
-            if self.desk.away.file is None:
-                yield from self._begin()
-                return
-            stage = self.desk.away.stage
-            other = self.desk.away.other
-            assert other
+            stage, other = self.desk.away.stage, self.desk.away.other
         except FedikitError as error:
             yield notice(error.text, "bad")
             return
-        yield from self._at(stage, other.name)
+        if stage == "brought" and other is None:
+            yield from self._begin()
+        else:
+            yield from self._at(stage, self.desk.away.name)
 
     def _at(self, stage: Stage, name: str) -> Iterator[w.Widget]:
         says: dict[Stage, str] = {
@@ -76,12 +75,15 @@ class AwayPage(Page):
             return
         yield from self._outcome()
         yield from self._names(stage)
-        yield from self._deeds(stage)
+        if self.desk.away.other:
+            yield from self._deeds(stage)
+        else:
+            yield paragraph(self.text("You had their file forgotten. To come back after all, bring it again."))
+            yield row(self._upload(self.text("Bring the file again")))
 
     # Before: a file is brought
 
     def _begin(self) -> Iterator[w.Widget]:
-        yield from self._outcome()
         yield paragraph(
             self.text(
                 "Everything that runs here can go to another provider, with all data: domain, accounts, posts and "
@@ -141,41 +143,64 @@ class AwayPage(Page):
             yield names_table(rows, text=self.text)
 
     def _deeds(self, stage: Stage) -> Iterator[w.Widget]:
-        rehearse = self._deed(self.text("Rehearse it"), "fk-rehearse", rehearse=True)
-        move = self._deed(self.text("See what would move"), "fk-move")
+        journal = self.desk.away.journal
+        is_rehearsed = journal is not None and journal.predicted is not None
+        kinds: tuple[Kind, Kind] = ("plain", "main") if is_rehearsed else ("main", "plain")
+        rehearse = self._deed(self.text("Rehearse it"), "fk-rehearse", rehearse=True, kind=kinds[0])
+        move = self._deed(self.text("See what would move"), "fk-move", kind=kinds[1])
         on = self._deed(self.text("Go on with it"), "fk-move", kind="main")
-        back = self._deed(self.text("Go back to this provider"), "fk-back", back=True, kind="danger")
+        back = self._deed(self.text("Go back to this provider"), "fk-back", back=True)
         if stage == "brought":
-            yield from self._what_a_rehearsal_is()
-            yield row(rehearse, move)
-            yield from self._another_file()
+            yield from self._told(self._misfits()) or (self._what_a_rehearsal_is(), row(rehearse, move))
+            yield self._another_file()
         elif stage == "under-way":
             yield row(on, back)
         elif stage == "coming-back":
             yield row(self._deed(self.text("Go on with the way back"), "fk-back", back=True, kind="main"))
         else:
             yield from self._there()
-            journal = self.desk.away.journal
             is_over = journal is None or "afterwards" in journal.done
             yield row(*([] if is_over else [on]), back)
             if is_over:
                 yield from self._for_good()
 
-    def _what_a_rehearsal_is(self) -> Iterator[w.Widget]:
+    def _what_a_rehearsal_is(self) -> w.Widget:
         words = (
             "A rehearsal does everything but the switch, and says for how long nobody could write. Nobody notices it."
         )
-        yield paragraph(self.text(words))
+        return paragraph(self.text(words))
 
-    def _deed(self, label: str, name: str, *, kind: Any = "plain", **how: bool) -> w.Button:
+    def _misfits(self) -> list[str]:
+        """What could not go there, as far as both files say that; no host is asked."""
+        assert self.desk.away.other
+        try:
+            chosen = self.desk.chosen()
+            pairs_of(self.desk.hosting.deployment(chosen), self.desk.away.other.deployment(chosen))
+        except ConfigurationError as error:
+            return [f"{each.path}: {said(each.message, text=self.text)}" for each in error.mistakes[:MOST]]
+        except FedikitError as error:
+            return [said(line, text=self.text) for line in error.headline.splitlines()[1:]] or [error.headline]
+        return []
+
+    def _told(self, misfits: list[str]) -> tuple[w.Widget, ...]:
+        if not misfits:
+            return ()
+        words = self.text("The new provider does not take all of it:")
+        return notice(words, "bad"), bullets(misfits, "fk-refused")
+
+    def _deed(self, label: str, name: str, *, kind: Kind = "plain", **how: bool) -> w.Button:
         order = Order.model_validate({"place": self.desk.place, "runbook": "migrate", **how})
         return self.button(label, lambda: self.ways.order(order), name, kind=kind)
 
     def _there(self) -> Iterator[w.Widget]:
         other = self.desk.away.other
         assert other
-        chosen = self.desk.chosen()
-        deployment = other.deployment(chosen)
+        try:
+            chosen = self.desk.chosen()
+            deployment = other.deployment(chosen)
+        except FedikitError as error:
+            yield notice(error.text, "warn")
+            return
         for name in chosen.enabled():
             hosts = [host for host, state in deployment.hosts.items() if name in state.applications]
             words = self.text(
@@ -188,16 +213,16 @@ class AwayPage(Page):
             self.text("What you choose on the other pages is for what is here, and no longer for what serves.")
         )
 
-    def _another_file(self) -> Iterator[w.Widget]:
+    def _another_file(self) -> w.Widget:
         label = self.text("Another file")
-        yield Fold(
+        return Fold(
             label, lambda: column(self._upload(self.text("Bring another file")), self._forget()), "fk-other"
         ).widget
 
     def _for_good(self) -> Iterator[w.Widget]:
         words = (
             "Your provider deletes what is here once you ask for it. The file that you brought holds keys: have it "
-            "forgotten."
+            "forgotten. To come back after all, you would bring it again."
         )
 
         def make() -> w.Widget:

@@ -105,7 +105,11 @@ class Look(Page):
         if words.refused:
             yield notice(self.text("This cannot be done:"), "bad", "fk-refused")
             yield bullets(words.refused, "fk-refused")
-        yield bullets([*words.moves, *words.meanwhile, *words.stays], "fk-changes")
+        titles = (self.text("What moves"), self.text("What happens meanwhile"), self.text("What stays behind"))
+        for title, sentences in zip(titles, (words.moves, words.meanwhile, words.stays), strict=True):
+            if sentences:
+                yield heading(title, 3)
+                yield bullets(sentences, "fk-changes")
         if words.names:
             yield from self._names(words)
         label = self.text("Type {domain} to have it moved", domain=self._domain)
@@ -113,6 +117,7 @@ class Look(Page):
         yield from self._exactly(record, plan)
 
     def _names(self, words: MoveInWords) -> Iterator[w.Widget]:
+        yield heading(self.text("Names"), 3)
         yield paragraph(
             self.text("Once the other side serves, these names are to be set where you bought your domain:")
         )

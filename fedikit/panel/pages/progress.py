@@ -8,7 +8,7 @@ import ipywidgets as w
 
 from fedikit.display.timeline import timeline_svg
 from fedikit.panel.amounts import duration
-from fedikit.panel.away_words import names_to_set, phase_in_words
+from fedikit.panel.away_words import names_to_set, phase_in_words, phases_in_words
 from fedikit.panel.log import Log
 from fedikit.panel.names_table import names_html
 from fedikit.panel.order import LOOKS
@@ -63,6 +63,7 @@ class Progress(Page):
         self._said = markup("", "fk-run-state")
         self._bar = markup("", "fk-run-bar")
         self._names = markup("", "fk-names")
+        self._phases = markup("", "fk-phases")
         self._picture = markup("", "fk-timeline")
         self._picture.tabbable = True  # it may be wider than the page, and is moved by the keyboard, too
         self._lines = markup("", "fk-log")
@@ -80,6 +81,7 @@ class Progress(Page):
         self._said.value = f'<p role="status">{plain(self._sentence(record, log, runner))}</p>'
         self._bar.value = self._bar_of(record, log) if runs else ""
         self._show_names(self._names_of(record, log) if runs else "")
+        self._phases.value = self._phases_of(record, log, runner)
         self._picture.value = timeline_svg(log.events, text=self.text, now=datetime.now(UTC) if runs else None)
         self._lines.value = self._log_of(log)
         self._cancel.layout.display = "" if runs else "none"
@@ -88,7 +90,15 @@ class Progress(Page):
         self._away.layout.display = "" if is_moved else "none"
         self._home.layout.display = "none" if runs or _is_look(runner) else ""
         if not self.widget.children or self._said not in self.widget.children:
-            parts: list[w.Widget] = [self._said, self._bar, self._names, self._buttons, self._picture, self._folded]
+            parts: list[w.Widget] = [
+                self._said,
+                self._bar,
+                self._names,
+                self._buttons,
+                self._phases,
+                self._picture,
+                self._folded,
+            ]
             self.show(heading(self.text(self.title)), *parts)
 
     def _sentence(self, record: Record, log: Log, runner: Runner | None) -> str:
@@ -109,6 +119,13 @@ class Progress(Page):
             return ""
         words = self.text("Set these names where you bought your domain; visitors find you again then:")
         return f"<p>{plain(words)}</p>{names_html(rows, text=self.text)}"
+
+    def _phases_of(self, record: Record, log: Log, runner: Runner | None) -> str:
+        """Of a move, how far it is and what is yet to come."""
+        plan = move_of(record.folder) if record.runbook == "migrate" and not _is_look(runner) else None
+        lines = phases_in_words(plan, log.events, text=self.text) if plan else ()
+        items = "".join(f"<li>{plain(line)}</li>" for line in lines)
+        return f"<ol>{items}</ol>" if items else ""
 
     def _show_names(self, content: str) -> None:
         """Only what is another: who copies from there keeps their place."""
