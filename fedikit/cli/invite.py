@@ -13,7 +13,7 @@ from fedikit.cli.output import require_consent
 @click.option("--with-dns", is_flag=True, help="Let them update names, by the key of [dns].")
 @options("environment", "yes")
 def invite(environment: str, out: Path, with_dns: bool, yes: bool) -> None:
-    """Make the file by which somebody moves in, from the panel of another provider.
+    """Make the file by which somebody moves in from another provider.
 
     For an environment that is theirs alone: whoever holds the file is root on its hosts, and has all of its secrets.
     """
