@@ -162,7 +162,8 @@ def _meanwhile(plan: MigrationPlan, text: Texts) -> Iterator[str]:
 
 def _notes(able: list[ApplicationMigration], text: Texts) -> Iterator[str]:
     for one in able:
-        yield from (text("{application}: {reason}", application=spelt(one.application), reason=n) for n in one.notes)
+        for note in one.notes:
+            yield text("{application}: {reason}", application=spelt(one.application), reason=told(note, text=text))
 
 
 def _stays(plan: MigrationPlan, text: Texts) -> Iterator[str]:

@@ -24,5 +24,7 @@ def names_html(rows: Sequence[Sequence[str]], *, text: Texts) -> str:
 
 
 def _cell(head: str, words: str) -> str:
-    value, label = (html.escape(visible(each), quote=True) for each in (words, f"{head}: {words}"))
-    return f'<td><input type="text" readonly value="{value}" size="{max(6, len(words))}" aria-label="{label}"></td>'
+    """`data-head` is what stands above it where there is no room for heads."""
+    above, value, label = (html.escape(visible(each), quote=True) for each in (head, words, f"{head}: {words}"))
+    field = f'<input type="text" readonly value="{value}" size="{max(6, len(words))}" aria-label="{label}">'
+    return f'<td data-head="{above}">{field}</td>'

@@ -131,12 +131,12 @@ _MOVES = (
     "{names}: it is on one of the sides only",
     "{name} is {image} in {here} and {other} in {there}: migrate one version, upgrade afterwards",
     "{host} cannot be asked: {reason}",
-    "{application} could not be backed up on {host}: {reason}",
     "names do not lead to {name} yet; to be set: {words}",
     "set them, and do the same again; until then visitors reach the closed side, which says so",
     "{name} serves as before; do the same again",
     "{name} serves again, as before; do the same again",
     "{name} is closed, and could not be opened again: {reason}; do the same again",
+    "it has no backup yet ({reason}): the first copy makes one, of all of it",
     "it has no backup yet: the first copy makes one, of all of it",
 )
 FORMS = dict.fromkeys(_MISTAKES + _HOSTS + _ORDERS + _MOVES) | {

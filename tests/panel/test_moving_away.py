@@ -33,6 +33,7 @@ from tests.panel.test_hostile import HOSTILE, Elements
 from tests.panel.test_page import Visitor, visit
 
 EN, DE = Texts("en"), Texts("de")
+BACK = "fedikit migrate --back"
 
 
 @pytest.fixture
@@ -342,6 +343,16 @@ def test_what_does_not_fit_is_told_and_nothing_else_promised(moving: Moving) -> 
     assert (words.moves, words.meanwhile, words.stays, words.names) == ((), (), (), ())
 
 
+def test_what_is_to_be_known_of_an_application_is_told_in_the_operators_language(moving: Moving) -> None:
+    moving.bring()
+    plan = plan_of(moving)
+    noted = plan.applications[0].model_copy(
+        update={"notes": ("it has no backup yet: the first copy makes one, of all of it",)}
+    )
+    words = move_in_words(plan.model_copy(update={"applications": (noted,)}), text=DE)
+    assert words.meanwhile[-1].startswith("letters: Davon gibt es noch keine Sicherung")
+
+
 def test_what_came_of_it_is_told() -> None:
     about = {"id": "1", "run": "2"}
     advice = "alice is closed, and harbour may have been written to: mend it, and do the same again; or go back with "
@@ -354,9 +365,6 @@ def test_what_came_of_it_is_told() -> None:
     assert outcome_in_words(MigrationReport(**about, read_only=51.0), text=DE) == (
         "Niemand konnte schreiben für 51 s.",
     )
-
-
-BACK = "fedikit migrate --back"
 
 
 def test_phases_are_told_by_how_far_they_are(moving: Moving) -> None:
