@@ -6,14 +6,14 @@ nothing is forgotten of a move that was begun, whatever other file is brought me
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from fedikit.data.migration.journal import Journal, place_of, read_journal
+from fedikit.data.migration.journal import FOLDER, Journal, place_of, read_journal
 from fedikit.environment.environment import Environment
 from fedikit.environment.load import load_environment
 from fedikit.errors import FedikitError
@@ -32,8 +32,8 @@ class Away:
     """Where the files of other providers lie."""
 
     folder: Path
-    hosting: Environment
-    """That of the provider who may be left."""
+    left: Callable[[], Environment]
+    """Gives the environment of the provider who may be left; raises ConfigurationError where it cannot be read."""
 
     @property
     def name(self) -> str:
@@ -94,16 +94,17 @@ class Away:
     @property
     def marks(self) -> tuple[object, ...]:
         """What is another one when something else was brought, or a move went on."""
-        return tuple(_mark(path) for path in (self.folder / CURRENT, self.file, self._journal))
+        journals = self.folder / self.name / FOLDER
+        return tuple(_mark(path) for path in (self.folder / CURRENT, self.file, journals))
 
     @property
     def _journal(self) -> Path | None:
-        return place_of(self.folder / self.name, self.hosting.name, self.name) if self.name else None
+        return place_of(self.folder / self.name, self.left().name, self.name) if self.name else None
 
     @property
     def _is_trial(self) -> bool:
         """Whether what is left is on no machines either."""
-        return all(isinstance(host, DirectoryHost) for host in self.hosting.hosts.values())
+        return all(isinstance(host, DirectoryHost) for host in self.left().hosts.values())
 
     def _put(self, draft: Path, name: str) -> None:
         """Cut off in between, nothing is brought."""
@@ -116,7 +117,7 @@ class Away:
         write_whole(self.folder / CURRENT, name)
 
     def _require_another(self, environment: Environment) -> None:
-        if environment.name == self.hosting.name:
+        if environment.name == self.left().name:
             words = f'the new provider calls itself "{environment.name}", as this one does'
             raise FedikitError(words, hint="ask for a file with another name")
         if (there := self.provider_there) and environment.name != there:

@@ -104,7 +104,7 @@ class Desk:
     @property
     def away(self) -> Away:
         """What was brought of another provider's."""
-        return Away(self.folder / "away", self.hosting)
+        return Away(self.folder / "away", lambda: self.hosting)
 
     # What is chosen
 

@@ -196,6 +196,19 @@ def test_no_file_is_changed_under_a_run(moving: Moving) -> None:
                 change()
 
 
+def test_a_page_is_drawn_where_the_providers_own_file_is_broken(moving: Moving) -> None:
+    moving.bring()
+    (moving.provider.folder / "alice.toml").write_text("name = ")
+
+    async def act(visitor: Visitor) -> None:
+        for page in ("services", "away"):
+            visitor.click(f"fk-tab-{page}")
+            assert visitor.find(f"fk-page-{page}")[0].children, page
+            assert "is not TOML" in visitor.text(), page
+
+    visit(moving.provider, "alice", act)
+
+
 # Who may
 
 
