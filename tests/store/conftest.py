@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Barrier, Thread
 
 import pytest
 
@@ -36,20 +36,25 @@ def resolve_for_trixie(
 
 
 class SmallMirror:
-    """An HTTP server for a few files; one in `slow` waits that many seconds before its second half."""
+    """An HTTP server for a few files.
+
+    One in `slow` waits that many seconds before its second half; one in `together` until so many have asked for it.
+    """
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.slow: dict[str, float] = {}
+        self.together: dict[str, Barrier] = {}
         self.asked: list[str] = []
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.server.daemon_threads = True
 
-    def deb(self, name: str, content: bytes, slow: float = 0) -> Deb:
+    def deb(self, name: str, content: bytes, slow: float = 0, together: int = 1) -> Deb:
         """Serves some bytes as a package file."""
         file_name = f"{name}_1.0_all.deb"
         self.files[f"/{file_name}"] = content
         self.slow[f"/{file_name}"] = slow
+        self.together[f"/{file_name}"] = Barrier(together, timeout=30)
         uri = f"http://127.0.0.1:{self.server.server_port}/{file_name}"
         return Deb(name, "1.0", "all", hashlib.sha256(content).hexdigest(), len(content), uri, file_name)
 
@@ -67,6 +72,8 @@ class SmallMirror:
                 self.wfile.write((content or b"")[:half])
                 self.wfile.flush()
                 time.sleep(mirror.slow.get(self.path, 0))
+                if barrier := mirror.together.get(self.path):
+                    barrier.wait()
                 self.wfile.write((content or b"")[half:])
 
             def log_message(self, *arguments: object) -> None:

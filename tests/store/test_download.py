@@ -112,7 +112,7 @@ def test_a_killed_fetch_leaves_nothing_half_and_can_be_repeated(store: Store, mi
 
 
 def test_two_processes_may_fetch_the_same_at_once(store: Store, mirror: SmallMirror) -> None:
-    deb = mirror.deb("hello", b"x" * 100_000, slow=0.3)
+    deb = mirror.deb("hello", b"x" * 100_000, together=2)
     with fetch_elsewhere(deb, store) as one, fetch_elsewhere(deb, store) as other:
         one.communicate(timeout=30)
         other.communicate(timeout=30)

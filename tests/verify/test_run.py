@@ -34,15 +34,15 @@ def test_a_service_that_takes_time_to_start_is_waited_for(verifier: Verifier, si
     result = verifier.one(HttpAnswers(application="snac", url=site.url(), deadline=5))
     assert result.passed
     assert result.attempts == 3
-    assert 0.4 < result.seconds < 2
+    assert 0.4 < result.seconds < 5
 
 
 def test_a_check_that_never_holds_ends_at_its_deadline(verifier: Verifier, free_port: int) -> None:
     began = time.monotonic()
-    result = verifier.one(HttpAnswers(application="snac", url=f"https://{DOMAIN}:{free_port}/", deadline=0.5))
+    result = verifier.one(HttpAnswers(application="snac", url=f"https://{DOMAIN}:{free_port}/", deadline=2))
     assert not result.passed
     assert result.attempts >= 2
-    assert time.monotonic() - began < 1
+    assert 1 < time.monotonic() - began < 6
 
 
 def test_a_site_that_never_answers_cannot_outlast_the_deadline(verifier: Verifier, site: Site) -> None:
@@ -50,7 +50,7 @@ def test_a_site_that_never_answers_cannot_outlast_the_deadline(verifier: Verifie
     site.pages["/"] = lambda seen: (200, {}, str(leave.wait(5)).encode())
     began = time.monotonic()
     result = verifier.one(HttpAnswers(application="snac", url=site.url(), deadline=0.4))
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 4
     leave.set()
     assert result.detail.endswith(f"saw no answer from 127.0.0.1:{site.server_port} in time")
 
@@ -60,7 +60,7 @@ def test_a_command_that_hangs_cannot_outlast_the_deadline_by_much(verifier: Veri
     verifier.shell = lambda host, command, user: str(leave.wait(20))
     began = time.monotonic()
     result = verifier.one(command(deadline=0.3))
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     leave.set()
     assert result.detail == "wanted an end within 0.3 s, saw none"
 
@@ -72,7 +72,7 @@ def test_checks_run_side_by_side_but_only_so_many_at_once(verifier: Verifier) ->
         nonlocal most
         running.add(host)
         most = max(most, len(running))
-        time.sleep(0.1)
+        time.sleep(0.5)
         running.discard(host)
         return "yes"
 
@@ -80,7 +80,7 @@ def test_checks_run_side_by_side_but_only_so_many_at_once(verifier: Verifier) ->
     checks = [command(host=f"host{n}", deadline=5) for n in range(6)]
     began = time.monotonic()
     assert verifier(*checks, workers=3).passed
-    assert 0.2 <= time.monotonic() - began < 0.5
+    assert 1 <= time.monotonic() - began < 2.5
     assert most == 3
 
 
@@ -120,7 +120,7 @@ def test_a_missing_secret_fails_at_once(verifier: Verifier) -> None:
         application="snac", url=f"https://{DOMAIN}/", username="test", secret=SecretRef(name="password"), deadline=30
     )
     result = verifier.one(check)
-    assert result.seconds < 1
+    assert result.seconds < 10
     assert "needs a master key" in result.detail
 
 

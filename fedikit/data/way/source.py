@@ -123,8 +123,11 @@ class SftpSource:
             client = self._unused() or self._opened()
             try:
                 yield client
-            except BaseException:  # an answer may still be on its way, and be taken for the next one's
+            except BaseException as error:  # an answer may still be on its way, and be taken for the next one's
+                is_broken = isinstance(error, OSError) and _is_closed(client)
                 client.close()
+                if is_broken:
+                    raise EOFError(str(error)) from error
                 raise
             self._idle.put(client)
         except (EOFError, paramiko.SSHException) as error:
@@ -154,6 +157,11 @@ class SftpSource:
                 except ConnectionFailed as error:
                     raise OSError(0, error.headline) from error
             return self._connection
+
+
+def _is_closed(client: paramiko.SFTPClient) -> bool:
+    channel = client.get_channel()
+    return channel is None or channel.closed
 
 
 def _ask_ahead(file: Any, end: int) -> None:
