@@ -15,7 +15,7 @@ from fedikit.errors import FedikitError
 from fedikit.events import Tell
 from fedikit.results.backup import Backup
 from fedikit.results.proof import BackupProven, Proof, Proofs
-from fedikit.runbook import proving, session
+from fedikit.runbook import keeping, proving
 from fedikit.runbook.parameters import ProveParameters
 from fedikit.runbook.session import Run
 from fedikit.runbook.summary import NothingDone
@@ -69,7 +69,7 @@ def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def proving_run(record: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch, **parameters: Any) -> Run:
-    monkeypatch.setattr(session, "find_prover", lambda: lab)
+    monkeypatch.setattr(keeping, "find_prover", lambda: lab)
     run = Run(ProveParameters(**{"dry_run": False, "environment": "environment.toml", **parameters}), record=record)
     with run.step("plan"):
         run.require_lab()
