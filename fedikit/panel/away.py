@@ -18,6 +18,7 @@ from fedikit.environment.environment import Environment
 from fedikit.environment.load import load_environment
 from fedikit.errors import FedikitError
 from fedikit.model.host import DirectoryHost
+from fedikit.panel.documents import mark_of
 from fedikit.runbook.record import write_whole, writing
 from fedikit.runbook.work import at_work
 from fedikit.setup.invitation import ENVIRONMENT, unpack_invitation
@@ -95,7 +96,7 @@ class Away:
     def marks(self) -> tuple[object, ...]:
         """What is another one when something else was brought, or a move went on."""
         journals = self.folder / self.name / FOLDER
-        return tuple(_mark(path) for path in (self.folder / CURRENT, self.file, journals))
+        return tuple(mark_of(path) for path in (self.folder / CURRENT, self.file, journals))
 
     @property
     def _journal(self) -> Path | None:
@@ -155,11 +156,3 @@ def _clear(folder: Path) -> None:
     for path in folder.iterdir():
         if path.is_file() and not path.name.startswith("."):
             path.unlink()
-
-
-def _mark(path: Path | None) -> tuple[int, int] | None:
-    try:
-        status = path.stat() if path else None
-    except OSError:
-        return None
-    return (status.st_mtime_ns, status.st_ino) if status else None

@@ -1,5 +1,6 @@
 """What somebody at the panel wants done, as a value: the runner decides whether they may."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -57,3 +58,16 @@ class Order(Value):
         """Whether it is so much that who wants it types the domain."""
         moves = self.runbook == "migrate" and not self.rehearse
         return self.purge or bool(self.consent) or self.runbook == "restore" or moves
+
+
+class Request(Value):
+    """What an operator wants done as soon as another agrees."""
+
+    order: Order
+    record: str
+    """The run that looked, whose plan it is."""
+    asked: datetime
+
+    @property
+    def who(self) -> str:
+        return self.order.place.operator

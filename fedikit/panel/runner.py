@@ -71,7 +71,7 @@ def main() -> None:
     with telling_refusals():
         order = Order.model_validate_json(sys.stdin.buffer.read())
         desk = Desk.at(order.place)
-        desk.permit(order)
+        desk.rights.permit(order)
         _run(order, desk)
 
 

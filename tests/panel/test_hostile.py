@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets as w
 import pytest
 
-from fedikit.panel.desk import LARGEST_DOCUMENT
+from fedikit.panel.documents import LARGEST_DOCUMENT
 from fedikit.panel.page import show
 from fedikit.panel.runner import RefusedOrder, start
 from fedikit.runbook.record import RunStatus, close_record

@@ -11,8 +11,8 @@ import pytest
 from fedikit.data.migration.journal import Journal, place_of, write_journal
 from fedikit.errors import ConfigurationError, FedikitError
 from fedikit.panel.away_words import move_in_words, names_to_set, outcome_in_words, phases_in_words
-from fedikit.panel.desk import NotAllowed
 from fedikit.panel.names_table import names_html
+from fedikit.panel.rights import NotAllowed
 from fedikit.panel.runner import RefusedOrder, start
 from fedikit.panel.texts import Texts
 from fedikit.results.migration import (
@@ -228,9 +228,9 @@ def test_who_may_not_change_everything_moves_nothing_and_brings_nothing(
     moving.bring()
     provider.hire("alice", **rights)
     with pytest.raises(NotAllowed, match="is the provider's to allow"):
-        provider.desk("alice").permit(provider.order("alice", "migrate", rehearse=True))
+        provider.desk("alice").rights.permit(provider.order("alice", "migrate", rehearse=True))
     with pytest.raises(NotAllowed, match="is the provider's to allow"):
-        provider.desk("alice").require_may_leave()
+        provider.desk("alice").rights.require_may_leave()
 
     async def act(visitor: Visitor) -> None:
         assert not visitor.find("fk-tab-away")
@@ -252,7 +252,7 @@ def test_who_may_not_change_everything_moves_nothing_and_brings_nothing(
 def test_a_move_is_agreed_to_as_it_was_looked_at(moving: Moving, about: dict[str, Any], words: str) -> None:
     moving.bring()
     with pytest.raises(NotAllowed, match=words):
-        moving.provider.desk("alice").permit(moving.provider.order("alice", "migrate", **about))
+        moving.provider.desk("alice").rights.permit(moving.provider.order("alice", "migrate", **about))
 
 
 def test_a_rehearsal_takes_no_domain_and_a_run_without_a_file_is_refused(moving: Moving) -> None:
@@ -260,7 +260,7 @@ def test_a_rehearsal_takes_no_domain_and_a_run_without_a_file_is_refused(moving:
     with pytest.raises(RefusedOrder, match="nobody has brought"):
         start(order)
     moving.bring()
-    moving.provider.desk("alice").permit(order)
+    moving.provider.desk("alice").rights.permit(order)
 
 
 def test_another_agrees_to_a_move_that_is_told_to_them(provider: Provider) -> None:
@@ -270,12 +270,12 @@ def test_another_agrees_to_a_move_that_is_told_to_them(provider: Provider) -> No
     desk = provider.desk("alice")
     order = provider.order("alice", "migrate", dry_run=False, agreed="1" * 64, confirmed=DOMAIN)
     with pytest.raises(NotAllowed, match="one of these must agree: bob"):
-        desk.permit(order)
+        desk.rights.permit(order)
     record = provider.folder / "record"
     record.mkdir()
     (record / "migration.json").write_text(plan_of(moving).model_dump_json())
     desk.ask(order, record)
-    desk.permit(order.model_copy(update={"approver": "bob"}))
+    desk.rights.permit(order.model_copy(update={"approver": "bob"}))
 
     async def act(visitor: Visitor) -> None:
         visitor.click("fk-tab-requests")

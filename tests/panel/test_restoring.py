@@ -9,8 +9,8 @@ import pytest
 from fedikit.apply import apply_plan
 from fedikit.data.backups import list_backups, make_backup
 from fedikit.panel.backup_words import backup_in_words, proof_in_words, restore_in_words
-from fedikit.panel.desk import NotAllowed
 from fedikit.panel.order import Order
+from fedikit.panel.rights import NotAllowed
 from fedikit.panel.runner import RefusedOrder, start
 from fedikit.panel.texts import Texts
 from fedikit.plan import make_plan
@@ -149,7 +149,7 @@ def test_who_may_not_change_an_application_restores_none_of_it(
 ) -> None:
     provider.hire("alice", applications=["notes"]).keeps_diary("alice")
     with pytest.raises(NotAllowed, match=words):
-        provider.desk("alice").permit(provider.order("alice", "restore", **about))
+        provider.desk("alice").rights.permit(provider.order("alice", "restore", **about))
 
 
 def test_who_may_not_restore_sees_backups_without_the_button(kept: Provider) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from fedikit.panel.desk import Desk, NotAllowed
+from fedikit.panel.desk import Desk
 from fedikit.panel.order import Order
+from fedikit.panel.rights import NotAllowed
 from fedikit.panel.runner import RefusedOrder, cancel, runner_of, start
 from fedikit.results.plan import Plan
 from fedikit.runbook.record import Record, RunStatus, read_record

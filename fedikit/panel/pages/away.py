@@ -37,7 +37,7 @@ class AwayPage(Page):
 
     @classmethod
     def concerns(cls, desk: Desk) -> bool:
-        return desk.may_leave
+        return desk.rights.may_leave
 
     def seen(self) -> object:
         run = self.desk.newest_run()
@@ -110,7 +110,7 @@ class AwayPage(Page):
         self.enter()
 
     def _keep(self, files: Sequence[Any]) -> None:
-        self.desk.require_may_leave()
+        self.desk.rights.require_may_leave()
         try:
             for file in files:
                 self.desk.away.keep(bytes(file["content"]))
@@ -236,6 +236,6 @@ class AwayPage(Page):
         )
 
     def _forgotten(self) -> None:
-        self.desk.require_may_leave()
+        self.desk.rights.require_may_leave()
         self.desk.away.forget()
         self.enter()

@@ -95,7 +95,7 @@ class BackupsPage(Page):
             paragraph(backup_in_words(backup, text=self.text)),
             notice(proof_in_words(backup.proof, text=self.text), tone, "fk-proof"),
         ]
-        if self.desk.may_change(f"{kept.application}.enable"):
+        if self.desk.rights.may_change(f"{kept.application}.enable"):
             label = self.text("Go back to {when}", when=moment_of(backup, text=self.text))
             parts.append(self.button(label, lambda: self._restore(kept, backup), "fk-restore"))
         return column(*parts, classes=("fk-backup",))

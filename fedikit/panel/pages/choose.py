@@ -35,7 +35,7 @@ class Choose(Page):
                 self._described(draft),
                 draft,
                 text=self.text,
-                may_change=self.desk.may_change,
+                may_change=self.desk.rights.may_change,
                 check=self.desk.mistakes,
                 on_change=self._changed,
             )

@@ -35,7 +35,7 @@ class Leave(Page):
         except FedikitError as error:
             yield notice(error.text, "warn")
             enabled = []
-        theirs = [name for name in enabled if self.desk.may_change(f"{name}.enable")]
+        theirs = [name for name in enabled if self.desk.rights.may_change(f"{name}.enable")]
         yield column(*[self._one(name) for name in theirs], classes=("fk-card",))
         if len(theirs) == len(enabled):
             words = self.text("Take everything away")

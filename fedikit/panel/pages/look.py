@@ -139,15 +139,16 @@ class Look(Page):
         if order is None or not plan.has_changes or (not isinstance(plan, MigrationPlan) and plan.is_refused):
             yield from self._again(order)
             return
-        label = self.text("Ask {who} to agree", who=", ".join(self.desk.approvers)) if self.desk.approvers else ""
+        others = ", ".join(self.desk.rights.approvers)
+        label = self.text("Ask {who} to agree", who=others) if others else ""
 
         def do() -> None:
             wanted = order.model_copy(
                 update={"dry_run": False, "agreed": plan.digest, "confirmed": typed.value if typed else ""}
             )
-            if self.desk.approvers:
+            if others:
                 self.desk.ask(wanted, record.folder)
-                self.ways.say(self.text("{who} can agree to it now.", who=", ".join(self.desk.approvers)))
+                self.ways.say(self.text("{who} can agree to it now.", who=others))
             else:
                 self.ways.order(wanted)
 
@@ -166,7 +167,7 @@ class Look(Page):
     def _destroying(self, order: Order, plan: Plan) -> Iterator[w.Widget]:
         """For those who may: the same, with the data of what leaves."""
         keeps = any(change.data and change.action == "keep" for host in plan.hosts.values() for change in host.changes)
-        if keeps and self.desk.may_purge and not order.purge:
+        if keeps and self.desk.rights.may_purge and not order.purge:
             purging = order.model_copy(update={"purge": True})
             label = self.text("See what it would be to destroy that data, too")
             yield self.button(label, lambda: self.ways.order(purging), "fk-purge")

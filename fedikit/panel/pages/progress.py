@@ -86,7 +86,7 @@ class Progress(Page):
         self._lines.value = self._log_of(log)
         self._cancel.layout.display = "" if runs else "none"
         self._next.layout.display = "none" if runs or not _is_look(runner) else ""
-        is_moved = record.runbook == "migrate" and not runs and not _is_look(runner) and self.desk.may_leave
+        is_moved = record.runbook == "migrate" and not runs and not _is_look(runner) and self.desk.rights.may_leave
         self._away.layout.display = "" if is_moved else "none"
         self._home.layout.display = "none" if runs or _is_look(runner) else ""
         if not self.widget.children or self._said not in self.widget.children:

@@ -7,7 +7,8 @@ import ipywidgets as w
 
 from fedikit.panel.away_words import move_in_words
 from fedikit.panel.backup_words import restore_in_words
-from fedikit.panel.desk import Desk, Request
+from fedikit.panel.desk import Desk
+from fedikit.panel.order import Request
 from fedikit.panel.pages.look import UNREADABLE_PLAN, move_of, plan_of, restore_of
 from fedikit.panel.pages.page import Page
 from fedikit.panel.widgets import bullets, column, heading, notice, paragraph, row
