@@ -3,7 +3,7 @@
 import click
 
 from fedikit.cli.options import CONFIGURATION, options
-from fedikit.cli.output import finish, listening, present, require_consent
+from fedikit.cli.output import finish, listening, present, require_agreement
 
 
 @click.command()
@@ -41,13 +41,8 @@ def migrate(
     sides = load_sides(old, new, configuration or CONFIGURATION)
     with listening() as tell:
         plan = make_migration(sides, rehearse=rehearse, back=back, instead=instead, tell=tell)
-    if not as_json or dry_run or not plan.has_changes:
-        present(plan, as_json=as_json)
-    if dry_run or not plan.has_changes:
-        finish(not plan.has_errors)
-    if not yes:
-        question = "Rehearse it?" if rehearse else "Go back?" if back else "Carry them over?"
-        require_consent(lambda: click.confirm(question, default=False, err=True))
+    question = "Rehearse it?" if rehearse else "Go back?" if back else "Carry them over?"
+    require_agreement(plan, question, dry_run=dry_run, yes=yes, as_json=as_json)
     with listening() as tell:
         report = apply_migration(plan, sides, names_seconds=minutes * 60, tell=tell)
     present(report, as_json=as_json)

@@ -3,7 +3,7 @@
 import click
 
 from fedikit.cli.options import CONFIGURATION, options
-from fedikit.cli.output import finish, listening, present, require_consent
+from fedikit.cli.output import finish, listening, present, require_agreement
 
 
 @click.command()
@@ -32,12 +32,7 @@ def move(
     sides = load_move(environment, configuration or CONFIGURATION)
     with listening() as tell:
         plan = make_move(sides, instead=instead, tell=tell)
-    if not as_json or dry_run or not plan.has_changes:
-        present(plan, as_json=as_json)
-    if dry_run or not plan.has_changes:
-        finish(not plan.has_errors)
-    if not yes:
-        require_consent(lambda: click.confirm("Move them?", default=False, err=True))
+    require_agreement(plan, "Move them?", dry_run=dry_run, yes=yes, as_json=as_json)
     with listening() as tell:
         report = apply_move(plan, sides, names_seconds=minutes * 60, tell=tell)
     present(report, as_json=as_json)

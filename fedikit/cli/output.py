@@ -17,6 +17,7 @@ from fedikit.cli.stopping import Witness, end_by, heed_signals
 
 if TYPE_CHECKING:
     from fedikit.events import Event, Tell
+    from fedikit.results.migration import MigrationPlan
 
 
 @contextmanager
@@ -75,6 +76,16 @@ def require_consent(ask: Callable[[], bool]) -> None:
     if not _consents(ask):
         click.echo("Nothing was changed.", err=True)
         sys.exit(1)
+
+
+def require_agreement(plan: "MigrationPlan", question: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Shows a plan, and goes on only if there is something to do and somebody wants it done; else the process ends."""
+    if not as_json or dry_run or not plan.has_changes:
+        present(plan, as_json=as_json)
+    if dry_run or not plan.has_changes:
+        finish(not plan.has_errors)
+    if not yes:
+        require_consent(lambda: click.confirm(question, default=False, err=True))
 
 
 def _consents(ask: Callable[[], bool]) -> bool:
