@@ -31,20 +31,7 @@ def make_upgrade(
     start = time.monotonic()
     tell(StepStarted(step="plan"))
     store = Store()
-
-    def ask(host: str) -> HostUpgrade:
-        began = time.monotonic()
-        try:
-            with failing_alone(host):
-                asked = ask_for_upgrades(host, deployment, store, tell)
-                asked.session.close()
-            planned = asked.upgrade
-        except FedikitError as error:
-            planned = HostUpgrade(host=host, error=error.text)
-        tell(HostPlanned(host=host, changes=len(planned.packages), seconds=round(time.monotonic() - began, 3)))
-        return planned
-
-    planned = on_hosts(deployment, limit, ask)
+    planned = on_hosts(deployment, limit, lambda host: _asked(host, deployment, store, tell))
     seconds = time.monotonic() - start
     plan = UpgradePlan(
         deployment=deployment,
@@ -60,3 +47,17 @@ def make_upgrade(
 def in_order(deployment: Deployment) -> list[str]:
     """The hosts, those that others wait for first."""
     return list(TopologicalSorter({name: state.after for name, state in deployment.hosts.items()}).static_order())
+
+
+def _asked(host: str, deployment: Deployment, store: Store, tell: Tell) -> HostUpgrade:
+    """What an upgrade would do on one host, or why it cannot be asked."""
+    began = time.monotonic()
+    try:
+        with failing_alone(host):
+            asked = ask_for_upgrades(host, deployment, store, tell)
+            asked.session.close()
+        planned = asked.upgrade
+    except FedikitError as error:
+        planned = HostUpgrade(host=host, error=error.text)
+    tell(HostPlanned(host=host, changes=len(planned.packages), seconds=round(time.monotonic() - began, 3)))
+    return planned
