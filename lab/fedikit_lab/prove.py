@@ -39,7 +39,7 @@ from fedikit_lab.lock import held_lock
 from fedikit_lab.prove_choice import backups_to_prove
 from fedikit_lab.prove_environment import Stage, hosts_of, rehearsal
 from fedikit_lab.prove_post import Seen, look_at_newest_post
-from fedikit_lab.prove_restore import NotRestored, restore_there, run_what_follows_there
+from fedikit_lab.prove_restore import restore_there, run_what_follows_there
 
 PATIENCE_SECONDS = 30
 BROWSER = ("chromium", "certutil")
@@ -178,7 +178,7 @@ class _Proving:
         with self._step("restore"):
             try:
                 restored = restore_there(lab[host], application, backup.id)
-            except NotRestored as error:
+            except FedikitError as error:
                 words = " ".join([error.headline, *gate.troubles])
                 self.proven[host] = BackupProven(host=host, backup=backup, error=words)
                 raise FedikitError(f"{application} cannot be restored from it") from error

@@ -13,16 +13,12 @@ RESTORE_SECONDS = 24 * 3600
 FOLLOW_SECONDS = 4 * 3600
 
 
-class NotRestored(FedikitError):
-    """A backup could not be restored; the words of the program that tried."""
-
-
 def restore_there(machine: Machine, application: str, backup: str) -> RestoreDone:
-    """Puts the data of that backup where the application will find it; nothing starts. Raises NotRestored."""
+    """Puts the data of that backup where the application will find it; nothing starts. Raises FedikitError."""
     options = f"--backup {backup} --without-saving --read-only --leave-down"
     done = machine.run(_spelt("restore", application, options), seconds=RESTORE_SECONDS)
     if done.exit_status:
-        raise NotRestored(_trouble_in(done.stdout))
+        raise FedikitError(_trouble_in(done.stdout))
     try:
         return RestoreDone.model_validate_json(json.dumps(json.loads(done.stdout.splitlines()[-1])["restored"]))
     except (ValueError, KeyError, IndexError, ValidationError) as error:

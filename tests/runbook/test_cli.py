@@ -82,7 +82,7 @@ def test_bad_parameters_exit_with_2_and_leave_no_record(notebooks: Path, tmp_pat
 
 
 def test_an_unknown_runbook_is_refused() -> None:
-    known = "backup, deploy, migrate, prove, remove, restore, rollback, upgrade, verify"
+    known = "backup, deploy, migrate, move, prove, remove, restore, rollback, upgrade, verify"
     with pytest.raises(FedikitError, match=f"there are {known}"):
         find_runbook("deplyo")
 
