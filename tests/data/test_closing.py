@@ -13,11 +13,12 @@ from fedikit.data.way.other import Other
 from fedikit.errors import FedikitError, HostBusy
 from fedikit.events import Event, ItemFinished, Tell, tell_nobody
 from fedikit.remote.data_messages import RestoreDone
+from tests.data.gate_port import PORT
 from tests.data.scene import Scene
 from tests.remote.conftest import Stage, Staged, stage, staged, tree_of  # noqa: F401
 
 PASSWORD = "the other's password"
-OTHER = Other(SecretStr("rest:http://127.0.0.1:4321/theirs"), SecretStr(PASSWORD))
+OTHER = Other(SecretStr(f"rest:http://127.0.0.1:{PORT}/theirs"), SecretStr(PASSWORD))
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ _GONE = signal.SIGUSR1
 
 @contextlib.contextmanager
 def way_watched(other: Other | None) -> Iterator[None]:
-    """Raises Trouble in what is done within, as soon as the way that was there is there no more; in the main thread."""
+    """Raises Trouble in what is done within, as soon as the way is not there, or no more; in the main thread."""
     if other is None:
         yield
         return
@@ -37,11 +37,9 @@ def way_watched(other: Other | None) -> Iterator[None]:
 
 
 def _watch(port: int, over: threading.Event) -> None:
-    was_there, missed = False, 0
+    missed = 0
     while missed < TIMES:
-        is_there = _is_there(port)
-        was_there |= is_there
-        missed = missed + 1 if was_there and not is_there else 0
+        missed = 0 if _is_there(port) else missed + 1
         if over.wait(LOOK_SECONDS):
             return
     os.kill(os.getpid(), _GONE)

@@ -13,11 +13,12 @@ from fedikit.data.onhost.command import Finished
 from fedikit.data.onhost.life import life_of
 from fedikit.data.onhost.repository import Repository
 from fedikit.data.onhost.volume import gives_rights
+from tests.data.gate_port import PORT
 from tests.data.onhost.conftest import Host, fill
 
 PASSWORD = "another's 'password'"
 URL = "rest:http://127.0.0.1:4321/theirs"
-OTHER = json.dumps({"url": URL, "password": PASSWORD}) + "\n"
+OTHER = json.dumps({"url": URL.replace("4321", f"{PORT}"), "password": PASSWORD}) + "\n"
 STOP = ["web.service"]
 
 

@@ -36,13 +36,21 @@ def test_who_reads_ends_with_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.hint == "do the same again"
 
 
-def test_a_way_that_is_there_and_one_that_never_was_end_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_would_read_by_a_way_that_is_gone_before_it_was_looked_for_ends_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(watching, "LOOK_SECONDS", 0.01)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        gone = server.getsockname()[1]
+    with pytest.raises(Trouble, match="can be read no more"), way_watched(by(gone)):
+        wait(LONG)
+
+
+def test_a_way_that_is_there_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "LOOK_SECONDS", 0.001)
-    with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
-        with way_watched(by(server.getsockname()[1])):
-            for _ in range(5):
-                server.accept()[0].close()
-        with socket.create_server(("127.0.0.1", 0)) as another:
-            never = another.getsockname()[1]
-        with way_watched(by(never)):
-            wait(0.1)
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=100) as server,
+        way_watched(by(server.getsockname()[1])),
+    ):
+        for _ in range(5):
+            server.accept()[0].close()
