@@ -14,6 +14,7 @@ from fedikit.data.closing import Why
 from fedikit.data.migration.abreast import for_each
 from fedikit.data.migration.hands import Hands
 from fedikit.data.migration.journal import Journal, end_journal, give_room, write_journal
+from fedikit.data.migration.quiet import await_quiet
 from fedikit.data.migration.sides import Pair, Sides
 from fedikit.data.migration.standing import Standing
 from fedikit.errors import FedikitError
@@ -62,6 +63,7 @@ class AtWork(ABC):
         self._turn_round()
         try:
             with self.hands:
+                self._await_quiet()
                 self._claim(closed)
                 self._carry_out()
         except FedikitError as failure:
@@ -85,6 +87,12 @@ class AtWork(ABC):
         for phase in self.plan.left:
             with self._phase(phase):
                 self._acts[phase]()
+
+    def _await_quiet(self) -> None:
+        """What an earlier run left at work on the hosts ends first."""
+        left = [(self.left, pair.source) for pair in self.pairs]
+        taken = [(self.taken, pair.target) for pair in self.pairs]
+        await_quiet({(side.name, host): side for side, host in [*left, *taken]}, tell=self.tell)
 
     def _turn_round(self) -> None:
         """The way back begins: nobody has written to the old side since it was closed."""

@@ -1,5 +1,7 @@
 """Others at work on what is being migrated: another migration, and whatever else is done to either side meanwhile."""
 
+import fcntl
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -9,13 +11,14 @@ import pytest
 from fedikit.data import carrying_secrets
 from fedikit.data.backups import make_backup
 from fedikit.data.carrying_out import apply_restore
+from fedikit.data.migration import quiet
 from fedikit.data.migration import sides as sides_module
 from fedikit.data.migration.carrying_out import apply_migration
 from fedikit.data.migration.planning import make_migration
 from fedikit.data.migration.sides import Sides
 from fedikit.data.planning import make_restore
 from fedikit.errors import FedikitError
-from fedikit.events import Event, StepFinished, StepStarted
+from fedikit.events import Event, StepFinished, StepStarted, Waiting
 from tests.data.migration.real import RealScene, RealSide
 from tests.data.migration.scene import Cut, Scene, Side, cut_at
 from tests.data.migration.test_phases import require_one_serves
@@ -63,6 +66,25 @@ def test_of_two_migrations_to_two_places_one_ends_and_the_other_is_told(scene: S
     with pytest.raises(FedikitError, match="has left here of old already, and not for elsewhere of third") as caught:
         make_migration(other, instead=scene.journal.id)
     assert "--to" in caught.value.hint
+
+
+def test_what_an_earlier_run_left_at_work_on_a_host_ends_first(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quiet, "PAUSE_SECONDS", 0.001)
+    lock = scene.new.machine.path("/var/lib/fedikit/lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    waited: list[str] = []
+    with lock.open("a+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        held.write(json.dumps({"who": "root@deployer"}))
+        held.flush()
+
+        def tell(event: Event) -> None:
+            if isinstance(event, Waiting):
+                waited.append(event.what)
+                held.close()
+
+        assert scene.migrate(tell).error == ""
+    assert waited == ["there, which is being changed by root@deployer since just now (run unknown)"]
 
 
 def restore(side: RealSide) -> str:
