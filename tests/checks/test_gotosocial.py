@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from fedikit.environment import load_configuration, load_environment
-from fedikit_lab import Lab
+from fedikit_lab import Lab, Machine
 from fedikit_lab.prove import Asked, prove_backup
 from tests.checks.gotosocial import DOMAIN, EMAIL, SITE, App
 from tests.checks.picture import changes, picture_of
@@ -29,6 +29,9 @@ POLICY = f"""
 [policies.backup]
 repository = "{REPOSITORY}"
 """
+
+QUERY = "cd / && runuser -u postgres -- psql --dbname gotosocial --no-align --tuples-only --command"
+TABLES = "select table_name from information_schema.tables where table_schema = 'public'"
 
 SLOW = {"migration_seconds": 5, "write_seconds": 2}
 """How the stand-in behaves from its next start on: ready late, and with little time for a request."""
@@ -84,6 +87,7 @@ def test_the_whole_life_of_a_server(deployer: Deployer) -> None:
         assert app.told("GET", "/api/v1/accounts/verify_credentials")["display_name"] == "Testy McTestface"
         assert_a_picture_comes_out_of_the_bucket(app)
         assert_its_backup_is_proven(deployer)
+        assert_its_database_and_its_bucket_move(deployer, app)
         by_hand = {"old_password": password, "new_password": "the user's own idea of it"}
         app.told("POST", "/api/v1/user/password_change", data=by_hand)
     found = lab["gotosocial"].run(f"grep -r -l -F '{password}' /etc /var/log; journalctl --grep '{password}' --quiet")
@@ -143,7 +147,37 @@ def assert_its_backup_is_proven(deployer: Deployer) -> None:
     assert rehearsed.timers == "", "nothing backs up from there"
     assert rehearsed.writing == "501", "the repository takes nothing from there"
     assert lab["gotosocial"].succeed(FILES) == before
+
+
+def assert_its_database_and_its_bucket_move(deployer: Deployer, app: App) -> None:
+    """Each to the machine where the other was: all rows and objects are there, and what was left is kept."""
+    lab, path = deployer.lab, deployer.lab.environment_file
+    media = app.told("POST", "/api/v1/media", files={"file": ("b.png", picture(), "image/png")})
+    rows = rows_on(lab["gotosocial"])
+    assert rows["statuses"] > 0
+    text = path.read_text()
+    assert text.count('host = "garage"') == 1
+    text = text.replace('host = "garage"', 'host = "gotosocial"')
+    path.write_text(text + '\n[policies.postgresql]\nhost = "garage"\n')
+
+    report = json.loads(deployer.succeed("move", "--yes", "--json"))
+
+    assert report["compared"] == {"gotosocial": []}
+    assert deployer.planned() == []
+    assert rows_on(lab["garage"]) == rows
+    assert app.ask("GET", httpx.URL(media["url"]).path).content == picture()
+    hosts = json.loads(deployer.succeed("plan", "--json"))["hosts"]
+    assert "database:postgresql/gotosocial" in hosts["gotosocial"]["kept"]
+    assert "bucket:gotosocial" in hosts["garage"]["kept"]
     lab["gotosocial"].succeed(f"rm --recursive {REPOSITORY}")
+
+
+def rows_on(machine: Machine) -> dict[str, int]:
+    """By table, how many rows the machine's database of it has."""
+    tables = machine.succeed(f'{QUERY} "{TABLES}"').split()
+    counts = " union all ".join(f"select '{table}', count(*) from {table}" for table in tables)
+    lines = machine.succeed(f'{QUERY} "{counts}"').splitlines()
+    return {table: int(count) for table, count in (line.split("|") for line in lines)}
 
 
 def assert_a_slow_upload_arrives(app: App) -> None:
