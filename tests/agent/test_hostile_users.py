@@ -23,7 +23,7 @@ from fedikit.agent.work import Work
 from tests.agent.conftest import Host, Item, QuietHands
 from tests.agent.hostile import STRANGER, give_away, picture, swapping
 
-ROUNDS, OFTEN, SECONDS = 1000, 20, 10
+ROUNDS, OFTEN, SECONDS = 1000, 20, 90
 POISON = b"root's own words\n"
 NAMES = ("authorized_keys", "config", "link", ".bashrc")
 

@@ -14,7 +14,7 @@ from tests.data.migration.test_phases import never_both, require_one_serves
 OTHER = "8" * 64
 
 
-@pytest.mark.parametrize(("phase", "key"), [("secrets", ""), ("differences", OTHER)])
+@pytest.mark.parametrize(("phase", "key"), [("secrets", ""), ("close", OTHER)])
 def test_a_key_that_is_lost_in_a_phase_has_the_old_side_serve(scene: Scene, phase: Phase, key: str) -> None:
     file = scene.old.stage.key_file
     right = file.read_text()

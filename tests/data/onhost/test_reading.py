@@ -257,7 +257,7 @@ def test_a_restore_closes_it_wholly_before_data_is_replaced(
     world.host.done(*CLOSE)
     usual = {"id": "volume:app", "kind": "volume", "path": str(world.host.volume), "leave_out": []}
     unfit(parts=[DATABASE, usual])(world)
-    world.host.done("restore", "--backup", backup, "--without-saving")
+    world.host.done("restore", "--backup", backup, "--without-saving", "--migration", "m1")
     assert world.is_shut
     assert world.noted()["restored"] is True
 
