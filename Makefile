@@ -29,7 +29,7 @@ test:
 	@$(PYTHON) -m pytest --nbval --nbval-current-env --nbval-cell-timeout 60 --nbval-sanitize-with tests/nbval.cfg notebooks
 	@$(IMAGES)
 	@FEDIKIT_NO_SKIPS=1 $(PYTHON) -m pytest -m "not lab" --numprocesses 2 --dist loadfile
-	@FEDIKIT_NO_SKIPS=1 $(PYTHON) -m pytest -m lab --numprocesses 2 --dist loadfile
+	@FEDIKIT_NO_SKIPS=1 $(PYTHON) -m pytest -m lab --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check-services:
 	@scripts/prepare --root "make check-services" lab
