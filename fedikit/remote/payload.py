@@ -61,6 +61,15 @@ def _images_of_this_deployer() -> "Images":
     return Images()
 
 
+def without_images(items: Sequence[Item]) -> tuple[Item, ...]:
+    """Those that are no container image, and watch none, nor what does."""
+    left_out: set[str] = set()
+    for item in items:
+        if item.has_image or not left_out.isdisjoint(item.watched):
+            left_out.add(item.id)
+    return tuple(item for item in items if item.id not in left_out)
+
+
 def parts_of_images(items: Sequence[Encoded]) -> Iterator[tuple[str, str, list[str]]]:
     """Of each build of the images in encoded items: its name, its manifest, and all its parts."""
     for item in items:

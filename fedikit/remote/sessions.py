@@ -11,7 +11,7 @@ from fedikit.errors import AgentFailed, FedikitError
 from fedikit.model.account import Account
 from fedikit.model.deployment import Deployment
 from fedikit.remote.messages import Answer, Facts
-from fedikit.remote.payload import Payload, encode, identity_of, resting_if_closed
+from fedikit.remote.payload import Payload, encode, identity_of, resting_if_closed, without_images
 from fedikit.remote.session import Session
 from fedikit.remote.wanted_facts import wanted_facts
 from fedikit.results.identity import former_accounts, refusals, refused_accounts
@@ -101,11 +101,15 @@ class Sessions:
             self._images = self._images or Images(self.store)
             return self._images
 
-    def ask(self, host: str, question: Question) -> Asked:
-        """Asks a host what would change there. The session is open, and the caller's to close or keep."""
+    def ask(self, host: str, question: Question, *, of_images: bool = True) -> Asked:
+        """Asks a host what would change there. The session is open, and the caller's to close or keep.
+
+        Without `of_images`, nothing that rests on container images is asked about: none need be in the store.
+        """
         state = self.deployment.hosts[host]
-        has_images = any(item.has_image for item in state.items)
-        payload = encode(host, state.items, self.vault, self.images if has_images else None)
+        items = state.items if of_images else without_images(state.items)
+        has_images = any(item.has_image for item in items)
+        payload = encode(host, items, self.vault, self.images if has_images else None)
         identity = identity_of(state, self.vault)
         with failing_alone(host):
             session = Session(host, state.connection)

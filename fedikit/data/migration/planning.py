@@ -191,11 +191,8 @@ class _Planning:
 
     def _refusals_of_old_side(self, host: str) -> tuple[str, ...]:
         """Why its host says that the files are not those it was set up by: another key would seal other secrets."""
-        state = self.source.hosts[host]
-        bare = state.model_copy(update={"items": tuple(item for item in state.items if not item.has_image)})
-        source = self.source.model_copy(update={"hosts": {**self.source.hosts, host: bare}})
-        with suppress(HostError), Sessions(source) as sessions:  # that it is silent is said with its backups
-            asked = sessions.ask(host, Question(purpose="apply"))
+        with suppress(HostError), Sessions(self.source) as sessions:  # that it is silent is said with its backups
+            asked = sessions.ask(host, Question(purpose="apply"), of_images=False)
             asked.session.close()
             return tuple(f"{host} {words}" for words in asked.refused)
         return ()

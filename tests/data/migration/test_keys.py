@@ -7,6 +7,7 @@ import pytest
 from fedikit.data.migration.planning import make_migration
 from fedikit.errors import FedikitError
 from fedikit.events import Event, StepStarted
+from fedikit.model.item import Image, Item, Unit
 from fedikit.results.migration import Phase
 from tests.data.migration.scene import Scene
 from tests.data.migration.test_phases import never_both, require_one_serves
@@ -41,6 +42,20 @@ def test_without_the_key_nothing_is_begun(scene: Scene, key: str) -> None:
     lose(file, key)
     assert "key" in said_of(scene)
     assert not scene.sides.journal.exists()
+
+
+def test_an_old_side_with_container_images_is_asked_though_none_is_in_the_store(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, usual = Image(reference="example.org/app:1"), scene.old._items
+
+    def watching(item: Item) -> Item:
+        return item.model_copy(update={"restart_on": (image.id,)}) if isinstance(item, Unit) else item
+
+    monkeypatch.setattr(scene.old, "_items", lambda name: [image, *map(watching, usual(name))])
+    assert not make_migration(scene.sides).has_errors
+    lose(scene.old.stage.key_file, OTHER)
+    assert "another master key" in said_of(scene)
 
 
 def lose(file: Path, another: str) -> None:
