@@ -152,6 +152,7 @@ class _Planning:
     def applications(self) -> Iterator[ApplicationMigration]:
         kept = {one.application: one for one in list_backups(self.source, tell=self.tell).applications}
         there = self._plan_of_new_side()
+        refused = {host: self._refusals_of_old_side(host) for host in dict.fromkeys(pair.source for pair in self.pairs)}
         for pair in self.pairs:
             listed = kept[pair.application]
             newest = next((one for one in listed.backups if one.is_regular), None)
@@ -161,7 +162,7 @@ class _Planning:
                 target=pair.target,
                 parts=tuple(parts_of(self.source, pair, newest)),
                 notes=tuple(notes_on(newest, listed.error)),
-                error="; ".join(self._misfits(pair, there)),
+                error="; ".join((*refused[pair.source], *self._misfits(pair, there))),
             )
 
     def _plan_of_new_side(self) -> Plan:
@@ -172,7 +173,6 @@ class _Planning:
         """What stands against it, in words."""
         old = self.source.hosts[pair.source].data[pair.application]
         new = self.target.hosts[pair.target].data[pair.application]
-        yield from self._refusals_of_old_side(pair.source)
         lacking = {part.id for part in old.parts} ^ {part.id for part in new.parts}
         if lacking:
             yield f"{', '.join(sorted(lacking))}: it is on one of the sides only"

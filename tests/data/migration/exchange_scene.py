@@ -2,16 +2,13 @@
 
 from itertools import chain, combinations
 
-from fedikit.data.migration.journal import Journal, read_journal
-from fedikit.data.migration.moving import apply_move
-from fedikit.data.migration.planning_moves import make_move
 from fedikit.data.migration.sides import Sides
 from fedikit.environment.environment import Environment
-from fedikit.events import Tell, tell_nobody
+from fedikit.events import Tell
 from fedikit.model.configuration import Configuration
 from fedikit.model.deployment import Deployment
 from fedikit.model.host import HostState
-from fedikit.results.migration import MigrationPlan, MigrationReport
+from tests.data.migration.move_scene import Moves
 from tests.data.migration.scene import Side, lend
 from tests.model.example import configuration
 from tests.remote.conftest import Stage, Staged
@@ -32,7 +29,7 @@ class Yard(Environment):
         return self.empty().model_copy(update={"hosts": hosts})
 
 
-class Exchange:
+class Exchange(Moves):
     """Both applications serve, each on its host. `placed`: what the environment says from now on."""
 
     def __init__(self, staged: Staged) -> None:
@@ -67,18 +64,6 @@ class Exchange:
     def sides(self) -> Sides:
         provider = self.provider
         return Sides(provider, provider, configuration(), self.stage.folder / "yard.toml")
-
-    @property
-    def journal(self) -> Journal | None:
-        return read_journal(self.sides.journal)
-
-    def plan(self, *, instead: str = "") -> MigrationPlan:
-        return make_move(self.sides, instead=instead)
-
-    def move(self, tell: Tell = tell_nobody, *, instead: str = "") -> MigrationReport:
-        plan = self.plan(instead=instead)
-        assert plan.has_changes, plan
-        return apply_move(plan, self.sides, names_seconds=0, tell=tell)
 
     def serving(self, name: str) -> list[str]:
         """The hosts on which it runs."""

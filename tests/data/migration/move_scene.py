@@ -1,5 +1,7 @@
 """One provider with two hosts that are directories, and an application that is placed on one of them: real phases."""
 
+from abc import ABC, abstractmethod
+
 from fedikit.data.migration.journal import Journal, read_journal
 from fedikit.data.migration.moving import apply_move
 from fedikit.data.migration.planning_moves import make_move
@@ -37,7 +39,28 @@ class Placed(Environment):
         return self.places[host]
 
 
-class House:
+class Moves(ABC):
+    """What moves within one environment, and its journal."""
+
+    @property
+    @abstractmethod
+    def sides(self) -> Sides:
+        """The environment, on both sides."""
+
+    @property
+    def journal(self) -> Journal | None:
+        return read_journal(self.sides.journal)
+
+    def plan(self, *, instead: str = "") -> MigrationPlan:
+        return make_move(self.sides, instead=instead)
+
+    def move(self, tell: Tell = tell_nobody, *, instead: str = "") -> MigrationReport:
+        plan = self.plan(instead=instead)
+        assert plan.has_changes, plan
+        return apply_move(plan, self.sides, names_seconds=0, tell=tell)
+
+
+class House(Moves):
     """Both hosts; the application serves on the first. `placed` and `server`: what the environment says from now on."""
 
     def __init__(self, staged: Staged) -> None:
@@ -77,18 +100,6 @@ class House:
         places = {host: self.wanted_on(host) for host in HOSTS}
         provider = Placed(placement={APPLICATION: (self.placed,)}, places=places, **fields)
         return Sides(provider, provider, configuration(), self.stage.folder / "house.toml")
-
-    @property
-    def journal(self) -> Journal | None:
-        return read_journal(self.sides.journal)
-
-    def plan(self, *, instead: str = "") -> MigrationPlan:
-        return make_move(self.sides, instead=instead)
-
-    def move(self, tell: Tell = tell_nobody, *, instead: str = "") -> MigrationReport:
-        plan = self.plan(instead=instead)
-        assert plan.has_changes, plan
-        return apply_move(plan, self.sides, names_seconds=0, tell=tell)
 
     def never_both(self) -> Tell:
         def tell(event: object) -> None:
