@@ -115,7 +115,7 @@ def _with_moves(plan: Plan) -> Plan:
     moves = moves_of(plan)
     for move in moves:
         if not move.becomes and not {move.name, *(names := _names_of(move, plan))}.intersection(plan.consent):
-            host = move.target if move.target in plan.hosts else move.source
+            host = next(host for host in (move.target, move.source, move.seen_on) if host in plan.hosts)
             refused[host] = (*refused.get(host, ()), f"{move}. If it is meant: --consent {names[0]}")
     hosts = {
         name: host.model_copy(update={"refused": (*host.refused, *refused.get(name, ()))})

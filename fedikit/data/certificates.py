@@ -19,6 +19,11 @@ SITES, SITE = "/etc/caddy/sites/", ".caddy"
 """What the file of a site is called, around its domain."""
 
 
+def site_file(domain: str) -> str:
+    """Where a host has a web site described."""
+    return f"{SITES}{domain}{SITE}"
+
+
 class Carried(NamedTuple):
     """The domains whose certificates were carried, and those that the source has none for, or none that is valid."""
 
@@ -31,8 +36,8 @@ def carry_all_certificates(source: Deployment, target: Deployment, application: 
     done: list[Carried] = []
     for here, there in product(source.hosts, target.hosts):
         if (source.name, here) != (target.name, there):
-            both = _sites(source, here) & _sites(target, there) & _domains(source, application)
-            if both & _domains(target, application):
+            both = sites_on(source, here) & sites_on(target, there) & domains_of(source, application)
+            if both & domains_of(target, application):
                 done.append(carry_certificates(source, here, target, there, application, both))
     return Carried(*(tuple(name for one in done for name in one[part]) for part in range(2)))
 
@@ -51,7 +56,7 @@ def carry_certificates(
     valid for longer. Keys travel in the two sessions only. `only`: of these sites. Raises a HostError, also where a
     host shows what is no certificate of that site.
     """
-    domains = sorted(_domains(source, application) & _domains(target, application))
+    domains = sorted(domains_of(source, application) & domains_of(target, application))
     domains = [domain for domain in domains if only is None or domain in only]
     if not domains:
         return Carried((), ())
@@ -70,14 +75,14 @@ def carry_certificates(
     return Carried(taken.domains, missing)
 
 
-def _domains(deployment: Deployment, application: str) -> set[str]:
-    """Those of its web sites."""
+def domains_of(deployment: Deployment, application: str) -> set[str]:
+    """Those of an application's web sites."""
     checks = (check for check in deployment.checks if isinstance(check, TlsIsValid))
     return {check.domain for check in checks if check.application == application}
 
 
-def _sites(deployment: Deployment, host: str) -> set[str]:
-    """Those that a host has."""
+def sites_on(deployment: Deployment, host: str) -> set[str]:
+    """The domains of the web sites that a host has."""
     files = (item.path for item in deployment.hosts[host].items if isinstance(item, File))
     return {path.removeprefix(SITES).removesuffix(SITE) for path in files if path.startswith(SITES)}
 

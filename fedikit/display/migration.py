@@ -7,6 +7,7 @@ from rich.text import Text
 from fedikit.display import markup
 from fedikit.display.backups import counted
 from fedikit.display.words import amount, plural, span
+from fedikit.model.host import MovedSite
 from fedikit.results.migration import ApplicationMigration, MigrationPlan, MigrationReport, Moved, PhaseDone
 
 WHAT_HAPPENS = {
@@ -36,6 +37,7 @@ def draw_migrationplan(plan: MigrationPlan) -> Iterator[Text]:
     for one in plan.applications:
         yield _line_of_way(plan, one)
         yield from _lines_of_application(one)
+    yield from map(_line_of_site, plan.sites)
     if plan.secrets:
         yield Text.assemble(("secrets that travel  ", "bold"), ", ".join(plan.secrets))
     for name in plan.names:
@@ -57,6 +59,12 @@ def _line_of_way(plan: MigrationPlan, one: ApplicationMigration) -> Text:
         ends = [f"{one.source} of {plan.source.name}", f"{one.target} of {plan.target.name}"]
     here, there = ends if plan.direction == "there" else reversed(ends)
     return Text.assemble((one.application, "bold"), (f"  {here}", "dim"), "  → ", (there, "dim"))
+
+
+def _line_of_site(site: MovedSite) -> Text:
+    until = f"{site.source} passes its visitors on" if site.source else "its certificate is issued"
+    when = "until" if site.source else "once"
+    return Text.assemble("  ", (site.domain, "cyan"), f"  comes to {site.target}; {until} {when} its name leads there")
 
 
 def _who_sets(plan: MigrationPlan) -> str:

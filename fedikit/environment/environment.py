@@ -1,6 +1,6 @@
 """The environment: the hosting provider's hosts and policies; it maps a configuration to a deployment."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Annotated, Any
 
@@ -16,7 +16,7 @@ from fedikit.model.data import AfterRestore, PostgresPart
 from fedikit.model.deployment import Deployment, FirstUser, Network, PackageSources, Parallel, Secrets, cycle_of
 from fedikit.model.dns import DnsServer
 from fedikit.model.function import TypedFunction
-from fedikit.model.host import Connection, HostNames, HostState
+from fedikit.model.host import Connection, HostNames, HostState, MovedSite
 from fedikit.model.mistake import did_you_mean
 from fedikit.model.policy import CannotFulfil, Place, Policy
 from fedikit.model.request import HostItems, OneOffJob, Request, Requests, Task, WebSite
@@ -130,15 +130,24 @@ class Environment(Written):
         """
         return TypedFunction(f"environment {self.name}", Configuration, Deployment, self._mapped)(configuration)
 
+    def passing_on(self, configuration: Configuration, sites: Collection[MovedSite]) -> Deployment:
+        """The same, while hosts that had these web sites pass visitors on to those that have them by now."""
+        made: TypedFunction[Configuration, Deployment] = TypedFunction(
+            f"environment {self.name}", Configuration, Deployment, lambda wanted: self._mapped(wanted, sites)
+        )
+        return made(configuration)
+
     def empty(self) -> Deployment:
         """The deployment in which nothing is wanted anywhere."""
         return self._deployment(Draft(self.hosts), Draft(self.hosts))
 
-    def _mapped(self, configuration: Configuration) -> Deployment:
+    def _mapped(self, configuration: Configuration, passed_on: Collection[MovedSite] = ()) -> Deployment:
         draft = Draft(self.hosts)
         self._note_misplaced(configuration, draft)
         for application in configuration.enabled():
             self._add(application, configuration, draft)
+        for site in passed_on:
+            self._pass_on(site, draft)
         self._keep_packages_safe(draft)
         self._note_misplaced_versions(configuration, draft)
         draft.note_what_is_too_much()
@@ -259,6 +268,13 @@ class Environment(Written):
             self._fulfil(ask.request, place.at(ask.host), draft)
         draft.add(place, provision)
         return provision.facts
+
+    def _pass_on(self, site: MovedSite, draft: Draft) -> None:
+        """No name is to lead there any more, and nobody looks whether it does."""
+        place = Place(application=site.application, host=site.source, hosts=self.hosts)
+        request = WebSite(domain=site.domain, passed_to=self.hosts[site.target].public_addresses[0])
+        if policy := self._answering(request, site.application, draft):
+            draft.add(place, policy.typed(place)(request).model_copy(update={"dns": (), "checks": ()}))
 
     def _answering(self, request: Request, application: str, draft: Draft) -> Policy[Any] | None:
         """The policy that answers the request; a missing one is noted."""

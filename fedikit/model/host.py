@@ -3,6 +3,8 @@
 A deployment type is a class here: adding one is adding a class with a `type` of its own to `Connection`.
 """
 
+import ipaddress
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator, Field, Tag
@@ -107,6 +109,24 @@ class DnsRecord(Value):
     name: DomainName
     type: Literal["A", "AAAA"]
     address: IpAddress
+
+
+def records_at(name: str, addresses: Iterable[str]) -> tuple[DnsRecord, ...]:
+    """The records by which a name leads to IP addresses."""
+    return tuple(
+        DnsRecord(name=name, type="A" if ipaddress.ip_address(address).version == 4 else "AAAA", address=address)
+        for address in addresses
+    )
+
+
+class MovedSite(Value):
+    """A web site that comes to a host, from another one where there is one that has it."""
+
+    domain: DomainName
+    application: str
+    source: str = ""
+    """The host to which its name leads; none if no host has it yet."""
+    target: HostName
 
 
 class HostState(Items):

@@ -26,6 +26,7 @@ from fedikit.model.value import (
     HeaderName,
     HeaderText,
     ImageReference,
+    IpAddress,
     Line,
     PackageName,
     Port,
@@ -110,6 +111,8 @@ class WebSite(Value):
     """Of those that fit, the one with the longest path answers."""
     redirects: dict[UrlPattern, DomainName] = Field(default_factory=dict)
     """By path, the site that has it: visitors are sent to the same path there."""
+    passed_to: IpAddress | None = None
+    """The host that has the site by now, where names still lead here: all is asked of it."""
     max_body_megabytes: Annotated[int, Field(ge=1)] = 20
     """The largest upload."""
     reads: bool = False

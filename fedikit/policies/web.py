@@ -1,6 +1,5 @@
 """Web sites by Caddy: one site file each, certificates by ACME, and names that lead to the host."""
 
-import ipaddress
 import json
 import re
 from collections.abc import Sequence
@@ -9,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from fedikit.model.check import DnsResolves, TlsIsValid
-from fedikit.model.host import DnsRecord
+from fedikit.model.host import DnsRecord, records_at
 from fedikit.model.item import Directory, File, Item, Job, Package, Unit
 from fedikit.model.permission import Permission
 from fedikit.model.policy import CannotFulfil, Opening, Place, Policy, Provision
@@ -17,6 +16,7 @@ from fedikit.model.request import Route, WebSite
 from fedikit.model.resource import OtherServers
 from fedikit.model.text import Fact, number
 from fedikit.model.value import Certificates, EmailAddress, HttpsUrl, IpNetwork, Protocol, Written
+from fedikit.policies.garage import bracketed
 
 CADDYFILE = "/etc/caddy/Caddyfile"
 SITES = "/etc/caddy/sites"
@@ -137,6 +137,8 @@ class WebPolicy(Written, Policy[WebSite | OtherServers]):
 
     def _within(self, site: WebSite, place: Place, instead: Sequence[str] = ()) -> str:
         """What answers which path; `instead`: what is done with answers of software that failed."""
+        if site.passed_to:
+            return _passed_on(site.domain, site.passed_to)
         routes = "".join(self._handler(route, site, place, instead) for route in site.routes)
         elsewhere = "".join(_redirection(path, domain) for path, domain in site.redirects.items())
         rest = "" if any(route.path == "/*" for route in site.routes) else _NOTHING_ELSE
@@ -221,6 +223,13 @@ def _permission(asked: Permission) -> str:
     return f"\t\tforward_auth https://{asked.at or asked.domain} {{\n{lines}{reached}\t\t}}\n"
 
 
+def _passed_on(domain: str, address: str) -> str:
+    """All is asked of the host that has the site by now, under its name."""
+    reached = f"\t\t\ttransport http {{\n\t\t\t\ttls_server_name {domain}\n\t\t\t}}\n"
+    options = f"\t\t\theader_up Host {domain}\n{reached}"
+    return f"\thandle {{\n\t\treverse_proxy https://{bracketed(address)} {{\n{options}\t\t}}\n\t}}\n"
+
+
 def _redirection(path: str, domain: str) -> str:
     return f"\thandle {path} {{\n\t\tredir https://{domain}{{uri}} permanent\n\t}}\n"
 
@@ -238,11 +247,7 @@ def _records(site: WebSite, place: Place) -> tuple[DnsRecord, ...]:
             f"hosts.{place.host}.public_address",
             f"is missing: {site.domain} needs the IP address of its host, {place.connection.address} is a name",
         )
-    return tuple(DnsRecord(name=site.domain, type=_record_type(address), address=address) for address in addresses)
-
-
-def _record_type(address: str) -> Literal["A", "AAAA"]:
-    return "A" if ipaddress.ip_address(address).version == 4 else "AAAA"
+    return records_at(site.domain, addresses)
 
 
 def _checks(site: WebSite, place: Place) -> list[DnsResolves | TlsIsValid]:

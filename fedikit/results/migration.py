@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from fedikit.model.deployment import Deployment
+from fedikit.model.host import MovedSite
 from fedikit.model.value import HostName, Value, digest_of
 from fedikit.results.names import NameFound
 from fedikit.results.restoring import Amount
@@ -29,8 +30,10 @@ MOVING: tuple[Phase, ...] = (
     "afterwards", "leave",
 )  # fmt: skip
 """What a move within one environment does."""
-BETWEEN_HOSTS: tuple[Phase, ...] = ("stage", "names", "leave")
+BETWEEN_HOSTS: tuple[Phase, ...] = ("stage",)
 """Those of them for applications that leave their host."""
+WHERE_NAMES_LEAD: tuple[Phase, ...] = ("names", "leave")
+"""Those for these, and for web sites of others that come to another host."""
 WHILE_IT_SERVES: tuple[Phase, ...] = ("copy", "differences")
 """Those for the ones among these that take all data along."""
 ONCE_CLOSED: tuple[Phase, ...] = ("save", "parts", "put-back")
@@ -95,6 +98,8 @@ class MigrationPlan(Value):
     """Where names lead now, and where they shall."""
     ttl: int = 0
     """For how many seconds others may remember where they led."""
+    sites: tuple[MovedSite, ...] = ()
+    """Of a move, the web sites that come to a host without their application, such as a bucket's."""
     consent: tuple[str, ...] = ()
     """By what an apply is told that what would begin empty is brought along."""
     sets_names: bool = False
@@ -139,7 +144,8 @@ class MigrationPlan(Value):
         """SHA-256 over what would be done; equal while nothing moves, also of a migration that was not begun yet."""
         decisive = [(one.application, one.source, one.target, one.error) for one in self.applications]
         sides = [self.source.digest, self.target.digest, self.direction, self.is_rehearsal]
-        return digest_of([self.instead, *sides, list(self.left), decisive])
+        sites = [site.model_dump() for site in self.sites]
+        return digest_of([self.instead, *sides, list(self.left), decisive, sites])
 
 
 class PhaseDone(Value):

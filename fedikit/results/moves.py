@@ -8,6 +8,7 @@ from fedikit.model.deployment import cycle_of
 from fedikit.model.item import Item, class_of
 from fedikit.model.value import HostName, Value
 from fedikit.results.plan import Plan, PlannedChange
+from fedikit.results.providers import buckets_left
 
 HOW_TO_BRING_IT = "fedikit move brings it along"
 SHARED_SERVERS = frozenset({"unit:caddy.service", "unit:mariadb.service", "unit:postgresql@17-main.service"})
@@ -15,7 +16,8 @@ SHARED_SERVERS = frozenset({"unit:caddy.service", "unit:mariadb.service", "unit:
 GARAGE = "unit:garage.service"
 BUCKET_AWAITED = "job:garage bucket "
 WHAT_GARAGE_KEEPS = "data:what Garage keeps there"
-_LEAVES = ("keep", "delete", "restore", "release")
+LEAVES = ("keep", "delete", "restore", "release")
+"""What becomes of what leaves a host."""
 
 Beginning = Literal["empty", "older", "unknown"]
 _BEGINS: dict[str, Beginning] = {"create": "empty", "adopt": "older", "blocked": "unknown"}
@@ -28,8 +30,8 @@ class Move(Value):
     kind: str
     """What kind of item it is."""
     name: str
-    source: HostName
-    """The host where the data is."""
+    source: str
+    """The host where the data is; the address of the S3 API if that is somebody else's."""
     target: str
     """The host where it is looked for from now on; the address of the S3 API if that is somebody else's."""
     becomes: str = ""
@@ -40,17 +42,19 @@ class Move(Value):
     """It is destroyed at its source."""
     arrives: str = ""
     """The id of the item that begins at the target; none at a provider's."""
+    seen_on: HostName
+    """The host whose plan says so."""
 
     def __str__(self) -> str:
         fate = "is destroyed" if self.is_lost else "stays"
         bring = "data does not follow, and nothing is left to bring" if self.is_lost else "data does not follow"
         advice = "copy it before" if self.is_lost else HOW_TO_BRING_IT
-        left = f"the {self.kind} {self.name} {fate} on {self.source} with all that is in it"
+        left = f"the {self.kind} {self.name} {fate} {_at(self.source)} with all that is in it"
         return f"{left}; {self._beginning}: {bring} ({advice})"
 
     @property
     def _beginning(self) -> str:
-        place = f"{'at' if '://' in self.target else 'on'} {self.target} {self.becomes or 'it'}"
+        place = f"{_at(self.target)} {self.becomes or 'it'}"
         return (
             place
             + {
@@ -59,6 +63,10 @@ class Move(Value):
                 "unknown": " begins with whatever is there",
             }[self.begins]
         )
+
+
+def _at(place: str) -> str:
+    return f"{'at' if '://' in place else 'on'} {place}"
 
 
 class Handover(Value):
@@ -93,7 +101,8 @@ def moves_of(plan: Plan) -> tuple[Move, ...]:
     """The data that does not follow, each with a sentence (`str`), in the order of the plan."""
     arrivals = _arrivals(plan)
     leaving = [(host, change) for host, change in _leaving_data(plan) if not (_leader(plan) and _is_garages(change.id))]
-    return tuple(move for host, change in leaving for move in _moves(plan, host, change, arrivals))
+    moves = [move for host, change in leaving for move in _moves(plan, host, change, arrivals)]
+    return (*moves, *_left_at_providers(plan, arrivals))
 
 
 def waits_of(plan: Plan) -> Waits:
@@ -192,7 +201,7 @@ def _wait(host: str, other: str, order: dict[str, list[str]], extra: dict[str, l
 
 def _leaving(plan: Plan) -> Iterator[tuple[str, PlannedChange]]:
     for host, planned in plan.hosts.items():
-        yield from ((host, change) for change in planned.changes if change.action in _LEAVES and not change.drift)
+        yield from ((host, change) for change in planned.changes if change.action in LEAVES and not change.drift)
 
 
 def _leaving_data(plan: Plan) -> Iterator[tuple[str, PlannedChange]]:
@@ -231,7 +240,7 @@ def _is_data(identity: str, item: Item | None) -> bool:
 def _moves(plan: Plan, host: str, change: PlannedChange, arrivals: Iterable[_Arrival]) -> Iterator[Move]:
     kind, _, name = change.id.partition(":")
     is_lost = change.action == "delete"
-    usual = {"kind": kind, "name": class_of(change.id).plain_name(name), "source": host}
+    usual = {"kind": kind, "name": class_of(change.id).plain_name(name), "source": host, "seen_on": host}
     for arrival in arrivals:
         if (arrival.host, arrival.id) != (host, change.id) and arrival.is_data and _is_same(change.id, arrival.id):
             becomes = arrival.id.partition(":")[2] if arrival.id != change.id else ""
@@ -255,3 +264,15 @@ def _provider_of(plan: Plan, identity: str) -> str:
     name = identity.partition(":")[2]
     checks = [check for check in plan.deployment.checks if isinstance(check, BucketWorks)]
     return next((check.endpoint for check in checks if check.bucket.endswith(name)), "")
+
+
+def _left_at_providers(plan: Plan, arrivals: Iterable[_Arrival]) -> Iterator[Move]:
+    """What an application kept in somebody else's bucket, and looks for in another from now on."""
+    coming = {arrival.id: arrival for arrival in arrivals}
+    for left in buckets_left(plan):
+        about = {"kind": "bucket", "name": left.part.name, "source": left.endpoint, "seen_on": left.host}
+        if arrival := coming.get(left.part.id):
+            about |= {"target": arrival.host, "begins": arrival.begins, "arrives": arrival.id}
+        else:
+            about |= {"target": left.part.endpoint, "begins": _UNKNOWN}
+        yield Move.model_validate(about)

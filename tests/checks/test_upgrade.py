@@ -17,9 +17,13 @@ import pytest
 from fedikit.apply import apply_plan
 from fedikit.catalogue.mastodon import Mastodon
 from fedikit.data.closing import close_application, open_application
+from fedikit.data.migration.moving import apply_move
+from fedikit.data.migration.planning_moves import make_move
+from fedikit.data.migration.sides import Sides
 from fedikit.data.safeguard import apply_safely
 from fedikit.display.drawing import lines_of
 from fedikit.environment import Environment, load_catalogue, load_environment
+from fedikit.events import Event, Waiting
 from fedikit.model import Configuration, Deployment, configuration_model, initial_password
 from fedikit.plan import make_plan, make_rollback
 from fedikit.results.plan import Plan
@@ -55,11 +59,13 @@ class Instance:
         lab.announce(self.deployment())
         lab.set_dns({DOMAIN: lab["garage"].address})  # addresses of people need a domain that receives mail
 
-    def deployment(self) -> Deployment:
+    def configuration(self) -> Configuration:
         person = {"displayName": "Testy McTestface", "username": "test", "email": EMAIL}
         chosen = {"domain": DOMAIN, "initialUser": person, "mastodon": {"enable": True}}
-        configuration: Configuration = configuration_model(load_catalogue()).model_validate(chosen)
-        return self.environment().deployment(configuration)
+        return configuration_model(load_catalogue()).model_validate(chosen)
+
+    def deployment(self) -> Deployment:
+        return self.environment().deployment(self.configuration())
 
     def environment(self) -> Environment:
         return load_environment(self.environment_file)
@@ -105,11 +111,23 @@ class Instance:
             answer = member.post("/api/v1/statuses", json={"status": text})
             assert answer.status_code == 200, answer.text
 
+    def upload(self) -> str:
+        """Publishes a picture; where it lies."""
+        with self.member() as member:
+            return str(published(member, "Seen from afar")["url"])
+
     def posts(self) -> list[str]:
         """The texts in the member's home timeline."""
         with self.member() as member:
             shown = member.get("/api/v1/timelines/home").json()
         return [re.sub("<[^>]+>", "", post["content"]) for post in shown]
+
+
+def published(member: httpx.Client, text: str) -> dict[str, str]:
+    """A post with a picture; the picture."""
+    media: dict[str, str] = member.post("/api/v2/media", files={"file": ("a.png", picture(), "image/png")}).json()
+    assert member.post("/api/v1/statuses", json={"status": text, "media_ids": [media["id"]]}).status_code == 200
+    return media
 
 
 def changes_in(plan: Plan) -> dict[str, dict[str, str]]:
@@ -262,9 +280,9 @@ def refuses(answer: httpx.Response) -> bool:
     return answer.status_code == 503 and "retry-after" in answer.headers and "can be read until then" in answer.text
 
 
-def fetched(lab: Lab, url: str) -> bytes:
-    """What lies at the media host."""
-    way = ["--resolve", f"{httpx.URL(url).host}:443:{lab['garage'].address}"]
+def fetched(lab: Lab, url: str, machine: str = "garage") -> bytes:
+    """What a machine shows as its media host's."""
+    way = ["--resolve", f"{httpx.URL(url).host}:443:{lab[machine].address}"]
     trust = ["--cacert", str(lab.directory / "pebble-root.pem")]
     return subprocess.run(
         ["curl", "-sSf", "--max-time", "20", *trust, *way, url], capture_output=True, check=True
@@ -275,8 +293,7 @@ def test_it_is_read_while_it_is_closed_for_writing_and_nobody_writes(instance: I
     """Neither by the web nor by the application's own password; nor does what is read start again, once it is down."""
     machine, closing = instance.lab["mastodon"], (instance.deployment(), "mastodon", "mastodon")
     with instance.member() as member:
-        media = member.post("/api/v2/media", files={"file": ("picture.png", picture(), "image/png")}).json()
-        member.post("/api/v1/statuses", json={"status": "Seen from afar", "media_ids": [media["id"]]})
+        media = published(member, "Seen from afar")
 
         assert close_application(*closing, migration="m1", why="reading").why == "reading"
         machine.succeed("systemctl restart postgresql.service")
@@ -295,6 +312,30 @@ def test_it_is_read_while_it_is_closed_for_writing_and_nobody_writes(instance: I
         assert member.post("/api/v1/statuses", json={"status": "Back again"}).status_code == 200
         assert instance.posts()[:2] == ["Back again", "Seen from afar"]
         machine.succeed("systemctl is-active mastodon-web.service mastodon-sidekiq.service mastodon-streaming.service")
+
+
+def test_its_bucket_comes_to_its_own_machine_with_the_media_host(instance: Instance) -> None:
+    """The machine that the name leads to shows what is old and what is new, until the name leads to the other."""
+    lab, path = instance.lab, instance.environment_file
+    old = instance.upload()
+    path.write_text(path.read_text().replace('host = "garage"', 'host = "mastodon"'))
+    sides = Sides(instance.environment(), instance.environment(), instance.configuration(), path)
+    plan = make_move(sides)
+    assert [(site.source, site.target) for site in plan.sites] == [("garage", "mastodon")]
+    shown: list[bytes] = []
+
+    def lead(event: Event) -> None:
+        if isinstance(event, Waiting) and event.what.startswith("names to be set"):
+            shown.extend(fetched(lab, url) for url in (old, instance.upload()))
+            lab.set_dns({httpx.URL(old).host: lab["mastodon"].address})
+
+    report = apply_move(plan, sides, names_seconds=60, tell=lead)
+
+    assert (report.error, report.compared) == ("", {"mastodon": ()})
+    assert shown == [picture(), picture()]
+    assert fetched(lab, old, "mastodon") == picture()
+    assert instance.planned() == {}
+    lab["garage"].fails("systemctl is-active caddy.service garage.service")
 
 
 def upgrade(old: str, new: str) -> dict[str, str]:

@@ -42,6 +42,14 @@ def test_a_plan_names_what_goes_where_and_each_phase_in_its_order() -> None:
     assert summary_of(plan()).plain == "1 application from old to new, 2.0 MB."
 
 
+def test_a_plan_of_a_move_says_what_becomes_of_media_sites() -> None:
+    one = {"domain": "media.example.org", "application": "mastodon", "target": "two"}
+    text = drawn(plan(sites=({**one, "source": "one"},)))
+    assert "media.example.org  comes to two; one passes its visitors on until its name leads there" in text
+    text = drawn(plan(sites=(one,)))
+    assert "media.example.org  comes to two; its certificate is issued once its name leads there" in text
+
+
 def test_a_plan_of_the_way_back_has_the_roles_exchanged() -> None:
     text = drawn(plan(direction="back", left=BACKWARDS, sets_names=True, ttl=60))
     assert "mastodon  two of new  → one of old" in text

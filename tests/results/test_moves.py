@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fedikit.model import Deployment
+from fedikit.model import Deployment, File
 from fedikit.results.moves import SHARED_SERVERS, Move, Waits, handovers_of, moves_of, waiting_in_vain, waits_of
 from fedikit.results.plan import HostPlan, Plan, PlannedChange
 from tests.model.example import MEDIA_SERVERS, configuration, environment
@@ -36,7 +36,13 @@ def host_plan(host: str, old: Deployment, new: Deployment, purge: bool) -> HostP
         if id not in after
     ]
     arriving = [PlannedChange(id=id, action="create", data=data) for id, data in after.items() if id not in before]
-    return HostPlan(host=host, changes=(*leaving, *arriving))
+    texts = {file.id: file.content for file in old.hosts[host].items if isinstance(file, File)}
+    edited = [
+        PlannedChange(id=file.id, action="update", before=was)
+        for file in new.hosts[host].items
+        if isinstance(file, File) and isinstance(was := texts.get(file.id), str) and was != file.content
+    ]
+    return HostPlan(host=host, changes=(*leaving, *edited, *arriving))
 
 
 def told(moves: tuple[Move, ...]) -> set[tuple[str, str, str, str]]:
@@ -100,6 +106,40 @@ def test_buckets_that_go_to_a_provider_are_known_by_their_checks() -> None:
 
     assert told(moves) == {("bucket", name, "objects", "https://s3.example.org") for name in BUCKETS}
     assert "at https://s3.example.org it begins with whatever is there" in str(moves[0])
+
+
+BACKUP = {"backup": {"repository": "/srv/backups"}}
+AT_A_PROVIDER = deployed("mastodon", policies=BACKUP | {"bucket": S3})
+
+
+def test_a_providers_bucket_is_left_too_as_far_as_hosts_know_it_from_backups() -> None:
+    (move,) = moves_of(plan_between(AT_A_PROVIDER, deployed("mastodon", policies=BACKUP)))
+    assert str(move).startswith(
+        "the bucket mastodon stays at https://s3.example.org with all that is in it; on objects"
+    )
+    assert (move.seen_on, move.arrives) == ("mastodon", "bucket:mastodon")
+
+    other = S3 | {"endpoint": "https://s3.example.net"}
+    (move,) = moves_of(plan_between(AT_A_PROVIDER, deployed("mastodon", policies=BACKUP | {"bucket": other})))
+    assert (move.source, move.target, move.begins) == ("https://s3.example.org", "https://s3.example.net", "unknown")
+
+    renamed = deployed("mastodon", policies=BACKUP | {"bucket": S3 | {"prefix": "", "media": {"mastodon": "a.test"}}})
+    assert [move.name for move in moves_of(plan_between(AT_A_PROVIDER, renamed))] == ["mastodon"]
+
+
+def test_a_bucket_that_is_reached_by_another_address_stays_where_it_is() -> None:
+    here, there = (deployed("mastodon", policies=BACKUP, placement={"mastodon": host}) for host in ("spare", "objects"))
+    assert [move.kind for move in moves_of(plan_between(here, here))] == []
+    assert "bucket" not in {move.kind for move in moves_of(plan_between(here, there))}
+
+
+@pytest.mark.parametrize("written", ["", "no JSON", "[]", '{"parts": 1}', '{"parts": [{"kind": "bucket"}]}'])
+def test_what_a_host_has_written_down_otherwise_says_nothing(written: str) -> None:
+    plan = plan_between(AT_A_PROVIDER, deployed("mastodon", policies=BACKUP))
+    told = plan.hosts["mastodon"]
+    changes = tuple(change.model_copy(update={"before": written}) for change in told.changes)
+    hosts = {**plan.hosts, "mastodon": told.model_copy(update={"changes": changes})}
+    assert moves_of(plan.model_copy(update={"hosts": hosts})) == ()
 
 
 def test_a_disabled_applications_bucket_goes_to_no_provider() -> None:

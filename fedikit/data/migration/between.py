@@ -4,27 +4,33 @@ A host that is left may be come to by another application, or go on serving the 
 names lead elsewhere. Applications are placed on one host at a time; for each host, on that one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from fedikit.data.certificates import site_file
 from fedikit.data.migration.moves import hosts_that_keep, hosts_with_servers, placed_on, shares_data
 from fedikit.data.migration.sides import Pair
+from fedikit.data.migration.sites import sites_taken_along
 from fedikit.data.migration.staging import staged_at
 from fedikit.environment.environment import Environment
 from fedikit.model.configuration import Configuration
 from fedikit.model.deployment import Deployment
-from fedikit.model.host import HostState
+from fedikit.model.host import HostState, MovedSite
 
 
 @dataclass(frozen=True)
 class Between:
-    """Who moves how; `source` and `target` are the deployments before and after it."""
+    """Who moves how; `source` and `target` are the deployments before and after it.
+
+    `sites`: the web sites that come to a host without their application.
+    """
 
     pairs: Sequence[Pair]
     source: Deployment
     target: Deployment
     environment: Environment
     configuration: Configuration
+    sites: Sequence[MovedSite] = ()
 
     @property
     def leaving(self) -> list[Pair]:
@@ -57,10 +63,21 @@ class Between:
         return list(dict.fromkeys(pair.source for pair in self.leaving))
 
     @property
+    def passing(self) -> list[str]:
+        """The hosts that pass visitors of a site on, as names lead there still."""
+        return list(dict.fromkeys(site.source for site in self.sites if site.source))
+
+    @property
     def busy(self) -> list[str]:
-        """Those of them that another application comes to, or that serve one at its new place."""
-        needed = hosts_with_servers(self.target, list(self.pairs))
+        """Those that are left, and that another application comes to, or that serve one elsewhere, or pass on."""
+        needed = {*hosts_with_servers(self.target, list(self.pairs)), *self.passing}
         return [host for host in self.left if host in needed]
+
+    @property
+    def spared(self) -> list[str]:
+        """Those that pass on, and are of no use before something starts: what they show is read until then."""
+        needed = hosts_with_servers(self.target, list(self.pairs))
+        return [host for host in self.passing if host not in needed]
 
     def while_they_serve(self) -> Deployment:
         """What is wanted for those that come, at rest, beside what still serves there.
@@ -71,8 +88,15 @@ class Between:
 
     def once_closed(self) -> Deployment:
         """What is wanted in the end, beside what does not run any more but has not left."""
-        states = self.target.hosts
-        return self._with_states({host: _beside(states[host], self._with_both(host)) for host in self.busy})
+        closed = list(sites_taken_along([p for p in self.leaving if p.source in self.busy], self.source, self.target))
+        wanted = self._passing_on([*(site for site in self.sites if site.source), *closed]).hosts
+        pages = {f"file:{site_file(site.domain)}" for site in closed}
+        both = {host: _beside(wanted[host], self._with_both(host), pages) for host in self.busy}
+        return self._with_states({host: wanted[host] for host in self.passing} | both)
+
+    def _passing_on(self, sites: Collection[MovedSite]) -> Deployment:
+        """What is wanted in the end, with hosts that can be asked for these sites still."""
+        return self.environment.passing_on(self.configuration, sites) if sites else self.target
 
     def at_rest_once_closed(self) -> Deployment:
         """The same, with those that come at rest."""
@@ -94,12 +118,14 @@ class Between:
         return staged_at(deployment, coming)
 
 
-def _beside(wanted: HostState, both: HostState) -> HostState:
-    """What both have is as it shall be in the end."""
-    known = {item.id for item in wanted.items}
+def _beside(wanted: HostState, both: HostState, left: Collection[str]) -> HostState:
+    """What both have is as it shall be in the end, but what has these ids: it is as it was where it is left."""
+    there = {item.id: item for item in both.items}
+    items = [there.get(item.id, item) if item.id in left else item for item in wanted.items]
+    known = {item.id for item in items}
     return wanted.model_copy(
         update={
-            "items": (*wanted.items, *(item for item in both.items if item.id not in known)),
+            "items": (*items, *(item for item in both.items if item.id not in known)),
             "applications": tuple(dict.fromkeys((*wanted.applications, *both.applications))),
             "domains": {**both.domains, **wanted.domains},
             "data": {**both.data, **wanted.data},

@@ -13,6 +13,7 @@ from typing import IO
 from pydantic import Field, ValidationError
 
 from fedikit.errors import ConfigurationError, FedikitError, Mistake
+from fedikit.model.host import MovedSite
 from fedikit.model.value import HostName, Value
 from fedikit.results.migration import Direction, Phase
 
@@ -34,6 +35,7 @@ class Journal(Value):
     opened_at  when the other side served
     has_begun  whether the other side may have been written to
     moving     of a move within one environment, the hosts that each application leaves and comes to
+    sites      of a move, the web sites that come to a host without their application
     consent    of a move, by what an apply is told that data is brought along
     predicted  how many seconds it took a rehearsal to copy the differences
     """
@@ -51,6 +53,7 @@ class Journal(Value):
     opened_at: float | None = None
     has_begun: bool = False
     moving: dict[str, tuple[HostName, HostName]] = Field(default_factory=dict)
+    sites: tuple[MovedSite, ...] = ()
     consent: tuple[str, ...] = ()
     predicted: float | None = None
 

@@ -8,19 +8,22 @@ from fedikit.environment.environment import Environment
 from fedikit.model.check import BucketWorks
 from fedikit.model.data import BucketPart, settings_file
 from fedikit.model.deployment import Deployment
+from fedikit.model.host import MovedSite
 from fedikit.model.item import File, class_of
-from fedikit.results.moves import Move, moves_of
+from fedikit.results.moves import LEAVES, Move, moves_of
 from fedikit.results.plan import Plan
-
-_LEAVES = ("keep", "delete", "restore", "release")
 
 
 class Moving(NamedTuple):
-    """What is to move: the applications, what the plan wants consent for, and why one of them cannot, by its name."""
+    """What is to move: the applications, what the plan wants consent for, and why one of them cannot, by its name.
+
+    `sites`: the web sites that come to a host without their application.
+    """
 
     pairs: list[Pair]
     consent: tuple[str, ...]
     errors: dict[str, str]
+    sites: tuple[MovedSite, ...] = ()
 
 
 def what_moves(plan: Plan) -> Moving:
@@ -58,7 +61,7 @@ def _source_of(application: str, target: str, plan: Plan) -> str:
     """The host where it is, by the settings of its backups; empty if none of them has them."""
     settings = f"file:{settings_file(application)}"
     for host, planned in plan.hosts.items():
-        if any(change.id == settings and change.action in _LEAVES for change in planned.changes):
+        if any(change.id == settings and change.action in LEAVES for change in planned.changes):
             return host
     is_new = any(change.id == settings and change.action == "create" for change in plan.hosts[target].changes)
     has_any = any(isinstance(item, File) and item.id == settings for item in plan.deployment.hosts[target].items)

@@ -15,6 +15,7 @@ from fedikit.data.migration.carrying_out import NAMES_SECONDS, require_as_planne
 from fedikit.data.migration.journal import Journal, end_journal, held
 from fedikit.data.migration.phases import Migration
 from fedikit.data.migration.sides import Pair, Sides
+from fedikit.data.migration.sites import carry_certificates_of
 from fedikit.data.migration.standing_moves import what_is_known
 from fedikit.errors import FedikitError
 from fedikit.events import Tell, tell_nobody
@@ -36,7 +37,7 @@ def apply_move(
         journal = known.journal or Journal(id=plan.id)
         require_as_planned(plan, journal)
         moving = {one.application: (one.source, one.target) for one in plan.applications}
-        journal = journal.model_copy(update={"moving": moving, "consent": plan.consent})
+        journal = journal.model_copy(update={"moving": moving, "sites": plan.sites, "consent": plan.consent})
         return _Move(plan, sides, journal, names_seconds, tell).run(known.closed)
 
 
@@ -46,11 +47,16 @@ class _Move(Migration):
     @cached_property
     def between(self) -> Between:
         """Who moves how, and what hosts have meanwhile."""
-        return Between(self.pairs, self.left, self.taken, self.hosting, self.sides.configuration)
+        about = (self.left, self.taken, self.hosting, self.sides.configuration)
+        return Between(self.pairs, *about, self.plan.sites)
 
     @property
     def leaving(self) -> list[Pair]:
         return self.between.leaving
+
+    @property
+    def new_sites(self) -> set[str]:
+        return {site.domain for site in self.plan.sites if not site.source}
 
     @property
     def copied(self) -> list[Pair]:
@@ -98,13 +104,15 @@ class _Move(Migration):
     def _set_up_parts(self) -> None:
         """From here on the hosts know only where data is to be, and the way on is the only one."""
         resting = self.between.at_rest_once_closed()
-        plan = make_plan(resting, limit=self._hosts_to_start, consent=self.plan.consent, tell=self.hands.tell)
+        hosts = [host for host in self._hosts_to_start if host not in self.between.spared]
+        plan = make_plan(resting, limit=hosts, consent=self.plan.consent, tell=self.hands.tell)
         if plan.has_errors:
             found = [f"{host}: {one.error or 'cannot be changed'}" for host, one in plan.hosts.items() if one.error]
             raise FedikitError(f"nothing was changed: {'; '.join(found) or 'see fedikit plan'}")
         self.note(has_begun=True)
-        self.hands.set_up(resting, self._hosts_to_start)
+        self.hands.set_up(resting, hosts)
         self._receive(pair for pair in self.leaving if pair.target not in self.between.staged)
+        carry_certificates_of(self.plan.sites, self.left, self.taken)
 
     def _start(self) -> None:
         self._start_with(self.between.once_closed())

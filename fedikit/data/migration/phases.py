@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from fedikit.data.carrying_secrets import carry_secrets
-from fedikit.data.certificates import carry_all_certificates
+from fedikit.data.certificates import carry_all_certificates, domains_of, sites_on
 from fedikit.data.closing import Why
 from fedikit.data.migration.abreast import for_each
 from fedikit.data.migration.at_work import AtWork
@@ -40,6 +40,12 @@ class Migration(AtWork):
     def copied(self) -> list[Pair]:
         """Those of them that are copied while they serve."""
         return self.pairs
+
+    @property
+    def new_sites(self) -> set[str]:
+        """The domains of web sites that the side that is left does not have."""
+        there = {domain for host in self.left.hosts for domain in sites_on(self.left, host)}
+        return {domain for name in self.names for domain in domains_of(self.taken, name)} - there
 
     # Before: nobody notices anything
 
@@ -125,7 +131,7 @@ class Migration(AtWork):
         addresses: dict[str, tuple[str, ...]] = {}
         for record in self.taken.dns:
             addresses[record.name] = (*addresses.get(record.name, ()), record.address)
-        self.hands.require(self.taken, checks_before_names(self.taken), addresses)
+        self.hands.require(self.taken, checks_before_names(self.taken, self.new_sites), addresses)
 
     # After: the new side serves
 

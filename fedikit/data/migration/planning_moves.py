@@ -11,6 +11,7 @@ from fedikit.data.migration.meeting import meeting_troubles
 from fedikit.data.migration.moves import Moving, before, consent_for, shares_data, what_moves
 from fedikit.data.migration.planning import new_id, notes_on, parts_of
 from fedikit.data.migration.sides import Pair, Sides
+from fedikit.data.migration.sites import led_there, sites_that_come
 from fedikit.data.migration.standing_moves import what_is_known
 from fedikit.dns.lookup import look_up_names
 from fedikit.environment.load import load_both
@@ -24,6 +25,7 @@ from fedikit.results.migration import (
     MOVE,
     MOVING,
     ONCE_CLOSED,
+    WHERE_NAMES_LEAD,
     WHILE_IT_SERVES,
     ApplicationMigration,
     MigrationPlan,
@@ -54,7 +56,7 @@ def make_move(sides: Sides, *, instead: str = "", tell: Tell = tell_nobody) -> M
     name = f"{MOVE}{new_id()}"
     journal = what_is_known(sides, target, name=name, instead=instead).journal
     moving = _gone_on_with(journal, sides, target, tell) if journal else _asked_for(sides, _plan_of(target, tell))
-    source = before(sides.new, moving.pairs).deployment(sides.configuration)
+    source = led_there(before(sides.new, moving.pairs).deployment(sides.configuration), moving.sites)
     journal = journal or Journal(id=name)
     plan = MigrationPlan(
         id=journal.id,
@@ -62,12 +64,13 @@ def make_move(sides: Sides, *, instead: str = "", tell: Tell = tell_nobody) -> M
         source=source,
         target=target,
         applications=tuple(_applications(source, moving, journal, tell)),
-        names=look_up_names(target).names if _leaving(moving.pairs) else (),
+        names=look_up_names(target).names if moving.sites or _leaving(moving.pairs) else (),
         ttl=sides.new.dns.ttl if sides.new.dns else USUAL_TTL,
+        sites=moving.sites,
         consent=moving.consent,
         sets_names=sides.new.dns is not None,
         done=journal.done,
-        left=_phases_left(moving.pairs, journal, source, target),
+        left=_phases_left(moving, journal, source, target),
         seconds=round(time.monotonic() - start, 3),
     )
     tell(StepFinished(step="plan", seconds=plan.seconds, failed=plan.has_errors))
@@ -93,7 +96,8 @@ def _asked_for(sides: Sides, plan: Plan) -> Moving:
     for pair in fit:
         if troubles := [*meeting_troubles(pair, between, plan), *_troubles(pair, plan)]:
             errors[pair.application] = "; ".join(troubles)
-    return moving._replace(errors=errors)
+    sites = tuple(sites_that_come(plan, source, [pair.application for pair in fit]))
+    return moving._replace(sites=sites, errors=errors)
 
 
 def _troubles(pair: Pair, plan: Plan) -> Iterator[str]:
@@ -124,7 +128,9 @@ def _gone_on_with(journal: Journal, sides: Sides, target: Deployment, tell: Tell
             raise FedikitError(words, hint=f'place it on "{pair.target}" again, and end that first: fedikit move')
     is_told_by_hosts = journal.instead and not journal.consent
     return (
-        _with_the_rest(pairs, journal, sides, target, tell) if is_told_by_hosts else Moving(pairs, journal.consent, {})
+        _with_the_rest(pairs, journal, sides, target, tell)
+        if is_told_by_hosts
+        else Moving(pairs, journal.consent, {}, journal.sites)
     )
 
 
@@ -135,7 +141,10 @@ def _with_the_rest(pairs: list[Pair], journal: Journal, sides: Sides, target: De
     found = _asked_for(sides, plan)
     rest = [] if journal.has_begun else [pair for pair in found.pairs if pair.application not in known]
     errors = {pair.application: words for pair in rest if (words := found.errors.get(pair.application))}
-    return Moving([*pairs, *rest], consent_for(plan, known.union(pair.application for pair in rest)), errors)
+    moving = [*pairs, *rest]
+    names = [pair.application for pair in moving]
+    source = before(sides.new, moving).deployment(sides.configuration)
+    return Moving(moving, consent_for(plan, names), errors, tuple(sites_that_come(plan, source, names)))
 
 
 def _applications(source: Deployment, moving: Moving, journal: Journal, tell: Tell) -> Iterator[ApplicationMigration]:
@@ -155,12 +164,19 @@ def _applications(source: Deployment, moving: Moving, journal: Journal, tell: Te
         )
 
 
-def _phases_left(pairs: list[Pair], journal: Journal, source: Deployment, target: Deployment) -> tuple[Phase, ...]:
+def _phases_left(moving: Moving, journal: Journal, source: Deployment, target: Deployment) -> tuple[Phase, ...]:
     """What is still to be done; all that is, where the environment wants it where it was again, is to open it."""
+    pairs = moving.pairs
     if any(pair.application not in target.hosts[pair.target].applications for pair in pairs):
         return ("reopen",)
     leaving = _leaving(pairs)
     copied = [pair for pair in leaving if not shares_data(pair, source, target)]
-    groups = {BETWEEN_HOSTS: leaving, WHILE_IT_SERVES: copied, ONCE_CLOSED: len(copied) < len(pairs)}
+    names = [*leaving, *moving.sites]
+    groups = {
+        BETWEEN_HOSTS: leaving,
+        WHERE_NAMES_LEAD: names,
+        WHILE_IT_SERVES: copied,
+        ONCE_CLOSED: len(copied) < len(pairs),
+    }
     without = {phase for phases, is_needed in groups.items() if not is_needed for phase in phases}
     return tuple(phase for phase in MOVING if phase not in without and phase not in journal.done) if pairs else ()

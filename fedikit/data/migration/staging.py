@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from fedikit.model.check import BackupIsYoung, BucketWorks, Check, DnsResolves
+from fedikit.model.check import BackupIsYoung, BucketWorks, Check, DnsResolves, TlsIsValid
 from fedikit.model.deployment import Deployment
 from fedikit.model.host import HostState
 from fedikit.model.item import Item, Unit
@@ -39,6 +39,10 @@ def _quiet(item: Item, units: set[str]) -> Item:
     return item
 
 
-def checks_before_names(deployment: Deployment) -> tuple[Check, ...]:
-    """What can be seen of the new side at its own addresses, as long as names lead to the old one."""
-    return tuple(check for check in deployment.checks if not isinstance(check, AT_THE_NAMES))
+def checks_before_names(deployment: Deployment, new_sites: Collection[str] = ()) -> tuple[Check, ...]:
+    """What can be seen of the new side at its own addresses, as long as names lead to the old one.
+
+    `new_sites`: domains that lead to neither; nobody vouches for them yet.
+    """
+    seen = (check for check in deployment.checks if not isinstance(check, AT_THE_NAMES))
+    return tuple(check for check in seen if not (isinstance(check, TlsIsValid) and check.domain in new_sites))

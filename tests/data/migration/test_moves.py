@@ -14,6 +14,7 @@ from fedikit.results.migration import (
     BETWEEN_HOSTS,
     MOVING,
     ONCE_CLOSED,
+    WHERE_NAMES_LEAD,
     WHILE_IT_SERVES,
     MigrationPlan,
     MigrationReport,
@@ -23,7 +24,7 @@ from tests.data.migration.scene import APPLICATION, VOLUME, Cut, Side, cut_at
 from tests.remote.conftest import Staged, staged  # noqa: F401
 
 TO_ANOTHER_HOST = tuple(phase for phase in MOVING if phase not in ONCE_CLOSED)
-ON_THE_SAME = tuple(phase for phase in MOVING if phase not in (*BETWEEN_HOSTS, *WHILE_IT_SERVES))
+ON_THE_SAME = tuple(phase for phase in MOVING if phase not in (*BETWEEN_HOSTS, *WHERE_NAMES_LEAD, *WHILE_IT_SERVES))
 
 
 @pytest.fixture
