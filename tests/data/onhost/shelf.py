@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fedikit.data.onhost import command
-from fedikit.data.onhost.repository import Snapshot
+from fedikit.data.onhost.said import Snapshot
 from fedikit.data.onhost.settings import Secrets
 from fedikit.data.onhost.trouble import Trouble
 

@@ -16,8 +16,8 @@ from fedikit.data.onhost import bucket as bucket_module
 from fedikit.data.onhost.bucket import BucketPart
 from fedikit.data.onhost.names import Hidden, fits_a_file
 from fedikit.data.onhost.objects import Object, side_by_side
-from fedikit.data.onhost.repository import Snapshot
 from fedikit.data.onhost.s3 import Bucket
+from fedikit.data.onhost.said import Snapshot
 from fedikit.data.onhost.settings import Secrets
 from fedikit.data.onhost.trouble import Absent, Trouble
 from tests.data.onhost.conftest import Host

@@ -109,7 +109,7 @@ def test_a_restic_that_does_not_get_on_is_ended(host: Host, monkeypatch: pytest.
     line = '{"message_type":"status","seconds_elapsed":%d,"bytes_done":7}\\n'
     loop = f"n=0; while :; do n=$((n+1)); printf '{line}' $n; sleep 0.05; done"
     (host.programs / "restic").write_text(f"#!/bin/sh\n{loop}\n")
-    monkeypatch.setattr("fedikit.data.onhost.repository.SILENCE_SECONDS", 0.4)
+    monkeypatch.setattr("fedikit.data.onhost.snapshots.SILENCE_SECONDS", 0.4)
     with pytest.raises(Trouble, match="`restic backup` did not get on"):
         store.snapshot_path("/srv", [])
 
@@ -148,7 +148,7 @@ def test_a_restore_writes_nothing_in_the_repository(host: Host) -> None:
 
 def test_a_repository_whose_disk_is_full_is_not_tried_for_long(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     host.done("backup")
-    monkeypatch.setattr("fedikit.data.onhost.repository.free_at", lambda path: 1000)
+    monkeypatch.setattr("fedikit.data.onhost.restic.free_at", lambda path: 1000)
     assert host.trouble("backup")["message"] == f"the repository's disk is full: {host.repository}"
     assert host.result()["last"]["failed"] is True
     assert len(host.backups()) == 1
