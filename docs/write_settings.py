@@ -17,16 +17,16 @@ HEAD = """\
 
 What operators may set, application by application. Under *upstream's name* the software's own documentation tells more:
 most often it is an environment variable. This page is written by `docs/write_settings.py`, from the
-[schema](operations.md#fedikit-schema) that `fedikit schema configuration` prints.
+[schema](operations/files.md#fedikit-schema) that `fedikit schema configuration` prints.
 """
 HEADING = "| setting | values | default | meaning | upstream's name |\n|---|---|---|---|---|"
 
 ENVIRONMENT_HEAD = """\
 # The provider's file
 
-Every key of `environment.toml`. What [operations](operations.md#the-providers-file) explain, such as shared databases,
-is not told again here. Paths are relative to the file. This page is written by `docs/write_settings.py`, from the
-[schema](operations.md#fedikit-schema) that `fedikit schema environment` prints.
+Every key of `environment.toml`. What [operations](operations/files.md#the-providers-file) explain, such as shared
+databases, is not told again here. Paths are relative to the file. This page is written by `docs/write_settings.py`, from the
+[schema](operations/files.md#fedikit-schema) that `fedikit schema environment` prints.
 """
 ENVIRONMENT_HEADING = "| key | values | default | meaning |\n|---|---|---|---|"
 

@@ -96,6 +96,12 @@ def code_in(text: str) -> list[str]:
 PAGES = [Page(path) for path in [*sorted(PROJECT.glob("*.md")), *sorted((PROJECT / "docs").rglob("*.md"))]]
 
 
+def section_of(title: str) -> str:
+    """What stands below a heading that one page alone has."""
+    (found,) = (each for each in PAGES if re.search(rf"^#+ {re.escape(title)}$", each.prose, re.MULTILINE))
+    return found.section(title)
+
+
 def page(name: str) -> Page:
     """A page by its path in the project."""
     return Page(PROJECT / name)

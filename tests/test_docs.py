@@ -29,7 +29,7 @@ from fedikit.runbook.arguments import assemble
 from fedikit.runbook.notebook import find_runbook
 from fedikit.runbook.parameters import RUNBOOKS
 from fedikit.runbook.record import RunResult, RunStatus
-from tests.pages import PAGES, PROJECT, Block, Page, blocks, code_in, page, rows_of
+from tests.pages import PAGES, PROJECT, Block, Page, blocks, code_in, page, rows_of, section_of
 from tests.test_layers import ROWS
 
 ARCHITECTURE, APPLICATIONS = page("docs/architecture.md"), page("docs/applications.md")
@@ -215,10 +215,19 @@ SHARED = options_in(OPERATIONS.section("Options that verbs share"))
     ("name", "command"), list(commands()), ids=lambda value: value if isinstance(value, str) else ""
 )
 def test_every_verb_is_documented_with_its_options_and_no_others(name: str, command: click.Command) -> None:
-    section = (LAB if name.startswith("fedikit lab ") else OPERATIONS).section(f"`{name}`")
+    section = section_of(f"`{name}`")
     known = {spelling for option in command.params if isinstance(option, click.Option) for spelling in option.opts}
     assert options_in(section) <= known
     assert known <= options_in(section) | SHARED
+
+
+def test_the_page_of_operations_leads_to_each_verb_and_to_each_of_its_pages() -> None:
+    index = OPERATIONS.section("What are you about to do?")
+    assert {f"fedikit {name}" for row in rows_of(index) for name in code_in(row[2])} == {
+        name for name, _ in commands() if not name.startswith("fedikit lab ")
+    }
+    linked = {(OPERATIONS.path.parent / link.partition("#")[0]) for link in OPERATIONS.links}
+    assert set((PROJECT / "docs/operations").iterdir()) <= linked
 
 
 def test_an_option_that_verbs_share_is_one_of_several_verbs() -> None:
@@ -227,14 +236,14 @@ def test_an_option_that_verbs_share_is_one_of_several_verbs() -> None:
 
 
 def test_every_exit_status_of_a_run_is_documented() -> None:
-    rows = {code_in(row[0])[0]: row for row in rows_of(OPERATIONS.section("How a run ended"))}
+    rows = {code_in(row[0])[0]: row for row in rows_of(section_of("How a run ended"))}
     assert set(rows) == {status.value for status in RunStatus}
     assert {code for code in "0 1 2 3 4".split() if code not in [row[1] for row in rows.values()]} == set()
 
 
 def test_every_field_of_a_result_is_documented() -> None:
     kept = {name for name, field in RunResult.model_fields.items() if not field.exclude}
-    assert kept <= set(code_in(OPERATIONS.section("A record")))
+    assert kept <= set(code_in(section_of("A record")))
 
 
 WHERE_EMPTY = {
@@ -247,7 +256,7 @@ WHERE_EMPTY = {
 
 @pytest.mark.parametrize("runbook", RUNBOOKS)
 def test_every_parameter_of_a_runbook_is_documented_with_its_default(runbook: str) -> None:
-    rows = {row[0]: row for row in rows_of(OPERATIONS.section("Runbooks and records"))}
+    rows = {row[0]: row for row in rows_of(section_of("Runbooks and records"))}
     fields = RUNBOOKS[runbook].model_fields
     assert set(code_in(rows[f"`{runbook}`"][1])) == set(fields)
     for name, field in fields.items():
@@ -280,7 +289,7 @@ def all_errors(kind: type[FedikitError] = FedikitError) -> Iterator[type[Fedikit
 
 def test_every_error_is_documented_and_no_other() -> None:
     own = {error.__name__ for error in all_errors() if error.__module__.split(".")[0] in ("fedikit", "fedikit_lab")}
-    documented = {code_in(row[0])[0] for row in rows_of(OPERATIONS.section("Errors in Python"))}
+    documented = {code_in(row[0])[0] for row in rows_of(section_of("Errors in Python"))}
     assert documented == own
 
 
@@ -347,7 +356,7 @@ def texts_in_the_code() -> set[str]:
 
 
 def messages() -> list[str]:
-    rows = rows_of(OPERATIONS.section("What to do when")) + rows_of(LAB.section("When something is wrong"))
+    rows = rows_of(section_of("What to do when")) + rows_of(LAB.section("When something is wrong"))
     return [code for row in rows for code in code_in(row[0])]
 
 

@@ -15,9 +15,9 @@ from fedikit.model.check import Check
 from fedikit.model.item import SecretRef, SecretText
 from fedikit.model.request import CommandHealth, Example, HttpHealth, MountedFile, Route, Variables, Volume
 from fedikit.model.resource import Resource
-from tests.pages import PROJECT, code_in, page, rows_of
+from tests.pages import PROJECT, code_in, page, rows_of, section_of
 
-APPLICATIONS, ITEMS, OPERATIONS = page("docs/applications.md"), page("docs/items.md"), page("docs/operations.md")
+APPLICATIONS, ITEMS = page("docs/applications.md"), page("docs/items.md")
 ENVIRONMENT = page("docs/environment.md")
 
 
@@ -138,5 +138,5 @@ def test_every_key_of_the_providers_file_is_documented_and_no_other() -> None:
 
 def test_every_key_of_the_operators_file_is_documented_and_no_other() -> None:
     described = schema({}, "configuration")
-    documented = {code for row in rows_of(OPERATIONS.section("The operator's file")) for code in code_in(row[0])}
+    documented = {code for row in rows_of(section_of("The operator's file")) for code in code_in(row[0])}
     assert documented == {*keys_in(described, described)} - {"initialUser"}

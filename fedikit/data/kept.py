@@ -23,7 +23,7 @@ def applications_kept(deployment: Deployment, names: Sequence[str] = (), limit: 
     if not found:
         raise FedikitError(
             f"{deployment.name} has no backups: the environment has no policies.backup",
-            hint="docs/operations.md says what to write there; then apply",
+            hint="docs/operations/backups.md says what to write there; then apply",
         )
     _require("--application", names, sorted({one.application for one in found}), deployment)
     _require("--limit", limit, sorted(deployment.hosts), deployment)

@@ -80,7 +80,7 @@ host = {host}\
 
 
 def _parts(answers: Answers) -> Iterator[str]:
-    yield "# Where the services run, and by which means. docs/operations.md explains each key: The provider's file."
+    yield "# Where the services run, and by which means. docs/environment.md explains each key."
     name = _quoted(answers.domain.split(".")[0])
     yield f"# Hosts remember under this name what is deployed there: it stays.\nname = {name}"
     asked = kinds_asked(answers)
