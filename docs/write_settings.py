@@ -25,8 +25,8 @@ ENVIRONMENT_HEAD = """\
 # The provider's file
 
 Every key of `environment.toml`. What [operations](operations/files.md#the-providers-file) explain, such as shared
-databases, is not told again here. Paths are relative to the file. This page is written by `docs/write_settings.py`, from the
-[schema](operations/files.md#fedikit-schema) that `fedikit schema environment` prints.
+databases, is not told again here. Paths are relative to the file. This page is written by `docs/write_settings.py`,
+from the [schema](operations/files.md#fedikit-schema) that `fedikit schema environment` prints.
 """
 ENVIRONMENT_HEADING = "| key | values | default | meaning |\n|---|---|---|---|"
 

@@ -11,8 +11,8 @@ from fedikit.errors import FedikitError, HostError, SecretError, StalePlan, Stor
 from fedikit.events import HostFinished, StepFinished, StepStarted, Tell, tell_nobody
 from fedikit.model.check import Check
 from fedikit.plan import planned_debs
+from fedikit.remote.event_messages import Done, ItemEvent
 from fedikit.remote.hosts import side_by_side
-from fedikit.remote.messages import Done, ItemEvent
 from fedikit.remote.needs import packages_for
 from fedikit.remote.promises import MOST_CHECKS, Document, sealed
 from fedikit.remote.sending import counted, pieces_of, tell_item

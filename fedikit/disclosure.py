@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from fedikit.errors import FedikitError, SecretError
 from fedikit.model.deployment import Deployment
-from fedikit.model.item import SecretRef, secrets_in
+from fedikit.model.item import secrets_in
+from fedikit.model.secret import SecretRef
+from fedikit.remote.event_messages import Noted
 from fedikit.remote.hosts import on_hosts
-from fedikit.remote.messages import Noted
 from fedikit.remote.session import Session, deployer_name
 from fedikit.remote.sessions import failing_alone
 from fedikit.secrets import Vault, secrets_of

@@ -16,8 +16,8 @@ from fedikit.errors import ConfigurationError, FedikitError, Mistake
 from fedikit.events import HostPlanned, StepFinished, StepStarted, Tell, tell_nobody
 from fedikit.model.deployment import Deployment
 from fedikit.model.item import class_of
+from fedikit.remote.answer_messages import Answer, Change
 from fedikit.remote.hosts import on_hosts
-from fedikit.remote.messages import Answer, Change
 from fedikit.remote.needs import images_for, packages_for
 from fedikit.remote.payload import Payload
 from fedikit.remote.promises import Document, promise_of

@@ -12,8 +12,8 @@ from fedikit.environment.environment import Environment
 from fedikit.errors import ConfigurationError, FedikitError, Mistake
 from fedikit.model.deployment import Deployment
 from fedikit.model.value import HostName
+from fedikit.remote.event_messages import Renamed
 from fedikit.remote.hosts import on_hosts
-from fedikit.remote.messages import Renamed
 from fedikit.remote.session import Session, deployer_name, new_run
 from fedikit.remote.sessions import failing_alone
 from fedikit.results.renaming import HostRenaming, Renaming

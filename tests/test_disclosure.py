@@ -15,7 +15,7 @@ from fedikit.model import initial_password
 from fedikit.model.deployment import Deployment, Secrets
 from fedikit.model.host import HostState, Ssh
 from fedikit.model.item import File, Item, Job, SecretRef, SecretText
-from fedikit.remote.messages import Noted
+from fedikit.remote.event_messages import Noted
 from fedikit.secrets import MasterKey
 from fedikit.secrets.recipient import recipient_of
 from fedikit.secrets.sealing import opened

@@ -88,13 +88,15 @@ def test_the_lab_imports_no_command_of_fedikit() -> None:
 def test_what_runs_in_images_imports_nothing_else_of_ours_but_what_is_copied_along() -> None:
     files = sorted((LAB / "contract").glob("*.py"))
     ours = {name for file in files for name in imported_modules(file) if name.startswith("fedikit")}
-    assert ours == {"fedikit.agent.signature"}
-    assert "fedikit/agent/signature.py" in sources_of_programs()
+    assert ours == {"fedikit.agent.signature", "fedikit.model.strength"}
+    assert {f"{name.replace('.', '/')}.py" for name in ours} <= sources_of_programs().keys()
 
 
-def test_the_signature_needs_nothing_else_of_ours() -> None:
-    tree = ast.parse((PACKAGE / "agent/signature.py").read_text())
-    assert {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)} == {"typing"}
+@pytest.mark.parametrize("name", ["agent/signature.py", "model/strength.py"])
+def test_what_is_copied_along_needs_nothing_else_of_ours(name: str) -> None:
+    tree = ast.parse((PACKAGE / name).read_text())
+    modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert modules <= sys.stdlib_module_names
 
 
 def test_the_agent_imports_the_standard_library_only() -> None:

@@ -20,7 +20,8 @@ from pydantic import SecretBytes, SecretStr
 
 from fedikit.errors import SecretError
 from fedikit.model import Deployment, File, HostState, Local, Secrets, initial_password
-from fedikit.model.item import SecretFormat, SecretRef, SecretText
+from fedikit.model.item import SecretRef, SecretText
+from fedikit.model.secret import SecretFormat
 from fedikit.secrets import MasterKey, Vault, secrets_of
 from fedikit.secrets.forms import FORMS, _vapid_private
 

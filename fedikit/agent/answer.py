@@ -9,7 +9,8 @@ from .change import Change, Comparison, Wish
 from .closed import closed_here
 from .eyes import Eyes
 from .kinds import by_kind, kind_of
-from .ledger import NO_GENERATION, Ledger, Record, describe, lock_holder
+from .ledger import NO_GENERATION, Ledger, Record
+from .lock import describe, lock_holder
 from .others import Others
 from .trouble import Trouble
 

@@ -8,7 +8,8 @@ from .data_program import applications_of, record_of, set_up_at
 from .disk_space import disk_of_data
 from .distribution import release
 from .generations import told_of
-from .ledger import Ledger, Record, describe, lock_holder, neighbours
+from .ledger import Ledger, Record, neighbours
+from .lock import describe, lock_holder
 from .order import now
 from .trouble import Trouble
 

@@ -14,7 +14,8 @@ from .dbus import hang_up
 from .disk_space import require_disk_space
 from .hands import Hands
 from .kinds import kind_of
-from .ledger import Lock, Record, lock
+from .ledger import Record
+from .lock import Lock, lock
 from .trouble import Trouble, as_event
 
 if TYPE_CHECKING:

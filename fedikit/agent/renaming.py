@@ -6,7 +6,8 @@ The record is one folder, and is renamed in one step: whoever is cut off leaves 
 import os
 from typing import Any
 
-from .ledger import Ledger, flush_folder, is_deployed, lock
+from .ledger import Ledger, flush_folder, is_deployed
+from .lock import lock
 from .trouble import Trouble
 
 Record = dict[str, Any]

@@ -17,7 +17,8 @@ from .distribution import release
 from .eyes import Eyes
 from .hands import Hands
 from .kinds import package
-from .ledger import Ledger, Record, contents_of, describe, lock_holder
+from .ledger import Ledger, Record, contents_of
+from .lock import describe, lock_holder
 from .others import Others
 from .packages import end_interrupted, install, on_hold, parse_status
 from .parting import Parting

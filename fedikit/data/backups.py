@@ -11,8 +11,8 @@ from fedikit.events import HostFinished, StepFinished, StepStarted, Tell, Waitin
 from fedikit.model.deployment import Deployment
 from fedikit.remote.backups import backup_of, last_check_of, last_run_of, read_result
 from fedikit.remote.data_messages import BackedUp, BackupsListed, Result, StepEvent
+from fedikit.remote.event_messages import Noted
 from fedikit.remote.hosts import side_by_side
-from fedikit.remote.messages import Noted
 from fedikit.remote.session import Session, deployer_name, new_run
 from fedikit.remote.sessions import failing_alone
 from fedikit.results.backup import ApplicationBackedUp, ApplicationBackups, BackupReport, Backups

@@ -12,7 +12,7 @@ from fedikit.environment.load import load_environment
 from fedikit.errors import FedikitError, SecretError
 from fedikit.model.configuration import Configuration
 from fedikit.model.deployment import Deployment
-from fedikit.model.item import SecretRef
+from fedikit.model.secret import SecretRef
 from fedikit.secrets import Vault
 from fedikit.secrets.own import own_secrets
 from fedikit.setup.sealed import name_sealed, put_sealed

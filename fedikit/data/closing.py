@@ -6,7 +6,7 @@ from fedikit.data.telling import told_steps
 from fedikit.events import Tell, tell_nobody
 from fedikit.model.deployment import Deployment
 from fedikit.remote.data_messages import ApplicationClosed, ApplicationOpened, Closed, Followed, StepEvent
-from fedikit.remote.messages import Noted
+from fedikit.remote.event_messages import Noted
 from fedikit.remote.session import Session, deployer_name, new_run
 from fedikit.remote.sessions import failing_alone
 from fedikit.remote.spoken import Message

@@ -5,7 +5,7 @@ from fedikit.data.way.other import Other
 from fedikit.events import Tell, tell_nobody
 from fedikit.model.deployment import Deployment
 from fedikit.remote.data_messages import Restored, RestoreDone, StepEvent
-from fedikit.remote.messages import Noted
+from fedikit.remote.event_messages import Noted
 from fedikit.remote.session import Session, deployer_name, new_run
 from fedikit.remote.sessions import failing_alone
 

@@ -13,8 +13,8 @@ from fedikit.environment.environment import Environment
 from fedikit.environment.load import load_catalogue
 from fedikit.errors import ConnectionFailed, FedikitError, HostError
 from fedikit.model.deployment import Deployment
+from fedikit.remote.answer_messages import Facts
 from fedikit.remote.hosts import names_of_hosts, on_hosts
-from fedikit.remote.messages import Facts
 from fedikit.remote.session import Session
 from fedikit.remote.sessions import Sessions, Told, failing_alone
 from fedikit.remote.wanted_facts import ports_of, wanted_facts

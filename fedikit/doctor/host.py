@@ -5,7 +5,7 @@ from typing import Literal
 
 from fedikit.model.host import DirectoryHost, HostState, Ssh
 from fedikit.model.ssh_server import is_ip_address
-from fedikit.remote.messages import DiskAt, Facts
+from fedikit.remote.answer_messages import DiskAt, Facts
 from fedikit.remote.wanted_facts import has_images
 from fedikit.results.diagnosis import Finding
 

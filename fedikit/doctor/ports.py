@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from fedikit.model.host import HostState
-from fedikit.remote.messages import Facts, Listener
+from fedikit.remote.answer_messages import Facts, Listener
 from fedikit.results.diagnosis import Finding
 
 

@@ -9,8 +9,9 @@ from fedikit.model.check import Check
 from fedikit.model.data import ApplicationData
 from fedikit.model.deployment import cycle_of
 from fedikit.model.host import DnsRecord
-from fedikit.model.item import Item, SecretRef, secrets_in
+from fedikit.model.item import Item, secrets_in
 from fedikit.model.policy import Ask, Opening, Place, Provision, Share
+from fedikit.model.secret import SecretRef
 
 _JOINED = {"user": ("groups", "authorized_keys"), "unit": ("restart_on", "reload_on"), "cluster": ("members",)}
 _STAYING = ("cluster",)

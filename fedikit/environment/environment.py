@@ -1,16 +1,18 @@
 """The environment: the hosting provider's hosts and policies; it maps a configuration to a deployment."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from fedikit.environment.draft import Draft
-from fedikit.environment.jumps import jump_mistakes, with_jump_hosts
+from fedikit.environment.jumps import with_jump_hosts
+from fedikit.environment.policies import Policies
+from fedikit.environment.references import broken_references
 from fedikit.environment.rotation import misplaced_versions, rotated, rotated_check, rotated_data
 from fedikit.environment.watch import Watch
-from fedikit.errors import ConfigurationError, Mistake
+from fedikit.errors import ConfigurationError
 from fedikit.model.configuration import Configuration
 from fedikit.model.data import AfterRestore, PostgresPart
 from fedikit.model.deployment import Deployment, FirstUser, Network, PackageSources, Parallel, Secrets, cycle_of
@@ -19,71 +21,12 @@ from fedikit.model.function import TypedFunction
 from fedikit.model.host import Connection, HostNames, HostState, MovedSite
 from fedikit.model.mistake import did_you_mean
 from fedikit.model.policy import CannotFulfil, Place, Policy
-from fedikit.model.request import HostItems, OneOffJob, Request, Requests, Task, WebSite
-from fedikit.model.resource import OtherServers, Resource
+from fedikit.model.request import Request, Requests, WebSite
+from fedikit.model.resource import Resource
 from fedikit.model.text import Fact, Untold
 from fedikit.model.value import HostName, Written
-from fedikit.policies import ItemsPolicy, LoginShellPolicy, ServicePolicy
-from fedikit.policies.backup import BackupPolicy
-from fedikit.policies.bucket import BucketPolicy, GaragePolicy
-from fedikit.policies.cache import CachePolicy
-from fedikit.policies.container import ContainerPolicy
-from fedikit.policies.database import MariaPolicy, PostgresPolicy
-from fedikit.policies.firewall import FirewallPolicy
-from fedikit.policies.mail import MailPolicy
-from fedikit.policies.packages import PackagesPolicy
+from fedikit.policies.bucket import GaragePolicy
 from fedikit.policies.parts import Known, data_of
-from fedikit.policies.port import PortPolicy
-from fedikit.policies.web import WebPolicy
-
-_ON_A_HOST = ("postgresql", "mariadb", "bucket", "firewall")
-"""Policies that may name hosts."""
-
-
-class Policies(Written):
-    """How each kind of request is made available."""
-
-    model_config = ConfigDict(alias_generator=lambda name: name.replace("_", "-"))
-
-    login_shell: LoginShellPolicy = Field(LoginShellPolicy(), title="Login shells")
-    """How packages get into login shells."""
-    service: ServicePolicy = Field(ServicePolicy(), title="Services")
-    """How services are run."""
-    web: WebPolicy | None = Field(None, title="Web sites")
-    """How web sites are served. If absent, no application that has one can be deployed."""
-    container: ContainerPolicy = Field(ContainerPolicy(), title="Containers")
-    """How containers are run, those that always run and those that do one job."""
-    postgresql: PostgresPolicy = Field(PostgresPolicy(), title="PostgreSQL databases")
-    """Where PostgreSQL databases are."""
-    mariadb: MariaPolicy = Field(MariaPolicy(), title="MariaDB databases")
-    """Where MariaDB databases are."""
-    cache: CachePolicy = Field(CachePolicy(), title="Caches")
-    """By which means caches are run."""
-    bucket: BucketPolicy | None = Field(None, title="Buckets")
-    """Where objects are kept. If absent, no application that stores media can be deployed."""
-    port: PortPolicy = Field(PortPolicy(), title="Ports")
-    """Which ports what applications bring listens at."""
-    mail: MailPolicy = Field(MailPolicy(), title="Mail")
-    """How mail is sent."""
-    firewall: FirewallPolicy | None = Field(None, title="Firewall")
-    """What of hosts can be reached. If absent, fedikit sets up no firewall."""
-    packages: PackagesPolicy | None = Field(None, title="Upgrades of packages")
-    """How hosts upgrade Debian's packages by themselves. If absent, they do not, as far as fedikit is concerned."""
-    backup: BackupPolicy | None = Field(None, title="Backups")
-    """How hosts back up their applications by themselves, on Debian 13. If absent, they do not."""
-
-    def policy_for(self, request: Request) -> Policy[Any] | None:
-        """The policy that answers requests of this kind."""
-        match request:
-            case OneOffJob() | Task():
-                return self.container
-            case OtherServers():
-                return self.web or WebPolicy()
-            case HostItems():
-                return ItemsPolicy()
-            case _:
-                policy: Policy[Any] | None = getattr(self, request.kind.replace("-", "_"))
-                return policy
 
 
 class Environment(Written):
@@ -316,46 +259,3 @@ def _known_by(application: str, requests: Requests) -> dict[str, str]:
     """The domain of its first web site, which its users and posts are known by; nothing if it has none."""
     sites = [request.domain for request in requests.values() if isinstance(request, WebSite)]
     return {application: sites[0]} if sites else {}
-
-
-def broken_references(data: Any) -> list[Mistake]:
-    """Names of hosts that do not exist, and hosts that wait for each other; `data` may be malformed otherwise."""
-    hosts = _group(data, "hosts")
-    after = {f"hosts.{name}.after": _names(_group(host).get("after")) for name, host in hosts.items()}
-    placed = {f"placement.{name}": _names(where) for name, where in _group(data, "placement").items()}
-    policies = _group(data, "policies")
-    served = {
-        f"policies.{kind}.{field}": _names(_group(policies.get(kind)).get(field))
-        for kind in _ON_A_HOST
-        for field in ("host", "hosts")
-    }
-    served |= {
-        f"policies.firewall.open.{number}.hosts": _names(_group(opened).get("hosts"))
-        for number, opened in enumerate(_list(_group(policies.get("firewall")).get("open")))
-    }
-    unknown = [
-        Mistake(path, f'names "{name}", which is no host{did_you_mean(name, list(hosts))}')
-        for path, names in (after | placed | served).items()
-        for name in names
-        if name not in hosts
-    ]
-    return unknown + _waiting_in_circles(hosts) + jump_mistakes(hosts)
-
-
-def _waiting_in_circles(hosts: Mapping[str, Any]) -> list[Mistake]:
-    cycle = cycle_of({name: _names(_group(host).get("after")) for name, host in hosts.items()})
-    return [Mistake(f"hosts.{cycle[0]}.after", f"waits for itself: {' before '.join(cycle)}")] if cycle else []
-
-
-def _group(data: Any, key: str | None = None) -> Mapping[str, Any]:
-    part = data.get(key) if key and isinstance(data, Mapping) else data
-    return part if isinstance(part, Mapping) else {}
-
-
-def _list(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, list | tuple) else ()
-
-
-def _names(value: Any) -> list[str]:
-    names = value if isinstance(value, Iterable) and not isinstance(value, str | Mapping) else [value]
-    return [name for name in names if isinstance(name, str)]

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from fedikit.environment.environment import Environment, broken_references
+from fedikit.environment.environment import Environment
+from fedikit.environment.references import broken_references
 from fedikit.environment.schema import JsonSchema, keys_at
 from fedikit.errors import ConfigurationError, Mistake, SeveralFiles
 from fedikit.model.application import Application, Catalogue

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from fedikit.errors import Mistake
 from fedikit.model.check import Check
 from fedikit.model.data import ApplicationData, Part
-from fedikit.model.item import Item, SecretRef, SecretText, content_of
+from fedikit.model.item import Item, content_of
 from fedikit.model.mistake import did_you_mean
+from fedikit.model.secret import SecretRef, SecretText
 
 Versions = Mapping[str, int]
 SHARED = {"initial-user/password", "mail/password", "garage/rpc", "garage/admin-token", "s3/secret-key"}

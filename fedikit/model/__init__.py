@@ -19,38 +19,14 @@ from fedikit.model.data import AfterRestore
 from fedikit.model.deployment import Deployment, Network, PackageSources, Parallel, Secrets
 from fedikit.model.function import TypedFunction
 from fedikit.model.host import Connection, DirectoryHost, DnsRecord, HostState, Local, Ssh
-from fedikit.model.item import (
-    Bucket,
-    Cluster,
-    Content,
-    Database,
-    Directory,
-    File,
-    Firewall,
-    Image,
-    Item,
-    Items,
-    Job,
-    Member,
-    Package,
-    SecretRef,
-    SecretText,
-    Symlink,
-    Unit,
-    User,
-)
+from fedikit.model.item import Directory, File, Firewall, Image, Item, Items, Job, Package, Symlink, Unit, User
 from fedikit.model.limits import Limits
 from fedikit.model.permission import Permission, Shown
 from fedikit.model.person import Person
-from fedikit.model.policy import (
-    Ask,
-    CannotFulfil,
-    Place,
-    Policy,
-    Provision,
-)
+from fedikit.model.policy import Ask, CannotFulfil, Place, Policy, Provision
 from fedikit.model.posts import NewestPost
-from fedikit.model.recipe import Recipe, WebApplication, WebSettings
+from fedikit.model.recipe import Recipe, WebApplication
+from fedikit.model.recording import WebSettings
 from fedikit.model.request import (
     CommandHealth,
     Container,
@@ -79,6 +55,8 @@ from fedikit.model.resource import (
     OtherServers,
     PostgresDatabase,
 )
+from fedikit.model.secret import Content, SecretRef, SecretText
+from fedikit.model.stores import Bucket, Cluster, Database, Member
 from fedikit.model.text import FactReference, Text
 from fedikit.model.upstream import Upstream
 from fedikit.model.value import Line, Subdomain

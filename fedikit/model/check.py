@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from fedikit.model.item import SecretRef
+from fedikit.model.secret import SecretRef
 from fedikit.model.value import (
     Argument,
     DomainName,

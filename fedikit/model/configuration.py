@@ -12,8 +12,8 @@ from pydantic import AfterValidator, Field, SecretStr, create_model, model_valid
 
 from fedikit.errors import ConfigurationError, Mistake
 from fedikit.model.application import Application, Catalogue, Context, Settings
-from fedikit.model.item import SecretRef
 from fedikit.model.person import Chosen, Person
+from fedikit.model.secret import SecretRef
 from fedikit.model.value import DomainName
 
 INITIAL_PASSWORDS = "initial-user/password"

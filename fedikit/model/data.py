@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from fedikit.model.item import SecretRef
 from fedikit.model.request import Deadline, InnerPath, UnitName
+from fedikit.model.secret import SecretRef
 from fedikit.model.value import (
     AbsolutePath,
     Argument,

@@ -11,7 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator,
 
 from fedikit.model.account import Account
 from fedikit.model.data import ApplicationData
-from fedikit.model.item import ItemId, Items
+from fedikit.model.item import Items
+from fedikit.model.item_kind import ItemId
 from fedikit.model.ssh_server import SshServer, is_ip_address
 from fedikit.model.value import DomainName, HostName, IpAddress, Value, Written
 

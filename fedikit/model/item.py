@@ -9,15 +9,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from fedikit.model.item_kind import SHORT, BaseItem, ItemId
+from fedikit.model.secret import Content, SecretRef, SecretText
+from fedikit.model.stores import Bucket, Cluster, Database
 from fedikit.model.value import (
     AbsolutePath,
     Argument,
-    BucketName,
-    DatabaseName,
     Digest,
-    DomainName,
-    HostName,
-    HttpUrl,
     ImageReference,
     Line,
     Mode,
@@ -26,127 +24,12 @@ from fedikit.model.value import (
     PackageVersion,
     Port,
     PublicKey,
-    SecretName,
     UnitFile,
     UnixName,
     UserText,
     Value,
     digest_of,
 )
-
-SecretFormat = Literal[
-    "password",
-    "hex32",
-    "hex64",
-    "hex128",
-    "letters32",
-    "laravel-key",
-    "vapid-private",
-    "vapid-public",
-    "garage-key-id",
-    "garage-key-secret",
-    "garage-node-id",
-    "garage-node-key",
-]
-
-
-class SecretRef(Value):
-    """Stands for a secret, derived or given by the operator, that is filled in only on its way to the host."""
-
-    name: SecretName
-    """Its label, such as `snac/initial-user`; the same label always yields the same secret."""
-    format: SecretFormat = "password"
-    """password: 24 letters and digits; hex32, hex64, hex128: that many hexadecimal digits; letters32: that many letters
-    and digits; the others as the software that they are named after wants them."""
-    version: Annotated[int, Field(ge=1)] = 1
-    """Raised to rotate the secret."""
-    permanent: bool = False
-    """Data is lost, or strangers' trust, if it ever changes: its version cannot be raised."""
-    given: bool = False
-    """Somebody else made it, and the environment says where it is; it cannot be derived."""
-    family: str = ""
-    """What it and its like are called together: under this name all may be given, or rotated, at once. A master key
-    from before they were told apart derives one for all from it."""
-    alone: bool = False
-    """It was rotated under its own name, so that every master key derives it apart from its family."""
-
-
-class SecretText(Value):
-    """Text with secrets in it. Its length and contents never show in a plan, event, log or ledger."""
-
-    parts: tuple[str | SecretRef, ...]
-
-
-Content = str | SecretText
-ItemId = Annotated[
-    str, Field(pattern=r"^(package|file|directory|symlink|user|unit|job|image|database|bucket|cluster|firewall):.+$")
-]
-
-
-SHORT = 16
-"""How many digits of a digest tell things apart that are compared with their like."""
-
-
-class BaseItem(Value):
-    """What all kinds have in common. What must be known of a kind elsewhere is said by its class, and asked of that.
-
-    content_field       the field that holds its content, which travels apart from the item
-    is_text             its content is a text for people: an empty one counts, plans show it, editions of it are kept
-    is_told_together    a plan tells of all of them together
-    has_image           it is a container image
-    is_store            it bears data that its application knows by its name, on whichever host
-    may_bear_data       it may bear data
-    may_be_a_providers  if no host has it any more, a provider of the application may
-    goes_by_last_part   it moves along with what it lies in, and is known by the last part of its name then
-    is_served           users lose something when it leaves a host before it has come to another
-    """
-
-    content_field: ClassVar[str] = ""
-    is_text: ClassVar[bool] = False
-    is_told_together: ClassVar[bool] = False
-    has_image: ClassVar[bool] = False
-    is_store: ClassVar[bool] = False
-    may_bear_data: ClassVar[bool] = False
-    may_be_a_providers: ClassVar[bool] = False
-    goes_by_last_part: ClassVar[bool] = False
-    is_served: ClassVar[bool] = False
-
-    @property
-    def is_spread(self) -> bool:
-        """Whether it says what other hosts keep too."""
-        return False
-
-    @property
-    def watched(self) -> tuple[str, ...]:
-        """The ids of the items whose change this item answers to."""
-        return ()
-
-    @property
-    def package(self) -> str:
-        """The Debian package that it is."""
-        return ""
-
-    @property
-    def unit(self) -> str:
-        """The unit of systemd's that it is, which has a journal."""
-        return ""
-
-    @property
-    def image(self) -> tuple[str, str | None] | None:
-        """The container image that it is: its reference, and its digest if that is fixed."""
-        return None
-
-    def fingerprint(self, own: Mapping[str, Any], digest: Callable[[Sequence[str]], str]) -> str:
-        """What becomes another when it is to be acted upon anew; empty where there is nothing to be done but to be.
-
-        `own`: the item as it travels; `digest`: of items that come before it.
-        """
-        return ""
-
-    @classmethod
-    def plain_name(cls, name: str) -> str:
-        """What people call it, by the name in its id."""
-        return name
 
 
 class Package(BaseItem):
@@ -312,118 +195,6 @@ class Image(BaseItem):
     @property
     def image(self) -> tuple[str, str | None] | None:
         return self.reference, self.digest
-
-
-class Database(BaseItem):
-    """A database, and the one user who owns it. The server is a package, listed before."""
-
-    kind: Literal["database"] = "database"
-    content_field: ClassVar[str] = "password"
-    is_store: ClassVar[bool] = True
-    may_bear_data: ClassVar[bool] = True
-    engine: Literal["postgresql", "mariadb"]
-    name: DatabaseName
-    user: DatabaseName
-    password: SecretText
-    collation: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.@-]+$")]
-    """PostgreSQL: the locale, such as C.UTF-8; MariaDB: the collation, such as utf8mb4_unicode_ci. Encoded in UTF-8."""
-    extensions: tuple[Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")], ...] = ()
-    """PostgreSQL's extensions in it."""
-    clients: tuple[Annotated[str, Field(pattern=r"^[0-9a-fA-F.:]+$")], ...] = ()
-    """IP addresses of other hosts from which the user connects (MariaDB keeps users by where they come from)."""
-    data: Literal[True] = True
-    """Kept, and reported as kept, when it leaves the configuration, unless purged."""
-
-    @property
-    def id(self) -> str:
-        return f"database:{self.engine}/{self.name}"
-
-    @classmethod
-    def plain_name(cls, name: str) -> str:
-        """Without the engine."""
-        return name.rpartition("/")[2]
-
-
-class Bucket(BaseItem):
-    """A bucket of Garage on this host, with the one key that may use it."""
-
-    kind: Literal["bucket"] = "bucket"
-    content_field: ClassVar[str] = "access"
-    is_store: ClassVar[bool] = True
-    may_bear_data: ClassVar[bool] = True
-    may_be_a_providers: ClassVar[bool] = True
-    name: BucketName
-    access: SecretText
-    """The key's id and its secret, with a space between."""
-    websites: tuple[DomainName, ...] = ()
-    """Host names under which everybody may read its objects; nobody may if there is none."""
-    origins: tuple[Annotated[str, Field(pattern=r"^(\*|https?://[A-Za-z0-9.:-]+)$")], ...] = ()
-    """Web sites whose scripts may read its objects (CORS); `*` stands for all."""
-    max_bytes: Annotated[int, Field(ge=1)] | None = None
-    """How much fits in; as much as the disk holds if absent."""
-    admin: HttpUrl = "http://127.0.0.1:3903"
-    """Where Garage's admin API answers on this host."""
-    s3: HttpUrl = "http://127.0.0.1:3900"
-    """Where Garage's S3 API answers on this host."""
-    region: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] = "garage"
-    """The region that Garage says it is in."""
-    token_file: AbsolutePath = "/etc/garage/admin-token"  # noqa: S105 - the name of a file
-    """The file on this host that holds the token for it."""
-    data: Literal[True] = True
-    """Kept, and reported as kept, when it leaves the configuration, unless purged."""
-
-    @property
-    def id(self) -> str:
-        return f"bucket:{self.name}"
-
-
-class Member(Value):
-    """One host's node of a cluster of Garage."""
-
-    host: HostName
-    zone: HostName
-    """Where it stands; copies of an object lie in different zones."""
-    capacity: Annotated[int, Field(ge=1024)] | None = None
-    """How many bytes of objects it keeps, in proportion to the others; none at all if absent (a gateway)."""
-    id: SecretRef | Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
-    """The id of its node, by which the others know it; only this host's own may be missing."""
-    address: Line = ""
-    """Where its RPC answers, as ADDRESS:PORT."""
-
-
-class Cluster(BaseItem):
-    """The nodes among which this host's Garage spreads its objects."""
-
-    kind: Literal["cluster"] = "cluster"
-    content_field: ClassVar[str] = "nodes"
-    host: HostName
-    """This host."""
-    members: tuple[Member, ...] = ()
-    """All nodes, with this host's: on the first of their hosts. The others learn of them from there, and name none."""
-    copies: Annotated[int, Field(ge=1, le=3)] = 1
-    """How many copies of each object there are. Garage can never change it."""
-    admin: HttpUrl = "http://127.0.0.1:3903"
-    """Where Garage's admin API answers on this host."""
-    token_file: AbsolutePath = "/etc/garage/admin-token"  # noqa: S105 - the name of a file
-    """The file on this host that holds the token for it."""
-    deadline: Annotated[int, Field(ge=1, le=24 * 3600)] = 24 * 3600
-    """Seconds that it may take until all data is where it belongs."""
-
-    @property
-    def id(self) -> str:
-        return "cluster:garage"
-
-    @property
-    def is_spread(self) -> bool:
-        """Whether there are other hosts in it."""
-        return len(self.members) > 1
-
-    @property
-    def nodes(self) -> Content:
-        """By host, a line for each node that is known beforehand: how Garage reaches it."""
-        known = [(member, member.id) for member in self.members if member.id]
-        parts = [part for member, id in known for part in (f"{member.host} ", id, f"@{member.address}\n")]
-        return SecretText(parts=tuple(parts)) if parts else ""
 
 
 class Firewall(BaseItem):

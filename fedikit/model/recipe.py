@@ -15,32 +15,28 @@ What is called first is made first. The recorder turns it into requests; the pol
 
 import shlex
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from sys import modules
 from typing import Any, ClassVar, TypeVar
 
 from fedikit.errors import Mistake
-from fedikit.model.application import Application, Context, Settings
+from fedikit.model.application import Application, Context
 from fedikit.model.check import Check, HttpAnswers, NodeInfo, WebFinger
-from fedikit.model.configuration import initial_password
 from fedikit.model.data import AfterRestore
-from fedikit.model.item import SecretFormat, SecretRef
 from fedikit.model.permission import Permission
-from fedikit.model.person import Person
 from fedikit.model.posts import NewestPost
+from fedikit.model.recording import Recording, WebSettings
 from fedikit.model.request import (
     CommandHealth,
     Container,
     HttpHealth,
     OneOffJob,
     OpenPort,
-    Request,
     Requests,
     Route,
     SystemService,
     Task,
-    Variables,
     Volume,
     WebSite,
 )
@@ -53,9 +49,9 @@ from fedikit.model.resource import (
     OtherServers,
     PostgresDatabase,
 )
+from fedikit.model.secret import SecretFormat, SecretRef
 from fedikit.model.text import FactReference, Text
-from fedikit.model.upstream import upstream_values
-from fedikit.model.value import DomainName, Subdomain
+from fedikit.model.value import DomainName
 
 _INTERPRETERS = {
     ".rb": ("bin/rails", "runner"),
@@ -63,25 +59,14 @@ _INTERPRETERS = {
     ".sh": ("sh", "-c"),
     ".py": ("python3", "-I", "-c"),
 }
-RequestT = TypeVar("RequestT", bound=Request)
 
 
-class Recipe:
-    """Writes down what an application needs; `requests`, `checks`, `posts`, `restored` and `mistakes` come of it."""
+class Recipe(Recording):
+    """Writes down what an application needs."""
 
-    def __init__(self, application: "WebApplication[Any]", settings: "WebSettings", context: Context) -> None:
-        self.context = context
-        self.domain = context.site(settings.subdomain)
-        self.person: Person = context.initial_user
-        self.password = initial_password(application.name)
-        self.requests: Requests = {}
-        self.checks: list[Check] = []
-        self.mistakes: list[Mistake] = []
-        self.known_by: dict[str, str] = {}
-        self.restored: list[AfterRestore] = []
-        self.posts: NewestPost | None = None
-        self._application = application
-        self._values: dict[str, Text] = dict(upstream_values(settings))
+    def __init__(self, application: "WebApplication[Any]", settings: WebSettings, context: Context) -> None:
+        super().__init__(application, settings, context)
+        self._image = application.image
 
     # What it uses
 
@@ -148,16 +133,6 @@ class Recipe:
         """
         return Volume(name=self._named(name), mount=mount, owner=owner, **options)
 
-    # What it is told
-
-    def env(self, **values: Text | bool | None) -> None:
-        """Variables of all containers and jobs. None is left out, and so is a fact that there is not; "" is written.
-
-        True and False are written as `true` and `false`.
-        """
-        spelt = {name: str(value).lower() if isinstance(value, bool) else value for name, value in values.items()}
-        self._values |= {name: value for name, value in spelt.items() if value is not None}
-
     # What runs
 
     def container(
@@ -188,7 +163,7 @@ class Recipe:
                 health=live if isinstance(live, CommandHealth) else self._answer(port, live),
                 ready=self._answer(port, ready),
                 environment=dict(env or {}),
-                **{"image": self._application.image, **options},
+                **{"image": self._image, **options},
             )
         )
 
@@ -210,7 +185,7 @@ class Recipe:
         if script:
             run, look = ((*self._script(script), verb, *run) for verb in ("make", "check"))
         job = OneOffJob(
-            name=name, run=run, check=look, environment=dict(env or {}), **{"image": self._application.image, **options}
+            name=name, run=run, check=look, environment=dict(env or {}), **{"image": self._image, **options}
         )
         return self._add(job)
 
@@ -275,53 +250,6 @@ class Recipe:
         """
         self.posts = NewestPost(domain=self.domain, url=f"https://{self.domain}{path}", **how)
 
-    def handles(self, domain: str) -> None:
-        """Notes the domain by which people are known, which can never change: a plan refuses another where data is.
-
-        The domain of the first site is noted anyway.
-        """
-        self.known_by["handles"] = domain
-
-    def web_address(self, domain: str) -> None:
-        """Notes the domain in the addresses of posts and profiles, where the first site is another one's."""
-        self.known_by["web address"] = domain
-
-    def check(self, check: Check) -> None:
-        """Any other check."""
-        self.checks.append(check)
-
-    def refuse(self, setting: str, message: str) -> None:
-        """Notes what does not go together in the settings; `setting` as it is written in the configuration."""
-        self.mistakes.append(Mistake(setting, message))
-
-    # How it is written down
-
-    def finished(self) -> Requests:
-        """The requests, with what is known of them once all are there."""
-        return dict(self._completed())
-
-    def _completed(self) -> Iterator[tuple[str, Request]]:
-        """All variables are in everything that runs; sites may be read if one of the containers may."""
-        variables = Variables(name=self._application.name, values=self._values)
-        reads = any(isinstance(request, Container) and request.reads for request in self.requests.values())
-        for name, request in self.requests.items():
-            if isinstance(request, Container | OneOffJob) and variables.values:
-                yield name, request.model_copy(update={"variables": variables})
-            elif isinstance(request, WebSite) and reads:
-                yield name, request.model_copy(update={"reads": True})
-            else:
-                yield name, request
-
-    def _add(self, request: RequestT) -> RequestT:
-        self.requests[f"{len(self.requests)} {request.kind}"] = request
-        return request
-
-    def _named(self, name: str) -> str:
-        return f"{self._application.name}-{name}" if name else self._application.name
-
-    def _name(self, env: str, *texts: Text) -> None:
-        self._values |= dict(zip(env.split(), texts, strict=True))
-
     def _answer(self, port: LocalPort | None, path: str | None) -> HttpHealth | None:
         if port is None or path is None:
             return None
@@ -334,21 +262,14 @@ class Recipe:
         return (*_INTERPRETERS[beside.suffix], text, *(["sh"] if beside.suffix == ".sh" else []))
 
 
-class WebSettings(Settings):
-    """Settings of an application that has a web site of its own."""
-
-    subdomain: Subdomain = "www"
-    """What stands before the domain in its web address. Can never change."""
-
-
 SettingsT = TypeVar("SettingsT", bound=WebSettings)
 
 
 class WebApplication(Application[SettingsT]):
     """An application with a web site. A subclass says what it is in `recipe`."""
 
-    image: ClassVar[str]
-    """The image of its containers, with its version."""
+    image: ClassVar[str] = ""
+    """The image of its containers, with its version; none where it runs in no container."""
 
     @abstractmethod
     def recipe(self, r: Recipe, s: SettingsT) -> None:

@@ -1,9 +1,12 @@
-"""How hard a password is to guess, in bits, as the library go-password-validator (0.3) reckons; GoToSocial asks it."""
+"""How hard a password is to guess, in bits, as the library go-password-validator (0.3) reckons; GoToSocial asks it.
+
+Standard library only: it runs in a contract image too.
+"""
 
 from math import log2
 from string import ascii_lowercase, ascii_uppercase, digits
 
-_ALPHABETS = ("!@$&*", "_-., ", "\"#%'()+/:;<=>?[\\]^{|}~", ascii_lowercase, ascii_uppercase, digits)
+ALPHABETS = ("!@$&*", "_-., ", "\"#%'()+/:;<=>?[\\]^{|}~", ascii_lowercase, ascii_uppercase, digits)
 _ROWS = (digits, "qwertyuiop", "asdfghjkl", "zxcvbnm", ascii_lowercase)
 _COUNTED = 2
 """How much of a run counts: of a letter again and again, and of letters that are neighbours."""
@@ -12,8 +15,8 @@ _COUNTED = 2
 def strength(password: str) -> float:
     """The bits of as many letters as count, each out of all the alphabets that occur."""
     letters = set(password)
-    known = sum(len(alphabet) for alphabet in _ALPHABETS if letters & set(alphabet))
-    size = known + len(letters.difference(*_ALPHABETS))
+    known = sum(len(alphabet) for alphabet in ALPHABETS if letters & set(alphabet))
+    size = known + len(letters.difference(*ALPHABETS))
     return len(_counted(password).encode()) * log2(size) if size else 0
 
 

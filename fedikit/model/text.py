@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from fedikit.model.item import Content, SecretRef, SecretText
+from fedikit.model.secret import Content, SecretRef, SecretText
 from fedikit.model.value import Line, Value
 
 Fact = str | SecretRef

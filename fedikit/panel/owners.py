@@ -1,12 +1,12 @@
 """Whose an item of a plan is: the deployment says it; of a plan without a configuration, the names that items have."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from fedikit.environment.load import load_catalogue
 from fedikit.model.application import Application
-from fedikit.results.plan import Plan
+from fedikit.results.plan import Plan, PlannedChange
 
 SPELLING = {"gotosocial": "GoToSocial", "mastodon": "Mastodon", "peertube": "PeerTube", "pixelfed": "Pixelfed"}
 """How those who make it write it, where that is not as we do."""
@@ -29,6 +29,13 @@ class Owners:
         if state and identity in state.belongings:
             return state.belongings[identity]
         return self._elsewhere(identity) or _by_name(identity)
+
+    def share(self, host: str, changes: Iterable[PlannedChange]) -> dict[tuple[str, ...], list[PlannedChange]]:
+        """The changes of a host by the applications that they are for."""
+        found: dict[tuple[str, ...], list[PlannedChange]] = {}
+        for change in changes:
+            found.setdefault(self.of(host, change.id), []).append(change)
+        return found
 
     def wanted(self, host: str, application: str) -> set[str]:
         """The ids of what shall be on a host for this application alone."""

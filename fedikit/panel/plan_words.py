@@ -12,6 +12,7 @@ from fedikit.panel.owners import Owners, catalogue, spelt
 from fedikit.panel.said import told
 from fedikit.panel.settings_changed import settings_changed
 from fedikit.panel.texts import Texts
+from fedikit.panel.things import Things
 from fedikit.results.moves import Move, moves_of
 from fedikit.results.plan import HostPlan, Plan, PlannedChange
 from fedikit.results.upgrade import Upgrade
@@ -20,8 +21,6 @@ _ARRIVES = ("create", "adopt", "run")
 _MAKES = ("create", "update", "run")
 _LEAVES = ("delete", "restore", "release", "keep")
 _RESTARTS = "to restart or reload"
-_NAMED = 5
-"""How many things are named before the rest is counted."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +75,7 @@ class _Teller:
         self.plan = plan
         self.text = text
         self.owners = Owners(plan)
+        self.things = Things(text)
         self._changed = changed
         self._moves = moves_of(plan) if plan.moves else ()
 
@@ -89,16 +89,16 @@ class _Teller:
     def lost(self) -> Iterator[str]:
         for host, planned in self.plan.hosts.items():
             gone = [change for change in planned.changes if change.action == "delete" and change.bears_data]
-            for applications, changes in self._by_owner(host, gone).items():
+            for applications, changes in self.owners.share(host, gone).items():
                 yield self._loss(host, applications, changes)
             yield from (self._downgrade(host, upgrade) for upgrade in planned.upgrades if upgrade.is_backwards)
         yield from (self._moved(move) for move in self._moves)
 
     def _loss(self, host: str, applications: tuple[str, ...], gone: list[PlannedChange]) -> str:
-        what = self._things(gone)
+        what = self.things.all_of(gone)
         if not applications:
             return self.text("{what} on {host} will be destroyed with all that is in it", what=what, host=host)
-        names = self._names(applications)
+        names = listed(map(spelt, applications), text=self.text)
         message = "The data of {application} on {host} will be destroyed: {what}"
         return self.text(message, application=names, host=host, what=what)
 
@@ -110,7 +110,7 @@ class _Teller:
         return self.text(message, software=spelt(upgrade.software), host=host, was=upgrade.was, becomes=upgrade.becomes)
 
     def _moved(self, move: Move) -> str:
-        what = self._thing(f"{move.kind}:{move.name}")
+        what = self.things.one(f"{move.kind}:{move.name}")
         left = (
             self.text("{what} is destroyed on {host}", what=what, host=move.source)
             if move.is_lost
@@ -138,7 +138,7 @@ class _Teller:
                     reason = ", ".join(told(reason, text=self.text) for reason in change.reasons)
                     yield self.text(
                         "{what} on {host} is in the way: {reason}",
-                        what=self._thing(change.id),
+                        what=self.things.one(change.id),
                         host=host,
                         reason=reason,
                     )
@@ -253,7 +253,7 @@ class _Teller:
             yield self.text("What was installed on {host} will be removed", host=planned.host)
         elif shared:
             message = "What the services on {host} share changes: {what}"
-            yield self.text(message, host=planned.host, what=self._things(shared))
+            yield self.text(message, host=planned.host, what=self.things.all_of(shared))
         elif planned.unfinished:
             yield self.text("What was interrupted on {host} will be completed", host=planned.host)
 
@@ -263,18 +263,20 @@ class _Teller:
         for host, planned in self.plan.hosts.items():
             known = {change.id for change in planned.changes}
             earlier = [PlannedChange(id=id, action="keep", data=True) for id in planned.kept if id not in known]
-            for applications, changes in self._by_owner(host, earlier).items():
-                whose = self._names(applications) if applications else self._things(changes)
+            for applications, changes in self.owners.share(host, earlier).items():
+                whose = (
+                    listed(map(spelt, applications), text=self.text) if applications else self.things.all_of(changes)
+                )
                 yield self.text("What {whose} left on {host} earlier stays there", whose=whose, host=host)
             alone, shared = self._divided(planned)
             for name, changes in alone.items():
                 if self._is_aside(host, name, changes) and any(change.action == "keep" for change in changes):
                     yield self.text("What {whose} keeps on {host} stays there", whose=spelt(name), host=host)
             if others := [change for change in shared if change.action == "keep"]:
-                yield self.text("On {host} stays {what}", what=self._things(others), host=host)
+                yield self.text("On {host} stays {what}", what=self.things.all_of(others), host=host)
             if edited := [change for change in planned.changes if change.action == "keep" and change.drift]:
                 message = "Changed by hand on {host}, and left so: {what}"
-                yield self.text(message, what=self._things(edited), host=host)
+                yield self.text(message, what=self.things.all_of(edited), host=host)
 
     def rest(self) -> str:
         if self.plan.is_noop:
@@ -290,38 +292,3 @@ class _Teller:
         parts = [about(seconds, text=self.text)] if seconds is not None else []
         parts += [self.text("{size} to send", size=size(to_send, text=self.text))] if to_send else []
         return "; ".join(parts)
-
-    # Names
-
-    def _by_owner(self, host: str, changes: Iterable[PlannedChange]) -> dict[tuple[str, ...], list[PlannedChange]]:
-        found: dict[tuple[str, ...], list[PlannedChange]] = {}
-        for change in changes:
-            found.setdefault(self.owners.of(host, change.id), []).append(change)
-        return found
-
-    def _names(self, applications: Iterable[str]) -> str:
-        return listed((spelt(name) for name in applications), text=self.text)
-
-    def _things(self, changes: Sequence[PlannedChange]) -> str:
-        names = [self._thing(change.id) for change in changes[:_NAMED]]
-        if rest := len(changes) - _NAMED:
-            names += [self.text.plural("{n} more", "{n} more", rest)] if rest > 0 else []
-        return listed(names, text=self.text)
-
-    def _thing(self, identity: str) -> str:
-        kind, _, name = identity.partition(":")
-        words = {
-            "package": "the package {name}",
-            "file": "the file {name}",
-            "directory": "the folder {name}",
-            "symlink": "the link {name}",
-            "user": "the user {name}",
-            "unit": "the service {name}",
-            "job": "the task {name}",
-            "image": "the container image {name}",
-            "database": "the database {name}",
-            "bucket": "the media store {name}",
-            "cluster": "the media store {name}",
-            "firewall": "the firewall",
-        }
-        return self.text(words.get(kind, "{name}"), name=class_of(identity).plain_name(name))

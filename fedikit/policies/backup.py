@@ -19,8 +19,9 @@ from fedikit.model.data import (
     settings_file,
 )
 from fedikit.model.host_key import HostKey
-from fedikit.model.item import Content, Directory, File, Item, Job, Package, SecretRef, SecretText
+from fedikit.model.item import Directory, File, Item, Job, Package
 from fedikit.model.policy import Place, Provision
+from fedikit.model.secret import Content, SecretRef, SecretText
 from fedikit.model.value import Line, Written
 from fedikit.policies.backup_units import PROGRAM, When, units
 from fedikit.policies.packages import Clock

@@ -8,12 +8,13 @@ from pydantic import Field
 from fedikit.errors import Mistake
 from fedikit.model.check import TRIAL_FOLDER, BucketWorks
 from fedikit.model.host import HostNames
-from fedikit.model.item import Bucket, Member, SecretRef, SecretText
 from fedikit.model.mistake import did_you_mean
 from fedikit.model.policy import Ask, CannotFulfil, Opening, Place, Policy, Provision
 from fedikit.model.request import HostItems, Route, WebSite
 from fedikit.model.resource import ObjectBucket
+from fedikit.model.secret import SecretRef, SecretText
 from fedikit.model.ssh_server import is_ip_address
+from fedikit.model.stores import Bucket, Member
 from fedikit.model.value import DomainName, HostName, HttpUrl, Line, Written
 from fedikit.policies.garage import RPC_PORT, TOKEN_FILE, awaited, bracketed, cluster, node, node_id, own_key
 

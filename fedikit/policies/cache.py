@@ -2,9 +2,10 @@
 
 from typing import ClassVar, Literal
 
-from fedikit.model.item import Directory, File, Package, SecretRef, SecretText, Unit
+from fedikit.model.item import Directory, File, Package, Unit
 from fedikit.model.policy import Place, Policy, Provision
 from fedikit.model.resource import Cache
+from fedikit.model.secret import SecretRef, SecretText
 from fedikit.model.text import number
 from fedikit.model.value import Written
 

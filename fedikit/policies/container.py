@@ -4,9 +4,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from fedikit.model.item import Content, Directory, File, Image, Item, Job, Package, SecretText, Unit
+from fedikit.model.item import Directory, File, Image, Item, Job, Package, Unit
 from fedikit.model.policy import CannotFulfil, Place, Policy, Provision
 from fedikit.model.request import Container, Health, HttpHealth, OneOffJob, Task, Variables, Volume
+from fedikit.model.secret import Content, SecretText
 from fedikit.model.text import FactReference, Facts, Text, filled, joined, number
 from fedikit.model.value import AbsolutePath, ImageRepository, Written, is_line
 from fedikit.policies.numbers import COUNT, first_number, on_host

@@ -4,11 +4,13 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from fedikit.model.item import Database, Directory, File, Item, Package, SecretRef, SecretText, Unit
+from fedikit.model.item import Directory, File, Item, Package, Unit
 from fedikit.model.policy import Ask, CannotFulfil, Opening, Place, Policy, Provision, Share
 from fedikit.model.request import HostItems
 from fedikit.model.resource import MariaDatabase, PostgresDatabase
+from fedikit.model.secret import SecretRef, SecretText
 from fedikit.model.ssh_server import is_ip_address
+from fedikit.model.stores import Database
 from fedikit.model.value import HostName, Written
 
 _SHARED = Field(

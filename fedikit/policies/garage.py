@@ -1,7 +1,9 @@
 """Garage: what it takes to run a node of it on a host, alone or as one of several."""
 
-from fedikit.model.item import Cluster, Job, Member, SecretRef, SecretText
+from fedikit.model.item import Job
 from fedikit.model.request import Container, HostItems, MountedFile, Request, Volume
+from fedikit.model.secret import SecretRef, SecretText
+from fedikit.model.stores import Cluster, Member
 from fedikit.policies.quadlet import FOLDER
 from fedikit.policies.scripts import script
 

@@ -4,9 +4,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from fedikit.model.item import SecretRef
 from fedikit.model.policy import CannotFulfil, Place, Policy, Provision
 from fedikit.model.resource import MailRelay
+from fedikit.model.secret import SecretRef
 from fedikit.model.value import EmailAddress, Line, Port, Written
 
 _HERE = ("localhost", "127.0.0.1", "::1")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from fedikit.model.data import AfterRestore, ApplicationData, BucketPart, MariaPart, Part, PostgresPart, VolumePart
-from fedikit.model.item import Directory, Job, SecretRef, Unit
+from fedikit.model.item import Directory, Job, Unit
 from fedikit.model.request import (
     Container,
     HostItems,
@@ -21,6 +21,7 @@ from fedikit.model.request import (
     WebSite,
 )  # fmt: skip
 from fedikit.model.resource import MariaDatabase, ObjectBucket, PostgresDatabase, Resource
+from fedikit.model.secret import SecretRef
 from fedikit.model.text import Facts
 from fedikit.policies.quadlet import job_name, ready_name
 

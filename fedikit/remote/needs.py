@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from fedikit.errors import AgentFailed
 from fedikit.events import Tell
-from fedikit.remote.messages import MISTRUST, Answer
+from fedikit.remote.answer_messages import Answer
+from fedikit.remote.messages import MISTRUST
 from fedikit.remote.payload import parts_of_images
 from fedikit.remote.sessions import Asked, Sessions
 from fedikit.results.plan import ImageParts

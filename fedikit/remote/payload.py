@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fedikit.model.host import HostState
-from fedikit.model.item import SHORT, Content, Item, SecretText, content_of, secrets_in
+from fedikit.model.item import Item, content_of, secrets_in
+from fedikit.model.item_kind import SHORT
+from fedikit.model.secret import Content, SecretText
 from fedikit.model.value import digest_of
 from fedikit.results.identity import ADDRESS, DOMAIN, MASTER_KEY, SECRET, USER
 from fedikit.secrets import Vault

@@ -12,7 +12,8 @@ from pydantic import Field, ValidationError
 
 from fedikit.model.check import Check
 from fedikit.model.value import HostName, Value
-from fedikit.remote.messages import MISTRUST, Answer, SealedChecks
+from fedikit.remote.answer_messages import Answer, SealedChecks
+from fedikit.remote.messages import MISTRUST
 from fedikit.remote.spoken import MOST_CHECKS_BYTES
 from fedikit.results.plan import Promise
 from fedikit.secrets import Vault

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from fedikit.events import ItemFinished, ItemStarted, Progress, Tell
-from fedikit.remote.messages import ItemEvent
+from fedikit.remote.event_messages import ItemEvent
 
 PIECE = 256 * 1024
 

@@ -15,18 +15,10 @@ from fedikit.errors import AgentFailed, ConnectionFailed, HostBusy, HostError, I
 from fedikit.model.host import Connection, DirectoryHost, Ssh
 from fedikit.remote import bootstrap
 from fedikit.remote.contact import Contact, explain_end
+from fedikit.remote.event_messages import Alive, Confirmed, Done, ItemEvent, Trouble, Unconfirmed
 from fedikit.remote.greeting import Greeting, await_agent, refuse_unfit
 from fedikit.remote.lines import Lines, TooLong
-from fedikit.remote.messages import (
-    MISTRUST,
-    Alive,
-    Confirmed,
-    Done,
-    ItemEvent,
-    Trouble,
-    Unconfirmed,
-    read_message,
-)
+from fedikit.remote.messages import MISTRUST, read_message
 from fedikit.remote.spoken import Message
 from fedikit.remote.transport import open_contact
 

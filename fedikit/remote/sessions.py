@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fedikit.errors import AgentFailed, FedikitError
 from fedikit.model.account import Account
 from fedikit.model.deployment import Deployment
-from fedikit.remote.messages import Answer, Facts
+from fedikit.remote.answer_messages import Answer, Facts
 from fedikit.remote.payload import Payload, encode, identity_of, resting_if_closed, without_images
 from fedikit.remote.session import Session
 from fedikit.remote.wanted_facts import wanted_facts

@@ -5,7 +5,7 @@ from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fedikit.model.item import SecretFormat
+from fedikit.model.secret import SecretFormat
 
 _UNAMBIGUOUS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
 _ALPHANUMERIC = string.ascii_letters + string.digits

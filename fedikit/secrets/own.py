@@ -6,7 +6,8 @@ stays here, and must be another one elsewhere.
 """
 
 from fedikit.model.deployment import Deployment
-from fedikit.model.item import SecretRef, secrets_in
+from fedikit.model.item import secrets_in
+from fedikit.model.secret import SecretRef
 
 STAYS = {"database", "cache", "bucket-key", "backup"}
 """What policies call the secrets that they make for an application."""

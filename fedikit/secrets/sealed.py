@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from fedikit.errors import SecretError
-from fedikit.model.item import SecretRef
+from fedikit.model.secret import SecretRef
 from fedikit.secrets.master import MasterKey
 from fedikit.secrets.reading import read_own_file
 

@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr, ValidationError
 
 from fedikit.errors import SecretError
 from fedikit.model.document import Malformed, parse_json
-from fedikit.model.item import SecretFormat, SecretRef
+from fedikit.model.secret import SecretFormat, SecretRef
 from fedikit.model.value import HostName, SecretName, Value, digest_of
 from fedikit.secrets.master import MasterKey
 from fedikit.secrets.own import is_own

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from fedikit.errors import SecretError
 from fedikit.model.deployment import Deployment
-from fedikit.model.item import Content, SecretRef
+from fedikit.model.secret import Content, SecretRef
 from fedikit.secrets.forms import FORMS
 from fedikit.secrets.master import MISSING_HINT, MasterKey
 from fedikit.secrets.reading import read_secret

@@ -6,7 +6,7 @@ from typing import Any
 
 from fedikit.errors import FedikitError, HostError, StalePlan
 from fedikit.events import CheckFinished, Event, HostFinished, StepFinished, StepStarted, Tell, tell_nobody
-from fedikit.remote.messages import ItemEvent
+from fedikit.remote.event_messages import ItemEvent
 from fedikit.remote.sending import counted, pieces_of, tell_item
 from fedikit.remote.session import deployer_name, new_run
 from fedikit.remote.sessions import failing_alone

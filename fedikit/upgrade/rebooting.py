@@ -6,7 +6,8 @@ from fedikit.errors import DeadlineExceeded, FedikitError, HostError
 from fedikit.events import Tell, Waiting
 from fedikit.model.deployment import Deployment
 from fedikit.model.host import Local
-from fedikit.remote.messages import Noted, Upgradable
+from fedikit.remote.event_messages import Noted
+from fedikit.remote.messages import Upgradable
 from fedikit.remote.session import Session, deployer_name
 
 DEADLINE_SECONDS = 900.0

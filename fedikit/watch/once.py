@@ -13,7 +13,7 @@ from fedikit.environment.environment import Environment
 from fedikit.environment.load import load_configuration, load_environment
 from fedikit.errors import FedikitError, SecretError
 from fedikit.model.deployment import Deployment
-from fedikit.model.item import SecretRef
+from fedikit.model.secret import SecretRef
 from fedikit.model.value import Value
 from fedikit.secrets import Vault, secrets_of
 from fedikit.watch.finding import Finding, Kind, line

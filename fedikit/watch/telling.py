@@ -5,7 +5,7 @@ from functools import partial
 
 from fedikit.environment.environment import Environment
 from fedikit.errors import FedikitError
-from fedikit.model.item import SecretRef
+from fedikit.model.secret import SecretRef
 from fedikit.secrets import Vault
 from fedikit.verify.certificate import Trust
 from fedikit.watch.memory import Memory, Waiting

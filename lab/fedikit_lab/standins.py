@@ -14,6 +14,7 @@ from types import ModuleType
 
 from fedikit.agent import signature
 from fedikit.events import Tell, Waiting
+from fedikit.model import strength
 from fedikit.store import Store, fetch, resolve
 from fedikit_lab import contract
 from fedikit_lab.bootstrap import ALONE, bootstrap
@@ -127,6 +128,7 @@ def sources_of_programs() -> dict[str, Path]:
     return {
         **{f"contract/{source.name}": source for source in contracts},
         "fedikit/agent/signature.py": Path(signature.__file__),
+        "fedikit/model/strength.py": Path(strength.__file__),
     }
 
 

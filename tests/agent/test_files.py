@@ -418,7 +418,7 @@ EXPECTED = {
     "applying.py": {"os.path.isdir", "os.path.isfile"},
 }
 """All others of these are given paths in fedikit's own directory, which root alone can enter."""
-OWN = {"blobs.py", "ledger.py", "keeping.py", "trial.py", "renaming.py"}
+OWN = {"blobs.py", "ledger.py", "lock.py", "keeping.py", "trial.py", "renaming.py"}
 """Modules that know no other place than a directory of fedikit's own, which root alone can enter."""
 
 

@@ -16,7 +16,7 @@ from fedikit.model.deployment import Deployment
 from fedikit.model.host import DirectoryHost, DnsRecord, HostState, Ssh
 from fedikit.model.item import File, Image, Unit
 from fedikit.plan import make_plan
-from fedikit.remote.messages import Facts
+from fedikit.remote.answer_messages import Facts
 from fedikit.remote.sessions import Sessions
 from fedikit.remote.wanted_facts import ports_of
 from fedikit.results.diagnosis import Finding

@@ -8,8 +8,8 @@ from fedikit.agent import facts as agent_facts
 from fedikit.agent import listeners
 from fedikit.agent.eyes import Eyes
 from fedikit.agent.facts import facts_of
+from fedikit.remote.answer_messages import Facts
 from fedikit.remote.directory import DirectoryMachine
-from fedikit.remote.messages import Facts
 from fedikit.remote.session import Session
 from tests.remote.conftest import Staged, staged
 

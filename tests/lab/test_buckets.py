@@ -18,7 +18,8 @@ from fedikit.agent.signature import Access, signed_headers
 from fedikit.apply import apply_plan
 from fedikit.events import tell_nobody
 from fedikit.model.check import BucketWorks
-from fedikit.model.item import Bucket, Cluster, Directory, File, Item, Member, SecretRef, SecretText, Unit
+from fedikit.model.item import Bucket, Cluster, Directory, File, Item, SecretRef, SecretText, Unit
+from fedikit.model.stores import Member
 from fedikit.plan import make_plan
 from fedikit.secrets import Vault
 from fedikit.verify import CheckResult, verify

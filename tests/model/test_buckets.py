@@ -21,7 +21,8 @@ from fedikit.model import (
     WebSite,
 )
 from fedikit.model.host import HostState
-from fedikit.model.item import Cluster, Member
+from fedikit.model.item import Cluster
+from fedikit.model.stores import Member
 from fedikit.policies import GaragePolicy, S3Policy
 from tests.model.example import (
     HOST_KEY,

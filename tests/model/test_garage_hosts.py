@@ -7,8 +7,9 @@ import pytest
 
 from fedikit.environment import Environment
 from fedikit.model import Bucket, BucketWorks, Deployment, HostState, Job, SecretRef, SecretText
-from fedikit.model.item import Cluster, Member, secrets_in
+from fedikit.model.item import Cluster, secrets_in
 from fedikit.model.resource import ObjectBucket, OtherServers, PostgresDatabase
+from fedikit.model.stores import Member
 from tests.model.example import (
     MEDIA_SERVERS,
     configuration,

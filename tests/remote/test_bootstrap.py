@@ -18,8 +18,8 @@ from fedikit.agent.keeping import NAME, packed
 from fedikit.errors import AgentFailed
 from fedikit.model.host import Local
 from fedikit.remote import bootstrap, session
+from fedikit.remote.answer_messages import Answer
 from fedikit.remote.contact import End
-from fedikit.remote.messages import Answer
 
 OTHER = "cb0d0d0a"
 

@@ -20,8 +20,10 @@ from fedikit.model.host import DirectoryHost, HostState
 from fedikit.model.item import File
 from fedikit.plan import make_plan
 from fedikit.remote import bootstrap, lines, session
+from fedikit.remote.answer_messages import Answer
 from fedikit.remote.contact import End
-from fedikit.remote.messages import Answer, Done, ItemEvent, read_message
+from fedikit.remote.event_messages import Done, ItemEvent
+from fedikit.remote.messages import read_message
 from fedikit.remote.session import Session
 from fedikit.remote.spoken import MOST_PARTS, Message
 from fedikit.status import read_status

@@ -18,7 +18,7 @@ from fedikit.model.host import Connection
 from fedikit.model.item import Item
 from fedikit.policies.ruleset import KEPT, Rule, ruleset
 from fedikit.remote.contact import Contact
-from fedikit.remote.messages import Confirmed, Unconfirmed
+from fedikit.remote.event_messages import Confirmed, Unconfirmed
 from fedikit.remote.session import Session
 from fedikit.remote.transport import open_contact
 from fedikit.results.plan import Plan

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fedikit.agent import ledger, renaming
+from fedikit.agent.lock import beginning_of
 from fedikit.display.drawing import lines_of
 from fedikit.errors import ConfigurationError, FedikitError
 from fedikit.model.item import Directory, File, Item
@@ -228,7 +229,7 @@ def test_a_deployer_that_is_killed_between_two_hosts_goes_on(
 
 
 def test_a_host_at_work_is_waited_for(old: Stage, new: Stage) -> None:
-    beginning = ledger.beginning_of(os.getpid())
+    beginning = beginning_of(os.getpid())
     command = {"pid": os.getpid(), "name": "migration", "began": beginning}
     lock = new["one"].path("/var/lib/fedikit/lock")
     lock.write_text(json.dumps({"who": "somebody", "run": "r1", "command": command}))

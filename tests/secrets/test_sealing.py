@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from pydantic import SecretBytes
 
 from fedikit.errors import SecretError
-from fedikit.model.item import SecretFormat, SecretRef
+from fedikit.model.item import SecretRef
+from fedikit.model.secret import SecretFormat
 from fedikit.secrets import MasterKey
 from fedikit.secrets.recipient import public_key, recipient_of
 from fedikit.secrets.sealing import opened, seal

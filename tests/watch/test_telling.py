@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from fedikit.environment.environment import Environment, Policies
+from fedikit.environment.environment import Environment
+from fedikit.environment.policies import Policies
 from fedikit.environment.watch import Watch
 from fedikit.model.deployment import Network, Secrets
 from fedikit.model.host import Local

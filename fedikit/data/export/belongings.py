@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 
 from fedikit.data.export.wanted import Wanted
 from fedikit.model.data import SETTINGS
-from fedikit.model.item import File, Item, SecretRef, secrets_in
+from fedikit.model.item import File, Item, secrets_in
+from fedikit.model.secret import SecretRef
 from fedikit.secrets import Vault
 
 ENVIRONMENT = "environment.env"

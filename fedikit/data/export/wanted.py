@@ -8,8 +8,9 @@ from fedikit.errors import ConfigurationError, Mistake
 from fedikit.model.data import ApplicationData, BucketPart, MariaPart, Part, PostgresPart, VolumePart
 from fedikit.model.deployment import Deployment
 from fedikit.model.host import Connection, DirectoryHost, HostState
-from fedikit.model.item import Directory, SecretRef
+from fedikit.model.item import Directory
 from fedikit.model.mistake import did_you_mean
+from fedikit.model.secret import SecretRef
 from fedikit.policies.numbers import COUNT, FIRST
 from fedikit.secrets import Vault
 

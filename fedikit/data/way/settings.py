@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from fedikit.model.data import SETTINGS, settings_file
 from fedikit.model.deployment import Deployment
-from fedikit.model.item import Content, File
+from fedikit.model.item import File
+from fedikit.model.secret import Content
 
 PASSWORD = "repository-password"  # noqa: S105 - the name of the file
 """What the repository is sealed with."""

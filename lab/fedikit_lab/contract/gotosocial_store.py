@@ -3,9 +3,11 @@
 import re
 import secrets
 
+from fedikit.model.strength import strength
+
 from .forms import ADDRESS
 from .gotosocial_settings import Settings
-from .gotosocial_strength import advice, strength
+from .gotosocial_strength import advice
 from .shared import hash_password, is_password
 from .tables import Row, Tables
 

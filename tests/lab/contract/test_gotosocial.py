@@ -15,12 +15,10 @@ from typing import Any
 import pytest
 
 from fedikit.catalogue import gotosocial_account
-from fedikit.model.strength import strength as recipe_strength
 from fedikit_lab.contract.gotosocial_media import without_exif
 from fedikit_lab.contract.gotosocial_peers import PeerError, Peers, Signer, is_signed, key_id_of, new_key, signed
 from fedikit_lab.contract.gotosocial_settings import read_settings
 from fedikit_lab.contract.gotosocial_store import Invalid, check_password
-from fedikit_lab.contract.gotosocial_strength import strength
 from fedikit_lab.contract.shared import Environment, Refused
 from tests.lab.contract.conftest import Program, Stored, ask_postgresql, free_port, wait_until
 
@@ -228,11 +226,6 @@ def test_a_password_is_refused_in_the_words_that_upstream_gave_when_it_was_run(w
     with pytest.raises(Invalid) as refused:
         check_password(wrong)
     assert str(refused.value) == complaint
-
-
-def test_it_finds_passwords_as_strong_as_the_recipe_does() -> None:
-    for password in (PASSWORD, "qwertyuiop asdf", "aaa bbb cba", "Größe`12345", "ababab abcabc"):
-        assert strength(password) == recipe_strength(password)
 
 
 def test_an_account_is_made_only_when_the_server_has_run(gotosocial: Program) -> None:
