@@ -134,16 +134,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _list(self, query: dict[str, str]) -> None:
         assert query["encoding-type"] == "url"
-        keys = sorted(key for key in self.server.objects if key.encode() > query.get("start-after", "").encode())
+        after = unquote(query["continuation-token"]) if "continuation-token" in query else query.get("start-after", "")
+        keys = sorted(key for key in self.server.objects if key > after)
         shown = keys[: self.server.page]
         found = "".join(
             f"<Contents><Key>{escape(quote(key))}</Key><Size>{len(self.server.objects[key].body)}</Size>"
             f"<ETag>&quot;{len(key):032x}&quot;</ETag></Contents>"
             for key in shown
         )
-        more = "true" if len(keys) > len(shown) else "false"
-        xmlns = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
-        body = f"<ListBucketResult {xmlns}><IsTruncated>{more}</IsTruncated>{found}</ListBucketResult>"
+        is_more = len(keys) > len(shown)
+        token = f"<NextContinuationToken>{quote(shown[-1])}</NextContinuationToken>" if is_more else ""
+        told = f"<EncodingType>url</EncodingType><IsTruncated>{str(is_more).lower()}</IsTruncated>{token}{found}"
+        body = f'<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{told}</ListBucketResult>'
         self._say(200, body.encode(), {})
 
     def _say(self, status: int, body: bytes, headers: dict[str, str]) -> None:

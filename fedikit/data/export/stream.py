@@ -24,7 +24,8 @@ sys.path.insert(0,"/proc/self/fd/%d"%f)
 from fedikit.data.export.onhost.main import main
 os._exit(main(json.loads(r.read(int(r.readline())))))
 """
-SIGNATURE = "fedikit/agent/signature.py"
+BROUGHT = ("asking", "disks", "mariadb_dump", "s3", "signature", "trouble")
+"""What it has of the program that backs up."""
 MARK = b"\nfedikit export\n"
 MOST_BEFORE = 64 * 1024
 MOST_BYTES = 1 << 20
@@ -37,10 +38,11 @@ Frame = tuple[str, bytes]
 
 @cache
 def archive() -> bytes:
-    """The program as a zip archive: its modules and the agent's signature, in packages with nothing else in them."""
+    """The program as a zip archive: its modules and those brought along, in packages with nothing else in them."""
     own = (path for path in files("fedikit.data.export.onhost").iterdir() if path.name.endswith(".py"))
     sources = {f"fedikit/data/export/onhost/{path.name}": path.read_bytes() for path in own}
-    sources[SIGNATURE] = files("fedikit.agent").joinpath("signature.py").read_bytes()
+    shared = files("fedikit.data.onhost")
+    sources |= {f"fedikit/data/onhost/{name}.py": shared.joinpath(f"{name}.py").read_bytes() for name in BROUGHT}
     for path in list(sources):
         for parent in list(PurePosixPath(path).parents)[:-1]:
             sources.setdefault(f"{parent}/__init__.py", b"")

@@ -7,9 +7,9 @@ import http.client
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree
 
@@ -35,6 +35,9 @@ class Answer(NamedTuple):
     status: int
     headers: Headers
     body: bytes
+
+
+_Said = TypeVar("_Said", Answer, http.client.HTTPResponse)
 
 
 class Gone(Trouble):
@@ -78,17 +81,7 @@ class Asking:
     def ask(self, verb: str, key: str, query: str = "", *, body: bytes = b"", headers: Headers | None = None) -> Answer:
         """One request and its whole answer; an empty key stands for the bucket. Raises Gone, Absent, Trouble."""
         request = f"{verb} {self._path(key)}" + (f"?{query}" if query else "")
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                answer = self._once(request, body, headers or {})
-            except (OSError, http.client.HTTPException) as error:
-                self._own.connection.close()
-                if attempt == ATTEMPTS:
-                    raise self.silence(error) from error
-            else:
-                if answer.status not in _PASSING or attempt == ATTEMPTS:
-                    break
-            time.sleep(PAUSE_SECONDS * 2**attempt)
+        answer = self._patiently(lambda: self._once(request, body, headers or {}))
         self._require_success(request, answer)
         return answer
 
@@ -105,18 +98,17 @@ class Asking:
 
     @contextmanager
     def reading(self, key: str) -> Iterator[Incoming]:
-        """An object's bytes as they come, over a connection of their own; raises Gone."""
-        request, connection = f"GET {self._path(key)}", self._connect()
+        """An object's bytes as they come; raises Gone. Meanwhile this thread asks for nothing else here."""
+        request = f"GET {self._path(key)}"
+        response = self._patiently(lambda: self._send(request, b"", {}))
         try:
-            try:
-                response = self._send(connection, request, b"", {})
-                refusal = response.read(1000) if response.status >= 300 else b""
-            except (OSError, http.client.HTTPException) as error:
-                raise self.silence(error) from error
-            self._require_success(request, Answer(response.status, {}, refusal))
-            yield Incoming(response, self)
+            incoming = Incoming(response, self)
+            if response.status >= 300:
+                self._require_success(request, Answer(response.status, {}, incoming.read(1000)))
+            yield incoming
         finally:
-            connection.close()
+            if not response.isclosed():  # what is left of it would be taken for the next answer
+                self._connection().close()
 
     def silence(self, error: Exception) -> Trouble:
         """What is told where the server says nothing, or not all."""
@@ -126,23 +118,43 @@ class Asking:
             hint="see whether the S3 server runs, and whether this host reaches it",
         )
 
+    def _patiently(self, exchange: Callable[[], _Said]) -> _Said:
+        """What the server answers, tried again where that may help."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                answer = exchange()
+            except (OSError, http.client.HTTPException) as error:
+                self._connection().close()
+                if attempt == ATTEMPTS:
+                    raise self.silence(error) from error
+            else:
+                if answer.status not in _PASSING or attempt == ATTEMPTS:
+                    break
+                self._connection().close()
+            time.sleep(PAUSE_SECONDS * 2**attempt)
+        return answer
+
     def _once(self, request: str, body: bytes, headers: Headers) -> Answer:
-        if not hasattr(self._own, "connection"):
-            self._own.connection = self._connect()
-            self._connections.append(self._own.connection)
-        response = self._send(self._own.connection, request, body, headers)
+        response = self._send(request, body, headers)
         read = response.read(MOST_BYTES)
         if not response.isclosed():
             raise http.client.HTTPException("its answer is cut off, or far too long")
         return Answer(response.status, _headers(response), read)
 
-    def _send(
-        self, connection: http.client.HTTPConnection, request: str, body: bytes, headers: Headers
-    ) -> http.client.HTTPResponse:
+    def _send(self, request: str, body: bytes, headers: Headers) -> http.client.HTTPResponse:
         verb, target = request.split(" ", 1)
         signed = signed_headers(self.access, request, body, headers)
+        connection = self._connection()
         connection.request(verb, target, body, {name: value.encode() for name, value in signed.items()})
         return connection.getresponse()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        """This thread's own."""
+        known: http.client.HTTPConnection | None = getattr(self._own, "connection", None)
+        if known is None:
+            known = self._own.connection = self._connect()
+            self._connections.append(known)
+        return known
 
     def _connect(self) -> http.client.HTTPConnection:
         place = urlsplit(self.access.address)

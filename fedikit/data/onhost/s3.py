@@ -46,10 +46,10 @@ class Bucket:
     def __exit__(self, *_: object) -> None:
         self._asking.close()
 
-    def objects(self) -> Iterator[Listed]:
-        """All objects in the order of their keys, which is looked at; asks page by page."""
-        before = ""
-        for page in self._pages():
+    def objects(self, after: str = "") -> Iterator[Listed]:
+        """All objects, or those after a key, in the order of their keys, which is looked at; asks page by page."""
+        before = after
+        for page in self._pages(after):
             for found in page:
                 if found.key <= before:
                     words = f"S3 at {self.access.address} lists bucket {self.name} out of order"
@@ -105,11 +105,11 @@ class Bucket:
             with suppress(Gone):
                 self._asking.ask("DELETE", key)
 
-    def _pages(self) -> Iterator[list[Listed]]:
-        token = ""
+    def _pages(self, after: str) -> Iterator[list[Listed]]:
+        token, start = "", f"&start-after={quote(after, safe='~')}" if after else ""
         while True:
             follow = f"continuation-token={quote(token, safe='~')}&" if token else ""
-            query = f"{follow}encoding-type=url&list-type=2&max-keys={PAGE}"
+            query = f"{follow}encoding-type=url&list-type=2&max-keys={PAGE}{start}"
             listing = self._asking.ask_for_xml("GET", "", query)
             is_encoded = listing.findtext("{*}EncodingType") == "url"
             try:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO
 
-from .trouble import Trouble
+from fedikit.data.onhost.trouble import Trouble
 
 LAST_WORDS = 4000
 PATH = os.environ.get("PATH") or "/usr/sbin:/usr/bin:/sbin:/bin"

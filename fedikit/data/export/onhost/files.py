@@ -10,7 +10,8 @@ import tarfile
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from .trouble import Trouble
+from fedikit.data.onhost.trouble import Trouble
+
 from .wire import PIECE, Wire
 
 RANGE = 65536

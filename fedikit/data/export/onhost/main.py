@@ -9,7 +9,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from .trouble import Trouble
+from fedikit.data.onhost.trouble import Trouble
+
 from .wire import Wire
 
 Part = Any

@@ -1,22 +1,21 @@
 """A MariaDB database, as mariadb-dump writes it, compressed by gzip; its rows are counted as they go by."""
 
 import os
-import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from fedikit.data.onhost.mariadb_dump import Counter
+from fedikit.data.onhost.trouble import Trouble
+
 from .commands import printed, running
-from .trouble import Trouble
 from .wire import Wire
 
-TRAILER = b"-- Dump completed"
 GZIP = 31
 SIZE = (
     "SELECT coalesce(sum(data_length + index_length), 0) FROM information_schema.tables WHERE table_schema = database()"
 )
-_INSERT = re.compile(rb"INSERT INTO `((?:[^`]|``)+)` VALUES")
 _OPTIONS = ("--single-transaction", "--quick", "--routines", "--triggers", "--events", "--hex-blob")
 
 
@@ -32,18 +31,17 @@ class Part:
 
     def stream(self, wire: Wire) -> dict[str, Any]:
         version = self._ask("SELECT version()")
-        rows, gzip = Rows(), zlib.compressobj(6, wbits=GZIP)
+        rows, gzip = Counter(), zlib.compressobj(6, wbits=GZIP)
         with self._access() as (options, file):
             dump = ["mariadb-dump", *options, *_OPTIONS, self._spec["name"]]
             with running(dump, {}, files=(file,)) as process:
                 assert process.stdout
-                for line in process.stdout:
-                    rows.see(line)
+                for line in rows.passing(process.stdout):
                     wire.data(gzip.compress(line))
-        if not rows.last.startswith(TRAILER):
+        if not rows.is_whole:
             raise Trouble(f"mariadb-dump ended well, but its dump of {self._spec['name']} has no end")
         wire.data(gzip.flush())
-        return {"counts": rows.counts, "version": f"MariaDB {version}"}
+        return {"counts": rows.tables, "version": f"MariaDB {version}"}
 
     def _ask(self, question: str) -> str:
         with self._access() as (options, file):
@@ -62,29 +60,3 @@ class Part:
             yield [f"--defaults-extra-file=/proc/self/fd/{file}", "--protocol=tcp", *where], file
         finally:
             os.close(file)
-
-
-class Rows:
-    """Counts rows in what mariadb-dump writes: a row is a line of its own."""
-
-    def __init__(self) -> None:
-        self.counts: dict[str, int] = {}
-        self.last = b""
-        self._table = ""
-
-    def see(self, line: bytes) -> None:
-        """The next line of the dump."""
-        if line.strip():
-            self.last = line
-        if line.startswith(b"CREATE TABLE `"):
-            self.counts.setdefault(_name(line.split(b"`", 1)[1].rpartition(b"`")[0]), 0)
-        elif begin := _INSERT.match(line):
-            self._table = _name(begin[1])
-        elif self._table and line.startswith(b"("):
-            self.counts[self._table] = self.counts.get(self._table, 0) + 1
-            if line.endswith(b");\n"):
-                self._table = ""
-
-
-def _name(written: bytes) -> str:
-    return written.replace(b"``", b"`").decode(errors="replace")

@@ -3,8 +3,9 @@
 import subprocess
 from typing import Any
 
+from fedikit.data.onhost.trouble import Trouble
+
 from .commands import printed, running
-from .trouble import Trouble
 from .wire import PIECE, Wire
 
 BEGIN = b"PGDMP"
