@@ -46,7 +46,7 @@ lint:
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
-	@$(PYTHON) -m fedikit.runbook.hygiene runbooks
+	@FEDIKIT_LAB=0 $(PYTHON) -m pytest -q tests/runbook/test_hygiene.py
 
 bench:
 	@scripts/prepare --root "make bench" lab browser bench

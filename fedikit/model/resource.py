@@ -173,9 +173,7 @@ class ObjectBucket(Resource):
 class MailRelay(_Served):
     """A server that takes mail for delivery. Where the provider has none, mail is off."""
 
-    FACTS: ClassVar = (
-        *("host", "port", "user", "password", "sender", "encryption", "authentication", "enabled", "signs-in"),
-    )
+    FACTS: ClassVar = (*("host", "port", "user", "password", "sender", "encryption", "authentication", "enabled"),)
 
     kind: Literal["mail"] = "mail"
     sender_name: Annotated[str, Field(pattern=r"^[a-z0-9.+-]+$")] = "noreply"
@@ -195,10 +193,6 @@ class MailRelay(_Served):
     def authentication(self) -> FactReference:
         """How the user signs in, as SASL names it in small letters; `none` if there is no user."""
         return self.told("authentication")
-
-    def if_user(self, yes: str, no: str) -> FactReference:
-        """One word where somebody signs in at the relay, another where nobody does."""
-        return self.told("signs-in", {"yes": yes, "no": no})
 
     @property
     def sender(self) -> FactReference:
@@ -233,7 +227,7 @@ class OtherServers(Resource):
     """What the provider says of the servers that applications speak with, and of the proxies before them."""
 
     FACTS: ClassVar = (
-        *("ca-file", "certificates", "trusts", "private-networks", "is-private"),
+        *("ca-file", "certificates", "private-networks", "is-private"),
         *("proxies", "proxies-json"),
     )
 
@@ -243,10 +237,6 @@ class OtherServers(Resource):
     def ca_file(self) -> FactReference:
         """Where containers find the certificates that they trust; nothing if the well-known CAs are enough."""
         return self.told("ca-file")
-
-    def if_trust(self, yes: str, no: str) -> FactReference:
-        """One word where further CAs are trusted, another where none is."""
-        return self.told("trusts", {"yes": yes, "no": no})
 
     @property
     def private_networks(self) -> FactReference:

@@ -58,7 +58,6 @@ class MailPolicy(Relay, Policy[MailRelay]):
                 "encryption": self.encryption,
                 "authentication": self.authentication if self.user else "none",
                 "enabled": "yes" if self.host else "no",
-                "signs-in": "yes" if self.host and self.user else "no",
             },
         )
 

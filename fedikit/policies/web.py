@@ -106,7 +106,6 @@ class WebPolicy(Written, Policy[WebSite | OtherServers]):
         return {
             "ca-file": CA_BUNDLE if self.trust else "",
             "certificates": self.trust or "",
-            "trusts": "yes" if self.trust else "no",
             "private-networks": ",".join(self.private_networks),
             "is-private": "yes" if self.private_networks else "no",
             "proxies": ",".join(proxies),

@@ -29,7 +29,3 @@ class Pending(Value):
     other_units: tuple[str, ...] = ()
     reboot: str = ""
     """Why the machine should reboot; empty if it need not."""
-
-    @property
-    def is_nothing(self) -> bool:
-        return not (self.ours or self.others or self.units or self.other_units or self.reboot)

@@ -57,13 +57,6 @@ class Store:
             arrived.write_bytes(content)
             return self.adopt(arrived)
 
-    def add_file(self, path: Path, expected_sha256: str | None = None) -> str:
-        """Keeps a copy of a file and returns its SHA-256. Raises StoreError if another one was expected."""
-        with self.incoming() as folder:
-            arrived = folder / "file"
-            shutil.copyfile(path, arrived)
-            return self.adopt(arrived, expected_sha256)
-
     def adopt(self, arrived: Path, expected_sha256: str | None = None) -> str:
         """Moves a file from an `incoming` folder to its place, once it is verified and on the disk."""
         sha256 = hash_and_flush(arrived)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from fedikit.runbook.hygiene import mistakes_in_runbook
 from fedikit.runbook.notebook import find_runbook
 from fedikit.runbook.parameters import RUNBOOKS
+from tests.runbook.hygiene import mistakes_in_runbook
 
 RUNBOOK_FOLDER = Path(__file__).parents[2] / "runbooks"
 HERE = Path(__file__).parent / "notebooks"

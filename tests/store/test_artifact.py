@@ -31,25 +31,17 @@ def test_what_was_added_is_found_by_its_hash(store: Store) -> None:
     assert store.path(SHA256) == store.directory / "sha256" / SHA256[:2] / SHA256
 
 
-def test_a_file_is_copied_and_stays_where_it_was(store: Store, tmp_path: Path) -> None:
-    original = tmp_path / "original"
-    original.write_bytes(CONTENT)
-    assert store.add_file(original, expected_sha256=SHA256) == SHA256
-    assert original.read_bytes() == store.path(SHA256).read_bytes()
-
-
-def test_a_file_with_other_contents_than_expected_is_not_kept(store: Store, tmp_path: Path) -> None:
-    original = tmp_path / "original"
-    original.write_bytes(b"something else")
-    with pytest.raises(StoreError, match="expected was"):
-        store.add_file(original, expected_sha256=SHA256)
+def test_a_file_with_other_contents_than_expected_is_not_kept(store: Store) -> None:
+    with store.incoming() as folder:
+        (folder / "file").write_bytes(b"something else")
+        with pytest.raises(StoreError, match="expected was"):
+            store.adopt(folder / "file", expected_sha256=SHA256)
     assert kept(store) == []
 
 
-def test_nothing_is_left_on_the_way_in(store: Store, tmp_path: Path) -> None:
-    store.add_bytes(CONTENT)
-    with pytest.raises(FileNotFoundError):
-        store.add_file(tmp_path / "no such file")
+def test_nothing_is_left_on_the_way_in(store: Store) -> None:
+    with pytest.raises(FileNotFoundError), store.incoming() as folder:
+        store.adopt(folder / "no such file")
     assert list((store.directory / "incoming").iterdir()) == []
 
 
