@@ -70,6 +70,10 @@ Obstacles = Annotated[
         description="If something stands in the way, such as a name that leads elsewhere: say it, or stop before it."
     ),
 ]
+At = Annotated[
+    str, Field(description="The newest backup of that time or day (UTC), or the one of this name; else the newest.")
+]
+Applications = Annotated[tuple[str, ...], Field(description="Only these applications; all if empty.")]
 NamesWithin = Annotated[
     float, Field(ge=0, le=10080, description="For how many minutes to wait for names that somebody sets by hand.")
 ]
@@ -163,7 +167,7 @@ class BackupParameters(RunbookParameters):
     configuration: ConfigurationPath = SAMPLE_CONFIGURATION
     environment: EnvironmentPath = LAB_ENVIRONMENT
     limit: Limit = ()
-    applications: Annotated[tuple[str, ...], Field(description="Only these applications; all if empty.")] = ()
+    applications: Applications = ()
     dry_run: DryRun = True
 
 
@@ -176,9 +180,7 @@ class RestoreParameters(RunbookParameters):
     configuration: ConfigurationPath = SAMPLE_CONFIGURATION
     environment: EnvironmentPath = LAB_ENVIRONMENT
     limit: Limit = ()
-    at: Annotated[
-        str, Field(description="The newest backup of that time or day (UTC), or the one of this name; else the newest.")
-    ] = ""
+    at: At = ""
     application: Annotated[str, Field(description="Only this application; all if empty.")] = ""
     without_saving: Annotated[bool, Field(description="Make no backup of what is there now: where that cannot be.")] = (
         False
@@ -195,10 +197,8 @@ class ProveParameters(RunbookParameters):
 
     configuration: ConfigurationPath = SAMPLE_CONFIGURATION
     environment: EnvironmentPath = LAB_ENVIRONMENT
-    at: Annotated[
-        str, Field(description="The newest backup of that time or day (UTC), or the one of this name; else the newest.")
-    ] = ""
-    applications: Annotated[tuple[str, ...], Field(description="Only these applications; all if empty.")] = ()
+    at: At = ""
+    applications: Applications = ()
     dry_run: Annotated[bool, Field(description="Stop after the list of backups, and boot nothing.")] = True
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import ipywidgets as w
 from pydantic import ValidationError
@@ -23,6 +24,7 @@ from fedikit.runbook.history import expected_seconds
 from fedikit.runbook.record import Record, RunStatus
 
 AnyPlan = Plan | RestorePlan | MigrationPlan
+_PlanT = TypeVar("_PlanT", Plan, RestorePlan, MigrationPlan)
 UNREADABLE_PLAN = "This plan cannot be read: it is damaged, or of another version. See again what would change."
 
 
@@ -187,24 +189,22 @@ def _typed(words: str) -> w.Text:
 
 def plan_of(record: Path) -> Plan | None:
     """The plan that a run made; None if there is none, or it cannot be read."""
-    try:
-        return Plan.model_validate_json((record / "plan.json").read_bytes())
-    except (OSError, ValidationError):
-        return None
+    return _read(record / "plan.json", Plan)
 
 
 def restore_of(record: Path) -> RestorePlan | None:
     """The restore that a run planned; None if there is none, or it cannot be read."""
-    try:
-        return RestorePlan.model_validate_json((record / "restore.json").read_bytes())
-    except (OSError, ValidationError):
-        return None
+    return _read(record / "restore.json", RestorePlan)
 
 
 def move_of(record: Path) -> MigrationPlan | None:
     """The move that a run planned; None if there is none, or it cannot be read."""
+    return _read(record / "migration.json", MigrationPlan)
+
+
+def _read(file: Path, kind: type[_PlanT]) -> _PlanT | None:
     try:
-        return MigrationPlan.model_validate_json((record / "migration.json").read_bytes())
+        return kind.model_validate_json(file.read_bytes())
     except (OSError, ValidationError):
         return None
 
