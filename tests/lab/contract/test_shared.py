@@ -21,7 +21,7 @@ MakeProgram = Callable[..., Program]
 
 PACKAGES = {"psycopg2", "pymysql", "redis", "werkzeug"}
 TYPES = {"_typeshed"}  # known to type checkers only
-COPIED = {"fedikit.agent.signature"}
+COPIED = {"fedikit.agent.signature", "fedikit.model.strength"}
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.stem)
