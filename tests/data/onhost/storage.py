@@ -88,7 +88,7 @@ class Storage:
         return found
 
     def listing(self, query: dict[str, str]) -> bytes:
-        keys = self.order(list(self.objects))
+        keys = [key for key in self.order(list(self.objects)) if key > query.get("start-after", "")]
         start = int(query.get("continuation-token", "0 ").split()[0])
         most = min(self.page, int(query["max-keys"]))
         shown, is_cut = keys[start : start + most], len(keys) > start + most
