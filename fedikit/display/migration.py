@@ -8,7 +8,7 @@ from fedikit.display import markup
 from fedikit.display.backups import counted
 from fedikit.display.words import amount, plural, span
 from fedikit.model.host import MovedSite
-from fedikit.results.migration import ApplicationMigration, MigrationPlan, MigrationReport, Moved, PhaseDone
+from fedikit.results.migration import ApplicationMigration, MigrationPlan, MigrationReport, Moved, PhaseDone, Room
 
 WHAT_HAPPENS = {
     "secrets": "secrets that must stay what they are, sealed to the new side's key",
@@ -92,6 +92,7 @@ def _sides(plan: MigrationPlan) -> tuple[str, str]:
 
 def _lines_of_application(one: ApplicationMigration) -> Iterator[Text]:
     yield from map(_line_of_part, one.parts)
+    yield from map(_line_of_room, one.room)
     yield from (Text(f"  ! {note}", style="yellow") for note in one.notes)
     if one.error:
         yield Text(f"  {one.error}", style="bold red")
@@ -102,6 +103,13 @@ def _line_of_part(part: Moved) -> Text:
         return Text.assemble(("  → ", "green"), part.id)
     words = ", ".join(filter(None, (counted(part.there.counts), amount(part.there.bytes))))
     return Text.assemble(("  → ", "green"), f"{part.id}  {words}, as of its last backup")
+
+
+def _line_of_room(room: Room) -> Text:
+    comes = "how much comes is not known yet" if room.comes is None else f"{amount(room.comes)} come"
+    needed = f", {amount(room.needs)} needed in all" if room.needs else ""
+    words = f"  room on {room.host} ({', '.join(room.paths)}): {comes}{needed}, {amount(room.free)} free"
+    return Text(words, style="bold red" if room.is_short else "dim")
 
 
 def summary_of_migrationplan(plan: MigrationPlan) -> Text:

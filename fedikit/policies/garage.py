@@ -10,6 +10,8 @@ from fedikit.policies.scripts import script
 IMAGE = "docker.io/dxflrs/garage:v2.5.0"
 TOKEN_FILE = f"{FOLDER}/garage/admin-token"
 RPC_PORT = 3901
+OBJECTS = "garage-data"
+"""The volume in which a node keeps objects."""
 _TOKEN = SecretRef(name="garage/admin-token", format="hex64")
 _BUCKET_SECONDS = 700
 _SETTINGS = """\
@@ -45,7 +47,7 @@ def node(s3: str, rpc: str, copies: int) -> Container:
         image=IMAGE,
         volumes=(
             Volume(name="garage-meta", mount="/var/lib/garage/meta"),
-            Volume(name="garage-data", mount="/var/lib/garage/data"),
+            Volume(name=OBJECTS, mount="/var/lib/garage/data"),
         ),
         files=(
             MountedFile(mount="/etc/garage.toml", content=_SETTINGS.format(s3=s3, rpc=rpc, copies=copies)),

@@ -64,6 +64,23 @@ class Moved(Value):
     """How much of it there is on the old side."""
 
 
+class Room(Value):
+    """A disk to which some of an application comes."""
+
+    host: HostName
+    paths: tuple[str, ...]
+    """What of it lies there."""
+    comes: int | None = None
+    """How many bytes come, as of the last backup; not known where there is none yet."""
+    needs: int = 0
+    """How many must be free, with those of all applications that come to this disk."""
+    free: int
+
+    @property
+    def is_short(self) -> bool:
+        return self.needs > self.free
+
+
 class ApplicationMigration(Value):
     """An application that leaves one host for another."""
 
@@ -71,6 +88,8 @@ class ApplicationMigration(Value):
     source: HostName
     target: HostName
     parts: tuple[Moved, ...] = ()
+    room: tuple[Room, ...] = ()
+    """The disks that it comes to, as long as no copy of it is there."""
     notes: tuple[str, ...] = ()
     error: str = ""
     """Why it cannot be migrated."""

@@ -4,6 +4,7 @@ sides       both environments, and which application goes from which host to whi
 journal     how far a migration has come, written down on the deployer
 standing    how it stands, as the hosts have it written down
 planning    what it would do
+room        whether there is room for what comes
 predicting  for how long nobody could write
 staging     the new side's deployment as long as its applications must not run
 abreast     several applications at once, each host with one after the other

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from fedikit.data.backups import list_backups
 from fedikit.data.carrying_secrets import secrets_to_carry
 from fedikit.data.migration.journal import Journal
+from fedikit.data.migration.room import with_room
 from fedikit.data.migration.sides import Pair, Sides, hosts_of, pairs_of
 from fedikit.data.migration.staging import staged
 from fedikit.data.migration.standing import Both, journal_of, read_standing
@@ -50,7 +51,10 @@ def make_migration(
     journal = journal_of(sides.journal, standing, name=new_id(), instead=instead)
     _require_same_hosts(journal, hosts_of(source, target))
     left = _phases_left(journal, rehearse=rehearse, back=back)
-    applications = tuple(_Planning(source, target, pairs, _staged(journal, standing), tell).applications())
+    ours = _staged(journal, standing)
+    applications = tuple(_Planning(source, target, pairs, ours, tell).applications())
+    if not back and not _is_copied(journal, standing):
+        applications = tuple(with_room(target, applications, staged=ours))
     hosting = sides.old if back else sides.new
     plan = MigrationPlan(
         id=journal.id,
@@ -121,6 +125,11 @@ def _staged(journal: Journal, standing: list[Both]) -> set[str]:
     """The applications that are on the new side by this migration."""
     is_begun = journal.direction == "back" or "stage" in journal.done
     return {both.new.application for both in standing if is_begun or both.new.closed}
+
+
+def _is_copied(journal: Journal, standing: list[Both]) -> bool:
+    """Whether there is a copy of something on the new side: what comes still is what has changed since."""
+    return bool(journal.copied) or journal.has_begun or any(both.new.is_copy for both in standing)
 
 
 def _secrets_that_travel(source: Deployment, target: Deployment, pairs: list[Pair]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from .part import Part
 from .trouble import Trouble
 from .work import Work
 
-_SPARE = 64 << 20
+SPARE = 64 << 20
 """What must stay free on a disk, in bytes."""
 _POSTGRESQL = Path("/var/lib/postgresql")
 _OWN_ADDRESSES = ("127.0.0.1", "::1", "localhost")
@@ -31,7 +31,7 @@ def require_room(work: Work, manifest: Manifest) -> None:
             places[disk] = place
             wanted[disk] += record["bytes"] - (_present(work.part(spec["id"])) if spec["kind"] == "volume" else 0)
     for disk, path in places.items():
-        if wanted[disk] > 0 and wanted[disk] + _SPARE > free_at(path):
+        if wanted[disk] > 0 and wanted[disk] + SPARE > free_at(path):
             words = f"a restore needs {wanted[disk]:,} bytes more where {path} lies, and {free_at(path):,} are free"
             raise Trouble(words, hint="free some space there; nothing was changed")
 
