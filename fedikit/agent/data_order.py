@@ -19,7 +19,7 @@ import json
 from typing import TYPE_CHECKING
 
 from .confidential import secrets_known
-from .data_program import Program, record_of, settings_of
+from .data_program import Program, UnknownWord, record_of, settings_of
 from .ledger import Record
 from .order import in_a_session_of_its_own, locked, receive_order
 from .trouble import Trouble, as_event, redacted, trouble_from
@@ -39,6 +39,9 @@ ENDS = {
     "follow": ("followed", "followed"),
 }
 """By verb, the last word when it succeeded, and what is told with it."""
+READING = "reading"
+"""Why something is closed that can be read on."""
+OF_EARLIER = "its program of backups is of an earlier fedikit, which knows of no readers"
 AGAIN = "do the same again: that completes what was begun"
 
 
@@ -137,7 +140,7 @@ def _under_the_lock(contact: "Contact", program: Program, verb: str) -> int:
     options = ["--migration", str(order["migration"])] if order.get("migration") else []
     options += ["--start"] if order.get("start") else []
     if verb == "close":
-        options += ["--why", str(order["why"]), "--instead", str(order.get("instead", ""))]
+        options += ["--instead", str(order.get("instead", "")), "--why", str(order["why"])]
     with locked(contact, order) as hands:
         hands.take_long(f"{verb} of {contact.request['application']}", seconds=WORKING_SECONDS)
         return _carry_out(contact, program, verb, *options)
@@ -153,7 +156,7 @@ def _carry_out(contact: "Contact", program: Program, verb: str, *options: str) -
     def work(unit: str) -> int:
         contact.channel.send({"event": "alive", "longest": WORKING_SECONDS})
         try:
-            told = program.followed(verb, *options, seconds=WORKING_SECONDS, hear=lambda step: _tell(contact, step))
+            told = _followed(contact, program, verb, *options)
         except Exception as error:
             contact.channel.send(_harmless(contact, trouble_from(error)))
             return 1
@@ -161,6 +164,17 @@ def _carry_out(contact: "Contact", program: Program, verb: str, *options: str) -
         return 0
 
     return in_a_session_of_its_own(contact, work, killed=AGAIN)
+
+
+def _followed(contact: "Contact", program: Program, verb: str, *options: str) -> Record:
+    """What it tells in the end. One of an earlier fedikit knows of no readers, and closes wholly."""
+    try:
+        return program.followed(verb, *options, seconds=WORKING_SECONDS, hear=lambda step: _tell(contact, step))
+    except UnknownWord:
+        if options[-1] != READING:
+            raise
+        told = _followed(contact, program, verb, *options[:-1], "moving")
+        return told | {"closed": {**told["closed"], "note": OF_EARLIER}}
 
 
 def _tell(contact: "Contact", step: Record) -> None:

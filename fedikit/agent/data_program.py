@@ -31,6 +31,12 @@ LOOK_SECONDS = 2.0
 """How long nothing may be heard of the program before somebody is told that it is at work."""
 BUSY = 3
 """The exit status by which it says that somebody else is at work on the application's backups."""
+UNKNOWN = 2
+"""The exit status by which an earlier fedikit's says that it does not know a word."""
+
+
+class UnknownWord(Trouble):
+    """The program is of an earlier fedikit than who asks it."""
 
 
 def applications_of(ledger: Ledger) -> list[str]:
@@ -149,6 +155,9 @@ class Program:
 
     def _trouble(self, last: Record, status: int, tail: str) -> Trouble:
         """What it said went wrong; else what it left behind."""
+        if last.get("event") != "trouble" and status == UNKNOWN:
+            words = "the program of backups is of an earlier fedikit, and does not know what it was asked"
+            return UnknownWord(words, hint="apply that host's environment, which brings this one's", tail=tail)
         if last.get("event") != "trouble":
             return Trouble(f"the program of backups ended with exit status {status}, and said nothing", tail=tail)
         message, hint, part = (str(last.get(key, ""))[:LONGEST_WORDS] for key in ("message", "hint", "part"))

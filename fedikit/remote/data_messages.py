@@ -197,7 +197,10 @@ class Restored(DataMessage):
 
 
 class Closed(DataMessage):
-    """What is written down of a closed application: by which migration, since when, and what ran then."""
+    """What is written down of a closed application: by which migration, since when, and what ran then.
+
+    `note`: why it is not closed as was asked.
+    """
 
     migration: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     since: Moment
@@ -206,6 +209,7 @@ class Closed(DataMessage):
     units: Annotated[tuple[ShortLine, ...], Field(max_length=200)] = ()
     domains: Annotated[tuple[Line, ...], Field(max_length=200)] = ()
     restored: bool = False
+    note: Words = ""
 
 
 class ApplicationClosed(DataMessage):

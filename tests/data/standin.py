@@ -3,8 +3,9 @@
 Files in the directory's /run make it fail: data-fails (its words), data-busy, data-dies, data-waits (until it is gone),
 data-lingers (a moment, after each part that it puts back), data-is-full (the words of a restore that fails),
 data-differs, data-opens-not, data-speaks (its whole output), data-notes (what is to be known of the repository),
-data-pace (how long units take, by their names). With data-reads units go on for readers. Of another repository it reads
-the folder that the end of its address names, below /srv/gates, if the password is that of the file `password` there.
+data-pace (how long units take, by their names). With data-reads units go on for readers; with data-earlier it is of a
+fedikit that knows of none. Of another repository it reads the folder that the end of its address names, below
+/srv/gates, if the password is that of the file `password` there.
 """
 
 import json
@@ -41,6 +42,9 @@ def main(verb: str, application: str, *options: str) -> int:
         kept = ROOT / "srv/gates" / other["url"].rpartition("/")[2]
         if (kept / "password").read_text() != other["password"]:
             return fail(f"{other['url']} does not open with {other['password']}")
+    if given.get("--why") == "reading" and (ROOT / "run/data-earlier").exists():
+        print("fedikit-data close: error: argument --why: invalid choice: 'reading'", file=sys.stderr)
+        return 2
     return VERBS[verb](Application(application, settings, state, kept), given)
 
 

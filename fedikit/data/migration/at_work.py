@@ -35,6 +35,7 @@ class AtWork(ABC):
         self.phases: list[PhaseDone] = []
         self.compared: dict[str, tuple[str, ...]] = {}
         self.reading: set[str] = set()
+        self.remarks: list[str] = []
         pairs = [Pair(one.application, one.source, one.target) for one in plan.applications]
         goes_back = plan.direction == "back"
         self.left, self.taken = (plan.target, plan.source) if goes_back else (plan.source, plan.target)
@@ -117,6 +118,7 @@ class AtWork(ABC):
     def _phase(self, phase: Phase) -> Iterator[None]:
         self.tell(StepStarted(step=phase))
         start, failure = time.monotonic(), ""
+        self.remarks = []
         try:
             yield
         except FedikitError as error:
@@ -128,7 +130,8 @@ class AtWork(ABC):
         finally:
             seconds = round(time.monotonic() - start, 3)
             self.tell(StepFinished(step=phase, seconds=seconds, failed=bool(failure)))
-            self.phases.append(PhaseDone(phase=phase, seconds=seconds, failed=bool(failure), detail=failure))
+            detail = failure or "; ".join(self.remarks)
+            self.phases.append(PhaseDone(phase=phase, seconds=seconds, failed=bool(failure), detail=detail))
         if phase != "reopen":
             self.note(done=tuple(dict.fromkeys((*self.journal.done, phase))))
 

@@ -81,6 +81,9 @@ class Migration(AtWork):
         told = self.hands.close(self.left, pair.source, pair.application, why=why)
         if told.why == "reading":
             self.reading.add(pair.application)
+        elif why == "reading":
+            reason = told.note or "it cannot be shown that nobody writes"
+            self.remarks.append(f"{pair.application} cannot be read meanwhile: on {pair.source}, {reason}")
         return f"{told.since}"
 
     def _why_closed(self, pair: Pair) -> Why:

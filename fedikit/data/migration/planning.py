@@ -16,10 +16,12 @@ from fedikit.data.migration.standing import Both, journal_of, read_standing
 from fedikit.dns.lookup import look_up_names
 from fedikit.errors import FedikitError, HostError
 from fedikit.events import StepFinished, StepStarted, Tell, tell_nobody
+from fedikit.model.data import settings_file
 from fedikit.model.deployment import Deployment
 from fedikit.model.dns import USUAL_TTL
 from fedikit.plan import make_plan
-from fedikit.remote.sessions import Sessions
+from fedikit.policies.backup_units import PROGRAM
+from fedikit.remote.sessions import Asked, Sessions
 from fedikit.results.backup import Backup
 from fedikit.results.migration import (
     BACKWARDS,
@@ -32,6 +34,8 @@ from fedikit.results.migration import (
 )
 from fedikit.results.plan import Plan, Question
 from fedikit.results.restoring import Amount
+
+_PROGRAM = f"file:{PROGRAM}/"
 
 
 def make_migration(
@@ -151,6 +155,11 @@ def parts_of(source: Deployment, pair: Pair, newest: Backup | None) -> Iterator[
         yield Moved(id=part.id, kind=part.kind, there=amounts.get(part.id))
 
 
+def _refusals(asked: Asked | None, host: str) -> Iterator[str]:
+    """Why a host says that the files are not those it was set up by: another key would seal other secrets."""
+    return (f"{host} {words}" for words in (asked.refused if asked else ()))
+
+
 class _Planning:
     """Both sides, asked what of each application they have; `ours` are on the new side by this migration."""
 
@@ -161,7 +170,7 @@ class _Planning:
     def applications(self) -> Iterator[ApplicationMigration]:
         kept = {one.application: one for one in list_backups(self.source, tell=self.tell).applications}
         there = self._plan_of_new_side()
-        refused = {host: self._refusals_of_old_side(host) for host in dict.fromkeys(pair.source for pair in self.pairs)}
+        asked = {host: self._asked_of_old_side(host) for host in dict.fromkeys(pair.source for pair in self.pairs)}
         for pair in self.pairs:
             listed = kept[pair.application]
             newest = next((one for one in listed.backups if one.is_regular), None)
@@ -170,8 +179,8 @@ class _Planning:
                 source=pair.source,
                 target=pair.target,
                 parts=tuple(parts_of(self.source, pair, newest)),
-                notes=tuple(notes_on(newest, listed.error)),
-                error="; ".join((*refused[pair.source], *self._misfits(pair, there))),
+                notes=(*notes_on(newest, listed.error), *self._notes_on_reading(pair, asked[pair.source])),
+                error="; ".join((*_refusals(asked[pair.source], pair.source), *self._misfits(pair, there))),
             )
 
     def _plan_of_new_side(self) -> Plan:
@@ -198,13 +207,23 @@ class _Planning:
                 "remove it there first: fedikit remove --purge"
             )
 
-    def _refusals_of_old_side(self, host: str) -> tuple[str, ...]:
-        """Why its host says that the files are not those it was set up by: another key would seal other secrets."""
-        with suppress(HostError), Sessions(self.source) as sessions:  # that it is silent is said with its backups
+    def _asked_of_old_side(self, host: str) -> Asked | None:
+        """What its host says to these files; that it is silent is said with its backups."""
+        with suppress(HostError), Sessions(self.source) as sessions:
             asked = sessions.ask(host, Question(purpose="apply"), of_images=False)
             asked.session.close()
-            return tuple(f"{host} {words}" for words in asked.refused)
-        return ()
+            return asked
+        return None
+
+    def _notes_on_reading(self, pair: Pair, asked: Asked | None) -> Iterator[str]:
+        """An earlier fedikit's program closes wholly what could be read; so may one with other settings."""
+        changes = {change.id for change in asked.answer.changes} if asked else set()
+        changed = [id for id in changes if id == f"file:{settings_file(pair.application)}" or id.startswith(_PROGRAM)]
+        if changed and self.source.hosts[pair.source].data[pair.application].reads:
+            yield (
+                f"{pair.source} is not as this fedikit would set it up: it may close wholly what could be read "
+                f"meanwhile; apply {self.source.name} before"
+            )
 
     def _is_there(self, pair: Pair, there: Plan) -> bool:
         """Whether the application runs on the host already, or has data there."""

@@ -73,3 +73,25 @@ def test_a_host_that_cannot_show_that_nobody_writes_closes_it_wholly(scene: Scen
     seen: dict[str, tuple[str, bool]] = {}
     assert scene.migrate(looking(scene, scene.old, seen)).error == ""
     assert seen["differences"] == ("moving", False)
+
+
+def test_an_old_side_of_an_earlier_fedikit_closes_it_wholly_and_the_report_says_so(readable: Scene) -> None:
+    readable.old.sign("earlier")
+    seen: dict[str, tuple[str, bool]] = {}
+    report = readable.migrate(looking(readable, readable.old, seen))
+    assert (report.error, seen["differences"]) == ("", ("moving", False))
+    (close,) = (done for done in report.phases if done.phase == "close")
+    assert close.detail == (
+        "mastodon cannot be read meanwhile: on here, its program of backups is of an earlier fedikit, "
+        "which knows of no readers"
+    )
+    require_one_serves(readable, readable.new, "the first words")
+
+
+def test_a_plan_says_beforehand_that_the_old_side_may_close_it_wholly(readable: Scene) -> None:
+    assert not [note for note in readable.plan().applications[0].notes if "meanwhile" in note]
+    settings = readable.old.machine.path("/etc/fedikit/data/mastodon.json")
+    settings.write_text(settings.read_text().replace('"images": {}, ', ""))
+    note = readable.plan().applications[0].notes[-1]
+    assert note.startswith("here is not as this fedikit would set it up")
+    assert note.endswith("apply old before")
