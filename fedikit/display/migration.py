@@ -167,10 +167,9 @@ def _line_of_phase(done: PhaseDone) -> Text:
 
 
 def _lines_of_window(report: MigrationReport) -> Iterator[Text]:
-    rehearsed = f"{report.predicted:.1f} s" if report.predicted is not None else ""
+    foretold = f"{report.predicted:.1f} s" if report.predicted is not None else ""
     if report.read_only is not None:
-        before = f"; to copy the differences took {rehearsed} in the rehearsal" if rehearsed else ""
+        before = f"; {foretold} by the rehearsal" if foretold else ""
         yield Text(f"nobody could write for {report.read_only:.1f} s{before}", style="bold")
-    elif report.is_rehearsal and rehearsed:
-        words = f"nobody could write for {rehearsed}, and as long as it takes to stop the one side and start the other"
-        yield Text(words, style="bold")
+    elif report.is_rehearsal and foretold:
+        yield Text(f"nobody could write for about {foretold}", style="bold")

@@ -128,7 +128,7 @@ class MigrationPlan(Value):
     left: tuple[Phase, ...] = PHASES
     """Those that are still to be done, in their order."""
     predicted: float | None = None
-    """How many seconds it took a rehearsal to copy the differences, which is most of what nobody could write for."""
+    """For how many seconds nobody could write, as a rehearsal foretold."""
     seconds: float = 0.0
 
     @property
@@ -190,7 +190,7 @@ class MigrationReport(Value):
     read_only: float | None = None
     """For how many seconds nobody could write, from the moment that the old side's door was shut."""
     predicted: float | None = None
-    """How many seconds it took a rehearsal to copy the differences; stopping and starting come to that."""
+    """The same as a rehearsal foretold."""
     error: str = ""
     """Why it ended before its time."""
     advice: str = ""

@@ -39,3 +39,18 @@ def test_a_unit_that_never_stopped_is_named(stage: Stage) -> None:  # noqa: F811
     first = predicted(stage, {UNITS[0]: {"start": 3.0}, UNITS[1]: {"start": 1.0, "stop": 0.5}})[0]
     assert first.seconds == 1.5
     assert "what it takes to stop mastodon-sidekiq.service, not stopped since the host booted" in first.detail
+
+
+def test_hosts_are_at_it_side_by_side(stage: Stage) -> None:  # noqa: F811
+    """The one that has most to do counts, where the applications come to different ones."""
+    scene = Scene(stage, [])
+    names = ("mastodon", "pixelfed")
+    scene.wanted = scene.wants(*(settings_of(name, stop=[f"{name}.service"]) for name in names))
+    assert stage.bring(scene.wanted).succeeded
+    scene.sign("pace", json.dumps({"mastodon.service": {"start": 3.0}, "pixelfed.service": {"start": 5.0}}))
+    data = {name: ApplicationData(folder="data", parts=()) for name in names}
+    state = scene.wanted.hosts["one"].model_copy(update={"data": data})
+    left = scene.wanted.model_copy(update={"hosts": {"one": state}})
+    for targets, longest in ((("two", "three"), 5.0), (("two", "two"), 8.0)):
+        pairs = [Pair(name, "one", target) for name, target in zip(names, targets, strict=True)]
+        assert list(predict(left, pairs, MEASURED))[-1].seconds == MEASURED["start"] + longest

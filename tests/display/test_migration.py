@@ -74,9 +74,9 @@ def test_a_plan_that_cannot_be_carried_out_names_no_phases() -> None:
 @pytest.mark.parametrize(
     ("about", "words"),
     [
-        ({"read_only": 8.1, "predicted": 4.2}, "nobody could write for 8.1 s; to copy the differences took 4.2 s"),
+        ({"read_only": 8.1, "predicted": 4.2}, "nobody could write for 8.1 s; 4.2 s by the rehearsal"),
         ({"read_only": 8.1}, "nobody could write for 8.1 s\n"),
-        ({"is_rehearsal": True, "predicted": 4.2}, "nobody could write for 4.2 s, and as long as it takes to stop"),
+        ({"is_rehearsal": True, "predicted": 4.2}, "nobody could write for about 4.2 s\n"),
     ],
 )
 def test_a_report_says_how_long_nobody_could_write(about: dict[str, object], words: str) -> None:

@@ -37,7 +37,7 @@ class Journal(Value):
     moving     of a move within one environment, the hosts that each application leaves and comes to
     sites      of a move, the web sites that come to a host without their application
     consent    of a move, by what an apply is told that data is brought along
-    predicted  how many seconds it took a rehearsal to copy the differences
+    predicted  for how many seconds nobody could write, as a rehearsal foretold
     """
 
     format: int = 1

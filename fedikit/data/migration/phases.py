@@ -72,9 +72,13 @@ class Migration(AtWork):
     # The switch: from here on nobody can write until the new side serves
 
     def _close(self) -> None:
-        for_each(self.copied, lambda pair: self.hands.open_way(pair, self.left, self.taken))
+        self._open_ways()
         self.note(closed_at=self.journal.closed_at or time.time())
         self.note(closed=for_each(self.pairs, lambda pair: self._close_left(pair, self._why_closed(pair))))
+
+    def _open_ways(self) -> None:
+        """Before anything closes: by them the differences go."""
+        for_each(self.copied, lambda pair: self.hands.open_way(pair, self.left, self.taken))
 
     def _close_left(self, pair: Pair, why: Why = "moving") -> str:
         """Since when it is closed."""

@@ -1,6 +1,6 @@
 """For how long nobody could write: what a rehearsal measures, and what hosts know of the pace of their units."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fedikit.data.migration.sides import Pair
 from fedikit.model.deployment import Deployment
@@ -17,16 +17,31 @@ def predict(left: Deployment, pairs: Sequence[Pair], measured: Mapping[Phase, fl
 
     `measured`: what was done in a rehearsal; `close` was done where nothing ran, `start` where nothing was to start.
     Added is what the units took on their host the last time, and for each job that is left out as long as the slowest
-    unit takes: it starts the same software. Raises a HostError.
+    unit takes: it starts the same software. Hosts are at it side by side. Raises a HostError.
     """
-    paces = {pair.application: _pace_of(left, pair) for pair in pairs}
-    units = [unit for pace in paces.values() for unit in pace]
-    unknown = [unit.unit for unit in units if unit.stop is None]
-    jobs = sum(_jobs_seconds(left, pair, paces[pair.application]) for pair in pairs)
-    yield _predicted("close", measured["close"] + sum(unit.stop or 0 for unit in units), _words_of(unknown))
+    paces = {pair: _pace_of(left, pair) for pair in pairs}
+    stop = _longest((pair.source, _sum(unit.stop for unit in pace)) for pair, pace in paces.items())
+    start = _longest(
+        (pair.target, _sum(unit.start for unit in pace) + _jobs_seconds(left, pair, pace))
+        for pair, pace in paces.items()
+    )
+    unknown = [unit.unit for pace in paces.values() for unit in pace if unit.stop is None]
+    yield _predicted("close", measured["close"] + stop, _words_of(unknown))
     yield _predicted("differences", measured["differences"])
     yield _predicted("open", measured["close"])
-    yield _predicted("start", measured["start"] + sum(unit.start or 0 for unit in units) + jobs)
+    yield _predicted("start", measured["start"] + start)
+
+
+def _longest(seconds: Iterable[tuple[str, float]]) -> float:
+    """The host that has most to do: one thing after the other."""
+    hosts: dict[str, float] = {}
+    for host, each in seconds:
+        hosts[host] = hosts.get(host, 0.0) + each
+    return max(hosts.values(), default=0.0)
+
+
+def _sum(seconds: Iterable[float | None]) -> float:
+    return sum(each or 0.0 for each in seconds)
 
 
 def _pace_of(deployment: Deployment, pair: Pair) -> tuple[UnitPace, ...]:

@@ -6,9 +6,8 @@ from time import monotonic
 from fedikit.data.migration.abreast import for_each
 from fedikit.data.migration.phases import Migration
 from fedikit.data.migration.predicting import predict
-from fedikit.data.migration.staging import checks_before_names, staged
+from fedikit.data.migration.staging import staged
 from fedikit.results.migration import Phase
-from fedikit.verify import verify_deployment
 
 
 class Rehearsal(Migration):
@@ -16,6 +15,7 @@ class Rehearsal(Migration):
 
     def _carry_out(self) -> None:
         super()._carry_out()
+        self._open_ways()
         acts: dict[Phase, Callable[[], None]] = {
             "close": self._close_new, "differences": self._copy_while_it_serves, "start": self._start_nothing,
         }  # fmt: skip
@@ -28,10 +28,8 @@ class Rehearsal(Migration):
         for_each(self.pairs, self._compare)
 
     def _start_nothing(self) -> None:
-        """As the new side is started and looked at, but that nothing is to start, and the old side is looked at."""
+        """As the new side is set up to start, but that nothing is to; it is looked at when it can be written to."""
         self.hands.set_up(staged(self.taken, self.names))
-        looked_at = self.left.model_copy(update={"checks": checks_before_names(self.left)})
-        verify_deployment(looked_at, tell=self.hands.tell)
 
     def _after_success(self) -> str:
         return f"{self.left.name} serves as before, and {self.taken.name} is ready: fedikit migrate"

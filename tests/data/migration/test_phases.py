@@ -1,11 +1,14 @@
 """The phases of a migration, cut off anywhere and failing anywhere: never do both sides serve, nor is anything lost."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from fedikit.data.backups import list_backups
 from fedikit.data.migration.carrying_out import apply_migration
+from fedikit.data.migration.hands import Hands
+from fedikit.data.migration.sides import Pair
 from fedikit.errors import FedikitError, StalePlan
 from fedikit.events import Event, ItemStarted, StepFinished, StepStarted, Tell
 from fedikit.results.migration import BACKWARDS, PHASES, REHEARSED, MigrationReport, Phase
@@ -151,6 +154,24 @@ def test_a_rehearsal_closes_nothing_and_says_how_long_it_would_take(scene: Scene
     plan = scene.plan()
     assert (plan.left, plan.predicted) == (PHASES, report.predicted), "what was copied may be old by then"
     assert scene.plan(rehearse=True).left == REHEARSED
+
+
+def test_what_a_rehearsal_measures_goes_by_a_way_that_is_open_already_as_the_differences_do(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To open it is no part of what nobody can write for."""
+    opened: list[bool] = []
+    bring = Hands.bring
+
+    def watched(self: Hands, pair: Pair, *sides: Any) -> tuple[str, ...]:
+        opened.append(pair.application in self._ways)
+        return bring(self, pair, *sides)
+
+    monkeypatch.setattr(Hands, "bring", watched)
+    for rehearse in (True, False):
+        assert scene.migrate(rehearse=rehearse).error == ""
+        assert opened == [False, True], "the first copy opens its own"
+        opened.clear()
 
 
 def test_the_way_back_before_the_new_side_served_just_opens_the_old_one(scene: Scene) -> None:
