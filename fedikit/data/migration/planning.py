@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -36,6 +36,8 @@ from fedikit.results.plan import Plan, Question
 from fedikit.results.restoring import Amount
 
 _PROGRAM = f"file:{PROGRAM}/"
+TRAVELS: frozenset[Phase] = frozenset(("copy", "differences"))
+"""The phases in which data travels."""
 
 
 def make_migration(
@@ -56,7 +58,7 @@ def make_migration(
     _require_same_hosts(journal, hosts_of(source, target))
     left = _phases_left(journal, rehearse=rehearse, back=back)
     ours = _staged(journal, standing)
-    applications = tuple(_Planning(source, target, pairs, ours, tell).applications())
+    applications = tuple(_Planning(source, target, pairs, ours, tell).applications(left))
     if not back and not _is_copied(journal, standing):
         applications = tuple(with_room(target, applications, staged=ours))
     hosting = sides.old if back else sides.new
@@ -155,11 +157,6 @@ def parts_of(source: Deployment, pair: Pair, newest: Backup | None) -> Iterator[
         yield Moved(id=part.id, kind=part.kind, there=amounts.get(part.id))
 
 
-def _refusals(asked: Asked | None, host: str) -> Iterator[str]:
-    """Why a host says that the files are not those it was set up by: another key would seal other secrets."""
-    return (f"{host} {words}" for words in (asked.refused if asked else ()))
-
-
 class _Planning:
     """Both sides, asked what of each application they have; `ours` are on the new side by this migration."""
 
@@ -167,7 +164,7 @@ class _Planning:
         self.source, self.target = source, target
         self.pairs, self.ours, self.tell = pairs, ours, tell
 
-    def applications(self) -> Iterator[ApplicationMigration]:
+    def applications(self, left: Collection[Phase]) -> Iterator[ApplicationMigration]:
         kept = {one.application: one for one in list_backups(self.source, tell=self.tell).applications}
         there = self._plan_of_new_side()
         asked = {host: self._asked_of_old_side(host) for host in dict.fromkeys(pair.source for pair in self.pairs)}
@@ -180,15 +177,31 @@ class _Planning:
                 target=pair.target,
                 parts=tuple(parts_of(self.source, pair, newest)),
                 notes=(*notes_on(newest, listed.error), *self._notes_on_reading(pair, asked[pair.source])),
-                error="; ".join((*_refusals(asked[pair.source], pair.source), *self._misfits(pair, there))),
+                error="; ".join(self._errors(pair, there, asked[pair.source], left)),
             )
 
     def _plan_of_new_side(self) -> Plan:
         names = [pair.application for pair in self.pairs]
         return make_plan(staged(self.target, names), tell=self.tell)
 
-    def _misfits(self, pair: Pair, there: Plan) -> Iterator[str]:
-        """What stands against it, in words."""
+    def _errors(self, pair: Pair, there: Plan, asked: Asked | None, left: Collection[Phase]) -> Iterator[str]:
+        """What stands against it, in words: nothing against opening again what was closed."""
+        if "reopen" in left:
+            return
+        if host_error := there.hosts[pair.target].error:
+            yield f"{pair.target} cannot be asked: {host_error}"
+        if TRAVELS.isdisjoint(left):
+            return  # what both sides differ in was decided when data came
+        yield from (f"{pair.source} {words}" for words in (asked.refused if asked else ()))
+        yield from self._misfits(pair)
+        if not host_error and pair.application not in self.ours and self._is_there(pair, there):
+            yield (
+                f"{pair.target} has it already, and not by this migration: what is there would be replaced; "
+                "remove it there first: fedikit remove --purge"
+            )
+
+    def _misfits(self, pair: Pair) -> Iterator[str]:
+        """In what both sides differ that data would not fit."""
         old = self.source.hosts[pair.source].data[pair.application]
         new = self.target.hosts[pair.target].data[pair.application]
         lacking = {part.id for part in old.parts} ^ {part.id for part in new.parts}
@@ -198,17 +211,9 @@ class _Planning:
             if new.images.get(name, image) != image:
                 was, is_now = f"{image} in {self.source.name}", f"{new.images[name]} in {self.target.name}"
                 yield f"{name} is {was} and {is_now}: migrate one version, upgrade afterwards"
-        host = there.hosts[pair.target]
-        if host.error:
-            yield f"{pair.target} cannot be asked: {host.error}"
-        elif pair.application not in self.ours and self._is_there(pair, there):
-            yield (
-                f"{pair.target} has it already, and not by this migration: what is there would be replaced; "
-                "remove it there first: fedikit remove --purge"
-            )
 
     def _asked_of_old_side(self, host: str) -> Asked | None:
-        """What its host says to these files; that it is silent is said with its backups."""
+        """What its host says to these files: another key would seal other secrets. Silence is told with its backups."""
         with suppress(HostError), Sessions(self.source) as sessions:
             asked = sessions.ask(host, Question(purpose="apply"), of_images=False)
             asked.session.close()

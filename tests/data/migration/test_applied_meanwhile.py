@@ -1,0 +1,74 @@
+"""An apply, or an upgrade, of either side in the midst of a migration: nothing is lost, and never do both serve."""
+
+import shutil
+
+import pytest
+
+from fedikit.results.migration import PHASES, Phase
+from tests.data.migration.scene import Scene, Side
+from tests.data.migration.test_phases import never_both, phases, require_one_serves
+from tests.data.migration.test_planning import error_of
+from tests.data.migration.test_standing import cut
+
+LATER = {"web": "example.org/mastodon:4.4"}
+CUTS: tuple[Phase, ...] = ("stage", "copy", "close", "differences", "open", "start", "names")
+SERVES_THERE: tuple[Phase, ...] = ("open", "start", "names")
+
+
+def apply(scene: Scene, side: Side) -> None:
+    assert side.stage.bring(side.wanted).succeeded
+    assert not (scene.old.serves and scene.new.serves)
+
+
+@pytest.mark.parametrize("phase", CUTS)
+def test_an_apply_of_both_sides_where_it_was_cut_off_starts_nothing_and_it_goes_on(scene: Scene, phase: Phase) -> None:
+    cut(scene, phase)
+    is_read = scene.old.serves
+    for side in (scene.old, scene.new):
+        apply(scene, side)
+    assert scene.old.serves == is_read == (phase in ("stage", "copy"))
+    assert scene.new.serves == (phase in SERVES_THERE), "what may run already is started by its own apply"
+    if scene.new.serves:
+        scene.new.write("written at the new place")
+    assert scene.migrate(never_both(scene)).error == ""
+    require_one_serves(scene, scene.new, "written at the new place" if phase in SERVES_THERE else "the first words")
+
+
+@pytest.mark.parametrize("phase", ["stage", "close"])
+@pytest.mark.parametrize("side", ["old", "new"])
+def test_another_version_on_one_side_is_said_before_data_meets_it(scene: Scene, phase: Phase, side: str) -> None:
+    cut(scene, phase)
+    upgraded: Side = getattr(scene, side)
+    upgraded.images = LATER
+    apply(scene, upgraded)
+    assert error_of(scene.plan()).endswith("migrate one version, upgrade afterwards")
+    (scene.new if upgraded is scene.old else scene.old).images = LATER
+    apply(scene, scene.new)
+    apply(scene, scene.old)
+    assert scene.migrate(never_both(scene)).error == ""
+    require_one_serves(scene, scene.new, "the first words")
+
+
+@pytest.mark.parametrize("phase", ["start", "names"])
+def test_an_upgrade_of_the_side_that_serves_already_does_not_keep_what_is_left_from_being_done(
+    scene: Scene, phase: Phase
+) -> None:
+    cut(scene, phase)
+    scene.new.images = LATER
+    apply(scene, scene.new)
+    scene.new.write("written by the later version")
+    report = scene.migrate(never_both(scene))
+    assert (report.error, phases(report)) == ("", list(PHASES[PHASES.index(phase) :]))
+    require_one_serves(scene, scene.new, "written by the later version")
+    assert "migrate one version" in error_of(scene.plan(back=True)), "the earlier one may not read what it wrote"
+
+
+def test_the_old_side_opens_again_though_the_new_one_is_gone_or_another_by_now(scene: Scene) -> None:
+    """Nobody wrote there: that its host is lost, or was upgraded, is no reason to stay closed."""
+    cut(scene, "close")
+    scene.new.images = LATER
+    shutil.rmtree(scene.new.machine.root)
+    report = scene.migrate(back=True)
+    assert (report.error, phases(report)) == ("", ["reopen"])
+    assert scene.old.serves
+    assert scene.old.read() == "the first words"
