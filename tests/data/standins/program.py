@@ -37,8 +37,19 @@ def main(root):
     part.import_module = _imported
     part.CLASSES["postgresql"] = ("rows", "RowsPart")
     saving.shown = _copied
+    sys.modules["onhost.knocking"] = _Visitor(root)
     Repository.mount = _linked(programs / "gate")
     return real_main(sys.argv[1:], places=lambda name: _Here(name, root))
+
+
+class _Visitor:
+    """Somebody who posts to a site, and sees what its web server makes of the pages that lie there."""
+
+    def __init__(self, root):
+        self.pages = root / "etc/caddy/closed"
+
+    def is_refused(self, site):
+        return (self.pages / f"{site}.reading.html").exists()
 
 
 def set_clock(file):

@@ -13,6 +13,7 @@ class RowsPart:
 
     def __init__(self, spec, secrets):
         self.file = Path(spec["name"])
+        self.refuses = Path(f"{self.file}.refuses")
 
     def back_up(self, repository, tags):
         if not self.file.exists():
@@ -41,6 +42,12 @@ class RowsPart:
     def differences(self, record):
         now, then = self.measure()["counts"], record["counts"]
         return [] if now == then else [f"table posts has {now} rows, the backup {then}"]
+
+    def refuse_writes(self):
+        self.refuses.touch()
+
+    def take_writes(self):
+        self.refuses.unlink(missing_ok=True)
 
     def _dumped(self, repository, snapshot):
         with repository.dump(snapshot, f"/{NAME}") as process:
