@@ -14,7 +14,7 @@ import pytest
 
 from fedikit.data.export import export_data
 from fedikit.data.export import room as room_module
-from fedikit.data.export.folder import Writer
+from fedikit.data.export.folder import Writer, held
 from fedikit.errors import ConfigurationError, FedikitError
 from fedikit.events import Event, Progress
 from fedikit.results.export import Export, Manifest
@@ -106,6 +106,17 @@ def test_an_object_keeps_what_its_server_says_of_it(stage: Stage, server: Bucket
     assert lines[0]["headers"] == {"content-type": "image/jpeg", "cache-control": "public, max-age=3600"}
     assert lines[2]["metadata"] == {"author": "somebody"}
     assert all(line["sha256"] == sha256(tmp_path / "out/app" / line["file"]) for line in lines)
+
+
+def test_what_is_said_of_an_object_beyond_ascii_stays_what_it_is(stage: Stage, server: Bucket, tmp_path: Path) -> None:
+    said = {"Content-Disposition": 'inline; filename="Ångström.jpg"', "x-amz-meta-author": "Zoë"}
+    raw = {name: value.encode().decode("latin-1") for name, value in said.items()}  # as the stand-in's library sends it
+    server.objects = {"a": Kept(b"one", raw)}
+    export(stage, server, tmp_path / "out")
+    (line,) = objects_in(tmp_path / "out/app/objects-media.jsonl")
+    assert line["headers"] == {"content-disposition": 'inline; filename="Ångström.jpg"'}
+    assert line["metadata"] == {"author": "Zoë"}
+    assert "x-amz-meta-author: Zoë" in (tmp_path / "out/app/objects-media.lists/0001.options").read_text()
 
 
 def test_nobody_else_can_read_an_export(stage: Stage, server: Bucket, tmp_path: Path) -> None:
@@ -216,6 +227,17 @@ def test_a_line_that_was_cut_off_or_lost_its_object_is_fetched_again(
     assert server.fetched == ["a/2.jpg", "b äöü&.txt", "empty"]
 
 
+def test_lines_that_a_power_cut_made_zeros_are_written_again(stage: Stage, server: Bucket, tmp_path: Path) -> None:
+    server.breaks_at = "empty"
+    export(stage, server, tmp_path / "out")
+    draft = tmp_path / "out/app/objects-media.jsonl.part"
+    first, *_ = draft.read_bytes().splitlines(keepends=True)
+    draft.write_bytes(first + bytes(100) + b"\n")
+    server.breaks_at, server.fetched = "", []
+    assert export(stage, server, tmp_path / "out").succeeded
+    assert server.fetched == ["a/2.jpg", "b äöü&.txt", "empty"]
+
+
 # Where it is written
 
 
@@ -225,6 +247,36 @@ def test_a_folder_with_something_else_in_it_is_refused(stage: Stage, tmp_path: P
     with pytest.raises(FedikitError, match="holds something else"):
         export_data(scene.deployment(stage, scene.VOLUME), tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["letter.txt"]
+
+
+def test_a_folder_that_is_refused_stays_open_to_whom_it_was(stage: Stage, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/letter.txt").write_text("dear")
+    (tmp_path / "out").chmod(0o1777)
+    with pytest.raises(FedikitError, match="holds something else"):
+        export_data(scene.deployment(stage, scene.VOLUME), tmp_path / "out")
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o1777
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_nothing_is_written_where_another_user_could_put_something_else(stage: Stage, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    os.chown(tmp_path / "out", 12345, 12345)
+    with pytest.raises(FedikitError, match="is another user's"):
+        export_data(scene.deployment(stage, scene.VOLUME), tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_two_exports_do_not_write_to_one_folder(stage: Stage, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    with held(tmp_path / "out"), pytest.raises(FedikitError, match="another export is just being written"):
+        export_data(scene.deployment(stage, scene.VOLUME), tmp_path / "out")
+    assert export_data(scene.deployment(stage, scene.VOLUME), tmp_path / "out").succeeded
+
+
+def test_a_folder_that_cannot_be_made_is_no_full_disk(stage: Stage, tmp_path: Path) -> None:
+    with pytest.raises(FedikitError, match="see that the folder above it is there"):
+        export_data(scene.deployment(stage, scene.VOLUME), tmp_path / "not there/out")
 
 
 def test_a_whole_export_is_never_written_over(stage: Stage, tmp_path: Path) -> None:

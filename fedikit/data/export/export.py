@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fedikit import __version__
 from fedikit.data.export.belongings import belongings
-from fedikit.data.export.folder import Folder, open_place
+from fedikit.data.export.folder import Folder, held, open_place
 from fedikit.data.export.parts import take_part
 from fedikit.data.export.readme import readme
 from fedikit.data.export.room import require_room, sizes_of
@@ -29,8 +29,14 @@ def export_data(
     What was cut off goes on. Raises FedikitError before anything is fetched: for a folder with something else in it,
     too little room, or an application that has no data. What fails later is told of its application.
     """
-    wanted, vault = wanted_of(deployment, applications), Vault.of(deployment)
+    wanted = wanted_of(deployment, applications)
     open_place(out, [one.folder for one in wanted])
+    with held(out):
+        return _write_all(deployment, wanted, out, tell)
+
+
+def _write_all(deployment: Deployment, wanted: Sequence[Wanted], out: Path, tell: Tell) -> Export:
+    vault = Vault.of(deployment)
     folders = [Folder.at(out / one.folder, _first_manifest(deployment, one)) for one in wanted]
     tell(StepStarted(step="measure"))
     began = time.monotonic()

@@ -5,6 +5,8 @@ end MANIFEST.json stands for all. So what was cut off goes on, and no other fold
 """
 
 import contextlib
+import errno
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
@@ -18,7 +20,8 @@ from fedikit.errors import FedikitError
 from fedikit.results.export import ExportedFile, ExportedPart, Manifest
 
 DRAFT, WHOLE = "export.part", "MANIFEST.json"
-AGAIN = "make room there, then do the same again: it goes on where it was"
+AGAIN = "then do the same again: it goes on where it was"
+EMPTY = "name a folder that is empty, or not there"
 
 
 class Writer:
@@ -68,7 +71,13 @@ def told_in_words(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise FedikitError(f"{path} cannot be written: {error.strerror or error}", hint=AGAIN) from error
+        raise FedikitError(f"{path} cannot be written: {error.strerror or error}", hint=_hint_of(error)) from error
+
+
+def _hint_of(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"make room there, {AGAIN}"
+    return f"see that the folder above it is there, and that you may write to it, {AGAIN}"
 
 
 class Folder:
@@ -141,13 +150,36 @@ def make_private(path: Path) -> None:
 def open_place(out: Path, names: list[str]) -> None:
     """The folder for all applications; raises FedikitError where something else is in it, or nothing is left to do."""
     if out.is_symlink() or (out.exists() and not out.is_dir()):
-        raise FedikitError(f"{out} is no directory", hint="name one that is empty, or not there")
-    make_private(out)
-    for found in out.iterdir():
-        if not found.is_dir() or found.is_symlink() or not any((found / name).is_file() for name in (DRAFT, WHOLE)):
-            raise _strange(out)
+        raise FedikitError(f"{out} is no directory", hint=EMPTY)
+    with told_in_words(out):
+        found = list(out.iterdir()) if out.exists() else []
+    if not all(map(_is_export, found)):
+        raise _strange(out)  # and as it was: it may be anybody's
+    if out.exists() and out.stat().st_uid != os.geteuid():
+        raise FedikitError(f"{out} is another user's, who could put something else in its place", hint=EMPTY)
     if all((out / name / WHOLE).exists() for name in names):
         raise FedikitError(f"{out} holds a whole export already", hint="name another folder, or move that one away")
+    make_private(out)
+
+
+@contextlib.contextmanager
+def held(out: Path) -> Iterator[None]:
+    """Keeps other exports out of the folder; raises FedikitError if one is being written there."""
+    descriptor = os.open(out, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            hint = "wait until it has ended, or name another folder"
+            raise FedikitError(f"another export is just being written to {out}", hint=hint) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _is_export(found: Path) -> bool:
+    """Whether this is an application's export, or has begun to be one."""
+    return found.is_dir() and not found.is_symlink() and any((found / name).is_file() for name in (DRAFT, WHOLE))
 
 
 def _read(path: Path, wanted: Manifest) -> Manifest:
@@ -161,6 +193,4 @@ def _read(path: Path, wanted: Manifest) -> Manifest:
 
 
 def _strange(path: Path) -> FedikitError:
-    return FedikitError(
-        f"{path} holds something else than this export", hint="name a folder that is empty, or not there"
-    )
+    return FedikitError(f"{path} holds something else than this export", hint=EMPTY)

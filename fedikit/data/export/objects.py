@@ -74,7 +74,8 @@ class Objects:
         whole = 0
         with self._draft.open("rb") as lines:
             for line in lines:
-                if not line.endswith(b"\n") or not self._is_there(told := json.loads(line)):
+                told = _told_by(line)
+                if told is None or not self._is_there(told):
                     break
                 whole += len(line)
                 self._note(told)
@@ -142,6 +143,15 @@ class Objects:
                 file.write(options.encode())
             with new_file(self._lists / f"{number:04}.files") as file:
                 file.write("".join(f"{key}\n" for key in keys).encode())
+
+
+def _told_by(line: bytes) -> dict[str, Any] | None:
+    """What a line of the list says; None if it was cut off, or a power cut left something else in its place."""
+    try:
+        told: dict[str, Any] = json.loads(line)
+    except ValueError:
+        return None
+    return told if line.endswith(b"\n") else None
 
 
 def is_path(key: str) -> bool:
