@@ -24,6 +24,8 @@ for name in ("a/f", "we[i]rd */n", "cache/x/y"):
         file.write(name)
 os.link("a/f", "a/hard"), os.symlink("f", "a/soft"), os.symlink("/nowhere", "dangling"), os.mkfifo("pipe")
 os.setxattr("a/f", "user.key", b"value")
+with open("sparse", "wb") as file:
+    file.truncate(1 << 28)
 os.chown("a/b", 1234, 4321), os.chmod("a/b", 0o2750), os.chmod("a/f", 0o4711)
 os.chown(".", 33, 33), os.chmod(".", 0o3775)
 """
@@ -38,6 +40,7 @@ for folder, folders, files in os.walk("."):
             content = hashlib.sha256(open(path, "rb").read()).hexdigest()
         moment = "" if path == "./." else found.st_mtime_ns
         traits = [] if content == "" or os.path.islink(path) else os.listxattr(path)
+        traits += ["sparse"] if path == "./sparse" and 512 * found.st_blocks < found.st_size else []
         links = found.st_nlink if os.path.isfile(path) else 0
         print(path, oct(found.st_mode), found.st_uid, found.st_gid, links, moment, content, traits)
 """

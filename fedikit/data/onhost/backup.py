@@ -11,7 +11,7 @@ from .keeping import let_go
 from .life import has_begun, life_of, require_life
 from .manifest import Manifest
 from .moments import new_identity, now
-from .part import Record, in_order
+from .part import Record, in_order, summary
 from .trouble import Absent, Trouble, of_part, trouble_from
 from .work import Work
 
@@ -28,7 +28,7 @@ def back_up(work: Work, reason: str, *, anew: bool = False) -> dict[str, Any]:
         work.repository.initialise()
         earlier = list(work.manifests.all().values())
         require_life(work, earlier, anew=anew)
-        manifest = make_backup(work, reason=reason, identity=identity, last=_counts_of(earlier))
+        manifest = make_backup(work, reason=reason, identity=identity, last=_counts_of(work, earlier))
         has_begun(work)
         work.result.backed_up(manifest, time.monotonic() - started)
         if read_closed(work.state) is None:
@@ -85,20 +85,31 @@ def _part(work: Work, identity: str, tags: list[str], *, present: bool) -> dict[
     return {**record, "seconds": round(time.monotonic() - started, 3)}
 
 
-def _counts_of(manifests: list[Manifest]) -> dict[str, Mapping[str, int]]:
-    """What each part held in the newest backup."""
-    return {part["id"]: part["counts"] for part in manifests[0].parts} if manifests else {}
+def _counts_of(work: Work, manifests: list[Manifest]) -> dict[str, Mapping[str, int]]:
+    """What each part held in the newest backup of this life that was no way back."""
+    own = (one for one in manifests if one.is_regular and one.life == life_of(work.state))
+    newest = next(own, None)
+    return {part["id"]: part["counts"] for part in newest.parts} if newest else {}
 
 
 def _require_no_loss(spec: Mapping[str, Any], record: Record | dict[str, Any], last: Mapping[str, int]) -> None:
     """What suddenly holds nothing is another thing: the place of a disk that is not mounted, a store made anew."""
-    if spec["kind"] == "volume" and record["counts"]["files"] == 0 < last.get("files", 0):
-        words = f"{spec['path']} is empty, and had {last['files']:,} files in the last backup"
-        raise Trouble(words, hint="is its disk mounted?", part=spec["id"])
-    if spec["kind"] == "bucket" and record["counts"]["objects"] == 0 < last.get("objects", 0):
-        words = f"bucket {spec['bucket']} is empty, and had {last['objects']:,} objects in the last backup"
-        hint = "was its store lost, and made anew? Restore it; if it is meant to be empty, put one object into it"
-        raise Trouble(words, hint=hint, part=spec["id"])
+    what, named, hint = _LOSSES[spec["kind"]]
+    had = summary(last).get(what, 0)
+    if had and not summary(record["counts"])[what]:
+        words = f"{named.format(**spec)} is empty, and had {had:,} {what} in the last backup"
+        raise Trouble(words, hint=f"{hint} {_MEANT}", part=spec["id"])
+
+
+_ANEW = "was its {} lost, and made anew? Then restore it: fedikit restore."
+_LOSSES = {
+    "volume": ("files", "{path}", "is its disk mounted?"),
+    "bucket": ("objects", "bucket {bucket}", _ANEW.format("store")),
+    "postgresql": ("rows", "the database {name}", _ANEW.format("server")),
+    "mariadb": ("rows", "the database {name}", _ANEW.format("server")),
+}
+"""By kind: what is counted of it, how it is named, and what may have happened."""
+_MEANT = "If it is meant to be empty: fedikit backup now --anew"
 
 
 def _require_no_restore(work: Work) -> None:

@@ -4,6 +4,7 @@ It is written down before each phase how far it came, so that one that was cut o
 a closed application stay down afterwards, and fenced off.
 """
 
+import contextlib
 import time
 from dataclasses import replace
 from typing import Any
@@ -19,6 +20,7 @@ from .moments import new_identity, now
 from .part import in_order
 from .room import require_room
 from .trouble import Absent, Trouble, of_part, trouble_from
+from .volume import VolumePart
 from .work import Work
 
 MOST_DIFFERENCES = 1000
@@ -142,6 +144,7 @@ def restore(
     journal = _earlier(work, backup, instead)
     acts = Restore(work, manifest, journal)
     require_room(work, manifest)
+    _require_changeable(work, manifest)
     if journal is None and saves and not work.is_of_other:
         acts.save_the_present()
     found: list[str] = []
@@ -161,6 +164,14 @@ def restore(
         "seconds": seconds,
         "differences": found[:MOST_DIFFERENCES],
     }
+
+
+def _require_changeable(work: Work, manifest: Manifest) -> None:
+    """Raises Trouble if root cannot change what is there; what is not there can be made."""
+    for spec in work.settings.parts:
+        if spec["kind"] == "volume" and spec["id"] in manifest.expected:
+            with contextlib.suppress(Absent):
+                VolumePart(spec, work.secrets).require_changeable()
 
 
 def _earlier(work: Work, backup: str, instead: str) -> Journal | None:

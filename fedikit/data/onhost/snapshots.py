@@ -127,10 +127,10 @@ class Snapshots(Restic):
     ) -> None:
         """Makes the folder `target` as `path` was in a snapshot, and reads it again; all else goes, if `delete`.
 
-        Nothing is written in the repository, whose disk may be full.
+        What is zeros takes no room there. Nothing is written in the repository, whose disk may be full.
         `exclude` are patterns of restic's, below `path`: what they name stays as it is.
         """
-        words = ["--no-lock", "--verify", *(["--delete"] if delete else [])]
+        words = ["--no-lock", "--verify", "--sparse", *(["--delete"] if delete else [])]
         words += [f"--exclude={pattern}" for pattern in exclude]
         self.run(
             "restore", "--json", f"{snapshot}:{path}", f"--target={target}", *words,

@@ -6,6 +6,7 @@ import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from .part import Record
 from .repository import Repository
 from .settings import Secrets
 from .trouble import Absent, Trouble
+from .walking import files_in, folders, is_kept_from_root
 
 _CAPABILITIES = "security.capability"
 _NAMED = 5
@@ -36,7 +38,6 @@ class VolumePart:
     def __init__(self, spec: dict[str, Any], secrets: Secrets) -> None:
         self.path = _followed(Path(spec["path"]))
         self.leave_out = [str(name).strip("/") for name in spec["leave_out"]]
-        self._left_out = {self.path / name for name in self.leave_out}
 
     def back_up(self, repository: Repository, tags: list[str]) -> Record:
         self._require()
@@ -71,21 +72,29 @@ class VolumePart:
             self._require_harmless()
         self._take_permissions(repository, snapshot, path)
 
+    def require_changeable(self) -> None:
+        """Raises Trouble if root cannot change something there: a restore would end in the midst of it."""
+        self._require()
+        kept = list(islice(self._kept_from_root(), _NAMED))
+        if kept:
+            words = f"{', '.join(map(repr, kept))}: immutable, or only to be appended to, so that nobody can restore it"
+            raise Trouble(words, hint="chattr -i -a, if it may be changed; lsattr shows all. Nothing was changed")
+
+    def _kept_from_root(self) -> Iterator[str]:
+        for folder in folders(str(self.path), self.leave_out):
+            place = os.readlink(f"/proc/self/fd/{folder}")
+            if is_kept_from_root(folder):
+                yield place
+            yield from (f"{place}/{entry.name}" for entry in files_in(folder) if is_kept_from_root(folder, entry))
+
     def _close(self) -> None:
         """Until restic gives each folder back, nobody but root changes what is in it, not even who is inside already.
 
         Else its user could have files change places between two steps, and be given what is root's.
         """
-        with _opened(str(self.path)) as folder:
-            self._take(folder, self.path)
-
-    def _take(self, folder: int, path: Path) -> None:
-        """From the top: what is found in a folder that has been taken stays there."""
-        os.fchown(folder, os.geteuid(), os.getegid())
-        os.fchmod(folder, 0o700)
-        for name, inner in self._folders(folder, path):
-            with _opened(name, folder) as one:
-                self._take(one, inner)
+        for folder in folders(str(self.path), self.leave_out):
+            os.fchown(folder, os.geteuid(), os.getegid())
+            os.fchmod(folder, 0o700)
 
     def _empty(self) -> None:
         """Of files: restic leaves in place, unread, what is there already as it should be."""
@@ -116,22 +125,8 @@ class VolumePart:
 
     def _files(self) -> Iterator[tuple[int, "os.DirEntry[str]"]]:
         """All that lies in it but folders, each with the descriptor of its folder."""
-        with _opened(str(self.path)) as folder:
-            yield from self._below(folder, self.path)
-
-    def _below(self, folder: int, path: Path) -> Iterator[tuple[int, "os.DirEntry[str]"]]:
-        """By descriptors: a folder that becomes a link meanwhile leads nowhere, and one that vanishes was not there."""
-        with os.scandir(folder) as entries:
-            yield from ((folder, entry) for entry in entries if not entry.is_dir(follow_symlinks=False))
-        for name, inner in self._folders(folder, path):
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError), _opened(name, folder) as one:
-                yield from self._below(one, inner)
-
-    def _folders(self, folder: int, path: Path) -> list[tuple[str, Path]]:
-        """The folders in a folder that are not left out."""
-        with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
-        return [(name, path / name) for name in names if path / name not in self._left_out]
+        for folder in folders(str(self.path), self.leave_out):
+            yield from ((folder, entry) for entry in files_in(folder))
 
     def _within(self, repository: Repository, snapshot: str) -> _Sum:
         """What a snapshot of it holds."""
@@ -158,16 +153,6 @@ class VolumePart:
             raise Trouble(f"the snapshot {snapshot} does not hold {path}")
         os.chown(self.path, found["uid"], found["gid"], follow_symlinks=False)
         self.path.chmod(_permissions(found["mode"]))
-
-
-@contextlib.contextmanager
-def _opened(name: str, beside: int | None = None) -> Iterator[int]:
-    """A folder, which is no link."""
-    descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=beside)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def gives_rights(folder: int, entry: "os.DirEntry[str]") -> bool:

@@ -4,6 +4,12 @@ import json
 import os
 import shutil
 
+import pytest
+
+from fedikit.data.onhost.mariadb import MariadbPart
+from fedikit.data.onhost.part import Record
+from fedikit.data.onhost.postgresql import PostgresPart
+from fedikit.data.onhost.repository import Repository
 from tests.data.onhost.conftest import Host
 
 
@@ -52,6 +58,29 @@ def test_a_volume_that_was_always_empty_is_one(host: Host) -> None:
     host.done("backup")
     host.done("backup")
     assert host.result()["newest"]["parts"][0]["counts"] == {"files": 0}
+
+
+@pytest.mark.parametrize(("kind", "part"), [("postgresql", PostgresPart), ("mariadb", MariadbPart)])
+def test_a_database_that_is_suddenly_empty_is_no_backup_unless_that_is_meant(
+    host: Host, monkeypatch: pytest.MonkeyPatch, kind: str, part: type
+) -> None:
+    counts = {"table users": 2, "table statuses": 3}
+
+    def back_up(_: object, repository: Repository, tags: list[str]) -> Record:
+        made = repository.snapshot_command(["echo", str(counts)], "dump", tags, 1)
+        return Record(snapshots={"data": made.id}, bytes=made.bytes, added=0, counts=dict(counts), version="")
+
+    monkeypatch.setattr(part, "back_up", back_up)
+    spec = {"id": f"{kind}:app", "kind": kind, "host": "127.0.0.1", "port": 5, "user": "app", "name": "app"}
+    host.settings(parts=[spec | ({"encrypted": False, "extensions": []} if kind == "postgresql" else {})])
+    host.done("backup")
+    for now in ({}, {"table users": 0, "table statuses": 0}):
+        counts = now
+        trouble = host.trouble("backup")
+        assert trouble["message"] == "the database app is empty, and had 5 rows in the last backup"
+        assert "fedikit backup now --anew" in trouble["hint"]
+    host.done("backup", "--anew")
+    assert host.backups()[0]["parts"][0]["counts"] == {"tables": 2, "rows": 0}
 
 
 def test_a_file_that_vanishes_meanwhile_is_no_failure_one_that_cannot_be_read_is(host: Host) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -325,6 +326,24 @@ def test_what_cannot_be_measured_is_planned_and_said_and_given_up_on_demand(
     monkeypatch.setattr(VolumePart, "differences", lambda *_: [])
     host.done("restore", "--backup", backup, "--without-saving")
     assert is_whole(host)
+
+
+@pytest.mark.parametrize("path", ["b/three", "b"])
+@pytest.mark.parametrize("letter", ["i", "a"])
+def test_what_not_even_root_can_change_is_said_before_anything_stops(
+    host: Host, backup: str, path: str, letter: str
+) -> None:
+    place = host.volume / path
+    if subprocess.run(["chattr", f"+{letter}", place], check=False, capture_output=True).returncode:
+        pytest.skip("this disk has no such flags, or we are not root")
+    try:
+        trouble = host.trouble("restore", "--backup", backup)
+        assert repr(str(place)) in trouble["message"]
+        assert "chattr -i -a" in trouble["hint"]
+        assert host.calls == []
+    finally:
+        subprocess.run(["chattr", f"-{letter}", place], check=True)
+    host.done("restore", "--backup", backup)
 
 
 def test_a_disk_that_is_full_before_the_units_are_stopped_changes_nothing(

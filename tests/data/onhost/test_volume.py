@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,24 @@ def test_a_folder_that_becomes_a_link_meanwhile_leads_nowhere(
     secret = host.root / "outside/secret"
     assert (secret.read_text(), secret.stat().st_mode & 0o777) == ("secret", 0o600)
     assert verb == "backup" or (host.root / "stat").read_text() == f"700 {os.geteuid()}\n" * 2
+    assert volume(host).differences(record) == []
+
+
+def test_folders_may_lie_in_each_other_by_the_thousand(host: Host, repository: Repository) -> None:
+    """Whoever writes into a volume can make so many; what is in it is restored all the same."""
+    record = volume(host).back_up(repository, ["run=1"])
+    top = here = os.open(host.volume, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=here)
+        here, before = os.open("d", os.O_RDONLY, dir_fd=here), here
+        os.close(before) if before != top else None
+    os.close(os.open("deepest", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+    os.close(here)
+    assert volume(host).measure()["counts"] == {"files": 5}
+    volume(host)._close()
+    subprocess.run(["rm", "-r", "d"], cwd=host.volume, check=True)  # not even Python's own rmtree gets so deep
+    os.close(top)
+    volume(host).restore(repository, record)
     assert volume(host).differences(record) == []
 
 

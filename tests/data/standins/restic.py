@@ -56,6 +56,7 @@ def parsed():
             verb.add_argument("--exclude", action="append", default=[])
             verb.add_argument("--delete", action="store_true")
             verb.add_argument("--verify", action="store_true")
+            verb.add_argument("--sparse", action="store_true")
         if name == "check":
             verb.add_argument("--read-data-subset", default="")
     return parser.parse_args()
