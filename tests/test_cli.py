@@ -1,6 +1,7 @@
 """The command line: exit statuses, words, and what it prints for programs."""
 
 import json
+import os
 import socket
 import stat
 import subprocess
@@ -57,6 +58,28 @@ def fedikit(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL
     )
+
+
+def test_what_cannot_be_printed_is_said_in_a_line(folder: Path) -> None:
+    for verb in (["plan"], ["secret", "recipient"], ["watch", "status"]):
+        command = [sys.executable, "-m", "fedikit", *verb, "-e", "environment.toml"]
+        (folder / "environment.toml").write_text(f'{THIS_MACHINE}[secrets]\nmaster_key = "env:KEY"\n')
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(
+                command, cwd=folder, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+                env={**os.environ, "KEY": f"fedikit-key-2:{'5' * 64}"},
+            )  # fmt: skip
+        assert done.returncode == 1
+        assert "cannot be printed: No space left on device" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_is_an_empty_one(folder: Path, closed: str) -> None:
+    """Else the next file that is opened has its number, and takes in what is printed."""
+    line = f"exec {sys.executable} -m fedikit schema environment {closed}"
+    done = subprocess.run(["sh", "-c", line], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_help_names_every_verb(folder: Path) -> None:

@@ -3,8 +3,9 @@
 Exit status: 0 all well; 1 something failed, the report says what; 2 a mistake in what was given; others as
 `fedikit run --help` says.
 
-    given     what the verbs share of options, and what these name
-    printed   what they print, and how they end
+    options   what the verbs share of options, and what these name
+    output    what they print, and how they end
+    streams   standard input, output and error
     verbs     those on a deployment
     first     init, the first one
     host      those on hosts in the provider's file
@@ -23,6 +24,7 @@ Exit status: 0 all well; 1 something failed, the report says what; 2 a mistake i
     plugins   those that other distributions bring, such as the lab
 """
 
+import errno
 import gc
 from importlib import import_module
 from typing import Any
@@ -30,6 +32,7 @@ from typing import Any
 import click
 
 from fedikit import __version__
+from fedikit.cli.streams import end_with_refusal, fill_in_for_missing
 from fedikit.errors import FedikitError
 
 INTERRUPTED = 130
@@ -89,11 +92,16 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
+        fill_in_for_missing()
         try:
             return super().invoke(ctx)
         except FedikitError as error:
             click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
             ctx.exit(error.exit_status)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # click ends quietly where nobody reads
+            end_with_refusal(error)
         except KeyboardInterrupt:  # before there was anything to tell, or where a command undoes what it began
             click.echo("stopped by Ctrl-C", err=True)
             ctx.exit(INTERRUPTED)

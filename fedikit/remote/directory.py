@@ -86,5 +86,10 @@ def agent_in(path: str) -> Start:
     The agent is kept for all such directories, compiled: it would take longer to start than to work.
     """
     machine = DirectoryMachine.at(path)
-    python = [sys.executable, *bootstrap.command(place=bootstrap.kept_agents())[1:]]
+    try:
+        place = bootstrap.kept_agents()
+    except OSError as error:
+        words = f"the agent cannot be kept on this machine: {error.filename}: {(error.strerror or str(error)).lower()}"
+        raise ConnectionFailed(path, words, hint="name a folder for it: FEDIKIT_CACHE=/var/cache/fedikit") from error
+    python = [sys.executable, *bootstrap.command(place=place)[1:]]
     return python, {"PATH": str(machine.path("/usr/bin")), "LC_ALL": "C.UTF-8"}
