@@ -2,12 +2,12 @@
 
 import contextlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from .form import require_form
 from .moments import IDENTITY, asked_moment, is_future, moment_of, now
 from .part import Record, summary
 from .places import remove_whole, write_whole
@@ -70,13 +70,11 @@ def read_manifest(text: str, snapshot: str) -> Manifest:
         if raw.pop("format") != FORMAT:
             raise Trouble(f"the manifest {snapshot[:8]} was written by a newer fedikit", hint="upgrade fedikit")
         manifest = Manifest(**raw)
+        require_form(asdict(manifest))
         if not IDENTITY.fullmatch(manifest.id) or {part["id"] for part in manifest.parts} != set(manifest.expected):
             raise ValueError("its parts are not those that were expected")
         moment_of(manifest.started), moment_of(manifest.ended)
-        for part in manifest.parts:
-            assert manifest.of_part(part["id"])
-        assert all(re.fullmatch(r"[0-9a-f]{64}", named) for named in manifest.snapshots)
-    except (ValueError, TypeError, KeyError, AttributeError, AssertionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         hint = "see `restic snapshots` there; forget that snapshot if it is no backup"
         raise Trouble(f"the manifest {snapshot[:8]} in the repository cannot be read: {error}", hint=hint) from error
     return manifest
@@ -85,8 +83,9 @@ def read_manifest(text: str, snapshot: str) -> Manifest:
 class Manifests:
     """The manifests of a repository; each is read once by whoever holds the lock, and remembered in the state."""
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, application: str) -> None:
         self._repository = repository
+        self._application = application
         self._folder = repository.state / "manifests"
         self.may_remember = False
         self.unreadable: dict[str, Trouble] = {}
@@ -121,10 +120,20 @@ class Manifests:
 
     def _read(self, snapshot: str) -> Manifest:
         with contextlib.suppress(OSError, ValueError, Trouble):
-            return read_manifest((self._folder / f"{snapshot}.json").read_text(encoding="utf-8"), snapshot)
+            text = (self._folder / f"{snapshot}.json").read_text(encoding="utf-8")
+            return self._require_own(read_manifest(text, snapshot), snapshot)
         text = self._repository.read(snapshot, f"/{FILE}")
-        manifest = read_manifest(text, snapshot)
+        manifest = self._require_own(read_manifest(text, snapshot), snapshot)
         self._remember(snapshot, text)
+        return manifest
+
+    def _require_own(self, manifest: Manifest, snapshot: str) -> Manifest:
+        """What another application's data is would take the place of this one's."""
+        if manifest.application != self._application:
+            words = (
+                f"the manifest {snapshot[:8]} in the repository is {manifest.application}'s, not {self._application}'s"
+            )
+            raise Trouble(words, hint="see who else backs up to it: each application has a repository of its own")
         return manifest
 
     def _clear(self, snapshots: list[str]) -> None:

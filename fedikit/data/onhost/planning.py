@@ -27,6 +27,7 @@ def plan_restore(work: Work, at: str) -> dict[str, Any]:
         "interrupted": journal.backup if journal else "",
         "notes": [
             *notes,
+            *_of_another_place(work, manifest),
             *_of_others(work, manifest),
             *_of_the_future(manifests),
             *_of_damage(work),
@@ -60,6 +61,13 @@ def _free(work: Work) -> int:
     """The bytes that are free where volumes lie, where they are fewest."""
     volumes = [Path(spec["path"]) for spec in work.settings.parts if spec["kind"] == "volume"]
     return min(map(free_at, volumes or [work.state]))
+
+
+def _of_another_place(work: Work, manifest: Manifest) -> list[str]:
+    """A repository that two deployments share, say by one master key, has backups of both."""
+    if manifest.deployment == work.settings.deployment:
+        return []
+    return [f"it is a backup of the deployment {manifest.deployment}, and this is {work.settings.deployment}"]
 
 
 def _of_others(work: Work, manifest: Manifest) -> list[str]:

@@ -54,7 +54,8 @@ def open_work(places: Places, telling: Telling, *, other: Other | None = None, r
     own = Repository(settings.repository, secrets, state, settings.host, reads_only=reads_all, reads_all=reads_all)
     repository = _other(own, other) if other else own
     result = Result(places, settings, own)
-    return Work(places, settings, secrets, repository, Manifests(repository), result, telling, other is not None)
+    manifests = Manifests(repository, settings.application)
+    return Work(places, settings, secrets, repository, manifests, result, telling, other is not None)
 
 
 def _other(own: Repository, other: Other) -> Repository:

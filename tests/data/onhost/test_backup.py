@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from typing import Any
 
 import pytest
 
@@ -209,6 +210,71 @@ def test_a_check_finds_a_backup_that_lacks_a_snapshot(host: Host) -> None:
     assert "lacks snapshots that it names" in host.trouble("check")["message"]
     assert host.result()["check"]["failed"] is True
     assert host.run("check")[1][0]["name"] == "share 1 of 3"
+
+
+def change_manifest(host: Host, change: dict[str, Any], part: dict[str, Any]) -> str:
+    """The only backup's manifest says something else from now on; its name."""
+    (file,) = (host.repository / "files").glob("*/manifest.json")
+    manifest = json.loads(file.read_text())
+    parts = [{**manifest["parts"][0], **part}]
+    file.write_text(json.dumps({**manifest, "parts": parts, **change}))
+    shutil.rmtree(host.places.state / "manifests", ignore_errors=True)
+    return str(manifest["id"])
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"reason": ["now"]}, {}),
+        ({"images": ["app"]}, {}),
+        ({"life": None}, {}),
+        ({"parts": "all"}, {}),
+        ({}, {"counts": [3]}),
+        ({}, {"counts": {"files": "three"}}),
+        ({}, {"bytes": "many"}),
+        ({}, {"bytes": float("nan")}),
+        ({}, {"bytes": -1}),
+        ({}, {"bytes": 10**400}),
+        ({}, {"snapshots": {"data": ["--target=/"]}}),
+    ],
+)
+def test_a_manifest_that_is_none_is_said_and_nothing_is_replaced(
+    host: Host, change: dict[str, Any], part: dict[str, Any]
+) -> None:
+    host.units(web="active")
+    host.settings(stop=["web.service"])
+    host.done("backup")
+    backup = change_manifest(host, change, part)
+    (host.volume / "since").touch()
+    listed = host.done("list")
+    assert listed["backups"] == []
+    assert "cannot be read" in listed["notes"][0]
+    assert "there is no backup" in host.trouble("restore", "--backup", backup)["message"]
+    assert (host.volume / "since").exists()
+    assert host.calls == []
+
+
+def test_what_is_nested_without_end_hides_no_other_backup(host: Host) -> None:
+    host.done("backup")
+    (file,) = (host.repository / "files").glob("*/manifest.json")
+    file.write_text("[" * 100_000)
+    shutil.rmtree(host.places.state / "manifests", ignore_errors=True)
+    assert "cannot be read" in host.done("list")["notes"][0]
+
+
+def test_a_backup_of_another_application_is_none_of_this_one(host: Host) -> None:
+    host.done("backup")
+    backup = change_manifest(host, {"application": "wiki"}, {})
+    assert "in the repository is wiki's, not app's" in host.done("list")["notes"][0]
+    assert "there is no backup" in host.trouble("restore", "--backup", backup)["message"]
+    assert "is wiki's, not app's" in host.trouble("backup")["message"]  # lest it be forgotten
+
+
+def test_a_backup_of_another_deployment_is_told_of(host: Host) -> None:
+    host.done("backup")
+    change_manifest(host, {"deployment": "other"}, {})
+    notes = host.done("plan-restore")["plan"]["notes"]
+    assert notes == ["it is a backup of the deployment other, and this is test"]
 
 
 def test_a_damaged_manifest_hides_no_other_backup_and_nothing_is_forgotten(host: Host) -> None:
