@@ -4,7 +4,10 @@ Whatever is wrong with a file is told at once, as one ConfigurationError.
 """
 
 import json
+import shlex
+import stat
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, reduce
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -75,10 +78,20 @@ def load_environment(path: str | Path) -> Environment:
     """
     path = Path(path)
     try:
+        _refuse_written_by_all(path)
         environment = _validated_environment(path)
     except Malformed as malformed:
         raise ConfigurationError(str(path), malformed.mistakes) from None
     return _anchored(environment, path.parent.absolute())
+
+
+def _refuse_written_by_all(path: Path) -> None:
+    """It names commands that run here, and by which keys hosts are known."""
+    with suppress(OSError, ValueError):  # told when it is read
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode) and mode & stat.S_IWOTH:
+            words = f"may be written by everybody (mode {stat.S_IMODE(mode):04o}), and it says what runs here:"
+            raise Malformed(Mistake(WHOLE, f"{words} see that it is yours, then chmod o-w {shlex.quote(str(path))}"))
 
 
 def load_both(environment: str | Path, configuration: str | Path) -> tuple[Environment, Configuration]:

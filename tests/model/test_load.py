@@ -244,3 +244,16 @@ def test_an_application_that_does_not_fit_into_the_configuration_is_named(
 
     assert [mistake.path for mistake in refused.value.mistakes] == [path]
     assert complaint in refused.value.mistakes[0].message
+
+
+def test_an_environment_that_everybody_may_write_is_refused(tmp_path: Path) -> None:
+    """It may name a command that brings the master key."""
+    file = tmp_path / "environment.toml"
+    file.write_text('name = "home"\n[hosts.here]\ntype = "local"\n')
+    for mode, is_fit in ((0o644, True), (0o664, True), (0o666, False), (0o602, False)):
+        file.chmod(mode)
+        if is_fit:
+            assert load_environment(file).name == "home"
+        else:
+            with pytest.raises(ConfigurationError, match=f"may be written by everybody.*{mode:04o}.*chmod o-w"):
+                load_environment(file)
