@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime
 from fedikit.errors import ConfigurationError, Mistake
 
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 FORMS = "such as 2026-11-27, 2026-11-27T02:30:00Z (UTC), or a backup's name: fedikit backup list"
 
 
@@ -16,13 +15,17 @@ def as_asked(at: str | None) -> str:
     if not text or _NAME.fullmatch(text):
         return text
     try:
-        moment = _end_of_day(text) if _DAY.fullmatch(text) else datetime.fromisoformat(text)
+        moment = _end_of_day(text) or datetime.fromisoformat(text)
         moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ConfigurationError("restore", [Mistake("at", f"{text!r} is no time, {FORMS}")]) from None
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _end_of_day(text: str) -> datetime:
-    day = date.fromisoformat(text)
+def _end_of_day(text: str) -> datetime | None:
+    """The last second of a day, however ISO 8601 has it written; None for what is more than a day."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
     return datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=UTC)
