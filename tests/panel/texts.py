@@ -4,11 +4,12 @@ import ast
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from fedikit.display import timeline
 from fedikit.environment import load_catalogue
 from fedikit.model import configuration_model
+from fedikit.panel.fields import Group, Part
+from fedikit.panel.outline import outline
 from fedikit.panel.page import PAGES
 from fedikit.panel.said import FORMS
 from tests.pages import PROJECT
@@ -37,8 +38,9 @@ def of_the_templates() -> set[Message]:
 
 
 def of_the_schema() -> set[Message]:
-    """The titles and descriptions of the configuration, of all applications."""
-    return set(_told(configuration_model(load_catalogue()).model_json_schema()))
+    """What the form of the configuration says of its parts, of all applications."""
+    form = outline(configuration_model(load_catalogue()).model_json_schema())
+    return {words for part in _within(form) for words in (part.title, part.help) if words}
 
 
 def as_po(wanted: set[Message]) -> str:
@@ -57,11 +59,10 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _told(part: Any) -> Iterator[str]:
-    if isinstance(part, dict):
-        yield from (part[key] for key in ("title", "description") if isinstance(part.get(key), str))
-    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
-        yield from _told(inner)
+def _within(part: Part) -> Iterator[Part]:
+    yield part
+    for inner in part.parts if isinstance(part, Group) else ():
+        yield from _within(inner)
 
 
 def _of(tree: ast.AST) -> Iterator[Message]:
