@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from statistics import median
-from typing import Any
+from typing import Any, get_args
 
 from fedikit.display.spans import Span, merged, spans_of
 from fedikit.errors import visible
+from fedikit.results.migration import Phase
 
 Say = Callable[..., str]
 """Translates an English text, and fills in its values."""
@@ -28,8 +29,11 @@ COLOURS = {"step": "#6b7280", "plan": "#6b7280", "sending": "#7a5ea8", "item": "
 FAILED = "#c23b4b"
 STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 RUN, CHECKS = "", "\0checks"
-WORDS = ("pre-checks", "plan", "fetch", "apply", "verify", "sending", "skipped", "failed")
-"""What steps and states are called in events: whoever translates should know these."""
+WORDS = (
+    *("pre-checks", "plan", "fetch", "apply", "verify", "backup", "restore", "sending", "skipped", "failed"),
+    *get_args(Phase),
+)
+"""What steps, phases and states are called in events: whoever translates should know these."""
 HEADS = ("Where", "What", "Began after", "Took", "Ended")
 
 
@@ -68,7 +72,7 @@ class _Picture:
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="{self._id}t {self._id}d" '
             f'viewBox="0 0 {WIDTH:g} {height:g}" width="100%" '
-            'style="min-width:640px;font:13px system-ui,sans-serif;color:var(--jp-content-font-color1,currentColor)">'
+            'style="min-width:900px;font:13px system-ui,sans-serif;color:var(--jp-content-font-color1,currentColor)">'
             f'<title id="{self._id}t">{_plain(title)}</title><desc id="{self._id}d">{_plain(about)}</desc>'
             f"{_hatch(self._id)}{self._axis(height)}{''.join(self._drawn_lanes())}</svg>"
         )

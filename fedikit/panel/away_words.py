@@ -9,7 +9,7 @@ from typing import Any
 
 from fedikit.panel.amounts import about, duration, listed, size
 from fedikit.panel.owners import spelt
-from fedikit.panel.said import told
+from fedikit.panel.said import said, told
 from fedikit.panel.texts import Texts
 from fedikit.results.backup import summed
 from fedikit.results.migration import ApplicationMigration, MigrationPlan, MigrationReport
@@ -87,6 +87,15 @@ def names_to_set(plan: MigrationPlan, *, text: Texts) -> Iterator[tuple[str, ...
         now = ", ".join(name.found) or text("nowhere")
         for address in () if name.leads_there else name.wanted:
             yield name.name, "AAAA" if ":" in address else "A", address, now
+
+
+def misfits_in_words(misfits: Sequence[str], *, text: Texts) -> tuple[str, ...]:
+    """Why the new provider does not take it, and who has to do what; what has no words yet is one sentence."""
+    known = {line: said(line, text=text) for line in misfits}
+    words = [words for line, words in known.items() if words != line]
+    if len(words) < len(known):
+        words.append(text("Their file does not fit what you chose here. Ask the new provider to mend it."))
+    return tuple(words)
 
 
 def outcome_in_words(report: MigrationReport, *, text: Texts) -> tuple[str, ...]:

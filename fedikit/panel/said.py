@@ -125,11 +125,9 @@ _MOVES = (
     "should be ssh: other hosts are on this machine itself",
     "is no UTF-8 text",
     "not everything could be carried over",
-    "{application}: its data on {host} of {name} is not backed up (policies.backup)",
     "{application}: it is backed up in {here}, and not in {there}",
     "it cannot be rehearsed any more: the old side is closed",
     "{names}: it is on one of the sides only",
-    "{name} is {image} in {here} and {other} in {there}: migrate one version, upgrade afterwards",
     "{host} cannot be asked: {reason}",
     "names do not lead to {name} yet; to be set: {words}",
     "set them, and do the same again; until then visitors reach the closed side, which says so",
@@ -140,6 +138,19 @@ _MOVES = (
     "it has no backup yet: the first copy makes one, of all of it",
 )
 FORMS = dict.fromkeys(_MISTAKES + _HOSTS + _ORDERS + _MOVES) | {
+    "placement.{application}: is missing: the application is enabled, but placed on no host": (
+        "{application} is not offered there. Ask the new provider to offer it, or switch it off here before you move"
+    ),
+    "policies.{what}: is missing, but {application} asks for it": (
+        "{application} needs something that is not offered there ({what}). Ask the new provider to add it"
+    ),
+    "{application}: its data on {host} of {name} is not backed up (policies.backup)": (
+        "{application} is not backed up by {name}, and only what is backed up can move. Ask that provider to back it up"
+    ),
+    "{name} is {image} in {here} and {other} in {there}: migrate one version, upgrade afterwards": (
+        "{name} is of another version there ({other}) than here ({image}). Ask the new provider for the version that "
+        "is here; upgrade after the move"
+    ),
     "{host} has it already, and not by this migration: what is there would be replaced; remove it there first: "
     "fedikit remove --purge": (
         "On {host} there is something of it already, which would be replaced. Ask the new provider to remove it"

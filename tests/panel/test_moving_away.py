@@ -4,13 +4,14 @@ import json
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from fedikit.data.migration.journal import Journal, place_of, write_journal
+from fedikit.display.timeline import timeline_svg
 from fedikit.errors import ConfigurationError, FedikitError
-from fedikit.panel.away_words import move_in_words, names_to_set, outcome_in_words, phases_in_words
+from fedikit.panel.away_words import misfits_in_words, move_in_words, names_to_set, outcome_in_words, phases_in_words
 from fedikit.panel.names_table import names_html
 from fedikit.panel.rights import NotAllowed
 from fedikit.panel.runner import RefusedOrder, start
@@ -23,6 +24,7 @@ from fedikit.results.migration import (
     MigrationPlan,
     MigrationReport,
     Moved,
+    Phase,
 )
 from fedikit.results.names import NameFound
 from fedikit.results.restoring import Amount
@@ -394,6 +396,15 @@ def test_phases_are_told_by_how_far_they_are(moving: Moving) -> None:
     ]
 
 
+@pytest.mark.parametrize("phase", get_args(Phase))
+def test_the_picture_of_a_move_names_its_phases_in_the_operators_language(phase: str) -> None:
+    began = {"event": "StepStarted", "step": phase, "time": "2026-11-27T02:30:00+00:00"}
+    ended = {**began, "event": "StepFinished", "seconds": 9.0, "failed": False, "time": "2026-11-27T02:30:09+00:00"}
+    picture = timeline_svg([began, ended], text=DE)
+    assert DE(phase) in picture
+    assert f">{phase}<" not in picture
+
+
 def test_nothing_in_a_table_of_names_is_markup() -> None:
     found = Elements(names_html([(HOSTILE,) * 4], text=EN)).strange
     assert set(found) == {"input"}
@@ -411,12 +422,25 @@ def test_what_the_new_provider_does_not_take_is_told_before_anything_is_tried(mo
     async def act(visitor: Visitor) -> None:
         visitor.click("fk-tab-away")
         assert "The new provider does not take all of it:" in visitor.text()
-        assert "placement.diary: is missing: the application is enabled, but placed on no host" in visitor.text()
+        assert "diary is not offered there. Ask the new provider to offer it, or switch it off here" in visitor.text()
+        line = "placement.diary: is missing: the application is enabled, but placed on no host"
+        assert line not in visitor.text()
+        visitor.click("fk-word-for-word")
+        assert line in visitor.text()
         assert not visitor.find("fk-move")
         assert not visitor.find("fk-rehearse")
         assert visitor.find("fk-other")
 
     visit(moving.provider, "alice", act)
+
+
+def test_what_does_not_fit_and_has_no_words_yet_is_one_sentence_in_the_operators_language() -> None:
+    lines = ["policies.database: is missing, but letters asks for it", "hosts.a: is odd", "hosts.b: is odd"]
+    assert misfits_in_words(lines, text=DE) == (
+        "letters braucht etwas, das dort nicht angeboten wird (database). Bitten Sie den neuen Anbieter darum",
+        "Seine Datei passt nicht zu dem, was Sie hier ausgewählt haben. Bitten Sie den neuen Anbieter, sie zu "
+        "berichtigen.",
+    )
 
 
 def test_what_is_not_backed_up_there_does_not_go_there(moving: Moving) -> None:
@@ -427,7 +451,7 @@ def test_what_is_not_backed_up_there_does_not_go_there(moving: Moving) -> None:
 
     async def act(visitor: Visitor) -> None:
         visitor.click("fk-tab-away")
-        assert "notes: its data on alice of alice is not backed up" in visitor.text()
+        assert "notes is not backed up by alice, and only what is backed up can move." in visitor.text()
 
     visit(moving.provider, "alice", act)
 

@@ -10,7 +10,7 @@ from fedikit.data.migration.sides import pairs_of
 from fedikit.errors import ConfigurationError, FedikitError
 from fedikit.panel.amounts import age, listed
 from fedikit.panel.away import Stage
-from fedikit.panel.away_words import names_to_set, outcome_in_words
+from fedikit.panel.away_words import misfits_in_words, names_to_set, outcome_in_words
 from fedikit.panel.desk import Desk
 from fedikit.panel.names_table import names_table
 from fedikit.panel.order import Order
@@ -122,6 +122,7 @@ class AwayPage(Page):
         unfit, self._unfit = self._unfit, ()
         if unfit:
             yield notice(self.text("That file cannot be taken. Ask the new provider for another one."), "bad")
+            yield paragraph(self.text("Pass these lines on to them:"))
             yield bullets(unfit, "fk-refused")
 
     # What came of it, and what is to be done
@@ -177,16 +178,17 @@ class AwayPage(Page):
             chosen = self.desk.chosen()
             pairs_of(self.desk.hosting.deployment(chosen), self.desk.away.other.deployment(chosen))
         except ConfigurationError as error:
-            return [f"{each.path}: {said(each.message, text=self.text)}" for each in error.mistakes[:MOST]]
+            return [str(each) for each in error.mistakes[:MOST]]
         except FedikitError as error:
-            return [said(line, text=self.text) for line in error.headline.splitlines()[1:]] or [error.headline]
+            return [line.strip() for line in error.headline.splitlines()[1:]] or [error.headline]
         return []
 
     def _told(self, misfits: list[str]) -> tuple[w.Widget, ...]:
         if not misfits:
             return ()
         words = self.text("The new provider does not take all of it:")
-        return notice(words, "bad"), bullets(misfits, "fk-refused")
+        lines = Fold(self.text("For the new provider, word for word"), lambda: bullets(misfits), "fk-word-for-word")
+        return notice(words, "bad"), bullets(misfits_in_words(misfits, text=self.text), "fk-refused"), lines.widget
 
     def _deed(self, label: str, name: str, *, kind: Kind = "plain", **how: bool) -> w.Button:
         order = Order.model_validate({"place": self.desk.place, "runbook": "migrate", **how})
