@@ -9,6 +9,8 @@ mail, webhook    the ways to tell
 telling   sends what waits to be told
 once      one look from its beginning to its end
 timer     the units of systemd that look regularly
+proofs    backups proven regularly, and what came of it
+proof_timer      the units of systemd that prove them
 """
 
 from fedikit.watch.once import Outcome, watch_once

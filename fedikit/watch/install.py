@@ -9,6 +9,8 @@ from pathlib import Path
 from fedikit.errors import FedikitError
 from fedikit.runbook.record import writing
 from fedikit.watch.memory import FOLDER, memory_file
+from fedikit.watch.proof_timer import ProofTimer
+from fedikit.watch.proofs import proofs_file, unit_name
 from fedikit.watch.timer import MARK, Timer, name_of, user_named
 
 _PATIENCE = 60
@@ -47,47 +49,75 @@ class Systemd:
         return self.folder / f"{name}.service", self.folder / f"{name}.timer"
 
 
-def install(timer: Timer, systemd: Systemd) -> tuple[Path, Path]:
-    """Writes the units and starts the timer; returns their files. Raises FedikitError."""
+def install(timer: Timer, systemd: Systemd, proofs: ProofTimer | None = None) -> tuple[Path, ...]:
+    """Writes the units and starts the timers; returns their files. Where no proofs are wanted, none are made any more.
+
+    Raises FedikitError.
+    """
     timer.refuse_what_cannot_look()
-    files = systemd.files(timer.name)
-    for file in files:
-        _refuse_anothers(file, timer.environment_file)
+    if proofs:
+        proofs.refuse_what_cannot_prove()
+    for name in names_of(timer.environment.name):
+        for file in systemd.files(name):
+            _refuse_anothers(file, timer.environment_file)
     _make_memory_folder(timer)
+    if not proofs:
+        _remove_units(unit_name(timer.environment.name), timer.environment_file, systemd)
+    wanted: list[Timer | ProofTimer] = [timer, *([proofs] if proofs else [])]
+    for one in wanted:
+        _write_units(one, systemd)
+    systemd.ask("daemon-reload")
+    for one in wanted:
+        systemd.ask("enable", "--now", f"{one.name}.timer")
+    return tuple(file for one in wanted for file in systemd.files(one.name))
+
+
+def names_of(environment: str) -> tuple[str, str]:
+    """What the units of an environment's watch, and those of its proofs, are called."""
+    return name_of(environment), unit_name(environment)
+
+
+def _write_units(timer: Timer | ProofTimer, systemd: Systemd) -> None:
     with writing(systemd.folder):
         systemd.folder.mkdir(parents=True, exist_ok=True)
-        for file, text in zip(files, (timer.service, timer.timer), strict=True):
+        for file, text in zip(systemd.files(timer.name), (timer.service, timer.timer), strict=True):
             file.write_text(text)
             file.chmod(0o644)
-    systemd.ask("daemon-reload")
-    systemd.ask("enable", "--now", files[1].name)
-    return files
 
 
 def uninstall(environment_file: Path, environment: str, systemd: Systemd) -> tuple[Path, ...]:
     """Takes away the units and what was remembered; returns the files that went."""
-    files = [file for file in systemd.files(name_of(environment)) if file.exists()]
-    for file in files:
-        _refuse_anothers(file, environment_file)
-    if files:
-        systemd.ask("disable", "--now", f"{name_of(environment)}.timer")
-        systemd.ask("stop", f"{name_of(environment)}.service")
+    files = [file for name in names_of(environment) for file in _remove_units(name, environment_file, systemd)]
     memory = memory_file(environment_file, environment)
-    remembered = () if memory.parent.is_symlink() else (memory, memory.with_suffix(".lock"))
-    gone = [*files, *(file for file in remembered if file.exists())]
-    with writing(systemd.folder):
-        for file in gone:
+    known = (memory, memory.with_suffix(".lock"), proofs_file(memory))
+    remembered = () if memory.parent.is_symlink() else [file for file in known if file.exists()]
+    with writing(memory.parent):
+        for file in remembered:
             file.unlink()
-        if remembered and memory.parent.is_dir() and not any(memory.parent.iterdir()):
+        if memory.parent.is_dir() and not memory.parent.is_symlink() and not any(memory.parent.iterdir()):
             memory.parent.rmdir()
     if files:
         systemd.ask("daemon-reload")
-    return tuple(gone)
+    return (*files, *remembered)
 
 
-def next_look(environment: str, systemd: Systemd) -> str:
-    """When the timer looks next, in systemd's words; nothing if it does not run."""
-    timer = systemd.files(name_of(environment))[1]
+def _remove_units(name: str, environment_file: Path, systemd: Systemd) -> list[Path]:
+    """Ends what these units are at, and takes them away; returns their files."""
+    files = [file for file in systemd.files(name) if file.exists()]
+    for file in files:
+        _refuse_anothers(file, environment_file)
+    if files:
+        systemd.ask("disable", "--now", f"{name}.timer")
+        systemd.ask("stop", f"{name}.service")
+    with writing(systemd.folder):
+        for file in files:
+            file.unlink()
+    return files
+
+
+def next_time(name: str, systemd: Systemd) -> str:
+    """When the timer of that name is next at work, in systemd's words; nothing if it does not run."""
+    timer = systemd.files(name)[1]
     if not timer.exists():
         return ""
     return systemd.ask("show", "--property", "NextElapseUSecRealtime", "--value", timer.name).strip()

@@ -37,6 +37,10 @@ class Look(Value):
             return False
         return finding.host not in self.unseen_hosts or (finding.kind is Kind.HOST and finding.host in self.busy)
 
+    def with_more(self, findings: Iterable[Finding]) -> "Look":
+        """The same, with what the deployer knows besides."""
+        return self.model_copy(update={"findings": (*self.findings, *findings)})
+
     def clean(self, scrub: Callable[[str], str]) -> "Look":
         """The same, with every text handed through a function."""
         return self.model_copy(update={"findings": tuple(finding.clean(scrub) for finding in self.findings)})

@@ -21,6 +21,7 @@ from fedikit.watch.look import Look, blind, look_at
 from fedikit.watch.memory import Memory, held, memory_file, read_memory, write_memory
 from fedikit.watch.message import Change, Message, State
 from fedikit.watch.news import compare, told_before
+from fedikit.watch.proofs import findings_of, proofs_file, read_proofs
 from fedikit.watch.telling import Way, tell_waiting, ways_of
 from fedikit.watch.timer import user_named
 
@@ -81,7 +82,7 @@ def look_and_tell(
     with held(file):
         memory, forgotten = read_memory(file)
         now = clock()
-        look = _look(environment, deploy, now)
+        look = _look(environment, deploy, file, now)
         memory, changes = compare(memory, look, environment.watch, now)
         message = _message(environment.name, memory, changes, now)
         ways = ways_of(environment)
@@ -99,12 +100,13 @@ def look_and_tell(
     )
 
 
-def _look(environment: Environment, deploy: Callable[[], Deployment], now: datetime) -> Look:
+def _look(environment: Environment, deploy: Callable[[], Deployment], file: Path, now: datetime) -> Look:
     """Whatever goes wrong with looking is something to tell."""
     deployment = environment.empty()
     try:
         deployment = deploy()
-        look = look_at(deployment, environment.watch, now)
+        proofs = findings_of(read_proofs(proofs_file(file)), environment.name)
+        look = look_at(deployment, environment.watch, now).with_more(proofs)
     except FedikitError as error:
         look = blind(error.text)
     except Exception as error:  # a watch that dies in silence is none

@@ -80,7 +80,7 @@ Description=Looks after the services of {self.environment.name}
 {system}
 [Service]
 Type=oneshot
-ExecStart={" ".join(_quoted(word.replace("$", "$$")) for word in command)}
+ExecStart={" ".join(quoted(word.replace("$", "$$")) for word in command)}
 WorkingDirectory={str(self.folder).replace("%", "%%")}
 {user}UMask=0077
 TimeoutStartSec={_LONGEST_LOOK_SECONDS}
@@ -112,7 +112,7 @@ WantedBy=timers.target
         if not self.is_system:
             return _RIGHTS
         temporary = [] if self._needs_temporary else ["PrivateTmp=yes"]
-        return "\n".join([f"{_RIGHTS}{_SANDBOX}".rstrip(), *temporary, f"ReadWritePaths={_quoted(self._writable)}", ""])
+        return "\n".join([f"{_RIGHTS}{_SANDBOX}".rstrip(), *temporary, f"ReadWritePaths={quoted(self._writable)}", ""])
 
     @property
     def _writable(self) -> str:
@@ -158,7 +158,8 @@ def calendar_of(every: str) -> tuple[str, int]:
     raise FedikitError(f"--every {every}: an hour, or a day, cannot be parted so", hint=hint)
 
 
-def _quoted(word: str) -> str:
+def quoted(word: str) -> str:
+    """A word as it stands in a unit."""
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{escaped}"'
 

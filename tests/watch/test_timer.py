@@ -3,17 +3,19 @@
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fedikit.environment.environment import Environment
+from fedikit.environment.environment import Environment, Policies
 from fedikit.environment.watch import Watch
 from fedikit.errors import ConfigurationError, FedikitError
 from fedikit.model.deployment import Secrets
 from fedikit.model.host import Local, Ssh
-from fedikit.watch.install import Systemd, install, next_look, uninstall
+from fedikit.watch.install import Systemd, install, next_time, uninstall
+from fedikit.watch.proof_timer import CALENDARS, ProofTimer
 from fedikit.watch.timer import Timer, calendar_of
 
 HOST = Ssh(
@@ -129,7 +131,7 @@ def test_a_watch_is_installed_and_goes_without_a_trace(folder: Path, systemd: Sy
     files = install(timer, systemd)
     assert [file.read_text() for file in files] == [timer.service, timer.timer]
     assert (folder / ".fedikit-watch").stat().st_mode & 0o777 == 0o700
-    assert next_look("lab", systemd) == "Fri 2026-11-27 12:40:00 UTC"
+    assert next_time("fedikit-watch-lab", systemd) == "Fri 2026-11-27 12:40:00 UTC"
     (folder / ".fedikit-watch/lab.json").write_text("{}")
 
     uninstall(timer.environment_file, "lab", systemd)
@@ -146,8 +148,55 @@ def test_a_watch_is_installed_and_goes_without_a_trace(folder: Path, systemd: Sy
 
 def test_what_was_never_installed_goes_without_asking_systemd(folder: Path, systemd: Systemd) -> None:
     assert uninstall(folder / "environment.toml", "lab", systemd) == ()
-    assert next_look("lab", systemd) == ""
+    assert next_time("fedikit-watch-lab", systemd) == ""
     assert not (folder / "asked").exists()
+
+
+BACKUP = {"repository": "s3:https://s3.example.org/backups", "access_key": "k", "proof_days": 14}
+
+
+def proofs_in(folder: Path, *, is_system: bool = True, **backup: Any) -> ProofTimer:
+    policies = Policies.model_validate({"backup": {**BACKUP, **backup}})
+    secrets = Secrets(given={"backup/s3-secret": "file:s3.secret"})
+    return ProofTimer(timer_in(folder, is_system=is_system, policies=policies, secrets=secrets), "weekly")
+
+
+@pytest.mark.parametrize("every", CALENDARS)
+def test_systemd_takes_the_units_of_proofs(folder: Path, every: str) -> None:
+    timer = replace(proofs_in(folder), every=every)
+    files = [folder / f"{timer.name}.service", folder / f"{timer.name}.timer"]
+    for file, text in zip(files, (timer.service, timer.timer), strict=True):
+        file.write_text(text)
+    command = ["systemd-analyze", "--man=no", "--recursive-errors=no", "verify", *map(str, files)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, [line for line in done.stderr.splitlines() if timer.name in line]) == (0, [])
+    assert "KillSignal=SIGINT\n" in timer.service, "so that the machines are taken down"
+
+
+def test_proofs_are_installed_beside_the_watch_and_go_with_it_or_before(folder: Path, systemd: Systemd) -> None:
+    before, proofs = set(folder.iterdir()), proofs_in(folder)
+    install(proofs.watch, systemd, proofs)
+    assert sorted(file.name for file in systemd.folder.iterdir()) == [
+        f"fedikit-{what}-lab.{kind}" for what in ("prove", "watch") for kind in ("service", "timer")
+    ]
+    install(proofs.watch, systemd)
+    assert sorted(file.name for file in systemd.folder.iterdir()) == [
+        "fedikit-watch-lab.service",
+        "fedikit-watch-lab.timer",
+    ]
+    install(proofs.watch, systemd, proofs)
+    (folder / ".fedikit-watch/lab.proofs.json").write_text("{}")
+    uninstall(proofs.environment_file, "lab", systemd)
+    assert set(folder.rglob("*")) - before == {folder / "units", folder / "asked"}
+    assert "stop fedikit-prove-lab.service" in (folder / "asked").read_text().splitlines()
+
+
+def test_proofs_take_root_and_a_limit_after_which_it_is_told_that_there_are_none(folder: Path) -> None:
+    with pytest.raises(FedikitError, match="takes root"):
+        proofs_in(folder, is_system=False).refuse_what_cannot_prove()
+    with pytest.raises(ConfigurationError, match=r"policies\.backup\.proof_days: is missing"):
+        proofs_in(folder, proof_days=0).refuse_what_cannot_prove()
+    proofs_in(folder).refuse_what_cannot_prove()
 
 
 def test_two_environments_of_one_name_do_not_take_each_others_watch(folder: Path, systemd: Systemd) -> None:
