@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fedikit.errors import ConfigurationError, FedikitError, Mistake
 from fedikit.runbook.proving import find_prover
-from fedikit.watch.proofs import unit_name
+from fedikit.watch.proofs import refuse_others_secrets, unit_name
 from fedikit.watch.timer import MARK, Timer, quoted
 
 CALENDARS = {"daily": "*-*-* 03:00", "weekly": "Sun *-*-* 03:00", "monthly": "*-*-01 03:00"}
@@ -78,6 +78,7 @@ WantedBy=timers.target
         """Raises FedikitError where proofs could not be made, or nobody would hear that none are made any more."""
         if not self.watch.is_system:
             raise FedikitError("to prove backups regularly takes root", hint="sudo fedikit watch install … --prove")
+        refuse_others_secrets(self.environment_file)
         find_prover()
         backup = self.watch.environment.policies.backup
         if backup is None or not backup.proof_days:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +20,7 @@ from fedikit.runbook.proving import Prover
 from fedikit.runbook.record import write_whole
 from fedikit.watch.finding import Finding, Kind, line
 from fedikit.watch.memory import make_folder, memory_file
+from fedikit.watch.timer import user_named
 
 
 class Outcome(StrEnum):
@@ -69,14 +69,23 @@ def make_proofs(environment: Path, configuration: Path, prover: Prover) -> Itera
 
     Raises ConfigurationError if the environment cannot be read, for then nobody is known whom to tell.
     """
+    refuse_others_secrets(environment)
     hosting = load_environment(environment)
     file = proofs_file(memory_file(environment, hosting.name))
     done: list[Tried] = []
     for one in _each(hosting, environment, configuration, prover):
         done.append(one)
-        _remember(environment, file, done, earlier=read_proofs(file))
+        _remember(file, done, earlier=read_proofs(file))
         yield one
-    _remember(environment, file, done)
+    _remember(file, done)
+
+
+def refuse_others_secrets(environment: Path) -> None:
+    """Only root makes machines, and reads no secrets that another user could exchange. Raises FedikitError."""
+    owner = environment.stat().st_uid
+    if os.geteuid() == 0 and owner != 0:
+        words = f"{environment} is {user_named(owner)}'s, and root, who proves backups, takes no secrets of others"
+        raise FedikitError(words, hint="let the file, and the secrets that it names, be root's")
 
 
 def findings_of(tried: Sequence[Tried], environment: str) -> tuple[Finding, ...]:
@@ -139,26 +148,9 @@ def _not_made(name: str, reason: str) -> Tried:
     return Tried(application=name, ended=datetime.now(UTC), outcome=Outcome.NOT_MADE, words=line(reason))
 
 
-def _remember(environment: Path, file: Path, done: Sequence[Tried], *, earlier: Sequence[Tried] = ()) -> None:
+def _remember(file: Path, done: Sequence[Tried], *, earlier: Sequence[Tried] = ()) -> None:
     """Those of an earlier round stay until this one has come to them."""
     names = {one.application for one in done}
     tried = (*done, *(one for one in earlier if one.application not in names))
-    with _as_owner_of(environment):
-        make_folder(file)
-        write_whole(file, Remembered(tried=tried).model_dump_json(indent=1))
-
-
-@contextmanager
-def _as_owner_of(environment: Path) -> Iterator[None]:
-    """Who looks reads it; and root writes nothing through what the owner may have put there."""
-    owner = environment.stat()
-    if os.geteuid() != 0 or owner.st_uid == 0:
-        yield
-        return
-    os.setegid(owner.st_gid)
-    os.seteuid(owner.st_uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
+    make_folder(file)
+    write_whole(file, Remembered(tried=tried).model_dump_json(indent=1))

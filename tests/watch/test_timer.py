@@ -197,6 +197,10 @@ def test_proofs_take_root_and_a_limit_after_which_it_is_told_that_there_are_none
     with pytest.raises(ConfigurationError, match=r"policies\.backup\.proof_days: is missing"):
         proofs_in(folder, proof_days=0).refuse_what_cannot_prove()
     proofs_in(folder).refuse_what_cannot_prove()
+    if os.geteuid() == 0:
+        os.chown(folder / "environment.toml", 12345, 12345)
+        with pytest.raises(FedikitError, match="takes no secrets of others"):
+            proofs_in(folder).refuse_what_cannot_prove()
 
 
 def test_two_environments_of_one_name_do_not_take_each_others_watch(folder: Path, systemd: Systemd) -> None:
