@@ -14,9 +14,10 @@ from fedikit.errors import FedikitError
 from fedikit.model.data import BucketPart, Part, VolumePart
 from fedikit.model.deployment import Deployment
 from fedikit.model.host import HostState
-from fedikit.model.item import Cluster, Directory
+from fedikit.model.item import Directory
+from fedikit.model.stores import Cluster
 from fedikit.policies.garage import OBJECTS
-from fedikit.remote.messages import DiskAt, Facts
+from fedikit.remote.answer_messages import DiskAt, Facts
 from fedikit.remote.session import Session
 from fedikit.remote.sessions import failing_alone
 from fedikit.results.migration import ApplicationMigration, Moved, Room
