@@ -18,6 +18,8 @@ from fedikit.errors import FedikitError
 from fedikit.model.deployment import Deployment
 from fedikit.results.backup import Backup
 from fedikit.results.migration import Phase
+from fedikit.secrets import Vault
+from fedikit.secrets.own import secrets_of
 
 
 class Migration(AtWork):
@@ -72,9 +74,16 @@ class Migration(AtWork):
     # The switch: from here on nobody can write until the new side serves
 
     def _close(self) -> None:
+        self._require_secrets()
         self._open_ways()
         self.note(closed_at=self.journal.closed_at or time.time())
         self.note(closed=for_each(self.pairs, lambda pair: self._close_left(pair, self._why_closed(pair))))
+
+    def _require_secrets(self) -> None:
+        """The side that is come to could not start without one of them, and no other would serve by then."""
+        vault = Vault.of(self.taken)
+        for secret in secrets_of(self.taken):
+            vault.value(secret)
 
     def _open_ways(self) -> None:
         """Before anything closes: by them the differences go."""
@@ -109,6 +118,7 @@ class Migration(AtWork):
 
     def _open(self) -> None:
         """From here on the new side may be written to: it is written down before."""
+        self._require_secrets()
         self._shut_what_is_left()
         self.note(has_begun=True)
         goes_back = self.plan.direction == "back"
