@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from fedikit.errors import ConfigurationError, Mistake
+from fedikit.errors import ConfigurationError, FedikitError, Mistake
 from fedikit.model.deployment import Deployment
 from fedikit.remote.data_messages import ProofNoted
 from fedikit.remote.session import Session
@@ -27,12 +27,19 @@ def place_of(environment: Path, proof: Proof) -> Path:
 
 
 def save_proof(proof: Proof, path: Path, vault: Vault) -> bool:
-    """Writes a proof with its seal, in the place of an earlier one; False if there is no master key to seal it with."""
-    path.parent.mkdir(mode=0o700, exist_ok=True)
+    """Writes a proof with its seal, in the place of an earlier one; False if there is no master key to seal it with.
+
+    Raises FedikitError if it cannot be written.
+    """
     sealed = _sealed(proof, vault)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(f"{json.dumps(sealed, indent=1)}\n", encoding="utf-8")
-    unfinished.replace(path)
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        unfinished.write_text(f"{json.dumps(sealed, indent=1)}\n", encoding="utf-8")
+        unfinished.replace(path)
+    except OSError as error:
+        words = f"the proof {path} cannot be written: {(error.strerror or str(error)).lower()}"
+        raise FedikitError(words, hint="see that there is room, and that you may write there") from error
     return bool(sealed["seal"])
 
 

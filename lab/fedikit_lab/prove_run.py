@@ -53,8 +53,11 @@ def prove_each(
 def _not_written_down(proof: Proof, environment: Path, deployment: Deployment) -> Iterator[str]:
     """Writes it here first, so that it stays whatever becomes of the way to the host; tells what could not be."""
     path = place_of(environment, proof)
-    if not save_proof(proof, path, Vault.of(deployment)):
-        yield f"{path} bears no seal, for there is no master key"
+    try:
+        if not save_proof(proof, path, Vault.of(deployment)):
+            yield f"{path} bears no seal, for there is no master key"
+    except FedikitError as error:
+        yield str(error)
     try:
         note_proof(proof, deployment)
     except FedikitError as error:

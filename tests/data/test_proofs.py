@@ -15,6 +15,7 @@ from fedikit.results.proof import BackupProven, Proof, doubts_about
 from fedikit.secrets.vault import Vault
 from fedikit.status import read_status
 from fedikit_lab.prove_choice import backups_to_prove
+from fedikit_lab.prove_run import _not_written_down
 from tests.data.scene import Scene, settings_of
 from tests.remote.conftest import Stage, Staged, stage, staged  # noqa: F401
 
@@ -63,6 +64,14 @@ def test_a_proof_of_another_master_key_does_not_count(scene: Scene, staged: Stag
     other = staged("two", name="other", key="6" * 64)
     with pytest.raises(ConfigurationError, match="made with another master key"):
         load_proof(tmp_path / ".fedikit-proofs/x.json", Vault.of(other.environment.empty()))
+
+
+def test_a_proof_that_has_no_place_here_is_said_and_put_beside_its_backup(scene: Scene, tmp_path: Path) -> None:
+    (backup,) = backups_to_prove(scene.wanted, "mastodon").values()
+    (tmp_path / ".fedikit-proofs").write_text("in the way")
+    (problem,) = _not_written_down(proof_of(backup), tmp_path / "environment.toml", scene.wanted)
+    assert "stage-mastodon.json cannot be written: file exists" in problem
+    assert "✓ proven on 2026-11-27" in drawn(list_backups(scene.wanted))
 
 
 @pytest.mark.parametrize(
