@@ -1,11 +1,16 @@
 """The command line: exit statuses, words, and what it prints for programs."""
 
+import fcntl
 import json
 import os
+import pty
+import re
 import socket
 import stat
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -331,3 +336,18 @@ def test_what_a_change_takes_is_imported_once_and_only_where_something_would_cha
         tell(event)
     assert imported == [("fedikit.doctor.examine", "fedikit.data.safeguard")]
     assert told[1:] == events, "they are told as before"
+
+
+def test_a_terminal_gets_errors_that_are_broken_between_words(tmp_path: Path) -> None:
+    (tmp_path / "environment.toml").write_text('name = "Not So Short"')
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 40, 0, 0))
+    command = [sys.executable, "-m", "fedikit", "doctor", "--environment", "environment.toml"]
+    piped = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=theirs, timeout=60, check=False)
+    os.close(theirs)
+    said = re.sub(r"\x1b\[[0-9;]*m", "", os.read(ours, 65536).decode())
+    os.close(ours)
+    assert (done.returncode, said.split()) == (2, piped.stderr.split())
+    assert max(map(len, piped.stderr.splitlines())) > 40
+    assert max(map(len, said.splitlines())) <= 40

@@ -84,7 +84,7 @@ class Program:
         self._idle = idle
         if application not in applications_of(ledger) or not eyes.exists(f"{PLACE}/__main__.py"):
             raise Trouble(
-                f"has no backups of {application}: policies.backup is missing, or was not applied yet",
+                f"nothing here backs {application} up: policies.backup is missing, or was not applied yet",
                 hint="add it to the environment, then apply",
             )
 

@@ -96,7 +96,9 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except FedikitError as error:
-            click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+            from fedikit.cli.output import complain
+
+            complain(str(error))
             ctx.exit(error.exit_status)
         except OSError as error:
             if error.errno == errno.EPIPE:

@@ -108,6 +108,26 @@ def say(lines: Iterable[str]) -> None:
         end_by(signal.SIGPIPE, None)
 
 
+def complain(words: str) -> None:
+    """Says on standard error what went wrong; a terminal gets lines that are broken between words."""
+    label = "error:"
+    lines = f"{label} {words}".splitlines()
+    if sys.stderr.isatty():
+        lines = _broken(lines, os.get_terminal_size(sys.stderr.fileno()).columns)
+    click.echo(
+        "\n".join([click.style(label, fg="red", bold=True) + lines[0].removeprefix(label), *lines[1:]]), err=True
+    )
+
+
+def _broken(lines: list[str], width: int) -> list[str]:
+    from rich.text import Text
+
+    from fedikit.display.lines import wrapped  # takes its time, and is needed only where something failed
+    from fedikit.display.terminal import LEAST_WIDTH
+
+    return [part.plain.rstrip() for line in lines for part in wrapped(Text(line), max(LEAST_WIDTH, width))]
+
+
 def finish(status: bool | int) -> NoReturn:
     """Ends the process at once: to take apart first all that was imported would only make somebody wait.
 

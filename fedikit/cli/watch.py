@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fedikit.cli.options import CONFIGURATION, deployment_of, environment_of, options
-from fedikit.cli.output import finish
+from fedikit.cli.output import complain, finish
 
 if TYPE_CHECKING:
     from fedikit.watch import Outcome
@@ -134,4 +134,4 @@ def _show(outcome: "Outcome") -> None:
     if outcome.told:
         click.echo(f"Told: {outcome.told.subject}" if not outcome.waiting else f"To tell: {outcome.told.subject}")
     for problem in outcome.problems:
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {problem}", err=True)
+        complain(problem)

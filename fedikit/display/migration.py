@@ -131,7 +131,7 @@ def summary_of_migrationplan(plan: MigrationPlan) -> Text:
 
 def _summary_of_move(plan: MigrationPlan) -> str:
     if plan.is_noop:
-        return "No data would stay behind: whatever else is to change, fedikit apply does it."
+        return "No data has to move. Whatever else is to change, fedikit apply does."
     if plan.left == ("reopen",):
         return "They are where they are to be again: what was closed is opened, and the move is over."
     size = sum(one.bytes for one in plan.applications)

@@ -93,9 +93,7 @@ def _host_status(host: HostStatus) -> Iterable[str | tuple[str, str]]:
 
 
 def _sheltered(unit: str) -> str:
-    return (
-        f"last changed in {unit}" if unit else "last changed in no unit of its own: the end of a login could end that"
-    )
+    return f"last changed in {unit}" if unit else "the last change ran within a login, and would have ended with it"
 
 
 # Health
