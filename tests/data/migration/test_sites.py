@@ -30,9 +30,9 @@ def provider(host: str, policies: Any = None, **placed: str) -> Any:
     return environment(BACKUP | FIREWALL | bucket | (policies or {}), placed)
 
 
-def between(old: Deployment, host: str, **placed: str) -> Between:
+def between(old: Deployment, host: str, policies: Any = None, **placed: str) -> Between:
     """What comes to be where the bucket is to be on that host."""
-    wanted = provider(host, **placed)
+    wanted = provider(host, policies, **placed)
     plan = plan_between(old, wanted.deployment(MASTODON))
     pairs = what_moves(plan).pairs
     source = before(wanted, pairs).deployment(MASTODON)
@@ -91,6 +91,14 @@ def test_a_host_that_is_left_by_both_passes_on_the_one_and_keeps_the_page_of_the
     (page,) = (item for item in state.items if item.id == "file:/etc/caddy/sites/mastodon.fedi.test.caddy")
     assert page in deployed("mastodon").hosts["mastodon"].items, "as it was, with its page for those who come"
     assert {"tcp/80", "tcp/443"} <= {*open_on(state)}
+
+
+def test_a_host_that_goes_on_with_the_database_lets_visitors_of_the_page_in_until_names_lead_elsewhere() -> None:
+    database = {"postgresql": {"host": "mastodon"}}
+    moving = between(deployed(policies=database), "objects", database, mastodon="spare")
+    assert moving.busy == ["mastodon"]
+    assert {"tcp/443", "tcp/5432"} <= {*open_on(moving.once_closed().hosts["mastodon"])}
+    assert "tcp/443" not in open_on(moving.target.hosts["mastodon"])
 
 
 def test_what_an_application_takes_along_is_no_site_of_its_own() -> None:
