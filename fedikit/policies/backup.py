@@ -38,7 +38,7 @@ _Count = Annotated[int, Field(ge=0, le=1000)]
 
 
 class Keep(Written):
-    """How many backups stay, counted back from the newest."""
+    """How many backups stay, counted back from the newest; those of the last 24 hours and the two newest always do."""
 
     daily: _Count = 7
     """Of so many days, the last one of each."""

@@ -181,10 +181,9 @@ def test_a_backup_that_was_killed_leaves_nothing_to_the_next(host: Host) -> None
         host.killed(call, "backup")
         assert len(host.backups()) == 1, call
     host.done("backup")
-    assert len(host.backups()) == 1  # of the same day, the last is kept
-    named = {host.backups()[0]["parts"][0]["snapshots"]["data"]}
+    named = {one["parts"][0]["snapshots"]["data"] for one in host.backups()}
     there = {file.name for file in (host.repository / "snapshots").iterdir()}
-    assert len(there) == 2
+    assert (len(named), len(there)) == (2, 4)
     assert named < there
 
 
@@ -307,15 +306,47 @@ def test_what_the_state_remembers_wrongly_is_read_again(host: Host) -> None:
 def test_a_repository_that_lets_nothing_go_has_good_backups_and_a_note(host: Host) -> None:
     """So that whoever breaks into this host cannot delete them; it must not fail every night."""
     host.settings(keep={"daily": 1, "weekly": 0, "monthly": 0})
-    host.done("backup")
+    for _ in range(2):
+        host.done("backup")
+        host.let_pass(days=2)
     (host.repository / "append-only").touch()
     result = host.done("backup")["result"]
     assert "lets nothing be deleted: it has 2 snapshots more than are to be kept" in result["note"]
-    assert (result["last"]["failed"], len(host.backups())) == (False, 2)
+    assert (result["last"]["failed"], len(host.backups())) == (False, 3)
     host.done("check")
     (host.repository / "append-only").unlink()
     assert host.done("backup")["result"]["note"] == ""
-    assert len(host.backups()) == 1
+    assert len(host.backups()) == 2
+
+
+def test_a_worse_backup_of_the_same_day_does_not_take_the_place_of_a_good_one(host: Host) -> None:
+    good, worse, last = (host.done("backup")["result"]["newest"]["id"] for _ in range(3))
+    assert {one["id"] for one in host.backups()} == {good, worse, last}
+    for _ in range(2):
+        host.let_pass(days=2)
+        host.done("backup")
+    kept = {one["id"] for one in host.backups()}
+    assert last in kept, "of a day that is over, the rules keep the last"
+    assert not {good, worse} & kept
+
+
+def test_the_two_newest_are_kept_whatever_the_rules_say(host: Host) -> None:
+    host.settings(keep={"daily": 1, "weekly": 0, "monthly": 0})
+    for _ in range(4):
+        host.done("backup")
+        host.let_pass(days=40)
+    assert len(host.backups()) == 2
+
+
+def test_a_clock_that_jumps_ahead_lets_nothing_go_at_once(host: Host) -> None:
+    """Neither a way back nor the good backup of the day is as old as the clock says."""
+    host.settings(keep={"daily": 1, "weekly": 0, "monthly": 0})
+    made = {host.done("backup", "--reason", reason)["result"]["last"]["id"] for reason in ("now", "upgrade", "now")}
+    host.let_pass(days=400)
+    host.done("backup")
+    assert made < {one["id"] for one in host.backups()}
+    host.done("backup")
+    assert not made & {one["id"] for one in host.backups()}
 
 
 def test_a_backup_is_kept_though_the_clock_was_wrong_when_earlier_ones_were_made(host: Host) -> None:
