@@ -29,8 +29,8 @@ def let_go(work: Work, made: Manifest) -> str:
     """Forgets backups that the rules do not keep, and what failed ones left; then removes what nobody needs.
 
     In words, what is to be known of it: some repositories let nobody delete, so that nothing is lost there by whoever
-    breaks into this host. What was just `made` stays, whatever the clock says, and what is young stays with it: of those
-    of a day, the rules keep the latest alone.
+    breaks into this host. What was just `made` stays, whatever the clock says, and what is young stays with it: of
+    those of a day, the rules keep the latest alone.
     """
     manifests = work.manifests.all()
     for trouble in work.manifests.unreadable.values():
