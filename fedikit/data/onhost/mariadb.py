@@ -27,9 +27,10 @@ from .trouble import Trouble
 FILE = "mariadb.sql"
 MINIMUM_BYTES = 500
 """The dump of an empty database has more."""
-OPTIONS = ("--single-transaction", "--quick", "--skip-lock-tables", "--routines", "--triggers", "--events",
-           "--hex-blob", "--skip-dump-date", "--no-tablespaces", "--max-allowed-packet=1G")  # fmt: skip
-"""Without the date, so that what did not change is the same in each dump, and restic has it already."""
+OPTIONS = ("--single-transaction", "--quick", "--skip-lock-tables", "--skip-add-locks", "--routines", "--triggers",
+           "--events", "--hex-blob", "--skip-dump-date", "--no-tablespaces", "--max-allowed-packet=1G")  # fmt: skip
+"""Without the date, so that what did not change is the same in each dump, and restic has it already. Without
+locks, under which a restore could not fill a table whose default is a sequence's next value."""
 _AT_ONCE = 200
 CHECK = "check the repository"
 _STATEMENT_BYTES = 10_000
@@ -68,8 +69,9 @@ class MariadbPart:
         with self._reached() as server, closing(_script(repository, record)) as blocks:
             first = next(blocks)  # nothing goes before there is something that can be read
             server.ask(sql.SEND_AWAY)
-            server.ask("".join(_words(server.ask(sql.DROPS))))
+            server.ask(sql.DROPPING + "".join(_words(server.ask(sql.DROPS))))
             with server.client("restore") as client:
+                client.tell(sql.AS_IT_WAS)
                 for block in chain([first], blocks):
                     client.tell(block)
                 client.finish()

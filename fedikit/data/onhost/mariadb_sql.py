@@ -44,6 +44,10 @@ BEGIN NOT ATOMIC
 END//
 DELIMITER ;
 """
+# Only there, packages of routines have a name that can be dropped.
+DROPPING = "SET SESSION sql_mode = 'ORACLE';\n"
+# Rows may be older than a check on them, or than what it calls.
+AS_IT_WAS = b"SET SESSION check_constraint_checks = 0;\n"
 # Triggers go with their tables.
 DROPS = """\
 SELECT JSON_ARRAY(CONCAT('DROP ', kind, ' IF EXISTS `', REPLACE(name, '`', '``'), '`;')) FROM (

@@ -171,6 +171,23 @@ def test_all_kinds_of_things_come_back_as_they_were(make: Callable[[str], Databa
     assert database.content() == before
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        "CREATE SEQUENCE s; CREATE TABLE t (a int DEFAULT NEXTVAL(s)); INSERT INTO t VALUES (), ()",
+        "SET check_constraint_checks = 0; CREATE TABLE t (a int CHECK (a > 0)); INSERT INTO t VALUES (-1)",
+        "SET sql_mode = ORACLE;\nDELIMITER //\nCREATE PACKAGE p AS PROCEDURE q; END//\n"
+        "CREATE PACKAGE BODY p AS PROCEDURE q AS BEGIN SELECT 1; END; END//\nDELIMITER ;\n",
+    ],
+)
+def test_what_is_odd_comes_back_too(make: Callable[[str], Database], script: str) -> None:
+    database = make("odd")
+    database.as_user(script)
+    before, record = database.content(), database.back_up()
+    database.restore(record)
+    assert (database.content(), database.part.differences(record)) == (before, [])
+
+
 def test_it_says_what_differs_from_a_backup(make: Callable[[str], Database]) -> None:
     database = make("differing")
     database.as_user("CREATE TABLE t (a int); INSERT INTO t VALUES (1), (2); CREATE TABLE u (a int)")
