@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 LAST_LINE = b"-- Dump completed"
 _TABLE = re.compile(rb"CREATE TABLE (`(?:[^`]|``)+`) \(\n")
-_ROWS = re.compile(rb"INSERT INTO (`(?:[^`]|``)+`)(?: \(.*\))? VALUES\n")
+_ROWS = re.compile(rb"INSERT INTO (`(?:[^`]|``)+`)(?: \(.*\))? VALUES(?: (\(.*))?\n")
 _DEFINER = re.compile(rb"\bDEFINER=`(?:[^`]|``)*`@`(?:[^`]|``)*`")
 
 
@@ -51,6 +51,8 @@ class Counter:
         self._table = _plain(filled[1]) if filled else ""
         if found := made or filled:
             self.tables.setdefault(_plain(found[1]), 0)
+        if filled and filled[2]:  # so it is where columns are named, for one of them is invisible
+            self.tables[self._table] += 1
 
 
 def owned(lines: Iterable[bytes]) -> Iterator[bytes]:

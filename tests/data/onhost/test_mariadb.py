@@ -176,6 +176,7 @@ def test_all_kinds_of_things_come_back_as_they_were(make: Callable[[str], Databa
     [
         "CREATE SEQUENCE s; CREATE TABLE t (a int DEFAULT NEXTVAL(s)); INSERT INTO t VALUES (), ()",
         "SET check_constraint_checks = 0; CREATE TABLE t (a int CHECK (a > 0)); INSERT INTO t VALUES (-1)",
+        "CREATE TABLE t (a int, b int INVISIBLE DEFAULT 7); INSERT INTO t (a, b) VALUES (1, 8), (2, 9), (3, 1)",
         "SET sql_mode = ORACLE;\nDELIMITER //\nCREATE PACKAGE p AS PROCEDURE q; END//\n"
         "CREATE PACKAGE BODY p AS PROCEDURE q AS BEGIN SELECT 1; END; END//\nDELIMITER ;\n",
     ],
