@@ -14,6 +14,7 @@ from . import postgresql_sql as sql
 from .counting import differences_between, rows_of
 from .part import Record
 from .postgresql_dump import FILE, Dump
+from .postgresql_owning import OBSTACLES
 from .postgresql_writing import refuse_writes, take_writes
 from .psql import Server, Session, reached
 from .repository import Repository
@@ -79,13 +80,11 @@ class PostgresPart:
         return reached(self._spec, self._secrets.read("database-password"))
 
     def _require_own(self, session: Session) -> None:
-        found = [json.loads(line)[0] for line in session.ask(sql.OTHERS)]
-        if found:
-            name, user = self._spec["name"], self._spec["user"]
-            raise Trouble(
-                f"the database {name} holds what is not {user}'s, who could not restore it: {', '.join(found)}",
-                hint=f"as the server's administrator, give it to {user} (ALTER … OWNER TO), or drop it",
-            )
+        for obstacle in OBSTACLES:
+            found = ", ".join(json.loads(line)[0] for line in session.ask(obstacle.question))
+            if found:
+                told = {"name": self._spec["name"], "user": self._spec["user"], "found": found}
+                raise Trouble(obstacle.words.format(**told), hint=obstacle.hint.format(**told))
 
 
 def _counts(session: Session) -> dict[str, int]:

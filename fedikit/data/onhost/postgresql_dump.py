@@ -14,6 +14,8 @@ from .repository import Repository
 from .trouble import Trouble
 
 FILE = "postgresql.dump"
+_AS_ITS_OWN = ("--no-owner", "--no-privileges", "--no-tablespaces")
+"""A restore needs no role and no tablespace that the server might not have."""
 _NO_PATH = b"SELECT pg_catalog.set_config('search_path', '', false);\n"
 _HEAD = 1 << 16
 _MOST_LISTED = 32 << 20
@@ -59,7 +61,7 @@ class Dump:
                 yield from blocks
 
     def _read(self, *options: str, to_the_end: bool = False) -> Generator[bytes, None, None]:
-        words = [str(self.server.programs / "pg_restore"), "--no-owner", "--no-privileges", *options]
+        words = [str(self.server.programs / "pg_restore"), *_AS_ITS_OWN, *options]
         source = self.repository.dump(self.snapshot, f"/{FILE}")
         with tempfile.TemporaryFile() as said:
             reader = start(words, ENVIRONMENT, stdin=source.stdout, stdout=subprocess.PIPE, stderr=said)

@@ -16,12 +16,19 @@ _OF_TABLES = _OF_NO_EXTENSION.format(catalogue="pg_class", alias="c")
 _OF_ROUTINES = _OF_NO_EXTENSION.format(catalogue="pg_proc", alias="p")
 _OF_TYPES = _OF_NO_EXTENSION.format(catalogue="pg_type", alias="t")
 
-# Each row an array of JSON: a name may hold whatever it likes. `ONLY`, for an heir is a table of its own.
+# Each row an array of JSON: a name may hold whatever it likes. `ONLY`, for an heir is a table of its own. Which
+# partition a row is in by the hash of an enum differs between databases: such rows are counted together.
 ROWS = rf"""
-SELECT format('SELECT json_build_array(%L, count(*)) FROM ONLY %I.%I',
-              format('table %I.%I', nspname, relname), nspname, relname)
-FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-WHERE relkind = 'r' AND {_OWN_SCHEMAS} AND {_OF_TABLES} ORDER BY nspname, relname \gexec
+SELECT format('SELECT json_build_array(%L, count(*)) FROM %s %I.%I', format('table %I.%I', nspname, relname),
+              CASE relkind WHEN 'r' THEN 'ONLY' ELSE '' END, nspname, relname)
+FROM (SELECT CASE WHEN EXISTS (SELECT FROM pg_partition_ancestors(c.oid) JOIN pg_partitioned_table ON partrelid = relid
+                               WHERE partclass[0] IN (SELECT oid FROM pg_opclass WHERE opcname = 'enum_ops')
+                               AND partstrat = 'h')
+                  THEN pg_partition_root(c.oid) ELSE c.oid END
+      FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+      WHERE relkind = 'r' AND {_OWN_SCHEMAS} AND {_OF_TABLES}) counted (relation)
+JOIN pg_class ON pg_class.oid = relation JOIN pg_namespace n ON n.oid = relnamespace
+GROUP BY nspname, relname, relkind ORDER BY nspname, relname \gexec
 """  # noqa: S608 – made of the words above alone
 # What a dump may have lost besides rows. Grants are lost: who else may read is the server's administrator's to say.
 THINGS = f"""
@@ -41,29 +48,14 @@ SELECT json_build_array(name, number) FROM (
   UNION ALL SELECT 'types', count(*) FROM pg_type t JOIN pg_namespace n ON n.oid = typnamespace
             WHERE typtype IN ('e', 'd', 'r') AND {_OWN_SCHEMAS} AND {_OF_TYPES}
   UNION ALL SELECT 'large objects', count(*) FROM pg_largeobject_metadata
+  UNION ALL SELECT 'subscriptions', count(*) FROM pg_subscription
+            WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+  UNION ALL SELECT 'settings of the database', count(*) FROM pg_db_role_setting, unnest(setconfig) setting
+            WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
+              AND setting NOT LIKE 'default_transaction_read_only=%'
+  UNION ALL SELECT 'tables and indexes in tablespaces of their own', count(*) FROM relations WHERE reltablespace <> 0
 ) found (name, number) WHERE number > 0;
 """  # noqa: S608 – made of the words above alone
-
-# What somebody else owns: its owner alone could drop it before a restore, and who restores cannot make it anew.
-_OTHERS = """\
-SELECT i.type || ' ' || i.identity || ' (' || pg_get_userbyid({owner}) || ')'
-FROM {catalogue} c, pg_identify_object('{catalogue}'::regclass, c.oid, 0) i
-WHERE {owner} <> quote_ident(current_user)::regrole AND {own} AND c.oid >= 16384 AND NOT EXISTS (
-  SELECT FROM pg_depend d WHERE d.classid = '{catalogue}'::regclass AND d.objid = c.oid AND deptype IN ('e', 'i'))
-"""
-_CATALOGUES = (
-    ("pg_class", "relowner", "relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND relpersistence <> 't'"),
-    ("pg_proc", "proowner", "true"),
-    ("pg_type", "typowner", "typtype IN ('e', 'd', 'r')"),
-    ("pg_event_trigger", "evtowner", "true"),
-    ("pg_publication", "pubowner", "true"),
-    ("pg_foreign_server", "srvowner", "true"),
-)
-OTHERS = (
-    "SELECT json_build_array(thing) FROM ("  # noqa: S608 – made of the words above alone
-    + " UNION ALL ".join(_OTHERS.format(catalogue=name, owner=owner, own=own) for name, owner, own in _CATALOGUES)
-    + ") found (thing) ORDER BY thing LIMIT 20;"
-)
 
 # What stays when the database is emptied, so that a dump must not make it again.
 SCHEMAS_THAT_STAY = """\
@@ -92,7 +84,7 @@ BEGIN
     FROM pg_shdepend s, pg_identify_object(s.classid, s.objid, 0) i
     WHERE s.refclassid = 'pg_authid'::regclass AND s.refobjid = quote_ident(current_user)::regrole AND s.deptype = 'o'
       AND s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-      AND i.type NOT IN ('extension', 'default acl')
+      AND i.type NOT IN ('extension', 'default acl', 'user mapping')
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = s.classid AND d.objid = s.objid
                       AND d.objsubid = 0 AND d.deptype IN ('e', 'i', 'P', 'S'))
       AND (i.type <> 'schema' OR i.identity <> 'public'

@@ -295,6 +295,76 @@ def test_what_the_role_could_not_restore_is_refused_when_it_is_backed_up(
 
 
 @pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("SELECT lo_create(77001); GRANT SELECT ON LARGE OBJECT 77001 TO PUBLIC", "large object 77001 (owner)"),
+        ("CREATE COLLATION c (provider = icu, locale = 'de')", "collation public.c (owner)"),
+        ("CREATE TEXT SEARCH CONFIGURATION c (COPY = simple)", "text search configuration public.c (owner)"),
+        ("CREATE OPERATOR FAMILY f USING btree", "what only a superuser can make, so {user} could not restore it: "
+                                                 "operator family public.f USING btree"),
+        ("CREATE FUNCTION f(text) RETURNS text LANGUAGE internal AS 'upper'; ALTER FUNCTION f(text) OWNER TO {role}",
+         "what only a superuser can make, so {user} could not restore it: function public.f(pg_catalog.text)"),
+        ("CREATE SCHEMA s; CREATE TABLE s.t (a int); ALTER TABLE s.t OWNER TO {role}",
+         "{user} could not restore what is in these schemas of the database beyond, for they are others': s"),
+    ],
+)  # fmt: skip
+def test_what_a_restore_would_stumble_over_is_refused_when_it_is_backed_up(
+    make: Callable[[str], Database], script: str, words: str
+) -> None:
+    database = make("beyond")
+    database.as_administrator(script.format(role=f'"{USER}"'))
+    with pytest.raises(Trouble) as caught:
+        database.back_up()
+    assert caught.value.message.endswith(words.format(user=USER))
+    assert list(database.shelf.folder.iterdir()) == []
+
+
+def test_rows_that_lie_by_the_hash_of_an_enum_come_back_in_another_partition(make: Callable[[str], Database]) -> None:
+    database = make("hashed")
+    database.as_owner(
+        "CREATE TYPE mood AS ENUM ('a', 'b', 'c', 'd', 'e', 'f'); CREATE TABLE t (m mood) PARTITION BY HASH (m);"
+        "CREATE TABLE t0 PARTITION OF t FOR VALUES WITH (MODULUS 2, REMAINDER 0);"
+        "CREATE TABLE t1 PARTITION OF t FOR VALUES WITH (MODULUS 2, REMAINDER 1);"
+        "INSERT INTO t SELECT unnest(enum_range(NULL::mood)); CREATE TABLE u (a int)"
+    )
+    record = database.back_up()
+    assert record["counts"] == {"table public.t": 6, "table public.u": 0, "partitioned tables": 1, "types": 1}
+    for _ in range(3):
+        database.restore(record)
+        assert database.part.differences(record) == []
+
+
+def test_what_no_dump_holds_is_told_after_a_restore_elsewhere(make: Callable[[str], Database]) -> None:
+    database, other = make("settled"), make("elsewhere")
+    database.as_owner("CREATE TABLE t (a int)")
+    database.as_administrator(
+        "ALTER DATABASE settled SET work_mem = '8MB'; CREATE SUBSCRIPTION s CONNECTION 'host=nowhere' PUBLICATION p "
+        "WITH (connect = false, slot_name = NONE)"
+    )
+    record = database.back_up()
+    other.part.restore(database.shelf, record)
+    database.as_administrator("DROP SUBSCRIPTION s")
+    assert other.part.differences(record) == [
+        "there are 0 settings of the database, in the backup 1",
+        "there are 0 subscriptions, in the backup 1",
+    ]
+
+
+def test_a_server_of_anothers_tables_comes_back_with_how_it_is_reached(make: Callable[[str], Database]) -> None:
+    database = make("reaching")
+    database.as_administrator(
+        f'CREATE EXTENSION postgres_fdw; GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO "{USER}"'
+    )
+    database.as_owner(
+        "CREATE SERVER s FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host 'x'); CREATE FOREIGN TABLE f (a int) SERVER s;"
+        "CREATE USER MAPPING FOR CURRENT_USER SERVER s OPTIONS (user 'a', password 'b')"
+    )
+    before, record = database.content(), database.back_up()
+    database.restore(record)
+    assert database.content() == before
+
+
+@pytest.mark.parametrize(
     "script",
     [
         "CREATE SCHEMA extensions; CREATE EXTENSION pageinspect SCHEMA extensions",
