@@ -49,11 +49,6 @@ class Part:
 
 def _known(content: Incoming) -> dict[str, Any]:
     """What an object is sent with to whoever asks for it."""
-    headers = {name: _text(value) for name, value in content.headers.items()}
+    headers = content.headers
     own = {name.removeprefix(OWN): value for name, value in headers.items() if name.startswith(OWN)}
     return {"headers": {name: headers[name] for name in TOLD if name in headers}, "metadata": own}
-
-
-def _text(value: str) -> str:
-    """A header's text: Python takes its bytes for Latin-1, and S3 means UTF-8."""
-    return value.encode("latin-1").decode("utf-8", errors="replace")
