@@ -116,11 +116,13 @@ def _remove_units(name: str, environment_file: Path, systemd: Systemd) -> list[P
 
 
 def next_time(name: str, systemd: Systemd) -> str:
-    """When the timer of that name is next at work, in systemd's words; nothing if it does not run."""
+    """When the timer of that name is next at work, in systemd's words, or `now`; nothing if it does not run."""
     timer = systemd.files(name)[1]
     if not timer.exists():
         return ""
-    return systemd.ask("show", "--property", "NextElapseUSecRealtime", "--value", timer.name).strip()
+    shown = systemd.ask("show", "--property", "SubState", "--property", "NextElapseUSecRealtime", timer.name)
+    told = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+    return "now" if told.get("SubState") == "running" else told.get("NextElapseUSecRealtime", "")
 
 
 def lingers() -> bool:

@@ -37,10 +37,14 @@ def timer_in(folder: Path, *, is_system: bool = True, every: str = "10min", **en
     return Timer(Environment(**given), *files, every=every, is_system=is_system, python="/usr/bin/python3")
 
 
-def fake_systemctl(folder: Path) -> tuple[Path, Path]:
+NEXT = "Fri 2026-11-27 12:40:00 UTC"
+
+
+def fake_systemctl(folder: Path, state: str = "waiting", next_at: str = NEXT) -> tuple[Path, Path]:
     """A systemctl that notes what it is asked, and where it notes it."""
     notes, command = folder / "asked", folder / "systemctl"
-    command.write_text(f'#!/bin/sh\necho "$@" >> {notes}\necho "Fri 2026-11-27 12:40:00 UTC"\n')
+    shown = f"NextElapseUSecRealtime={next_at}\nSubState={state}\n"
+    command.write_text(f'#!/bin/sh\necho "$@" >> {notes}\nprintf "{shown}"\n')
     command.chmod(0o755)
     return command, notes
 
@@ -131,7 +135,7 @@ def test_a_watch_is_installed_and_goes_without_a_trace(folder: Path, systemd: Sy
     files = install(timer, systemd)
     assert [file.read_text() for file in files] == [timer.service, timer.timer]
     assert (folder / ".fedikit-watch").stat().st_mode & 0o777 == 0o700
-    assert next_time("fedikit-watch-lab", systemd) == "Fri 2026-11-27 12:40:00 UTC"
+    assert next_time("fedikit-watch-lab", systemd) == NEXT
     (folder / ".fedikit-watch/lab.json").write_text("{}")
 
     uninstall(timer.environment_file, "lab", systemd)
@@ -139,11 +143,19 @@ def test_a_watch_is_installed_and_goes_without_a_trace(folder: Path, systemd: Sy
     assert (folder / "asked").read_text().splitlines() == [
         "daemon-reload",
         "enable --now fedikit-watch-lab.timer",
-        "show --property NextElapseUSecRealtime --value fedikit-watch-lab.timer",
+        "show --property SubState --property NextElapseUSecRealtime fedikit-watch-lab.timer",
         "disable --now fedikit-watch-lab.timer",
         "stop fedikit-watch-lab.service",
         "daemon-reload",
     ]
+
+
+@pytest.mark.parametrize(("state", "said"), [("running", "now"), ("dead", "")])
+def test_a_timer_that_is_at_work_is_told_from_one_that_does_not_run(folder: Path, state: str, said: str) -> None:
+    """Systemd names no time for either."""
+    systemd = Systemd(folder / "units", is_system=True, command=str(fake_systemctl(folder, state, "")[0]))
+    install(timer_in(folder), systemd)
+    assert next_time("fedikit-watch-lab", systemd) == said
 
 
 def test_what_was_never_installed_goes_without_asking_systemd(folder: Path, systemd: Systemd) -> None:
