@@ -10,18 +10,14 @@ from fedikit.errors import AgentFailed
 from fedikit.model.check import TlsIsValid
 from fedikit.model.deployment import Deployment
 from fedikit.model.item import File
+from fedikit.policies.web import site_file
 from fedikit.remote.data_messages import Certificate, CertificatesTaken, CertificatesTold
 from fedikit.remote.messages import MISTRUST
 from fedikit.remote.session import Session, deployer_name, new_run
 from fedikit.remote.sessions import failing_alone
 
-SITES, SITE = "/etc/caddy/sites/", ".caddy"
-"""What the file of a site is called, around its domain."""
-
-
-def site_file(domain: str) -> str:
-    """Where a host has a web site described."""
-    return f"{SITES}{domain}{SITE}"
+_BEFORE, _BEHIND = site_file("*").split("*")
+"""What stands around a domain in the path of its site's file."""
 
 
 class Carried(NamedTuple):
@@ -84,7 +80,7 @@ def domains_of(deployment: Deployment, application: str) -> set[str]:
 def sites_on(deployment: Deployment, host: str) -> set[str]:
     """The domains of the web sites that a host has."""
     files = (item.path for item in deployment.hosts[host].items if isinstance(item, File))
-    return {path.removeprefix(SITES).removesuffix(SITE) for path in files if path.startswith(SITES)}
+    return {path.removeprefix(_BEFORE).removesuffix(_BEHIND) for path in files if path.startswith(_BEFORE)}
 
 
 def _shown(deployment: Deployment, host: str, application: str, domains: Sequence[str]) -> list[Certificate]:

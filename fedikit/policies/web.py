@@ -132,7 +132,7 @@ class WebPolicy(Written, Policy[WebSite | OtherServers]):
         opened = _indented(f"handle {{\n{self._within(site, place)}}}\n")
         errors = _errors(site.domain) if site.reads else ""
         text = f"{site.domain} {{\n{headers}{body}{_door(site.domain)}{readable}{opened}{errors}}}\n"
-        return File(path=f"{SITES}/{site.domain}.caddy", content=text)
+        return File(path=site_file(site.domain), content=text)
 
     def _within(self, site: WebSite, place: Place, instead: Sequence[str] = ()) -> str:
         """What answers which path; `instead`: what is done with answers of software that failed."""
@@ -162,6 +162,11 @@ class WebPolicy(Written, Policy[WebSite | OtherServers]):
         }
         lines = "".join(f"\t{name} {setting}\n" for name, setting in options.items() if setting)
         return f"{{\n{lines}}}\n\nimport {SITES}/*.caddy\n"
+
+
+def site_file(domain: str) -> str:
+    """Where a host has a web site described."""
+    return f"{SITES}/{domain}.caddy"
 
 
 def _door(domain: str) -> str:
@@ -218,14 +223,17 @@ def _permission(asked: Permission) -> str:
     options = [f"uri {path}", f"header_up Host {asked.domain}", "header_up -Authorization"]
     options += [f'header_up {name} "{text}"' for name, text in sorted(asked.headers.items())]
     lines = "".join(f"\t\t\t{option}\n" for option in options)
-    reached = f"\t\t\ttransport http {{\n\t\t\t\ttls_server_name {asked.domain}\n\t\t\t}}\n"
-    return f"\t\tforward_auth https://{asked.at or asked.domain} {{\n{lines}{reached}\t\t}}\n"
+    return f"\t\tforward_auth https://{asked.at or asked.domain} {{\n{lines}{_by_name(asked.domain)}\t\t}}\n"
+
+
+def _by_name(domain: str) -> str:
+    """Whoever answers must have the certificate of that site, at whatever address."""
+    return f"\t\t\ttransport http {{\n\t\t\t\ttls_server_name {domain}\n\t\t\t}}\n"
 
 
 def _passed_on(domain: str, address: str) -> str:
     """All is asked of the host that has the site by now, under its name."""
-    reached = f"\t\t\ttransport http {{\n\t\t\t\ttls_server_name {domain}\n\t\t\t}}\n"
-    options = f"\t\t\theader_up Host {domain}\n{reached}"
+    options = f"\t\t\theader_up Host {domain}\n{_by_name(domain)}"
     return f"\thandle {{\n\t\treverse_proxy https://{bracketed(address)} {{\n{options}\t\t}}\n\t}}\n"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from fedikit.errors import ConfigurationError, FedikitError, Mistake
 from fedikit.runbook.proving import find_prover
 from fedikit.watch.proofs import refuse_others_secrets, unit_name
-from fedikit.watch.timer import MARK, Timer, quoted
+from fedikit.watch.timer import MARK, Timer
 
 CALENDARS = {"daily": "*-*-* 03:00", "weekly": "Sun *-*-* 03:00", "monthly": "*-*-01 03:00"}
 """How often, and how systemd writes it: at night, where much is to be read from repositories."""
@@ -36,8 +36,6 @@ class ProofTimer:
     @property
     def service(self) -> str:
         """The unit that proves the newest backups once; ended, it has the machines taken down first."""
-        command = [self.watch.python, "-P", "-m", "fedikit", "watch", "prove", str(self.watch.configuration_file)]
-        command += ["--environment", str(self.environment_file)]
         return f"""\
 {MARK}{self.environment_file}
 [Unit]
@@ -47,8 +45,7 @@ After=network-online.target
 
 [Service]
 Type=oneshot
-ExecStart={" ".join(quoted(word.replace("$", "$$")) for word in command)}
-WorkingDirectory={str(self.watch.folder).replace("%", "%%")}
+{self.watch.doing("prove")}
 UMask=0077
 Nice=10
 KillSignal=SIGINT

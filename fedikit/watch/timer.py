@@ -69,8 +69,6 @@ class Timer:
     @property
     def service(self) -> str:
         """The unit that looks once."""
-        command = [self.python, "-P", "-m", "fedikit", "watch", "once", str(self.configuration_file)]
-        command += ["--environment", str(self.environment_file)]
         system = "Wants=network-online.target\nAfter=network-online.target\n" if self.is_system else ""
         user = f"User={user_named(self.environment_file.stat().st_uid)}\n" if self.is_system else ""
         return f"""\
@@ -80,11 +78,17 @@ Description=Looks after the services of {self.environment.name}
 {system}
 [Service]
 Type=oneshot
-ExecStart={" ".join(quoted(word.replace("$", "$$")) for word in command)}
-WorkingDirectory={str(self.folder).replace("%", "%%")}
+{self.doing("once")}
 {user}UMask=0077
 TimeoutStartSec={_LONGEST_LOOK_SECONDS}
 {self._rights}"""
+
+    def doing(self, verb: str) -> str:
+        """The lines of a unit that has this fedikit do that with these files, in their folder."""
+        command = [self.python, "-P", "-m", "fedikit", "watch", verb, str(self.configuration_file)]
+        command += ["--environment", str(self.environment_file)]
+        words = " ".join(quoted(word.replace("$", "$$")) for word in command)
+        return f"ExecStart={words}\nWorkingDirectory={str(self.folder).replace('%', '%%')}"
 
     @property
     def timer(self) -> str:

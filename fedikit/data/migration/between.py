@@ -6,8 +6,8 @@ names lead elsewhere. Applications are placed on one host at a time; for each ho
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from fedikit.data.certificates import site_file
 from fedikit.data.migration.moves import hosts_that_keep, hosts_with_servers, placed_on, shares_data
 from fedikit.data.migration.sides import Pair
 from fedikit.data.migration.sites import sites_taken_along
@@ -16,6 +16,7 @@ from fedikit.environment.environment import Environment
 from fedikit.model.configuration import Configuration
 from fedikit.model.deployment import Deployment
 from fedikit.model.host import HostState, MovedSite
+from fedikit.policies.web import site_file
 
 
 @dataclass(frozen=True)
@@ -70,14 +71,18 @@ class Between:
     @property
     def busy(self) -> list[str]:
         """Those that are left, and that another application comes to, or that serve one elsewhere, or pass on."""
-        needed = {*hosts_with_servers(self.target, list(self.pairs)), *self.passing}
+        needed = {*self._serving, *self.passing}
         return [host for host in self.left if host in needed]
 
     @property
     def spared(self) -> list[str]:
         """Those that pass on, and are of no use before something starts: what they show is read until then."""
-        needed = hosts_with_servers(self.target, list(self.pairs))
-        return [host for host in self.passing if host not in needed]
+        return [host for host in self.passing if host not in self._serving]
+
+    @cached_property
+    def _serving(self) -> list[str]:
+        """The hosts that are come to, with all those that serve them there."""
+        return hosts_with_servers(self.target, list(self.pairs))
 
     def while_they_serve(self) -> Deployment:
         """What is wanted for those that come, at rest, beside what still serves there.

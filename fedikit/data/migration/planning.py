@@ -57,10 +57,9 @@ def make_migration(
     journal = journal_of(sides.journal, standing, name=new_id(), instead=instead)
     _require_same_hosts(journal, hosts_of(source, target))
     left = _phases_left(journal, rehearse=rehearse, back=back)
-    ours = _staged(journal, standing)
-    applications = tuple(_Planning(source, target, pairs, ours, tell).applications(left))
-    if not back and not _is_copied(journal, standing):
-        applications = tuple(with_room(target, applications, staged=ours))
+    planning = _Planning(source, target, pairs, _staged(journal, standing), tell)
+    comes_whole = not back and not _is_copied(journal, standing)
+    applications = tuple(planning.with_room(left) if comes_whole else planning.applications(left))
     hosting = sides.old if back else sides.new
     plan = MigrationPlan(
         id=journal.id,
@@ -183,6 +182,10 @@ class _Planning:
     def _plan_of_new_side(self) -> Plan:
         names = [pair.application for pair in self.pairs]
         return make_plan(staged(self.target, names), tell=self.tell)
+
+    def with_room(self, left: Collection[Phase]) -> Iterator[ApplicationMigration]:
+        """The same, with the disks to which all of them comes."""
+        return with_room(self.target, tuple(self.applications(left)), staged=self.ours)
 
     def _errors(self, pair: Pair, there: Plan, asked: Asked | None, left: Collection[Phase]) -> Iterator[str]:
         """What stands against it, in words: nothing against opening again what was closed."""

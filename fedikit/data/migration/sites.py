@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from fedikit.data.certificates import carry_certificates, domains_of, site_file, sites_on
+from fedikit.data.certificates import carry_certificates, domains_of, sites_on
 from fedikit.data.migration.sides import Pair
 from fedikit.model.deployment import Deployment
 from fedikit.model.host import MovedSite, records_at
+from fedikit.policies.web import site_file
 from fedikit.results.moves import LEAVES
 from fedikit.results.plan import Plan
 
