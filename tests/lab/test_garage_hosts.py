@@ -132,8 +132,8 @@ def tunnel(machine: Machine, port: int) -> Iterator[str]:
         wait_until(lambda: _is_open(here), seconds=10)
         yield f"http://127.0.0.1:{here}"
     finally:
-        process.terminate()
-        process.wait(timeout=10)
+        process.kill()  # It has nothing to put away, and ssh can miss a SIGTERM that comes just before it waits.
+        process.wait()
 
 
 def _is_open(port: int) -> bool:
