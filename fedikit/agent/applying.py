@@ -4,12 +4,12 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from .batch import Batch
 from .change import Comparison, Wish
 from .compare import compare, former_items
 from .confidential import secrets_known
+from .contact import Contact
 from .converge import Convergence
 from .hands import Hands
 from .ledger import Ledger, Record
@@ -18,14 +18,11 @@ from .others import Others
 from .trouble import Trouble, as_event, redacted, trouble_from
 from .work import Work
 
-if TYPE_CHECKING:
-    from .main import Contact
-
 
 class Applying:
     """What a deployer ordered to be made as it wishes."""
 
-    def __init__(self, contact: "Contact", wish: Wish, order: Record) -> None:
+    def __init__(self, contact: Contact, wish: Wish, order: Record) -> None:
         self.contact = contact
         self.request = contact.request
         self.channel = contact.channel

@@ -1,9 +1,9 @@
 """What is answered at once, for it is no plan: status, facts, notes, confirmations, another name."""
 
 import sys
-from typing import TYPE_CHECKING
 
 from .closed import FILE as CLOSED
+from .contact import Contact
 from .data_program import applications_of, record_of, set_up_at
 from .disk_space import disk_of_data
 from .distribution import release
@@ -13,11 +13,8 @@ from .lock import describe, lock_holder
 from .order import now
 from .trouble import Trouble
 
-if TYPE_CHECKING:
-    from .main import Contact
 
-
-def at_once(contact: "Contact") -> Record:
+def at_once(contact: Contact) -> Record:
     """The answer to what the contact asks; each part is read when it is needed."""
     request, ledger = contact.request, contact.ledger
     match request["op"]:
@@ -41,7 +38,7 @@ def at_once(contact: "Contact") -> Record:
             raise Trouble(f"was asked for what it does not know: {unknown}", code="agent")
 
 
-def _status(contact: "Contact", ledger: Ledger) -> Record:
+def _status(contact: Contact, ledger: Ledger) -> Record:
     return {
         "event": "status",
         "generation": ledger.generation,
@@ -58,7 +55,7 @@ def _status(contact: "Contact", ledger: Ledger) -> Record:
     }
 
 
-def _backups(contact: "Contact", application: str) -> Record:
+def _backups(contact: Contact, application: str) -> Record:
     """What the program of backups wrote of its last runs, and since when there are to be any."""
     return {
         "record": record_of(contact.eyes, application),
@@ -68,7 +65,7 @@ def _backups(contact: "Contact", application: str) -> Record:
     }
 
 
-def _health(contact: "Contact", ledger: Ledger) -> Record:
+def _health(contact: Contact, ledger: Ledger) -> Record:
     """How well that is what is held here, and what is pending."""
     from .health import health_of
     from .pending import listed
@@ -79,7 +76,7 @@ def _health(contact: "Contact", ledger: Ledger) -> Record:
     return {"health": health_of(contact.eyes, ledger), "upgrades": upgrades}
 
 
-def _renamed(contact: "Contact", name: str) -> Record:
+def _renamed(contact: Contact, name: str) -> Record:
     """How far a deployment is on its way to another name, once that is done which the request asks for."""
     from .renaming import rename, state_of
 
@@ -91,6 +88,6 @@ def _renamed(contact: "Contact", name: str) -> Record:
     return {"event": "renamed", "state": state, "items": len(present.entries), "busy": _busy(contact)}
 
 
-def _busy(contact: "Contact") -> str:
+def _busy(contact: Contact) -> str:
     holder = lock_holder(contact.home)
     return describe(holder) if holder else ""

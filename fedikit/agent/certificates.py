@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from .contact import Contact
 from .eyes import Eyes
 from .health import CERTIFICATES, LARGEST_CERTIFICATE
 from .ledger import Ledger, Record
@@ -16,7 +17,6 @@ from .trouble import Trouble
 
 if TYPE_CHECKING:
     from .hands import Hands
-    from .main import Contact
 
 SITE = "file:/etc/caddy/sites/{}.caddy"
 OWNER = "caddy"
@@ -29,7 +29,7 @@ ISSUER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 MOST = 500
 
 
-def serve(contact: "Contact") -> int:
+def serve(contact: Contact) -> int:
     """Shows them with their keys, or without, and takes those that the order brings."""
     domains, gives = contact.request["domains"], contact.request["verb"] == "give-certificates"
     found = list(_found(contact.eyes, contact.ledger, domains, with_keys=gives))

@@ -16,16 +16,13 @@ What was ordered goes on in a session and a unit of its own should the connectio
 import contextlib
 import hashlib
 import json
-from typing import TYPE_CHECKING
 
 from .confidential import secrets_known
+from .contact import Contact
 from .data_program import Program, UnknownWord, record_of, settings_of
 from .ledger import Record
 from .order import in_a_session_of_its_own, locked, receive_order
 from .trouble import Trouble, as_event, redacted, trouble_from
-
-if TYPE_CHECKING:
-    from .main import Contact
 
 LOOKING_SECONDS = 1800
 """How long the program may look: a repository may be far away."""
@@ -45,7 +42,7 @@ OF_EARLIER = "its program of backups is of an earlier fedikit, which knows of no
 AGAIN = "do the same again: that completes what was begun"
 
 
-def serve(contact: "Contact") -> int:
+def serve(contact: Contact) -> int:
     try:
         return _serve(contact)
     except Trouble as trouble:
@@ -53,7 +50,7 @@ def serve(contact: "Contact") -> int:
         return 1
 
 
-def _serve(contact: "Contact") -> int:
+def _serve(contact: Contact) -> int:
     if contact.request["verb"] in ("give-certificates", "take-certificates"):
         from .certificates import serve as serve_certificates  # seldom needed
 
@@ -86,19 +83,19 @@ def _serve(contact: "Contact") -> int:
             raise Trouble(f"was asked for what it does not know: {unknown}", code="agent")
 
 
-def _listed(contact: "Contact", program: Program) -> Record:
+def _listed(contact: Contact, program: Program) -> Record:
     told = program.asked("list", seconds=LOOKING_SECONDS)
     record = record_of(contact.eyes, contact.request["application"])
     return {"event": "backups", "backups": told.get("backups"), "notes": told.get("notes", []), "record": record}
 
 
-def _proof_noted(contact: "Contact", program: Program) -> Record:
+def _proof_noted(contact: Contact, program: Program) -> Record:
     backup, proof = (str(contact.request[name]) for name in ("backup", "proof"))
     told = program.asked("note-proof", "--backup", backup, "--proof", proof, seconds=LOOKING_SECONDS)
     return {"event": "proof_noted", "backup": told["noted"]["backup"]}
 
 
-def _restore(contact: "Contact", program: Program) -> int:
+def _restore(contact: Contact, program: Program) -> int:
     """Answers what it would do; goes on if it is still that once the host is locked."""
     at = contact.request.get("at") or ""
     plan = program.asked("plan-restore", *(["--at", at] if at else []), seconds=LOOKING_SECONDS)["plan"]
@@ -116,7 +113,7 @@ def _restore(contact: "Contact", program: Program) -> int:
         return _carry_out(contact, program, "restore", "--backup", backup, *options)
 
 
-def _bring(contact: "Contact", program: Program) -> int:
+def _bring(contact: Contact, program: Program) -> int:
     """Nothing is planned, for nothing serves that could be lost, and people wait; nor is what is there saved."""
     contact.channel.send({"event": "noted"})
     order = receive_order(contact.channel)
@@ -127,14 +124,14 @@ def _bring(contact: "Contact", program: Program) -> int:
         return _carry_out(contact, program, "restore", *options, *(["--instead", former] if former else []))
 
 
-def _cut_off(contact: "Contact") -> str:
+def _cut_off(contact: Contact) -> str:
     """The backup whose restore was cut off before, which is given up for another; empty if there is none."""
     with contextlib.suppress(ValueError, KeyError, TypeError):
         return str(json.loads(record_of(contact.eyes, contact.request["application"], "journal.json"))["backup"])
     return ""
 
 
-def _under_the_lock(contact: "Contact", program: Program, verb: str) -> int:
+def _under_the_lock(contact: Contact, program: Program, verb: str) -> int:
     contact.channel.send({"event": "noted"})
     order = receive_order(contact.channel)
     options = ["--migration", str(order["migration"])] if order.get("migration") else []
@@ -146,13 +143,13 @@ def _under_the_lock(contact: "Contact", program: Program, verb: str) -> int:
         return _carry_out(contact, program, verb, *options)
 
 
-def _basis(contact: "Contact", backup: str, former: str) -> str:
+def _basis(contact: Contact, backup: str, former: str) -> str:
     """A digest of what a restore rests on: which backup, which was cut off, and what the application is here."""
     settings = settings_of(contact.eyes, contact.request["application"])
     return hashlib.sha256(b"%s %s " % (backup.encode(), former.encode()) + settings).hexdigest()
 
 
-def _carry_out(contact: "Contact", program: Program, verb: str, *options: str) -> int:
+def _carry_out(contact: Contact, program: Program, verb: str, *options: str) -> int:
     def work(unit: str) -> int:
         contact.channel.send({"event": "alive", "longest": WORKING_SECONDS})
         try:
@@ -166,7 +163,7 @@ def _carry_out(contact: "Contact", program: Program, verb: str, *options: str) -
     return in_a_session_of_its_own(contact, work, killed=AGAIN)
 
 
-def _followed(contact: "Contact", program: Program, verb: str, *options: str) -> Record:
+def _followed(contact: Contact, program: Program, verb: str, *options: str) -> Record:
     """What it tells in the end. One of an earlier fedikit knows of no readers, and closes wholly."""
     try:
         return program.followed(verb, *options, seconds=WORKING_SECONDS, hear=lambda step: _tell(contact, step))
@@ -177,7 +174,7 @@ def _followed(contact: "Contact", program: Program, verb: str, *options: str) ->
         return told | {"closed": {**told["closed"], "note": OF_EARLIER}}
 
 
-def _tell(contact: "Contact", step: Record) -> None:
+def _tell(contact: Contact, step: Record) -> None:
     """A step, and how long the next word may take: parts may be large."""
     contact.channel.send({"event": "step"} | step)
     contact.channel.send({"event": "alive", "longest": WORKING_SECONDS})
@@ -188,7 +185,7 @@ def _ended(verb: str, told: Record) -> Record:
     return {"event": event, what: told.get(what)}
 
 
-def _harmless(contact: "Contact", trouble: Trouble) -> Record:
+def _harmless(contact: Contact, trouble: Trouble) -> Record:
     """The trouble without any secret that fedikit brought here."""
     items = [entry["item"] for entry in contact.ledger.entries.values()]
     other = contact.request.get("other")

@@ -14,8 +14,7 @@ from typing import BinaryIO
 from .answer import Question, answer_to
 from .channel import Channel, Gone, unpack
 from .compare import compare
-from .eyes import Eyes
-from .ledger import HOME, Ledger, Record
+from .contact import Contact
 from .trouble import Trouble, as_event, trouble_from
 
 
@@ -25,7 +24,7 @@ def main(source: BinaryIO, request: bytes, origin: str) -> int:
     os.dup2(2, 1)
     channel = Channel(source, sink)
     try:
-        return Contact(channel, unpack(request), origin).serve()
+        return _serve(Contact(channel, unpack(request), origin))
     except Gone:
         return 0
     except Trouble as trouble:
@@ -43,61 +42,44 @@ def main(source: BinaryIO, request: bytes, origin: str) -> int:
         return 1
 
 
-class Contact:
-    """One request, its answer, and perhaps the order that follows."""
+def _serve(contact: Contact) -> int:
+    """What a request does not need is not imported for it."""
+    match contact.request["op"]:
+        case "plan" | "rollback":
+            return _plan(contact)
+        case "upgrade" | "reboot":
+            from . import upgrade_order
 
-    def __init__(self, channel: Channel, request: Record, origin: str) -> None:
-        self.channel = channel
-        self.request = request
-        self.origin = origin
-        self.root: str = request.get("root", "/")
-        self.home = self.root.rstrip("/") + HOME
-        self.eyes = Eyes(self.root, bytes.fromhex(request.get("seal", "")))
+            return upgrade_order.serve(contact)
+        case "data":
+            from . import data_order
 
-    def serve(self) -> int:
-        match self.request["op"]:
-            case "plan" | "rollback":
-                return self._plan()
-            case "upgrade" | "reboot":
-                from . import upgrade_order  # not needed to plan
+            return data_order.serve(contact)
+        case _:
+            from .at_once import at_once
 
-                return upgrade_order.serve(self)
-            case "data":
-                from . import data_order  # not needed to plan
+            contact.channel.send(at_once(contact))
+            return 0
 
-                return data_order.serve(self)
-            case _:
-                from .at_once import at_once  # not needed to plan
 
-                self.channel.send(at_once(self))
-                return 0
+def _plan(contact: Contact) -> int:
+    _refuse_strange_systems(contact)
+    question = Question(contact.eyes, contact.request, contact.ledger)
+    contact.eyes.say_alive = contact.say_alive
+    comparison = compare(contact.eyes, question.wish, question.ledger, question.others)
+    contact.channel.send(answer_to(question, comparison))
+    # While the deployer reads the answer. Not later: a newer agent may take this one's place meanwhile.
+    from .applying import Applying
+    from .order import receive_order
 
-    @property
-    def ledger(self) -> Ledger:
-        """The record of the deployment, as it is on the disk now."""
-        return Ledger(self.home, self.request["deployment"])
+    return Applying(contact, question.wish, receive_order(contact.channel)).run()
 
-    def say_alive(self) -> None:
-        self.channel.send({"event": "alive"})
 
-    def _plan(self) -> int:
-        self._refuse_strange_systems()
-        ledger = self.ledger
-        question = Question(self.eyes, self.request, ledger)
-        self.eyes.say_alive = self.say_alive
-        comparison = compare(self.eyes, question.wish, ledger, question.others)
-        self.channel.send(answer_to(question, comparison))
-        # While the deployer reads the answer. Not later: a newer agent may take this one's place meanwhile.
-        from .applying import Applying
-        from .order import receive_order
+def _refuse_strange_systems(contact: Contact) -> None:
+    """Before anything else; what is there can be looked at and taken away, whatever became of the system."""
+    if contact.request.get("forget"):
+        return
+    from .distribution import OS_RELEASE, strange_system
 
-        return Applying(self, question.wish, receive_order(self.channel)).run()
-
-    def _refuse_strange_systems(self) -> None:
-        """Before anything else; what is there can be looked at and taken away, whatever became of the system."""
-        if self.request.get("forget"):
-            return
-        from .distribution import OS_RELEASE, strange_system
-
-        if system := strange_system(self.eyes.read(OS_RELEASE)):
-            raise Trouble(f"is {system}: not supported, Debian 12 and 13 are")
+    if system := strange_system(contact.eyes.read(OS_RELEASE)):
+        raise Trouble(f"is {system}: not supported, Debian 12 and 13 are")

@@ -6,10 +6,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from .blobs import Blobs
 from .channel import Channel
+from .contact import Contact
 from .dbus import hang_up
 from .disk_space import require_disk_space
 from .hands import Hands
@@ -17,9 +17,6 @@ from .kinds import kind_of
 from .ledger import Record
 from .lock import Lock, lock
 from .trouble import Trouble, as_event
-
-if TYPE_CHECKING:
-    from .main import Contact
 
 ALIVE_SECONDS = 2
 """How often an agent at work says that it is alive: more often than the least patience of a deployer."""
@@ -48,7 +45,7 @@ def wait_on() -> None:
 
 
 @contextmanager
-def locked(contact: "Contact", order: Record, seal: bytes = b"") -> Iterator[Hands]:
+def locked(contact: Contact, order: Record, seal: bytes = b"") -> Iterator[Hands]:
     """Hands that change this host while they hold its lock in the name of who gave the order."""
     with lock(contact.home, {"who": order["who"], "since": now(), "run": order["run"]}) as held:
         yield Hands(contact.root, seal, note_command=_noting(contact.channel, held))
@@ -65,7 +62,7 @@ def _noting(channel: Channel, held: Lock) -> Callable[[int, str, float], None]:
     return note
 
 
-def take_in(contact: "Contact", announced: list[Record], making: list[Record]) -> Blobs:
+def take_in(contact: Contact, announced: list[Record], making: list[Record]) -> Blobs:
     """Receives the contents that come with the order, if there is room for them and what they become."""
     blobs = Blobs(os.path.join(contact.home, "store"))
     os.makedirs(blobs.directory, mode=0o700, exist_ok=True)
@@ -84,7 +81,7 @@ def _patiently(pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield piece
 
 
-def in_a_session_of_its_own(contact: "Contact", work: Callable[[str], int], *, killed: str = APPLY_AGAIN) -> int:
+def in_a_session_of_its_own(contact: Contact, work: Callable[[str], int], *, killed: str = APPLY_AGAIN) -> int:
     """Forks, so that neither a dropped connection nor the end of a login cuts the work in half.
 
     `work` is told the unit that it is done in, and returns the exit status; `killed`: what to do should it be killed.
@@ -108,7 +105,7 @@ def in_a_session_of_its_own(contact: "Contact", work: Callable[[str], int], *, k
         os._exit(status)
 
 
-def _in_a_unit_of_its_own(contact: "Contact") -> str:
+def _in_a_unit_of_its_own(contact: Contact) -> str:
     """The name of the unit that the work is done in; nothing where there is no systemd."""
     if contact.root != "/":
         return ""
