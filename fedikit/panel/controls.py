@@ -20,6 +20,15 @@ from fedikit.panel.fields import (
 )
 from fedikit.panel.texts import Texts
 
+CHOICES = {
+    "open": "everybody",
+    "approved": "whom an administrator approves",
+    "none": "nobody",
+    "blocklist": "all that are not blocked",
+    "allowlist": "only those that are allowed",
+}
+"""What the choices of the data model are called."""
+
 
 def control(field: Field, title: str, text: Texts) -> Any:
     """The control in which a field is filled in, without its entry yet. Text is told of when the field is left."""
@@ -54,7 +63,7 @@ def _option(field: Choice, value: Any, text: Texts) -> tuple[str, Entry]:
         return text("no choice"), field.shown(value)
     if isinstance(value, bool):
         return text("yes") if value else text("no"), field.shown(value)
-    return text(str(value)), field.shown(value)
+    return text(CHOICES.get(value, str(value))), field.shown(value)
 
 
 def _placeholder(field: Field) -> str:

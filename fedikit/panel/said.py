@@ -147,6 +147,11 @@ FORMS = dict.fromkeys(_MISTAKES + _HOSTS + _ORDERS + _MOVES) | {
     "{application}: its data on {host} of {name} is not backed up (policies.backup)": (
         "{application} is not backed up by {name}, and only what is backed up can move. Ask that provider to back it up"
     ),
+    "{host} is not as this fedikit would set it up: it may close wholly what could be read meanwhile; apply {name} "
+    "before": (
+        "Perhaps nobody can read either while what was written last is copied: {host} is of an earlier state. Ask your "
+        "provider to bring it up to date before"
+    ),
     "{name} is {image} in {here} and {other} in {there}: migrate one version, upgrade afterwards": (
         "{name} is of another version there ({other}) than here ({image}). Ask the new provider for the version that "
         "is here; upgrade after the move"

@@ -8,7 +8,10 @@ import pytest
 
 from fedikit.environment.load import check_configuration, load_catalogue
 from fedikit.environment.schema import schema
+from fedikit.panel.controls import CHOICES
+from fedikit.panel.fields import Choice, parts_of
 from fedikit.panel.form import Form
+from fedikit.panel.outline import outline
 from fedikit.panel.texts import Texts
 
 PERSON = {"displayName": "Testy", "username": "test", "email": "test@example.org"}
@@ -229,6 +232,16 @@ def test_a_choice_that_is_none_is_shown_as_it_is() -> None:
     assert "is &quot;perhaps&quot;" in note(made, "pixelfed.registrations")
     control(made, "pixelfed.registrations").value = "open"
     assert made.document["pixelfed"] == {"registrations": "open"}
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_every_choice_of_the_data_model_is_said_in_words(language: str) -> None:
+    text = Texts(language)
+    words = {name: text(said) for name, said in CHOICES.items()}
+    choices = [part for part in parts_of(outline(described())) if isinstance(part, Choice)]
+    assert words.keys() == {one for choice in choices for one in choice.options if isinstance(one, str)}
+    assert not words.keys() & set(words.values())
+    assert words["open"] != text("open"), "a phase is called so, too"
 
 
 def test_a_switch_that_need_not_be_has_three_positions() -> None:
