@@ -3,6 +3,8 @@
 import pytest
 
 from fedikit.events import Event, StepFinished, StepStarted, Tell
+from fedikit.panel.said import said
+from fedikit.panel.texts import Texts
 from tests.data.migration.scene import Cut, Scene, Side, cut_at
 from tests.data.migration.test_phases import never_both, require_one_serves
 
@@ -95,3 +97,4 @@ def test_a_plan_says_beforehand_that_the_old_side_may_close_it_wholly(readable: 
     note = readable.plan().applications[0].notes[-1]
     assert note.startswith("here is not as this fedikit would set it up")
     assert note.endswith("apply old before")
+    assert said(note, text=Texts("de")).startswith("Vielleicht kann auch niemand lesen")
