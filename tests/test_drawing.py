@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fedikit.display.drawing import lines_of, mimebundle, texts_of
+from fedikit.display.markup import styled
 from fedikit.model.deployment import Deployment
 from fedikit.model.host import HostState, Local
 from fedikit.results.plan import HostPlan, ImageParts, Plan, PlannedChange, PlannedDeb
@@ -290,3 +291,10 @@ def test_what_is_refused_comes_first_and_what_stays_is_said_with_its_reason() ->
     assert "= package   libpq5  is needed by psql, stays" in text
     assert "- package   jq  nobody asks for it any more" in text
     assert "nothing is changed while something is refused" in " ".join(text.split())
+
+
+def test_a_browser_does_not_break_an_option_behind_its_hyphens() -> None:
+    assert styled("go back: fedikit migrate --back", "green") == (
+        '<span class="fk-green">go back: fedikit migrate <span class="fk-word">--back</span></span>'
+    )
+    assert styled("- <b>-<i>") == '- <span class="fk-word">&lt;b&gt;-&lt;i&gt;</span>'

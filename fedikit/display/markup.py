@@ -4,6 +4,7 @@ Rule: what is shown is escaped here. Outputs bring the style along, for a saved 
 """
 
 import html
+import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
@@ -12,6 +13,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.text import Text
+
+_HYPHENATED = re.compile(r"[^\s-]*-\S+")
+"""Options, names of runs: a browser would break them behind each hyphen."""
 
 
 def shown(*parts: str) -> str:
@@ -27,7 +31,8 @@ def unstyled(*parts: str) -> str:
 def styled(words: str, style: str = "") -> str:
     """Words in one of the styles, such as `bold red`."""
     classes = " ".join(f"fk-{name}" for name in style.split())
-    return f'<span class="{classes}">{html.escape(words)}</span>' if classes else html.escape(words)
+    inner = _HYPHENATED.sub(r'<span class="fk-word">\g<0></span>', html.escape(words))
+    return f'<span class="{classes}">{inner}</span>' if classes else inner
 
 
 def line(content: str) -> str:
