@@ -50,7 +50,8 @@ class Question:
         purge, keep_drift = self.request.get("purge", False), self.request.get("keep_drift", False)
         resting = self.request.get("resting")
         if self.target is None:
-            return Wish(_for_this_machine(self.request["items"]), purge, keep_drift, None, resting)
+            items, closing = _for_this_machine(self.request["items"]), self.request.get("closing")
+            return Wish(items, purge, keep_drift, None, resting, closing)
         seals = {item["id"]: item["seal"] for item in self.request.get("items", ()) if "seal" in item}
         return Wish(_for_this_machine(self.generation["items"]), purge, keep_drift, seals, resting)
 

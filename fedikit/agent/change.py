@@ -15,6 +15,7 @@ class Wish(NamedTuple):
 
     `seals`: where it asks for what was wanted once, the secret contents that it has at hand, by the item's id.
     `resting`: by application, the ids of items that are left alone while it is closed.
+    `closing`: by application, what closes it before anything of it is made: a migration, and its units and domains.
     """
 
     items: list[Item]
@@ -22,6 +23,7 @@ class Wish(NamedTuple):
     keep_drift: bool = False
     seals: dict[str, str] | None = None
     resting: dict[str, list[str]] | None = None
+    closing: dict[str, Item] | None = None
 
 
 class Change(NamedTuple):

@@ -1,8 +1,9 @@
 """Makes the host as it is wanted. May be killed anywhere and run again: the end is the same.
 
-Order: what is about to happen is written to the ledger; what leaves is removed, in the reverse order of its making;
-what is wanted is made, in its order; what leaves late, and packages that nobody needs any more; then the generation is
-written. Images leave late because what runs of them must be able to start again should the making fail.
+Order: what is about to happen is written to the ledger, and that what comes by a migration is closed; what leaves is
+removed, in the reverse order of its making; what is wanted is made, in its order; what leaves late, and packages that
+nobody needs any more; then the generation is written. Images leave late because what runs of them must be able to start
+again should the making fail.
 """
 
 import contextlib
@@ -39,6 +40,7 @@ class Convergence:
     def run(self, about: Record) -> None:
         """Does everything; raises `Trouble`, with the item's id, at the first thing that cannot be done."""
         write_intents(self.batch)
+        self._close_what_comes()
         self._let_first_go()
         self._make_wanted()
         self.parting.note_accounts()
@@ -48,6 +50,12 @@ class Convergence:
         for kind, changes in by_kind(self.batch.comparison.wanted):
             kind.finish(self.batch, changes)
         self._finish(about)
+
+    def _close_what_comes(self) -> None:
+        if self.wish.closing:
+            from .closing import close_at_once  # seldom needed
+
+            close_at_once(self.batch)
 
     # What leaves
 

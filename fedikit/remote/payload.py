@@ -1,9 +1,9 @@
 """Encodes items into what travels to the agent: contents and images by their digest, secrets by their seal."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fedikit.model.host import HostState
 from fedikit.model.item import Item, content_of, secrets_in
@@ -131,6 +131,21 @@ def resting_if_closed(state: HostState) -> dict[str, list[str]]:
         for name, data in state.data.items()
         if data.stop or data.jobs
     }
+
+
+class Closing(NamedTuple):
+    """What hosts close before they make anything of it: by which migration, and by host which applications."""
+
+    migration: str
+    applications: Mapping[str, Collection[str]]
+
+    def on(self, host: str, state: HostState) -> dict[str, Encoded]:
+        """By application, what one host is to note of it."""
+        coming = {name: state.data[name] for name in self.applications.get(host, ())}
+        return {
+            name: {"migration": self.migration, "units": list(data.stop), "domains": list(data.domains)}
+            for name, data in coming.items()
+        }
 
 
 def identity_of(state: HostState, vault: Vault) -> dict[str, str]:

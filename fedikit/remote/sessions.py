@@ -11,7 +11,7 @@ from fedikit.errors import AgentFailed, FedikitError
 from fedikit.model.account import Account
 from fedikit.model.deployment import Deployment
 from fedikit.remote.answer_messages import Answer, Facts
-from fedikit.remote.payload import Payload, encode, identity_of, resting_if_closed, without_images
+from fedikit.remote.payload import Closing, Payload, encode, identity_of, resting_if_closed, without_images
 from fedikit.remote.session import Session
 from fedikit.remote.wanted_facts import wanted_facts
 from fedikit.results.identity import former_accounts, refusals, refused_accounts
@@ -67,12 +67,14 @@ class Sessions:
     Then an apply is no second contact. Without it each opens its own, and closes it.
 
     With `foreseeing`, each host that would be changed tells, with its answer, what it has: `told`, by the host's name.
+    An apply first closes what is `closing`.
     """
 
-    def __init__(self, deployment: Deployment, *, foreseeing: bool = False) -> None:
+    def __init__(self, deployment: Deployment, *, foreseeing: bool = False, closing: Closing | None = None) -> None:
         self.deployment = deployment
         self.told: dict[str, Told] = {}
         self._foreseeing = foreseeing
+        self._closing = closing or Closing("", {})
         self.vault = Vault.of(deployment)
         self.store = Store()
         self._images: Images | None = None
@@ -150,15 +152,18 @@ class Sessions:
             "identity": identity,
             "seal": self.vault.seal_key(payload.host).hex() if self.vault.has_master else "",
         }
-        if resting := resting_if_closed(self.deployment.hosts[payload.host]):
+        state, is_apply = self.deployment.hosts[payload.host], question.purpose == "apply"
+        if resting := resting_if_closed(state):
             request["resting"] = resting
+        if is_apply and (closing := self._closing.on(payload.host, state)):
+            request["closing"] = closing
         if question.purpose == "remove":
             request["forget"] = True
         if question.purge:
             request["purge"] = True
         if question.drift == "keep":
             request["keep_drift"] = True
-        if self._foreseeing and question.purpose == "apply":
+        if self._foreseeing and is_apply:
             request["facts"] = {**wanted_facts(self.deployment, payload.host), "brief": True}
         if question.to is not None:
             request["to"] = question.to

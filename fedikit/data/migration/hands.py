@@ -18,6 +18,7 @@ from fedikit.model.check import Check
 from fedikit.model.deployment import Deployment
 from fedikit.plan import make_plan
 from fedikit.remote.data_messages import Closed
+from fedikit.remote.payload import Closing
 from fedikit.remote.sessions import Sessions
 from fedikit.results.backup import Backup
 from fedikit.verify import verify_deployment
@@ -113,15 +114,21 @@ class Hands:
 
     # All else
 
-    def set_up(self, side: Deployment, hosts: Sequence[str] = ()) -> None:
-        """Applies it to these hosts, to all if none are named."""
-        with Sessions(side) as sessions:
+    def set_up(self, side: Deployment, hosts: Sequence[str] = (), *, closing: Sequence[Pair] = ()) -> None:
+        """Applies it to these hosts, to all if none are named; first of all, those `closing` close where they go."""
+        with Sessions(side, closing=self._closing(closing)) as sessions:
             plan = make_plan(side, limit=hosts, consent=self.consent, sessions=sessions, tell=self.tell)
             report = apply_plan(plan, sessions=sessions, tell=self.tell)
         failed = [f"{name}: {host.error}" for name, host in report.hosts.items() if host.error]
         failed += [f"{name}: {host.error}" for name, host in plan.hosts.items() if host.error]
         if failed or not report.succeeded:
             raise FedikitError(f"{side.name} could not be set up: {'; '.join(dict.fromkeys(failed))}")
+
+    def _closing(self, pairs: Sequence[Pair]) -> Closing:
+        coming: dict[str, list[str]] = {}
+        for pair in pairs:
+            coming.setdefault(pair.target, []).append(pair.application)
+        return Closing(self.migration, coming)
 
     def require(self, side: Deployment, checks: tuple[Check, ...], addresses: Mapping[str, tuple[str, ...]]) -> None:
         """Looks from outside whether these checks hold; `addresses`: where names lead, as far as they are given."""

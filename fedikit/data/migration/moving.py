@@ -74,12 +74,13 @@ class _Move(Migration):
     def _stage(self) -> None:
         """The hosts that are come to, and those that serve them there, are set up with the applications at rest."""
         hosts = self.between.staged
+        coming = [pair for pair in self.leaving if pair.target in hosts]
         if hosts:
-            self.hands.set_up(self.between.while_they_serve(), hosts)
-        self._receive(pair for pair in self.leaving if pair.target in hosts)
+            self.hands.set_up(self.between.while_they_serve(), hosts, closing=coming)
+        self._receive(coming)
 
     def _receive(self, pairs: Iterable[Pair]) -> None:
-        """They are closed where they come to as soon as they are set up there, and have their certificates."""
+        """Where they come to, the fence and the door follow as soon as they can be there, and their certificates."""
         for pair in pairs:
             self.hands.close(self.taken, pair.target, pair.application)
             carry_all_certificates(self.left, self.taken, pair.application)
@@ -110,8 +111,9 @@ class _Move(Migration):
             found = [f"{host}: {one.error or 'cannot be changed'}" for host, one in plan.hosts.items() if one.error]
             raise FedikitError(f"nothing was changed: {'; '.join(found) or 'see fedikit plan'}")
         self.note(has_begun=True)
-        self.hands.set_up(resting, hosts)
-        self._receive(pair for pair in self.leaving if pair.target not in self.between.staged)
+        coming = [pair for pair in self.leaving if pair.target not in self.between.staged]
+        self.hands.set_up(resting, hosts, closing=coming)
+        self._receive(coming)
         carry_certificates_of(self.plan.sites, self.left, self.taken)
 
     def _start(self) -> None:

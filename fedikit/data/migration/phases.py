@@ -59,8 +59,8 @@ class Migration(AtWork):
         self.taken = self.hosting.deployment(self.sides.configuration)
 
     def _stage(self) -> None:
-        """Everything is set up on the new side but the applications themselves, which are closed there at once."""
-        self.hands.set_up(staged(self.taken, self.names))
+        """Everything is set up on the new side but the applications themselves, which are closed there before that."""
+        self.hands.set_up(staged(self.taken, self.names), closing=self.pairs)
         self._close_new()
         for pair in self.pairs:
             carry_all_certificates(self.left, self.taken, pair.application)

@@ -1,14 +1,19 @@
 """An apply, or an upgrade, of either side in the midst of a migration: nothing is lost, and never do both serve."""
 
 import shutil
+from collections.abc import Callable
 
 import pytest
 
+from fedikit.data.migration.hands import Hands
+from fedikit.model.data import BucketPart
 from fedikit.results.migration import PHASES, Phase
-from tests.data.migration.scene import Scene, Side
+from tests.data.migration.move_scene import BUCKET, House
+from tests.data.migration.scene import APPLICATION, Cut, Scene, Side
 from tests.data.migration.test_phases import never_both, phases, require_one_serves
 from tests.data.migration.test_planning import error_of
-from tests.data.migration.test_standing import cut
+from tests.data.migration.test_standing import cut, lose, refused
+from tests.remote.conftest import Staged
 
 LATER = {"web": "example.org/mastodon:4.4"}
 CUTS: tuple[Phase, ...] = ("stage", "copy", "close", "differences", "open", "start", "names")
@@ -18,6 +23,57 @@ SERVES_THERE: tuple[Phase, ...] = ("open", "start", "names")
 def apply(scene: Scene, side: Side) -> None:
     assert side.stage.bring(side.wanted).succeeded
     assert not (scene.old.serves and scene.new.serves)
+
+
+@pytest.fixture
+def only_set_up(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Cuts a migration off when its new side is set up, just before the program there is told to close it."""
+
+    def cut_off(act: Callable[[], object]) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(Hands, "close", gone)
+            with pytest.raises(Cut):
+                act()
+
+    def gone(*_: object, **__: object) -> None:
+        raise Cut
+
+    return cut_off
+
+
+OnlySetUp = Callable[[Callable[[], object]], None]
+
+
+def test_a_new_side_that_is_only_set_up_is_started_by_nobody_and_it_goes_on(
+    scene: Scene, only_set_up: OnlySetUp
+) -> None:
+    only_set_up(scene.migrate)
+    apply(scene, scene.new)
+    assert (scene.old.serves, scene.new.serves) == (True, False)
+    assert scene.migrate(never_both(scene)).error == ""
+    require_one_serves(scene, scene.new, "the first words")
+
+
+def test_by_which_migration_it_was_set_up_is_known_without_its_journal(scene: Scene, only_set_up: OnlySetUp) -> None:
+    only_set_up(scene.migrate)
+    begun = scene.journal.id
+    lose(scene)
+    assert f"by the migration {begun}" in refused(scene.sides).message
+
+
+@pytest.mark.parametrize("elsewhere", [(), (BUCKET,)], ids=["copied", "once it is closed"])
+def test_a_host_that_is_only_set_up_for_a_move_starts_nothing_either_and_it_goes_on(
+    staged: Staged, only_set_up: OnlySetUp, elsewhere: tuple[BucketPart, ...]
+) -> None:
+    house = House(staged)
+    house.elsewhere, house.placed = elsewhere, "two"
+    only_set_up(house.move)
+    report = house.stage.bring(house.wanted, limit=["two"], consent=[APPLICATION])
+    assert report.succeeded, report
+    assert not house.two.serves
+    report = house.move(house.never_both())
+    assert (report.error, house.one.serves, house.two.serves) == ("", False, True)
+    assert house.two.read() == "the first words"
 
 
 @pytest.mark.parametrize("phase", CUTS)
