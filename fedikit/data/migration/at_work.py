@@ -107,7 +107,17 @@ class AtWork(ABC):
             assert one.closed
             if self.plan.instead and one.closed.migration == self.plan.instead:
                 why: Why = "moved" if one.closed.why == "moved" else "moving"
-                self.hands.close(one.deployment, one.host, one.application, why=why, instead=self.plan.instead)
+                try:
+                    self.hands.close(one.deployment, one.host, one.application, why=why, instead=self.plan.instead)
+                except FedikitError:
+                    if not self._is_yet_to_be_set_up(one):
+                        raise
+
+    def _is_yet_to_be_set_up(self, one: Standing) -> bool:
+        """Whether a phase that is left sets it up and closes it there: what closes it may not be there before."""
+        coming = [(self.taken.name, pair.target, pair.application) for pair in self.pairs]
+        is_coming = (one.deployment.name, one.host, one.application) in coming
+        return is_coming and not {"stage", "parts"}.isdisjoint(self.plan.left)
 
     @property
     @abstractmethod

@@ -82,7 +82,7 @@ class _Move(Migration):
     def _receive(self, pairs: Iterable[Pair]) -> None:
         """Where they come to, the fence and the door follow as soon as they can be there, and their certificates."""
         for pair in pairs:
-            self.hands.close(self.taken, pair.target, pair.application)
+            self._close_where_it_comes(pair)
             carry_all_certificates(self.left, self.taken, pair.application)
 
     def _why_closed(self, pair: Pair) -> Why:

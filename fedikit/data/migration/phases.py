@@ -66,7 +66,11 @@ class Migration(AtWork):
             carry_all_certificates(self.left, self.taken, pair.application)
 
     def _close_new(self) -> None:
-        for_each(self.pairs, lambda pair: self.hands.close(self.taken, pair.target, pair.application))
+        for_each(self.pairs, self._close_where_it_comes)
+
+    def _close_where_it_comes(self, pair: Pair) -> None:
+        """If it is closed for the migration whose place this one takes, it is for this one from now on."""
+        self.hands.close(self.taken, pair.target, pair.application, instead=self.plan.instead)
 
     def _copy(self) -> None:
         for_each(self.copied, self._carry)

@@ -5,7 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
+from fedikit.data.migration.carrying_out import apply_migration
 from fedikit.data.migration.hands import Hands
+from fedikit.data.migration.planning import make_migration
+from fedikit.events import Event, StepStarted
 from fedikit.model.data import BucketPart
 from fedikit.results.migration import PHASES, Phase
 from tests.data.migration.move_scene import BUCKET, House
@@ -13,6 +16,7 @@ from tests.data.migration.scene import APPLICATION, Cut, Scene, Side
 from tests.data.migration.test_phases import never_both, phases, require_one_serves
 from tests.data.migration.test_planning import error_of
 from tests.data.migration.test_standing import cut, lose, refused
+from tests.data.scene import PLACE
 from tests.remote.conftest import Staged
 
 LATER = {"web": "example.org/mastodon:4.4"}
@@ -59,6 +63,24 @@ def test_by_which_migration_it_was_set_up_is_known_without_its_journal(scene: Sc
     begun = scene.journal.id
     lose(scene)
     assert f"by the migration {begun}" in refused(scene.sides).message
+
+
+def test_another_migration_takes_its_place_though_what_closes_it_was_not_there_yet(
+    scene: Scene, only_set_up: OnlySetUp
+) -> None:
+    only_set_up(scene.migrate)
+    begun = scene.journal.id
+    lose(scene)
+    program = scene.new.machine.path(PLACE)
+    program.rename(program.with_name("not-yet"))
+
+    def bring_it(event: Event) -> None:
+        if event == StepStarted(step="stage"):
+            program.with_name("not-yet").rename(program)
+
+    report = apply_migration(make_migration(scene.sides, instead=begun), scene.sides, names_seconds=0, tell=bring_it)
+    assert report.error == ""
+    require_one_serves(scene, scene.new, "the first words")
 
 
 @pytest.mark.parametrize("elsewhere", [(), (BUCKET,)], ids=["copied", "once it is closed"])
