@@ -47,7 +47,7 @@ def test_nothing_that_was_written_is_lost_on_either_way(real: RealScene) -> None
     real.require_never_both()
 
 
-def test_a_boot_before_the_new_side_is_closed_starts_nothing_there(
+def test_a_boot_before_the_new_side_has_its_fence_starts_nothing_there(
     real: RealScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def cut(*_: object, **__: object) -> None:
@@ -57,7 +57,8 @@ def test_a_boot_before_the_new_side_is_closed_starts_nothing_there(
     with pytest.raises(Cut):
         real.migrate()
     real.new.boot()
-    assert (real.old.serves, real.new.serves, real.new.is_closed) == (True, False, False)
+    assert (real.old.serves, real.new.serves, real.new.is_closed) == (True, False, True)
+    assert not real.new.state("fence").exists()
     real.require_never_both()
 
 
