@@ -18,6 +18,8 @@ SETTINGS = "/etc/postgresql"
 SUPERUSER = "postgres"
 USUAL_PORT = 5432
 PORT = re.compile(r"^[ \t]*port[ \t]*=?[ \t]*'?([0-9]{1,5})", re.MULTILINE | re.IGNORECASE)
+# A database's owner says what sessions in it begin with, the administrator's too: where names are looked for, say.
+OURS = "-c search_path=pg_catalog -c role=none -c default_transaction_read_only=off"
 PSQL = [
     "--no-psqlrc",
     "--no-password",
@@ -25,8 +27,9 @@ PSQL = [
     "--tuples-only",
     "--no-align",
     "--dbname",
-    "dbname=postgres connect_timeout=10",
+    f"dbname=postgres connect_timeout=10 options='{OURS}'",
 ]
+EXTEND = "CREATE EXTENSION IF NOT EXISTS {extension} SCHEMA public;"
 ITERATIONS = 4096
 FIRST_OF_USERS = 16384
 
@@ -172,7 +175,7 @@ class PostgreSQL:
             script += [f"COMMENT ON DATABASE {name} IS {literal(MARK)};", f"REVOKE ALL ON DATABASE {name} FROM PUBLIC;"]
         if item["extensions"]:
             script.append(f"\\connect {name}")
-            script += [f"CREATE EXTENSION IF NOT EXISTS {identifier(extension)};" for extension in item["extensions"]]
+            script += [EXTEND.format(extension=identifier(extension)) for extension in item["extensions"]]
         _tell(hands, script)
 
     def drop(self, hands: Hands, item: Item) -> None:
