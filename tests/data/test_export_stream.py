@@ -200,6 +200,7 @@ def test_nothing_is_written_through_a_link(says: Says, take: Callable[[Part], Pa
         pytest.param(one("a", b"xx", size=1), id="longer"),
         pytest.param(one("a", b"x", size=2), id="shorter"),
         pytest.param(one("a", headers={"cache-control": "x\n--config=evil"}), id="an option among headers"),
+        pytest.param(one("a", headers={"x-amz-copy-source": "/other/secret"}), id="a header that asks for another"),
         pytest.param(one("a", metadata={"na me": "x"}), id="a name of a header"),
         pytest.param(frame(b"d", b"x"), id="bytes of nothing"),
     ],

@@ -12,6 +12,8 @@ from fedikit.remote.spoken import Count, Line, Message, ShortLine, Size, Words
 M = TypeVar("M", bound=Message)
 _Header = Annotated[str, Field(max_length=8192, pattern=r"^[^\x00-\x1f\x7f]*$")]
 _HeaderName = Annotated[str, Field(max_length=200, pattern=r"^[a-z0-9!#$%&'*+.^_`|~-]+$")]
+_Told = Annotated[str, Field(pattern=r"^(cache-control|content-(disposition|encoding|language|type))$")]
+"""Headers that say what an object is; others would have the new server do something."""
 MOST_TABLES = 20_000
 
 
@@ -37,7 +39,7 @@ class ObjectTold(Message):
     key: Annotated[str, Field(min_length=1, max_length=1024)]
     size: Size
     etag: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{0,100}$")]
-    headers: Annotated[dict[_HeaderName, _Header], Field(max_length=20)]
+    headers: dict[_Told, _Header]
     metadata: Annotated[dict[_HeaderName, _Header], Field(max_length=100)]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from .asking import Gone
-from .s3 import PAGE, Bucket, Listed
+from .s3 import PAGE, Bucket, Listed, kept_headers
 from .signature import Headers
 from .trouble import Trouble
 
@@ -46,9 +46,18 @@ def read_objects(file: Path) -> Iterator[Object]:
     with file.open(encoding="utf-8") as lines:
         while line := lines.readline(LONGEST_LINE):
             try:
-                yield Object(**json.loads(line))
-            except (TypeError, ValueError) as error:
+                yield _sound(Object(**json.loads(line)))
+            except (TypeError, ValueError, AttributeError, RecursionError) as error:
                 raise Trouble(f"{file} is no listing of a bucket: {line[:80]!r}") from error
+
+
+def _sound(found: Object) -> Object:
+    """An object, if it is one of a bucket: a listing may be another's, whose headers would have S3 do something else."""
+    texts = (found.key, found.etag, found.modified, *found.headers.values())
+    is_sound = all(isinstance(text, str) for text in texts) and type(found.size) is int and type(found.aside) is bool
+    if not (is_sound and found.key and found.size >= 0 and kept_headers(found.headers) == found.headers):
+        raise ValueError
+    return found
 
 
 def write_objects(file: Path, objects: Iterable[Object]) -> int:

@@ -535,3 +535,23 @@ def test_a_listing_that_is_a_link_is_not_read(scene: Scene, tmp_path: Path) -> N
     with pytest.raises(Trouble, match="leads elsewhere"):
         scene.restore(record)
     assert list(scene.storage.objects) == ["picture"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"headers": {"x-amz-copy-source": "/others/secret"}}, {"headers": {"x-amz-acl": "public-read"}},
+        {"headers": {"x-amz-object-lock-legal-hold": "ON"}}, {"headers": {"authorization": "x"}}, {"headers": []},
+        {"headers": {"content-type": 7}}, {"key": ""}, {"key": 7}, {"size": "1"}, {"size": -1}, {"aside": "/etc"},
+    ],
+)  # fmt: skip
+def test_a_listing_has_nothing_done_but_to_write_objects(full: Scene, changes: dict[str, Any]) -> None:
+    record = full.back_up()
+    (listing,) = (Path(full.repository.state) / "repository").rglob("objects.jsonl")
+    first, *others = listing.read_text().splitlines(keepends=True)
+    listing.write_text("".join([json.dumps({**json.loads(first), **changes}) + "\n", *others]))
+    before, asked = full.storage.contents(), len(full.storage.asked)
+    with pytest.raises(Trouble, match="is no listing of a bucket"):
+        full.restore(record)
+    assert full.storage.contents() == before
+    assert not [request for request in full.storage.asked[asked:] if not request.startswith("GET")]
