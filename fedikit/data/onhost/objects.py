@@ -52,7 +52,7 @@ def read_objects(file: Path) -> Iterator[Object]:
 
 
 def _sound(found: Object) -> Object:
-    """An object, if it is one of a bucket: a listing may be another's, whose headers would have S3 do something else."""
+    """An object, if it is one: a listing may be another's, whose headers would have S3 do something else."""
     texts = (found.key, found.etag, found.modified, *found.headers.values())
     is_sound = all(isinstance(text, str) for text in texts) and type(found.size) is int and type(found.aside) is bool
     if not (is_sound and found.key and found.size >= 0 and kept_headers(found.headers) == found.headers):

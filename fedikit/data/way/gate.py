@@ -25,6 +25,7 @@ _ASKED = re.compile(rf"/([A-Za-z0-9._-]+)/(config|(keys|locks|snapshots|index|{P
 _ID = re.compile(r"[0-9a-f]{64}")
 _RANGE = re.compile(r"bytes=([0-9]+)-([0-9]*)")
 _WORDS = 300
+_MOST_TROUBLES = 100
 _LOOK_SECONDS = 0.05
 """How often it looks whether it shall end."""
 USER = "fedikit"
@@ -72,7 +73,7 @@ class Gate:
     @property
     def troubles(self) -> list[str]:
         """What could not be read, in words."""
-        return list(dict.fromkeys(self._server.troubles))
+        return list(self._server.troubles)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -94,7 +95,7 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, address: str, sources: Mapping[str, Source], password: str) -> None:
         self.sources = {folder: Ahead(source) for folder, source in sources.items()}
-        self.troubles: list[str] = []
+        self.troubles: dict[str, None] = {}
         self._login = f"Basic {base64.b64encode(f'{USER}:{password}'.encode()).decode()}" if password else ""
         self._room = threading.Semaphore(MOST_AT_ONCE)
         self._open: set[socket.socket] = set()
@@ -112,7 +113,7 @@ class _Server(ThreadingHTTPServer):
                 self._open.add(request)
             super().process_request(request, client_address)
         else:
-            self.troubles.append(f"more than {MOST_AT_ONCE} connections at once")
+            self.note(f"more than {MOST_AT_ONCE} connections at once")
             self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
@@ -135,7 +136,12 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Is told, like all else that cannot be read."""
-        self.troubles.append(f"{sys.exception()!r}"[:_WORDS])
+        self.note(f"{sys.exception()!r}")
+
+    def note(self, words: str) -> None:
+        """Each trouble once, and no more than anybody reads: strangers can make as many as they like."""
+        if len(self.troubles) < _MOST_TROUBLES:
+            self.troubles[words[:_WORDS]] = None
 
 
 class _Asked(BaseHTTPRequestHandler):
@@ -174,7 +180,7 @@ class _Asked(BaseHTTPRequestHandler):
         except ConnectionError:  # whoever asked has gone
             self.close_connection = True
         except OSError as error:
-            self.server.troubles.append(f"{asked[2]}: {error.strerror or error}"[:_WORDS])
+            self.server.note(f"{asked[2]}: {error.strerror or error}")
             self.close_connection = True
 
     def _tell(self, sizes: Mapping[str, int]) -> None:

@@ -2,7 +2,7 @@
 
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from queue import Empty, Queue
@@ -19,6 +19,10 @@ _SECONDS = 60
 """For how long a server may be silent."""
 MOST_LINES = 8
 """OpenSSH's server lets ten be open on one connection."""
+MOST_FILES = 1_000_000
+"""Of one kind, in a repository: so many packs hold 15 TiB. Who lists more would fill the deployer's memory."""
+AHEAD = 32 << 20
+"""What is asked for at once of a file, and may lie in memory; how large it is said to be, its server says."""
 
 
 class Source(Protocol):
@@ -85,14 +89,13 @@ class SftpSource:
 
     def sizes(self, kind: str) -> dict[str, int]:
         with self._line() as client:
-            return {name: size for folder in _folders_of(kind) for name, size in self._within(client, folder)}
+            found = (pair for folder in _folders_of(kind) for pair in self._within(client, folder))
+            return counted(found)
 
     def _within(self, client: paramiko.SFTPClient, folder: str) -> Iterator[tuple[str, int]]:
-        try:
-            found = client.listdir_attr(f"{self._folder}/{folder}")
-        except FileNotFoundError:
-            return
-        yield from ((entry.filename, entry.st_size or 0) for entry in found if stat.S_ISREG(entry.st_mode or 0))
+        with suppress(FileNotFoundError):
+            for entry in client.listdir_iter(f"{self._folder}/{folder}", read_aheads=1):
+                yield entry.filename, (entry.st_size or 0) if stat.S_ISREG(entry.st_mode or 0) else -1
 
     def size(self, path: str) -> int | None:
         with self._line() as client:
@@ -103,13 +106,9 @@ class SftpSource:
 
     def read(self, path: str, start: int, length: int) -> Iterator[bytes]:
         with self._line() as client, closing(client.open(f"{self._folder}/{place_of(path)}", "rb")) as file:
-            file.seek(start)
-            _ask_ahead(file, start + length)
-            while length > 0 and (piece := file.read(min(PIECE, length))):
-                length -= len(piece)
-                yield piece
-            if length > 0:  # Paramiko calls a connection that broke the end of the file
-                raise EOFError("what it told ended early")
+            end = start + length
+            for begins in range(start, end, AHEAD):
+                yield from _read_ahead(file, begins, min(begins + AHEAD, end))
 
     def close(self) -> None:
         self._connection.close()
@@ -157,6 +156,28 @@ class SftpSource:
                 except ConnectionFailed as error:
                     raise OSError(0, error.headline) from error
             return self._connection
+
+
+def counted(files: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Names with their sizes, without what has none that can be; raises OSError where there is no end of them."""
+    found = dict[str, int]()
+    for number, (name, size) in enumerate(files):
+        if number >= MOST_FILES:
+            raise OSError(0, f"it lists more than {MOST_FILES:,} files of a kind")
+        if size >= 0:
+            found[name] = size
+    return found
+
+
+def _read_ahead(file: paramiko.SFTPFile, start: int, end: int) -> Iterator[bytes]:
+    """A part of a file, all of it asked for at once."""
+    file.seek(start)
+    _ask_ahead(file, end)
+    while start < end and (piece := file.read(min(PIECE, end - start))):
+        start += len(piece)
+        yield piece
+    if start < end:  # Paramiko calls a connection that broke the end of the file
+        raise EOFError("what it told ended early")
 
 
 def _is_closed(client: paramiko.SFTPClient) -> bool:

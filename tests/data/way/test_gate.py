@@ -4,12 +4,14 @@ import hmac
 import http.client
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from fedikit.agent.signature import Access
+from fedikit.data.way import web
 from fedikit.data.way.ahead import BLOCK
 from fedikit.data.way.gate import LISTED, Gate
 from fedikit.data.way.opening import address_of
@@ -267,3 +269,43 @@ def test_who_keeps_a_line_open_reads_nothing_by_it_once_the_gate_is_shut(reposit
         assert line.getresponse().read() == b"sealed"
     assert line.sock.recv(1) == b""
     line.close()
+
+
+def answering(body: bytes, status: int = 200) -> Callable[[httpx.Request], httpx.Response]:
+    return lambda request: httpx.Response(status, content=iter([body]))
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"x" * 9000, "says more than it was asked for"), (b'[{"name": "a", "size": 1e999}]', "did not answer"),
+        (b"[" * 4000, "did not answer"), (b"7", "did not answer"),
+    ],
+)  # fmt: skip
+def test_what_a_server_says_without_end_or_sense_fills_no_memory(
+    monkeypatch: pytest.MonkeyPatch, body: bytes, words: str
+) -> None:
+    monkeypatch.setattr(web, "MOST_BYTES", 5000)
+    rest, bucket = RestSource("http://server", "", ""), S3Source(Access("http://server", "x", "id", "key"), NAME, "app")
+    for source in (rest, bucket):
+        source._client = httpx.Client(transport=httpx.MockTransport(answering(body)))
+        with pytest.raises(OSError, match=words):
+            source.sizes("data")
+        source._client = httpx.Client(transport=httpx.MockTransport(answering(b"x" * 20, 206)))
+        with pytest.raises(OSError, match="says more than it was asked for"):
+            list(source.read("config", 0, 15))
+
+
+def test_a_listing_whose_pages_lead_to_themselves_has_an_end() -> None:
+    page = b"<R><IsTruncated>true</IsTruncated><NextContinuationToken>x</NextContinuationToken></R>"
+    source = S3Source(Access("http://server", "x", "id", "key"), NAME, "app")
+    source._client = httpx.Client(transport=httpx.MockTransport(lambda request: httpx.Response(200, content=page)))
+    with pytest.raises(OSError, match="its listing has no end"):
+        source.sizes("data")
+
+
+def test_strangers_make_no_more_troubles_than_anybody_reads(gate: Gate) -> None:
+    for number in range(1000):
+        gate._server.note(f"trouble {number % 500}" * 100)
+    assert len(gate.troubles) == 100
+    assert max(map(len, gate.troubles)) == 300

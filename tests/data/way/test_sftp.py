@@ -105,6 +105,26 @@ def test_files_are_listed_and_read_by_their_names(source: SftpSource) -> None:
     assert read(source, 1000, 300_000) == CONTENT[1000:301_000]
 
 
+def test_what_a_server_says_of_its_files_fills_no_memory(
+    source: SftpSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A size is believed as far as bytes come; a listing has an end."""
+    monkeypatch.setattr(sources, "AHEAD", 100_000)
+    asked, ask_ahead = list[int](), sources._ask_ahead
+    monkeypatch.setattr(sources, "_ask_ahead", lambda file, end: asked.append(end) or ask_ahead(file, end))
+    assert read(source, 5, 300_000) == CONTENT[5:300_005]
+    assert asked == [100_005, 200_005, 300_005]
+    asked.clear()
+    with pytest.raises(OSError, match="what it told ended early"):
+        read(source, 0, 1 << 60)
+    assert max(asked) <= len(CONTENT) + 100_000
+    monkeypatch.setattr(sources, "MOST_FILES", 2)
+    for name in ("one", "two", "three"):
+        (tmp_path / f"srv/data/ab/{name}").touch()
+    with pytest.raises(OSError, match="more than 2 files of a kind"):
+        source.sizes("data")
+
+
 def test_readers_at_the_same_time_share_few_lines(source: SftpSource, server: FileServer) -> None:
     found = list[bytes]()
     threads = [threading.Thread(target=lambda start=start: found.append(read(source, start, 9))) for start in range(30)]
