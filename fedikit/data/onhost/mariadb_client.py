@@ -12,8 +12,9 @@ from .trouble import Absent
 
 LOOPBACK = ("127.0.0.1", "::1")
 _ANSWERS = ("--batch", "--raw", "--skip-column-names", "--max-allowed-packet=1G")
-_STATEMENTS_ONLY = ("--sandbox", "--skip-local-infile")
-"""A dump may come from another's host: no command of the client's in it runs a program, and none reads a file here."""
+_STATEMENTS_ONLY = ("--sandbox", "--binary-mode", "--skip-local-infile")
+"""A dump may come from another's host: no command of the client's in it runs a program, reads a file here, or has the
+password shown to another server."""
 
 
 @dataclass(frozen=True)

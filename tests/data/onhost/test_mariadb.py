@@ -1,7 +1,9 @@
 """A database of MariaDB, backed up and restored by its user in a real server."""
 
 import json
+import select
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -355,7 +357,13 @@ def test_more_tables_are_counted_than_are_asked_for_at_once(
     assert database.part.measure()["counts"] == {"table t": 0, "table u": 0, "table v": 0}
 
 
-@pytest.mark.parametrize("command", ["\\! touch {file}", "LOAD DATA LOCAL INFILE '{secret}' INTO TABLE t;"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "\\! touch {file}", "system touch {file}", "\\T {file}", "tee {file}", "\\. {secret}", "source {secret}",
+        "LOAD DATA LOCAL INFILE '{secret}' INTO TABLE t;",
+    ],
+)  # fmt: skip
 def test_a_dump_of_anothers_runs_nothing_and_reads_nothing_on_this_host(
     make: Callable[[str], Database], tmp_path: Path, command: str
 ) -> None:
@@ -372,3 +380,17 @@ def test_a_dump_of_anothers_runs_nothing_and_reads_nothing_on_this_host(
         database.restore(record)
     assert not (tmp_path / "made").exists()
     assert database.as_user("SELECT COUNT(*) FROM t") == "0"
+
+
+@pytest.mark.parametrize("command", ["\\r evil 127.0.0.2", "connect evil 127.0.0.2;"])
+def test_a_dump_of_anothers_takes_the_password_to_no_other_server(
+    make: Callable[[str], Database], command: str
+) -> None:
+    database = make("evil")
+    record = database.back_up()
+    dump = database.shelf.folder / record["snapshots"]["data"]
+    dump.write_text(dump.read_text().replace("-- Dump completed", f"{command}\n-- Dump completed"))
+    with socket.create_server(("127.0.0.2", database.port)) as other:
+        with pytest.raises(Trouble):
+            database.restore(record)
+        assert not select.select([other], [], [], 0.1)[0]
