@@ -45,13 +45,13 @@ class Gone(Trouble):
 
 
 class Incoming:
-    """An object's bytes on their way; `headers` as they came. Raises Trouble where they end too early."""
+    """An object's bytes on their way; `headers` and `size` as told. Raises Trouble for more bytes, or fewer."""
 
     def __init__(self, response: http.client.HTTPResponse, asking: "Asking") -> None:
         self.headers = _headers(response)
         self._response = response
         self._asking = asking
-        self._rest = int(self.headers.get("content-length", "0"))
+        self.size = self._rest = int(self.headers.get("content-length", "0"))
 
     def read(self, amount: int, /) -> bytes:
         """That many bytes at most; none at the end."""
@@ -62,6 +62,8 @@ class Incoming:
         self._rest -= len(piece)
         if not piece and self._rest > 0:
             raise self._asking.silence(EOFError(f"an object ended {self._rest:,} bytes too early"))
+        if self._rest < 0:
+            raise self._asking.silence(EOFError("an object is longer than was told"))
         return piece
 
 

@@ -137,12 +137,9 @@ class Saving:
 
     def _set_aside(self, now: Listed) -> Object | None:
         """Reads an object that no file stands for, or that was written anew meanwhile, at once and whole."""
-        free = shutil.disk_usage(self.room.folder).free
-        if now.size + _SPARE > free:
-            words = f"{now.key!r} can only be kept by way of {self.room.folder}, where {free:,} bytes are free"
-            raise Trouble(words, hint=f"free some: it has {now.size:,} bytes")
         try:
             with self.bucket.reading(now.key) as content, aside(self.room.listing, now.key).open("wb") as file:
+                self._require_room(now.key, content.size)
                 while piece := content.read(1 << 20):
                     file.write(piece)
                 headers, size = content.headers, file.tell()
@@ -151,6 +148,12 @@ class Saving:
         etag = headers.get("etag", "").strip('"')
         modified = now.modified if etag == now.etag else headers.get("last-modified", "")
         return Object(now.key, size, etag, modified, kept_headers(headers), aside=True)
+
+    def _require_room(self, key: str, size: int) -> None:
+        free = shutil.disk_usage(self.room.folder).free
+        if size + _SPARE > free:
+            words = f"{key!r} can only be kept by way of {self.room.folder}, where {free:,} bytes are free"
+            raise Trouble(words, hint=f"free some: it has {size:,} bytes")
 
 
 def aside(listing: Path, key: str) -> Path:

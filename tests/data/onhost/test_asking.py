@@ -64,3 +64,10 @@ def test_a_server_that_stays_busy_is_told_with_what_it_said(storage: Storage, bu
 
 def test_a_listing_begins_after_a_key(bucket: Bucket) -> None:
     assert [found.key for found in bucket.objects("large")] == ["small"]
+
+
+def test_an_object_that_is_longer_than_was_told_has_an_end(storage: Storage, bucket: Bucket) -> None:
+    body = b"5\r\nendle\r\n" * 1000 + b"0\r\n\r\n"
+    storage.put("endless", body, transfer_encoding="chunked", content_length="20")
+    with pytest.raises(Trouble, match="an object is longer than was told"):
+        read(bucket, "endless")

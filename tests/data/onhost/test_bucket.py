@@ -348,6 +348,14 @@ def test_an_object_that_ends_too_early_is_no_object(scene: Scene) -> None:
         scene.back_up()
 
 
+def test_an_object_that_has_no_room_is_named_before_it_is_read(scene: Scene) -> None:
+    """Whatever the listing said of it."""
+    scene.storage.put("odd//one", b"1", content_length=str(1 << 50))
+    with pytest.raises(Trouble, match="'odd//one' can only be kept by way of") as caught:
+        scene.back_up()
+    assert "it has 1,125,899,906,842,624 bytes" in caught.value.hint
+
+
 def test_a_bucket_that_is_suddenly_empty_is_no_backup(host: Host, storage: Storage, tree_of_files: None) -> None:
     bucket = {"id": "bucket:media", "kind": "bucket", "endpoint": storage.address, "region": "garage", "bucket": NAME,
               "key_id": ACCESS[0], "leave_out": []}  # fmt: skip
