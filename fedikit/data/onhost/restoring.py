@@ -12,13 +12,14 @@ from typing import Any
 from . import units
 from .backup import make_backup
 from .closing import end_reading, fence_of, note_restored, read_closed
+from .filling import room_watched
 from .following import owe_what_follows, run_what_follows
 from .journal import Journal, end_journal, read_journal, write_journal
 from .life import go_on_with
 from .manifest import Manifest, chosen
 from .moments import new_identity, now
 from .part import in_order
-from .room import require_room
+from .room import filled_by, require_room
 from .trouble import Absent, Trouble, of_part, trouble_from
 from .volume import VolumePart
 from .work import Work
@@ -151,7 +152,8 @@ def restore(
     if not acts.journal.is_up:
         end_reading(work)
         acts.close_off()
-        acts.replace_parts()
+        with room_watched(filled_by(work)) if work.is_of_other else contextlib.nullcontext():
+            acts.replace_parts()
         found = acts.differences()
         go_on_with(work, manifests, manifest)
         acts.write(is_up=True)

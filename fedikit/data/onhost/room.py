@@ -14,6 +14,7 @@ from .work import Work
 SPARE = 64 << 20
 """What must stay free on a disk, in bytes."""
 _POSTGRESQL = Path("/var/lib/postgresql")
+_MARIADB = Path("/var/lib/mysql")
 _OWN_ADDRESSES = ("127.0.0.1", "::1", "localhost")
 
 
@@ -34,6 +35,12 @@ def require_room(work: Work, manifest: Manifest) -> None:
         if wanted[disk] > 0 and wanted[disk] + SPARE > free_at(path):
             words = f"a restore needs {wanted[disk]:,} bytes more where {path} lies, and {free_at(path):,} are free"
             raise Trouble(words, hint="free some space there; nothing was changed")
+
+
+def filled_by(work: Work) -> list[Path]:
+    """Where on this host something may grow while the application's parts are put back."""
+    found = [_place_of(spec) or (_MARIADB if spec["kind"] == "mariadb" else None) for spec in work.settings.parts]
+    return [work.state, *filter(None, found)]
 
 
 def _place_of(spec: Mapping[str, Any]) -> Path | None:
