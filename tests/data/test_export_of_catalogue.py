@@ -157,3 +157,20 @@ def test_no_host_is_told_a_secret_among_its_parts() -> None:
         told = str([spec_of(part, wanted, vault) for part in wanted.parts])
         assert not [name for name, secret in secret_files(wanted)
                     if not secret.format.endswith("key-id") and vault.value(secret) in told]  # fmt: skip
+
+
+@pytest.mark.parametrize("application", ALL)
+def test_nothing_that_came_from_elsewhere_has_root_do_what_it_says(application: str) -> None:
+    """A dump holds statements and commands for its client, an archive programs: whoever is left may have made them."""
+    wanted, _ = of(application)
+    commands = readme(wanted, manifest(wanted)).replace("\\\n", "").splitlines()
+    for line in commands:
+        if "pg_restore --exit-on-error" in line:
+            assert "--username=" in line
+            assert "runuser" not in line
+        if line.startswith("gzip --decompress"):
+            assert "mariadb --sandbox --binary-mode --skip-local-infile --user=" in line
+    unpacked = [number for number, line in enumerate(commands) if line.startswith("tar --extract")]
+    for number in unpacked:
+        assert "-type b,c -delete" in commands[number + 1]
+        assert "-perm /6000 -exec chmod a-s" in commands[number + 2]

@@ -106,9 +106,8 @@ CREATE DATABASE "{part.name}" OWNER "{part.user}" TEMPLATE template0 ENCODING 'U
 END
 {extensions}restored=$(mktemp)
 pg_restore --list {file_of(part)} | grep -v ' COMMENT - EXTENSION ' >"$restored"
-chmod 644 "$restored"
-runuser -u postgres -- pg_restore --exit-on-error --no-owner --no-privileges --role={part.user} \\
-  --use-list="$restored" --dbname={part.name} <{file_of(part)}
+PGPASSWORD=$(<secrets/{part.password.name}) pg_restore --exit-on-error --no-owner --no-privileges \\
+  --use-list="$restored" --host=127.0.0.1 --username={part.user} --dbname={part.name} {file_of(part)}
 rm "$restored"
 """
     return _database("Its owner, the database, and what is in it.", commands)
@@ -123,7 +122,8 @@ CREATE DATABASE {part.name} CHARACTER SET utf8mb4;
 CREATE USER {part.user}@localhost IDENTIFIED BY '$password';
 GRANT ALL ON {part.name}.* TO {part.user}@localhost;
 END
-gzip --decompress --stdout {file_of(part)} | mariadb {part.name}
+gzip --decompress --stdout {file_of(part)} | MYSQL_PWD=$(<secrets/{part.password.name}) \\
+  mariadb --sandbox --binary-mode --skip-local-infile --user={part.user} {part.name}
 """
     return _database("The database, its user, and what is in it.", commands)
 
@@ -132,7 +132,8 @@ def _database(what: str, commands: str) -> str:
     return f"""\
 ## The database
 
-{what} The rows of each table are in `MANIFEST.json`, to compare.
+{what} The rows of each table are in `MANIFEST.json`, to compare. What the dump says is done as that user, not as
+root: it comes from where you leave.
 
 {_commands(commands)}"""
 
@@ -175,6 +176,7 @@ def _volume(part: Part) -> str:
     path = shlex.quote(part.path)
     commands = (
         f"mkdir -p {path}\ntar --extract --same-owner --preserve-permissions --file={file_of(part)} --directory={path}"
+        f"\nfind {path} -type b,c -delete\nfind {path} -type f -perm /6000 -exec chmod a-s {{}} +"
     )
     return f"""\
 ## Files of {part.path}

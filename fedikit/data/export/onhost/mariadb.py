@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fedikit.data.onhost.mariadb_dump import Counter
+from fedikit.data.onhost.mariadb_dump import Counter, owned
 from fedikit.data.onhost.trouble import Trouble
 
 from .commands import printed, running
@@ -36,7 +36,7 @@ class Part:
             dump = ["mariadb-dump", *options, *_OPTIONS, self._spec["name"]]
             with running(dump, {}, files=(file,)) as process:
                 assert process.stdout
-                for line in rows.passing(process.stdout):
+                for line in owned(rows.passing(process.stdout)):
                     wire.data(gzip.compress(line))
         if not rows.is_whole:
             raise Trouble(f"mariadb-dump ended well, but its dump of {self._spec['name']} has no end")
