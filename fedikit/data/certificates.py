@@ -1,7 +1,7 @@
 """Certificates of an application's web sites, carried to another host: it can serve before names lead there."""
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import product
 from typing import NamedTuple
 
@@ -18,8 +18,6 @@ from fedikit.remote.sessions import failing_alone
 
 _BEFORE, _BEHIND = site_file("*").split("*")
 """What stands around a domain in the path of its site's file."""
-LONGEST_LIFE = timedelta(days=398)
-"""What browsers take of any authority that they know."""
 
 
 class Carried(NamedTuple):
@@ -58,7 +56,7 @@ def carry_certificates(
     domains = [domain for domain in domains if only is None or domain in only]
     if not domains:
         return Carried((), ())
-    valid = [one for one in _shown(source, source_host, application, domains) if _is_valid(*_life(source_host, one))]
+    valid = [one for one in _shown(source, source_host, application, domains) if _life(source_host, one)[1] > _now()]
     missing = tuple(domain for domain in domains if domain not in {one.domain for one in valid})
     if not valid:
         return Carried((), missing)
@@ -123,6 +121,5 @@ def _life(host: str, one: Certificate, *, with_key: bool = True) -> tuple[dateti
     return read.not_valid_before_utc, read.not_valid_after_utc
 
 
-def _is_valid(begins: datetime, ends: datetime) -> bool:
-    """Now, and for no longer than browsers take: Caddy would keep for years what whoever is left made for himself."""
-    return begins <= datetime.now(UTC) < ends and ends - begins <= LONGEST_LIFE
+def _now() -> datetime:
+    return datetime.now(UTC)

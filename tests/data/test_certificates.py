@@ -31,13 +31,13 @@ def site(domain: str) -> File:
     return File(path=f"/etc/caddy/sites/{domain}.caddy", content=f"{domain} {{\n}}\n")
 
 
-def pair_of(domain: str, days: int, *, since: int = 90) -> dict[str, str]:
+def pair_of(domain: str, days: int) -> dict[str, str]:
     """A certificate that is valid for so many days, its key, and what Caddy notes of it."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, domain)])
     made = (
         x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=since))
+        .serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=90))
         .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(domain)]), critical=False).sign(key, hashes.SHA256())
     )  # fmt: skip
@@ -119,14 +119,6 @@ def test_what_is_missing_or_over_is_said(pair: Pair) -> None:
     assert pair.carry() == ((), ("example.org",))
     put(pair.old["a"], "example.org", pair_of("example.org", -1))
     assert pair.carry() == ((), ("example.org",))
-
-
-@pytest.mark.parametrize(("days", "since"), [(36_500, 0), (309, 90), (60, -1)], ids=["a century", "too long", "later"])
-def test_one_that_no_browser_would_take_is_left(pair: Pair, days: int, since: int) -> None:
-    """It would stay in the way of a better one for as long as it says."""
-    put(pair.old["a"], "example.org", pair_of("example.org", days, since=since))
-    assert pair.carry() == ((), ("example.org",))
-    assert not pair.new["b"].path(CERTIFICATES).exists()
 
 
 def test_a_site_that_is_not_held_is_neither_shown_nor_taken(pair: Pair) -> None:
