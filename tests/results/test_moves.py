@@ -127,6 +127,41 @@ def test_a_providers_bucket_is_left_too_as_far_as_hosts_know_it_from_backups() -
     assert [move.name for move in moves_of(plan_between(AT_A_PROVIDER, renamed))] == ["mastodon"]
 
 
+HAVE_BUCKETS = (*MEDIA_SERVERS, "gotosocial")
+
+
+def with_buckets(policies: Any = None) -> Deployment:
+    return deployed(*HAVE_BUCKETS, policies=policies, placement={"gotosocial": "spare"})
+
+
+def test_a_providers_bucket_is_known_without_backups_by_what_its_application_was_told() -> None:
+    moves = moves_of(plan_between(with_buckets({"bucket": S3}), with_buckets()))
+    assert {(move.name, move.seen_on, move.target) for move in moves} == {
+        *((name, name.partition("-")[0], "objects") for name in BUCKETS),
+        ("gotosocial", "spare", "objects"),
+    }
+    assert {move.source for move in moves} == {"https://s3.example.org", "s3.example.org"}
+
+    renamed = S3 | {"prefix": "other-", "media": {f"other-{name}": f"{name}.example.org" for name in MEDIA_SERVERS}}
+    moves = moves_of(plan_between(with_buckets({"bucket": S3}), with_buckets({"bucket": renamed})))
+    assert {move.name for move in moves} == {*BUCKETS, "gotosocial"}
+
+
+def test_without_backups_a_bucket_that_stays_or_that_a_host_has_is_no_providers() -> None:
+    keyed = with_buckets({"bucket": S3 | {"access_key": "AKIA2", "region": "eu-2"}})
+    assert moves_of(plan_between(with_buckets({"bucket": S3}), keyed)) == ()
+    elsewhere = plan_between(with_buckets(), with_buckets({"bucket": {"means": "garage", "host": "spare"}}))
+    assert {move.source for move in moves_of(elsewhere)} == {"objects"}
+    assert moves_of(plan_between(environment().empty(), with_buckets({"bucket": S3}))) == ()
+
+
+def test_what_is_backed_up_from_now_on_is_known_by_what_its_application_was_told() -> None:
+    (move,) = moves_of(
+        plan_between(deployed("mastodon", policies={"bucket": S3}), deployed("mastodon", policies=BACKUP))
+    )
+    assert (move.source, move.target) == ("https://s3.example.org", "objects")
+
+
 def test_a_bucket_that_is_reached_by_another_address_stays_where_it_is() -> None:
     here, there = (deployed("mastodon", policies=BACKUP, placement={"mastodon": host}) for host in ("spare", "objects"))
     assert [move.kind for move in moves_of(plan_between(here, here))] == []
