@@ -35,6 +35,7 @@ class Journal(Value):
     opened_at  when the other side served
     has_begun  whether the other side may have been written to
     moving     of a move within one environment, the hosts that each application leaves and comes to
+    servers    of a move, by application, the server that is to keep each part of its data
     sites      of a move, the web sites that come to a host without their application
     consent    of a move, by what an apply is told that data is brought along
     predicted  for how many seconds nobody could write, as a rehearsal foretold
@@ -53,6 +54,7 @@ class Journal(Value):
     opened_at: float | None = None
     has_begun: bool = False
     moving: dict[str, tuple[HostName, HostName]] = Field(default_factory=dict)
+    servers: dict[str, dict[str, str]] = Field(default_factory=dict)
     sites: tuple[MovedSite, ...] = ()
     consent: tuple[str, ...] = ()
     predicted: float | None = None

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from fedikit.data.migration.sides import Pair
 from fedikit.environment.environment import Environment
 from fedikit.model.check import BucketWorks
-from fedikit.model.data import BucketPart, settings_file
+from fedikit.model.data import BucketPart, VolumePart, settings_file
 from fedikit.model.deployment import Deployment
 from fedikit.model.host import MovedSite
 from fedikit.model.item import File, class_of
@@ -128,6 +128,18 @@ def hosts_that_keep(pair: Pair, source: Deployment, target: Deployment) -> set[s
 def _is_here(part: BucketPart) -> bool:
     """Whether its S3 API is the host's own, which is another on each."""
     return "//127." in part.endpoint or "//[::1]" in part.endpoint or "//localhost" in part.endpoint
+
+
+def servers_of(pair: Pair, target: Deployment) -> dict[str, str]:
+    """By part of its data, the server that is to keep it, as the application's host reaches it."""
+    data = target.hosts[pair.target].data.get(pair.application)
+    found: dict[str, str] = {}
+    for part in data.parts if data else ():
+        if isinstance(part, BucketPart):
+            found[part.id] = f"{part.bucket} at {part.endpoint}"
+        elif not isinstance(part, VolumePart):
+            found[part.id] = f"{part.host}, port {part.port}"
+    return found
 
 
 def hosts_with_servers(deployment: Deployment, pairs: list[Pair]) -> list[str]:

@@ -13,6 +13,7 @@ from fedikit.data.migration.abreast import for_each
 from fedikit.data.migration.between import Between
 from fedikit.data.migration.carrying_out import NAMES_SECONDS, require_as_planned
 from fedikit.data.migration.journal import Journal, end_journal, held
+from fedikit.data.migration.moves import servers_of
 from fedikit.data.migration.phases import Migration
 from fedikit.data.migration.sides import Pair, Sides
 from fedikit.data.migration.sites import carry_certificates_of
@@ -37,7 +38,9 @@ def apply_move(
         journal = known.journal or Journal(id=plan.id)
         require_as_planned(plan, journal)
         moving = {one.application: (one.source, one.target) for one in plan.applications}
-        journal = journal.model_copy(update={"moving": moving, "sites": plan.sites, "consent": plan.consent})
+        servers = {name: servers_of(Pair(name, *hosts), plan.target) for name, hosts in moving.items()}
+        about = {"moving": moving, "servers": servers, "sites": plan.sites, "consent": plan.consent}
+        journal = journal.model_copy(update=about)
         return _Move(plan, sides, journal, names_seconds, tell).run(known.closed)
 
 

@@ -8,7 +8,7 @@ from fedikit.data.backups import list_backups
 from fedikit.data.migration.between import Between
 from fedikit.data.migration.journal import Journal
 from fedikit.data.migration.meeting import meeting_troubles
-from fedikit.data.migration.moves import Moving, before, consent_for, shares_data, what_moves
+from fedikit.data.migration.moves import Moving, before, consent_for, servers_of, shares_data, what_moves
 from fedikit.data.migration.planning import new_id, notes_on, parts_of
 from fedikit.data.migration.sides import Pair, Sides
 from fedikit.data.migration.sites import led_there, sites_that_come
@@ -126,12 +126,23 @@ def _gone_on_with(journal: Journal, sides: Sides, target: Deployment, tell: Tell
         if placed != [pair.target] and (placed != [pair.source] or journal.has_begun):
             words = f"{pair.application} is being moved from {pair.source} to {pair.target}, and that has not ended"
             raise FedikitError(words, hint=f'place it on "{pair.target}" again, and end that first: fedikit move')
+        if journal.has_begun:
+            _require_same_servers(pair, journal, target)
     is_told_by_hosts = journal.instead and not journal.consent
     return (
         _with_the_rest(pairs, journal, sides, target, tell)
         if is_told_by_hosts
         else Moving(pairs, journal.consent, {}, journal.sites)
     )
+
+
+def _require_same_servers(pair: Pair, journal: Journal, target: Deployment) -> None:
+    """What was put back on one server is on no other. Raises FedikitError."""
+    wanted = servers_of(pair, target)
+    for part, server in journal.servers.get(pair.application, {}).items():
+        if wanted.get(part) != server:
+            words = f"{part} of {pair.application} is being moved to {server}, and that has not ended"
+            raise FedikitError(words, hint="put the policies back as they were, and end that first: fedikit move")
 
 
 def _with_the_rest(pairs: list[Pair], journal: Journal, sides: Sides, target: Deployment, tell: Tell) -> Moving:

@@ -18,6 +18,7 @@ from fedikit.results.migration import (
     WHILE_IT_SERVES,
     MigrationPlan,
     MigrationReport,
+    Phase,
 )
 from tests.data.migration.move_scene import BUCKET, SERVED, House
 from tests.data.migration.scene import APPLICATION, VOLUME, Cut, Side, cut_at
@@ -195,6 +196,30 @@ def test_placing_it_back_once_the_other_host_was_opened_is_refused(house: House)
     assert 'place it on "two" again' in caught.value.hint
     house.placed, house.two.program = "two", "app"
     assert house.move(house.never_both()).error == ""
+
+
+@pytest.mark.parametrize("phase", ["put-back", "verify"])
+def test_another_server_for_what_was_put_back_on_one_is_refused_until_that_has_ended(
+    house: House, phase: Phase
+) -> None:
+    """The application would be led to a bucket without what is in this one."""
+    house.placed, house.elsewhere = "two", (BUCKET,)
+    with pytest.raises(Cut):
+        house.move(cut_at(StepFinished, phase))
+    house.elsewhere = (BUCKET.model_copy(update={"endpoint": "https://s3.example.org"}),)
+    with pytest.raises(FedikitError, match="bucket:media of mastodon is being moved to media at https:"):
+        house.plan()
+    house.elsewhere = (BUCKET,)
+    assert house.move(house.never_both()).error == ""
+
+
+def test_another_server_before_anything_was_put_back_is_where_it_is_put(house: House) -> None:
+    house.placed, house.elsewhere = "two", (BUCKET,)
+    with pytest.raises(Cut):
+        house.move(cut_at(StepFinished, "save"))
+    house.elsewhere = (BUCKET.model_copy(update={"endpoint": "https://s3.example.org"}),)
+    report = house.move(house.never_both())
+    assert (report.error, report.compared) == ("", {APPLICATION: ()})
 
 
 def test_without_backups_it_says_that_data_travels_by_them(house: House) -> None:
