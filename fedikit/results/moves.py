@@ -8,7 +8,7 @@ from fedikit.model.deployment import cycle_of
 from fedikit.model.item import Item, class_of
 from fedikit.model.value import HostName, Value
 from fedikit.results.plan import Plan, PlannedChange
-from fedikit.results.providers import buckets_left
+from fedikit.results.providers import buckets_left, is_led_to
 
 HOW_TO_BRING_IT = "fedikit move brings it along"
 SHARED_SERVERS = frozenset({"unit:caddy.service", "unit:mariadb.service", "unit:postgresql@17-main.service"})
@@ -246,7 +246,7 @@ def _moves(plan: Plan, host: str, change: PlannedChange, arrivals: Iterable[_Arr
             becomes = arrival.id.partition(":")[2] if arrival.id != change.id else ""
             told = {"target": arrival.host, "becomes": becomes, "begins": arrival.begins, "is_lost": is_lost}
             yield Move.model_validate(usual | told | {"arrives": arrival.id})
-    if class_of(change.id).may_be_a_providers and (endpoint := _provider_of(plan, change.id)):
+    if class_of(change.id).may_be_a_providers and (endpoint := _provider_of(plan, host, change.id)):
         yield Move.model_validate(usual | {"target": endpoint, "begins": "unknown", "is_lost": is_lost})
 
 
@@ -257,13 +257,18 @@ def _is_same(one: str, other: str) -> bool:
     return one == other
 
 
-def _provider_of(plan: Plan, identity: str) -> str:
-    """Where an application's bucket is if no host has it any more: at somebody else's S3 API, perhaps with a prefix."""
+def _provider_of(plan: Plan, host: str, identity: str) -> str:
+    """Where an application's bucket is if no host has it any more: at somebody else's S3 API, perhaps with a prefix.
+
+    Of one that left its host earlier, only if the application is led there now.
+    """
     if any(item.id == identity for state in plan.deployment.hosts.values() for item in state.items):
         return ""
     name = identity.partition(":")[2]
     checks = [check for check in plan.deployment.checks if isinstance(check, BucketWorks)]
-    return next((check.endpoint for check in checks if check.bucket.endswith(name)), "")
+    is_leaving = any(change.id == identity for change in plan.hosts[host].changes)
+    found = (check for check in checks if check.bucket.endswith(name))
+    return next((check.endpoint for check in found if is_leaving or is_led_to(plan, check)), "")
 
 
 def _left_at_providers(plan: Plan, arrivals: Iterable[_Arrival]) -> Iterator[Move]:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from fedikit.model.check import BucketWorks
 from fedikit.model.data import BucketPart, settings_file
 from fedikit.model.host import HostState
 from fedikit.model.ssh_server import is_ip_address
@@ -40,6 +41,17 @@ def buckets_left(plan: Plan) -> Iterator[BucketLeft]:
                 used = _used(application, part, state, changes)
                 if used and _is_left(used, part) and not _is_at_an_address(used):
                     yield BucketLeft(host, used.endpoint, part)
+
+
+def is_led_to(plan: Plan, check: BucketWorks) -> bool:
+    """Whether a plan tells an application of that S3 API which was not told of it before."""
+    places = {check.endpoint, urlsplit(check.endpoint).netloc}
+    state, planned = plan.deployment.hosts[check.host], plan.hosts.get(check.host)
+    was = {change.id: change.before or "" for change in planned.changes} if planned else {}
+    mine = (item for item in state.items if check.application in state.belongings.get(item.id, ()) and item.id in was)
+    texts = ((was[item.id], getattr(item, "content", None)) for item in mine)
+    told = ((_variables(before), _variables(text)) for before, text in texts if isinstance(text, str))
+    return any(places & {*now.values()} and not places & {*before.values()} for before, now in told)
 
 
 def _used(application: str, part: BucketPart, state: HostState, changes: dict[str, PlannedChange]) -> _Used | None:

@@ -177,6 +177,19 @@ def test_what_a_host_has_written_down_otherwise_says_nothing(written: str) -> No
     assert moves_of(plan.model_copy(update={"hosts": hosts})) == ()
 
 
+def test_a_bucket_that_was_kept_when_it_went_to_a_provider_is_told_of_then_only() -> None:
+    """Not by every later plan: what is kept there stays until a purge."""
+    at_provider = deployed("mastodon", policies={"bucket": S3})
+    keyed = deployed("mastodon", policies={"bucket": S3 | {"access_key": "AKIA2"}})
+    kept = HostPlan(host="objects", kept=("bucket:mastodon",))
+    later = plan_between(at_provider, keyed)
+    assert moves_of(later.model_copy(update={"hosts": later.hosts | {"objects": kept}})) == ()
+
+    back_on = plan_between(environment().empty(), at_provider)
+    (move,) = moves_of(back_on.model_copy(update={"hosts": back_on.hosts | {"objects": kept}}))
+    assert (move.source, move.target) == ("objects", "https://s3.example.org")
+
+
 def test_a_disabled_applications_bucket_goes_to_no_provider() -> None:
     new = deployed("mastodon", policies={"bucket": S3})
 
