@@ -30,7 +30,10 @@ MOST = 500
 
 
 def serve(contact: Contact) -> int:
-    """Shows them with their keys, or without, and takes those that the order brings."""
+    """Shows them with their keys, or without, and takes those that the order brings; Caddy reads them at once.
+
+    Told to do it `anew`, Caddy asks for those that it lacks, however long it meant to wait after it had asked in vain.
+    """
     domains, gives = contact.request["domains"], contact.request["verb"] == "give-certificates"
     found = list(_found(contact.eyes, contact.ledger, domains, with_keys=gives))
     contact.channel.send({"event": "certificates", "certificates": found})
@@ -39,6 +42,8 @@ def serve(contact: Contact) -> int:
     order = receive_order(contact.channel)
     with locked(contact, order) as hands:
         taken = _taken(hands, contact.ledger, order["certificates"])
+        if (taken or order.get("anew")) and hands.unit(UNIT)["active"]:
+            tell(hands, "reload", UNIT)
         contact.channel.send({"event": "certificates_taken", "domains": taken})
     return 0
 
@@ -60,7 +65,7 @@ def _is_site(ledger: Ledger, domain: str) -> bool:
 
 
 def _taken(hands: "Hands", ledger: Ledger, certificates: list[dict[str, Any]]) -> list[str]:
-    """Puts them where Caddy finds them, and has it read them; their domains."""
+    """Puts them where Caddy finds them; their domains."""
     for one in certificates:
         if not _is_site(ledger, one["domain"]) or not ISSUER.fullmatch(one["issuer"]):
             raise Trouble(f"has no web site {one['domain']}: its certificate was not taken", hint="apply first")
@@ -71,8 +76,6 @@ def _taken(hands: "Hands", ledger: Ledger, certificates: list[dict[str, Any]]) -
             content = str(one[ending]).encode()
             hands.write(f"{folder}/{one['domain']}.{ending}", content, owner=OWNER, group=OWNER, mode="0600")
     hands.look_afresh()
-    if certificates and hands.unit(UNIT)["active"]:
-        tell(hands, "reload", UNIT)
     return sorted({one["domain"] for one in certificates})
 
 

@@ -1,9 +1,10 @@
 """Certificates of an application's web sites, carried to another host: it can serve before names lead there."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fedikit.data.authorities import folders_of, where_looked_for
 from fedikit.errors import AgentFailed
@@ -60,15 +61,43 @@ def carry_certificates(
     missing = tuple(domain for domain in domains if domain not in {one.domain for one in valid})
     if not valid:
         return Carried((), missing)
-    with failing_alone(target_host), Session(target_host, target.hosts[target_host].connection) as session:
-        request = {"op": "data", "deployment": target.name, "verb": "take-certificates", "application": application}
-        there = session.ask({**request, "domains": domains}, CertificatesTold).certificates
+    with _taking(target, target_host, application, domains) as (session, there):
         placed = _longest_of_each(source_host, where_looked_for(valid, folders_of(target, target_host)))
         better = [one for one in placed if not _is_outlived(target_host, one, there)]
         told = [{**one.model_dump(by_alias=True), "key": one.key.get_secret_value()} for one in better]
-        session.order({"run": new_run(), "who": deployer_name(), "certificates": told}, iter(()))
-        taken = session.follow_until(CertificatesTaken, lambda _: None, CertificatesTold)
+        taken = _given(session, certificates=told)
     return Carried(taken.domains, missing)
+
+
+def ask_for_certificates(deployment: Deployment, application: str) -> tuple[str, ...]:
+    """Has Caddy ask at once for what the application's sites lack, now that their names lead there; their domains.
+
+    Whoever asked in vain waits, each time longer: for hours in the end. Raises a HostError.
+    """
+    asked: list[str] = []
+    for host in deployment.hosts:
+        if domains := sorted(sites_on(deployment, host) & domains_of(deployment, application)):
+            with _taking(deployment, host, application, domains) as (session, there):
+                valid = {one.domain for one in there if _life(host, one, with_key=False)[1] > _now()}
+                if lacking := [domain for domain in domains if domain not in valid]:
+                    _given(session, certificates=[], anew=True)
+                    asked += lacking
+    return tuple(asked)
+
+
+@contextmanager
+def _taking(
+    deployment: Deployment, host: str, application: str, domains: Sequence[str]
+) -> Iterator[tuple[Session, tuple[Certificate, ...]]]:
+    """A session with a host that would take certificates, and those that it has, without their keys."""
+    with failing_alone(host), Session(host, deployment.hosts[host].connection) as session:
+        request = {"op": "data", "deployment": deployment.name, "verb": "take-certificates", "application": application}
+        yield session, session.ask({**request, "domains": domains}, CertificatesTold).certificates
+
+
+def _given(session: Session, **told: Any) -> CertificatesTaken:
+    session.order({"run": new_run(), "who": deployer_name(), **told}, iter(()))
+    return session.follow_until(CertificatesTaken, lambda _: None, CertificatesTold)
 
 
 def domains_of(deployment: Deployment, application: str) -> set[str]:

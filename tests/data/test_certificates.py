@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from fedikit.agent.health import CERTIFICATES
-from fedikit.data.certificates import carry_all_certificates, carry_certificates
+from fedikit.data.certificates import ask_for_certificates, carry_all_certificates, carry_certificates
 from fedikit.errors import FedikitError
 from fedikit.model.check import TlsIsValid
 from fedikit.model.deployment import Deployment
@@ -119,6 +119,27 @@ def test_what_is_missing_or_over_is_said(pair: Pair) -> None:
     assert pair.carry() == ((), ("example.org",))
     put(pair.old["a"], "example.org", pair_of("example.org", -1))
     assert pair.carry() == ((), ("example.org",))
+
+
+def test_caddy_asks_at_once_for_what_a_site_lacks_and_for_nothing_else(pair: Pair) -> None:
+    machine, deployment = pair.new["b"], pair.deployment(pair.new, "b", "example.org", "other.example")
+    told = told_to_systemd(machine)
+    assert ask_for_certificates(deployment, "snac") == ("example.org",), "the other is no site of this host"
+    assert told() == ["reload caddy.service"]
+    put(machine, "example.org", pair_of("example.org", -1))
+    assert ask_for_certificates(deployment, "snac") == ("example.org",)
+    put(machine, "example.org", pair_of("example.org", 60))
+    assert ask_for_certificates(deployment, "snac") == ()
+    assert len(told()) == 2
+
+
+def told_to_systemd(machine: DirectoryMachine) -> Callable[[], list[str]]:
+    """What the host's systemctl is told from now on, but for what it is asked."""
+    program, log = machine.path("/usr/bin/systemctl"), machine.path("/told")
+    real = program.rename(program.with_name("systemctl.real"))
+    program.write_text(f'#!/bin/sh\necho "$*" >>{log}\nexec {real} "$@"\n')
+    program.chmod(0o755)
+    return lambda: [line.replace("-- ", "") for line in log.read_text().splitlines() if not line.startswith("show")]
 
 
 def test_a_site_that_is_not_held_is_neither_shown_nor_taken(pair: Pair) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from fedikit.data.carrying_secrets import carry_secrets
-from fedikit.data.certificates import carry_all_certificates, domains_of, sites_on
+from fedikit.data.certificates import ask_for_certificates, carry_all_certificates, domains_of, sites_on
 from fedikit.data.closing import Why
 from fedikit.data.migration.abreast import for_each
 from fedikit.data.migration.at_work import AtWork
@@ -160,6 +160,8 @@ class Migration(AtWork):
         """Who still comes to the side that was left is told that it has moved."""
         for_each(self.leaving, lambda pair: self.hands.close(self.left, pair.source, pair.application, why="moved"))
         lead_names(self.hosting, self.taken, leaving=self.left, seconds=self.names_seconds, tell=self.tell)
+        for name in self.names:
+            ask_for_certificates(self.taken, name)
 
     def _verify(self) -> None:
         self.hands.require(self.taken, self.taken.checks, {})
