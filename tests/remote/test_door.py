@@ -30,7 +30,7 @@ from fedikit.status import read_status
 
 HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 MANY = settings(
-    max_examples=10_000, deadline=None, database=None, derandomize=True,
+    max_examples=3_000, deadline=None, database=None, derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
 )  # fmt: skip
 SOME = settings(MANY, max_examples=400)
