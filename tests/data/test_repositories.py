@@ -67,5 +67,6 @@ def test_a_server_that_lets_this_host_not_in_or_is_another_is_told_in_words(far:
         far.secret("away", "ssh-key", secret or far.machine.succeed("cat /root/other-key"))
         host = f"[{far.machine.address}]:{port}" if port != 22 else far.machine.address
         far.secret("away", "known_hosts", f"{host} {far.machine.host_key}\n")
-        assert words in far.trouble("backup", "away")["hint"]
+        told = far.trouble("backup", "away")
+        assert words in told["hint"], told
     far.machine.succeed("rm -r /root/other-key* /var/lib/fedikit-data/away /etc/fedikit/data/away*")

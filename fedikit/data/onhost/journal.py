@@ -14,12 +14,13 @@ FILE = "journal.json"
 class Journal:
     """How far a restore has come.
 
-    backup   the name of the backup that is restored
-    before   the name of the backup of what was there, or none
-    running  the units that ran, in the order of stopping
-    done     the ids of parts that are restored
-    is_up    whether all parts are, and the units may run again
-    started  when it began
+    backup       the name of the backup that is restored
+    before       the name of the backup of what was there, or none
+    running      the units that ran, in the order of stopping
+    done         the ids of parts that are restored
+    is_up        whether all parts are, and the units may run again
+    differences  in what they differed from the backup before anything ran
+    started      when it began
     """
 
     backup: str
@@ -28,6 +29,7 @@ class Journal:
     running: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     is_up: bool = False
+    differences: list[str] = field(default_factory=list)
 
 
 def read_journal(state: Path) -> Journal | None:

@@ -148,7 +148,6 @@ def restore(
     _require_changeable(work, manifest)
     if journal is None and saves and not work.is_of_other:
         acts.save_the_present()
-    found: list[str] = []
     if not acts.journal.is_up:
         end_reading(work)
         acts.close_off()
@@ -156,7 +155,7 @@ def restore(
             acts.replace_parts()
         found = acts.differences()
         go_on_with(work, manifests, manifest)
-        acts.write(is_up=True)
+        acts.write(is_up=True, differences=found[:MOST_DIFFERENCES])
     acts.end(leave_down=leave_down)
     end_journal(work.state)
     seconds = round(time.monotonic() - started, 3)
@@ -164,7 +163,7 @@ def restore(
         "backup": backup,
         "before": acts.journal.before,
         "seconds": seconds,
-        "differences": found[:MOST_DIFFERENCES],
+        "differences": acts.journal.differences,
     }
 
 

@@ -261,9 +261,13 @@ def test_what_cannot_be_saved_is_not_replaced_unless_it_is_given_up(host: Host, 
     assert is_whole(host)
 
 
-def test_a_restore_that_left_something_out_says_what_differs(host: Host, backup: str) -> None:
+@pytest.mark.parametrize("call", ["", "restore 1", "daemon-reload 2", "start 3"])
+def test_a_restore_that_left_something_out_says_what_differs(host: Host, backup: str, call: str) -> None:
+    """Also one that was killed once all was put back: what runs since then is nothing to compare with."""
     snapshot = host.backups()[0]["parts"][0]["snapshots"]["data"]
     (host.repository / "files" / snapshot / str(host.volume).lstrip("/") / "b/three").unlink()
+    if call:
+        host.killed(call, "restore", "--backup", backup)
     differences = host.done("restore", "--backup", backup)["restored"]["differences"]
     assert differences == [
         f"{host.volume} has 2 files, the backup 3",
