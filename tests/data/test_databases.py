@@ -23,8 +23,10 @@ CREATE DATABASE moose CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_ai_ci;
 CREATE USER moose@127.0.0.1 IDENTIFIED BY '{password}'; GRANT ALL PRIVILEGES ON moose.* TO moose@127.0.0.1;
 """
 DUMP_POSTGRES = (
-    "runuser -u postgres -- pg_dump --no-privileges elk | grep -v -e '^--' -e '^.restrict' -e '^.unrestrict'"
+    "set -o pipefail; runuser -u postgres -- pg_dump --no-privileges elk"
+    " | grep -v -e '^--' -e '^.restrict' -e '^.unrestrict'"
 )
+NOBODY_IN_ELK = "SELECT 1 / (count(*) = 0)::int FROM pg_stat_activity WHERE datname = 'elk'"
 DUMP_MARIA = "mariadb-dump --routines --events --hex-blob --skip-dump-date --skip-comments moose"
 MANY = 200_000
 
@@ -59,6 +61,7 @@ def test_postgresql_comes_back_as_it_was_though_the_restore_is_killed(place: Pla
     changed = place.machine.succeed(DUMP_POSTGRES)
     for _ in range(2):
         place.run_and_kill(f"restore elk --backup {newest['id']}", after=random.uniform(4, 8))
+        place.machine.wait_until_succeeds(f'{PSQL} postgres -c "{NOBODY_IN_ELK}"')  # the server ends what it was told
         assert place.machine.succeed(DUMP_POSTGRES) in (changed, before)
 
     restored = place.done("restore", "elk", "--backup", newest["id"])["restored"]
