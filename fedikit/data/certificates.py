@@ -57,7 +57,7 @@ def carry_certificates(
     domains = [domain for domain in domains if only is None or domain in only]
     if not domains:
         return Carried((), ())
-    valid = [one for one in _shown(source, source_host, application, domains) if _life(source_host, one)[1] > _now()]
+    valid = [one for one in _shown(source, source_host, application, domains) if _end_of(source_host, one) > _now()]
     missing = tuple(domain for domain in domains if domain not in {one.domain for one in valid})
     if not valid:
         return Carried((), missing)
@@ -78,7 +78,7 @@ def ask_for_certificates(deployment: Deployment, application: str) -> tuple[str,
     for host in deployment.hosts:
         if domains := sorted(sites_on(deployment, host) & domains_of(deployment, application)):
             with _taking(deployment, host, application, domains) as (session, there):
-                valid = {one.domain for one in there if _life(host, one, with_key=False)[1] > _now()}
+                valid = {one.domain for one in there if _end_of(host, one, with_key=False) > _now()}
                 if lacking := [domain for domain in domains if domain not in valid]:
                     _given(session, certificates=[], anew=True)
                     asked += lacking
@@ -121,18 +121,18 @@ def _shown(deployment: Deployment, host: str, application: str, domains: Sequenc
 
 def _longest_of_each(host: str, certificates: Iterable[Certificate]) -> Iterable[Certificate]:
     """Of those for the same place, the one that is valid for longest."""
-    by_end = sorted(certificates, key=lambda one: _life(host, one)[1])
+    by_end = sorted(certificates, key=lambda one: _end_of(host, one))
     return {(one.issuer, one.domain): one for one in by_end}.values()
 
 
 def _is_outlived(host: str, one: Certificate, there: Sequence[Certificate]) -> bool:
     """Whether the host has one of the same authority for it that is valid for longer."""
     same = [other for other in there if (other.issuer, other.domain) == (one.issuer, one.domain)]
-    return any(_life(host, other, with_key=False)[1] > _life(host, one)[1] for other in same)
+    return any(_end_of(host, other, with_key=False) > _end_of(host, one) for other in same)
 
 
-def _life(host: str, one: Certificate, *, with_key: bool = True) -> tuple[datetime, datetime]:
-    """From when until when it is valid; raises AgentFailed if it is none for that domain with that key."""
+def _end_of(host: str, one: Certificate, *, with_key: bool = True) -> datetime:
+    """Until when it is valid; raises AgentFailed if it is none for that domain with that key."""
     from cryptography import x509  # slow to import, and few commands need it
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -147,7 +147,7 @@ def _life(host: str, one: Certificate, *, with_key: bool = True) -> tuple[dateti
         fits = False
     if not fits:
         raise AgentFailed(host, f"shows as the certificate of {one.domain} what is none", hint=MISTRUST)
-    return read.not_valid_before_utc, read.not_valid_after_utc
+    return read.not_valid_after_utc
 
 
 def _now() -> datetime:

@@ -45,7 +45,7 @@ def buckets_left(plan: Plan) -> Iterator[BucketLeft]:
 
 def is_led_to(plan: Plan, check: BucketWorks) -> bool:
     """Whether a plan tells an application of that S3 API which was not told of it before."""
-    places = {check.endpoint, urlsplit(check.endpoint).netloc}
+    places = _spellings(check.endpoint)
     state, planned = plan.deployment.hosts[check.host], plan.hosts.get(check.host)
     was = {change.id: change.before or "" for change in planned.changes} if planned else {}
     mine = (item for item in state.items if check.application in state.belongings.get(item.id, ()) and item.id in was)
@@ -77,7 +77,7 @@ def _backed_up(part: BucketPart, settings: str) -> _Used | None:
 def _told(part: BucketPart, before: str, after: str) -> _Used | None:
     """The bucket that stood in an application's variables where this one is to stand."""
     was, now = _variables(before), _variables(after)
-    ends = [was[name] for name in now if now[name] in (part.endpoint, urlsplit(part.endpoint).netloc) and name in was]
+    ends = [was[name] for name in now if now[name] in _spellings(part.endpoint) and name in was]
     names = [was[name] for name in now if now[name] == part.bucket and was.get(name, part.bucket) != part.bucket]
     return _Used(ends[0], names[0] if names else part.bucket) if ends else None
 
@@ -86,8 +86,13 @@ def _variables(text: str) -> dict[str, str]:
     return {name: value for name, is_one, value in (line.partition("=") for line in text.splitlines()) if is_one}
 
 
+def _spellings(endpoint: str) -> set[str]:
+    """How an S3 API is written down: some applications are told its scheme apart."""
+    return {endpoint, urlsplit(endpoint).netloc}
+
+
 def _is_left(used: _Used, part: BucketPart) -> bool:
-    return used.name != part.bucket or used.endpoint not in (part.endpoint, urlsplit(part.endpoint).netloc)
+    return used.name != part.bucket or used.endpoint not in _spellings(part.endpoint)
 
 
 def _is_at_an_address(used: _Used) -> bool:

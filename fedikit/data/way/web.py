@@ -87,7 +87,7 @@ class S3Source:
             **({"continuation-token": more} if more else {}),
         }
         query = "&".join(f"{name}={quote(value, safe='')}" for name, value in sorted(asked.items()))
-        with _told_as_trouble(), self._asked("GET", f"/{self._bucket}?{query}") as answer:
+        with self._asked("GET", f"/{self._bucket}?{query}") as answer:
             _require(answer, 200)
             return ElementTree.fromstring(_whole(answer))  # noqa: S314 - no more than a limit, and expat has its own
 
